@@ -296,6 +296,10 @@ pub struct Column {
     /// Only rows whose value is one of these are meant by the contract; other rows are skipped and counted, not refused.
     #[serde(default)]
     pub only: Vec<String>,
+    /// Whether the value identifies the row (a crime or incident number): rows that repeat it are duplicates. Without
+    /// such a column, rows repeated byte for byte are.
+    #[serde(default)]
+    pub unique: bool,
 }
 
 /// Turns wide columns into rows: every column `prefix` + text becomes a row with that text in `into`.
