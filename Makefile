@@ -1,0 +1,60 @@
+# The two commands: `make demo` and `make test`. The others serve them.
+.PHONY: demo build dashboard test rust-test browser-test check real sample-data attack bench clean
+
+CARGO ?= cargo
+DATA ?= $(HOME)/.local/share/commonground/demo
+LISTEN ?= 127.0.0.1:8080
+WEB := crates/dashboard/web
+# cargo-nextest where it is installed, cargo's own runner elsewhere: the tests are the same.
+RUNNER := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
+
+# Builds everything, loads the sample partnership and serves it.
+demo: build
+	target/release/commonground demo --data $(DATA) --listen $(LISTEN)
+
+build: dashboard
+	$(CARGO) build --release --locked -p commonground
+
+# The web application, embedded in the binary.
+dashboard: crates/dashboard/dist/index.html
+
+crates/dashboard/dist/index.html: $(WEB)/node_modules/.package-lock.json $(shell find $(WEB)/src $(WEB)/public -type f 2>/dev/null) $(WEB)/index.html $(WEB)/vite.config.ts
+	cd $(WEB) && npm run --silent build
+	@touch $@
+
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
+	cd $(WEB) && npm ci --no-audit --no-fund
+	@touch $@
+
+# Every test: Rust, documentation examples, browser.
+test: rust-test browser-test
+
+rust-test: dashboard
+	$(CARGO) $(RUNNER) --locked --workspace --all-targets
+	$(CARGO) test --locked --workspace --doc --quiet
+
+# Drives the page in a real browser; needs Chromium (set CHROMIUM to its path if it is not on PATH).
+browser-test: dashboard
+	$(CARGO) build --locked -p commonground
+	cd $(WEB) && npm test
+
+# Format, lints and dependency rules, as .ci/run calls them.
+check:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) deny --offline --locked check bans licenses sources
+	cd $(WEB) && npm run --silent check
+
+# Tries real public files that are not part of the project: make real REAL=folder
+real: build
+	@test -n "$(REAL)" || { echo "say where the real files are: make real REAL=folder"; exit 2; }
+	@test -d "$(REAL)" || { echo "no folder $(REAL): the real files are needed for this check"; exit 2; }
+	tests/real/run.sh "$(REAL)" target/release/commonground
+
+# Makes sample-data/ anew; a test proves that this changes no byte.
+sample-data:
+	$(CARGO) run --release --locked -p testkit --bin make-sample-data -- sample-data
+
+clean:
+	$(CARGO) clean
+	rm -rf crates/dashboard/dist $(WEB)/node_modules
