@@ -1,1 +1,56 @@
-//! Crate engine.
+//! The common data set and the cross-tabulations over it: the only user of the query engine.
+//!
+//! A table is opened with a `Permit`; what comes out is [`disclosure::Unreleased`], which nothing outside `disclosure`
+//! can open. A row about a person never leaves this crate.
+//!
+//! **Architecture invariants:** callers send typed requests, never SQL; every logical plan passes an allow-list visitor;
+//! the session of a request holds only its permitted tables and columns; nothing is spilled to disk.
+
+mod allow_list;
+mod error;
+mod facts;
+mod request;
+mod session;
+mod universe;
+
+use std::sync::Arc;
+
+use agreements::{Derive, Permit};
+use disclosure::Unreleased;
+
+pub use error::EngineError;
+pub use request::{AreaSet, Dimension, GroupRequest, Limits, MeasureSpec, StoredTable, TableSpec};
+
+/// Computes everything a group publishes from the current partitions of its dataset.
+///
+/// Every cell of every table of the request is present in the answer, empty ones included; a cell over a value that is
+/// missing at its source is marked as not available.
+///
+/// # Errors
+/// If the permit does not cover the dataset or a column, a table cannot be opened, or a limit is reached.
+pub async fn tabulate(
+    permit: &Permit<Derive>,
+    tables: &[StoredTable],
+    request: &GroupRequest,
+    limits: &Limits,
+) -> Result<Unreleased, EngineError> {
+    request.check(limits)?;
+    let permitted = permit.agreed_columns(&request.dataset).ok_or_else(|| EngineError::NotPermitted {
+        what: format!("dataset `{}`", request.dataset),
+    })?;
+    for column in request.columns() {
+        if column != "count" && !permitted.contains_key(column) {
+            return Err(EngineError::NotPermitted { what: format!("column `{column}` of `{}`", request.dataset) });
+        }
+    }
+    let work = async {
+        let session = session::Session::open(tables, request, limits)?;
+        let batches = session.aggregate(request).await?;
+        facts::Facts::read(&batches, request)
+    };
+    let facts = tokio::time::timeout(limits.timeout, work).await.map_err(|_| EngineError::TimedOut {
+        seconds: limits.timeout.as_secs(),
+    })??;
+    let facts = Arc::new(facts);
+    universe::tabulate(&facts, request)
+}

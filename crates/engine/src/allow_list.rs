@@ -1,0 +1,88 @@
+//! The visitor that every logical plan passes before it runs.
+
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::{Expr, LogicalPlan};
+
+use crate::error::EngineError;
+
+/// The aggregate functions a plan may use.
+const AGGREGATES: [&str; 2] = ["sum", "count"];
+
+/// Refuses a plan with any node or expression that is not named here.
+///
+/// # Errors
+/// [`EngineError::RefusedPlan`] with the kind of node.
+pub(crate) fn check(plan: &LogicalPlan) -> Result<(), EngineError> {
+    let mut refused = None;
+    plan.apply_with_subqueries(|node| {
+        let allowed = matches!(
+            node,
+            LogicalPlan::TableScan(_)
+                | LogicalPlan::Projection(_)
+                | LogicalPlan::Aggregate(_)
+                | LogicalPlan::SubqueryAlias(_)
+        );
+        if !allowed {
+            refused = Some(kind(&format!("{node:?}")));
+            return Ok(TreeNodeRecursion::Stop);
+        }
+        node.apply_expressions(|expr| {
+            expr.apply(|inner| {
+                if allowed_expression(inner) {
+                    return Ok(TreeNodeRecursion::Continue);
+                }
+                refused = Some(inner.variant_name().to_owned());
+                Ok(TreeNodeRecursion::Stop)
+            })
+        })
+    })
+    .map_err(EngineError::query("check a plan"))?;
+    refused.map_or(Ok(()), |node| Err(EngineError::RefusedPlan { node }))
+}
+
+fn allowed_expression(expr: &Expr) -> bool {
+    match expr {
+        Expr::Column(_) | Expr::Alias(_) | Expr::Literal(..) => true,
+        Expr::AggregateFunction(function) => AGGREGATES.contains(&function.func.name()),
+        _ => false,
+    }
+}
+
+/// The variant's name out of its debug text; the rest may hold literals.
+fn kind(debug: &str) -> String {
+    debug.chars().take_while(char::is_ascii_alphanumeric).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::datatypes::{DataType, Field, Schema};
+    use datafusion::functions_aggregate::expr_fn::{avg, sum};
+    use datafusion::logical_expr::{LogicalPlanBuilder, LogicalTableSource, col, lit};
+
+    use super::*;
+
+    fn scan() -> LogicalPlanBuilder {
+        let schema = Schema::new(vec![Field::new("area", DataType::Utf8, false), Field::new("n", DataType::Int64, false)]);
+        LogicalPlanBuilder::scan("t", Arc::new(LogicalTableSource::new(Arc::new(schema))), None).unwrap()
+    }
+
+    #[test]
+    fn only_listed_nodes_and_expressions_pass() {
+        let good = scan().aggregate(vec![col("area")], vec![sum(col("n"))]).unwrap().build().unwrap();
+        check(&good).unwrap();
+        let cases = [
+            (scan().filter(col("n").gt(lit(1_i64))).unwrap().build().unwrap(), "Filter"),
+            (scan().limit(0, Some(1)).unwrap().build().unwrap(), "Limit"),
+            (scan().sort(vec![col("n").sort(true, true)]).unwrap().build().unwrap(), "Sort"),
+            (scan().explain(true, true).unwrap().build().unwrap(), "Analyze"),
+            (scan().aggregate(vec![col("area")], vec![avg(col("n"))]).unwrap().build().unwrap(), "AggregateFunction"),
+            (scan().project(vec![col("n") + lit(1_i64)]).unwrap().build().unwrap(), "BinaryExpr"),
+        ];
+        for (plan, name) in cases {
+            let error = check(&plan).unwrap_err();
+            assert!(matches!(&error, EngineError::RefusedPlan { node } if node == name), "{name}: {error}");
+        }
+    }
+}

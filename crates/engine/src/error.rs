@@ -1,0 +1,71 @@
+//! What can go wrong in the engine. Messages never carry values of rows.
+
+/// Why a table could not be computed.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The permit does not cover what the request needs.
+    #[error("the permit does not cover {what}: no agreement in force allows it to be read for this purpose")]
+    NotPermitted {
+        /// The dataset or column.
+        what: String,
+    },
+    /// The request is larger than a limit.
+    #[error("the request needs {needed} {unit}, over the limit of {limit}: publish a coarser view, or raise `{setting}`")]
+    TooLarge {
+        /// What it needs.
+        needed: u64,
+        /// Cells, atoms or bytes.
+        unit: &'static str,
+        /// The limit.
+        limit: u64,
+        /// The setting that holds the limit.
+        setting: &'static str,
+    },
+    /// It took longer than allowed and was stopped.
+    #[error("stopped after {seconds} s, the time limit of one table request")]
+    TimedOut {
+        /// The limit in seconds.
+        seconds: u64,
+    },
+    /// The plan holds a node or an expression that the allow-list does not name.
+    #[error("refused plan: `{node}` is not on the allow-list")]
+    RefusedPlan {
+        /// The kind of node or expression.
+        node: String,
+    },
+    /// Stored data do not look as the catalogue says.
+    #[error("the stored table of `{dataset}` is not as catalogued: {problem}")]
+    Stored {
+        /// The dataset.
+        dataset: String,
+        /// What differs, without values.
+        problem: String,
+    },
+    /// The query engine failed while doing something.
+    #[error("could not {operation}")]
+    Query {
+        /// What was being done.
+        operation: &'static str,
+        /// The engine's error; it may name columns, never values.
+        #[source]
+        source: Box<datafusion::error::DataFusionError>,
+    },
+    /// A category of `sex` or `age` is not one that tables can write.
+    #[error("a category of dimension `{dimension}` cannot be published")]
+    Category {
+        /// The dimension.
+        dimension: String,
+        /// Why.
+        #[source]
+        source: model::IdError,
+    },
+    /// The group's tables contradict each other.
+    #[error("the tables of the group do not fit together")]
+    Group(#[source] disclosure::BuildError),
+}
+
+impl EngineError {
+    pub(crate) fn query(operation: &'static str) -> impl FnOnce(datafusion::error::DataFusionError) -> Self {
+        move |source| Self::Query { operation, source: Box::new(source) }
+    }
+}

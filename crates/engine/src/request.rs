@@ -1,0 +1,158 @@
+//! What the engine is asked for: a group's tables, in terms of registered areas, periods and classifications.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use disclosure::{GroupId, MeasureId};
+use model::{AreaCode, AreaType, DatasetId, Digest, Exposure, Period, PeriodType};
+use parquet::encryption::decrypt::FileDecryptionProperties;
+
+use crate::error::EngineError;
+
+/// One encrypted partition of a dataset.
+#[derive(Clone)]
+pub struct StoredTable {
+    /// The file.
+    pub path: PathBuf,
+    /// What opens it.
+    pub decryption: Arc<FileDecryptionProperties>,
+}
+
+/// Limits of one request.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Memory of the query engine, bytes.
+    pub memory_bytes: usize,
+    /// Wall clock of one request.
+    pub timeout: Duration,
+    /// Cells over all tables of the request.
+    pub max_cells: u64,
+    /// Atoms: finest combinations of area, period and category.
+    pub max_atoms: u64,
+    /// Threads of the query engine for one request.
+    pub threads: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory_bytes: 512 << 20,
+            timeout: Duration::from_secs(60),
+            max_cells: 1_000_000,
+            max_atoms: 4_000_000,
+            threads: 2,
+        }
+    }
+}
+
+/// What is summed: a column of the dataset over the rows that pass the filter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeasureSpec {
+    /// Its identity; tables with the same identity share cells.
+    pub id: MeasureId,
+    /// The column, `count` for events.
+    pub column: String,
+    /// Dimension to accepted categories; all must hold.
+    pub filter: BTreeMap<String, Vec<String>>,
+}
+
+/// Registered areas of one type, each as the codes that rows of the dataset carry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AreaSet {
+    /// Their type.
+    pub area_type: AreaType,
+    /// Code and atoms.
+    pub areas: Vec<(AreaCode, Vec<AreaCode>)>,
+}
+
+/// A dimension of a table and the categories that it publishes beside the total.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dimension {
+    /// Its name, a column of the dataset.
+    pub name: String,
+    /// Its categories; for `age`, bands.
+    pub categories: Vec<String>,
+}
+
+/// One table: measure x areas x periods x categories.
+#[derive(Debug, Clone)]
+pub struct TableSpec {
+    /// What is summed.
+    pub measure: MeasureSpec,
+    /// Its areas.
+    pub areas: Arc<AreaSet>,
+    /// Its kind of period.
+    pub period_type: PeriodType,
+    /// Its periods, each wholly covered by partitions.
+    pub periods: Vec<Period>,
+    /// Its dimensions.
+    pub by: Vec<Dimension>,
+}
+
+/// Everything a protection group publishes from one dataset.
+#[derive(Debug, Clone)]
+pub struct GroupRequest {
+    /// The group.
+    pub group: GroupId,
+    /// Digest over the revisions that the tables stand on.
+    pub revision: Digest,
+    /// The dataset.
+    pub dataset: DatasetId,
+    /// Whether the dataset is already public, and by whom.
+    pub exposure: Exposure,
+    /// Whether rows carry a contributor (person and event data).
+    pub has_contributors: bool,
+    /// Measure columns that hold decimals; they are counted in thousandths.
+    pub decimals: BTreeSet<String>,
+    /// Every value that a dimension can take, seen in the data or not.
+    pub classifications: BTreeMap<String, Vec<String>>,
+    /// The tables.
+    pub tables: Vec<TableSpec>,
+}
+
+impl GroupRequest {
+    /// The dimensions that any table filters or breaks down by, in order.
+    pub(crate) fn dimensions(&self) -> Vec<&str> {
+        let names: BTreeSet<&str> = self
+            .tables
+            .iter()
+            .flat_map(|t| t.by.iter().map(|d| d.name.as_str()).chain(t.measure.filter.keys().map(String::as_str)))
+            .collect();
+        names.into_iter().collect()
+    }
+
+    /// The measure columns, in order.
+    pub(crate) fn measures(&self) -> Vec<&str> {
+        let names: BTreeSet<&str> = self.tables.iter().map(|t| t.measure.column.as_str()).collect();
+        names.into_iter().collect()
+    }
+
+    /// Dimensions and measures.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &str> {
+        self.dimensions().into_iter().chain(self.measures())
+    }
+
+    pub(crate) fn check(&self, limits: &Limits) -> Result<(), EngineError> {
+        let cells: u64 = self.tables.iter().map(TableSpec::cells).fold(0, u64::saturating_add);
+        if cells > limits.max_cells {
+            return Err(EngineError::TooLarge {
+                needed: cells,
+                unit: "cells",
+                limit: limits.max_cells,
+                setting: "limits.max_cells",
+            });
+        }
+        Ok(())
+    }
+}
+
+impl TableSpec {
+    /// How many cells it has, totals included.
+    fn cells(&self) -> u64 {
+        let size = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        let by = self.by.iter().map(|d| size(d.categories.len() + 1)).fold(1, u64::saturating_mul);
+        by.saturating_mul(size(self.areas.areas.len())).saturating_mul(size(self.periods.len()))
+    }
+}

@@ -1,0 +1,346 @@
+//! Published tables: tidy rows derived from released cells alone.
+
+use std::collections::BTreeMap;
+
+use disclosure::{Cell, CellId, GroupTables, MeasureId, Released};
+use model::contract::DatasetContract;
+use model::indicator::{Indicator, IndicatorType, IntervalMethod, Measure, View};
+use model::table::Breakdown;
+use model::{
+    AgeBand, AreaCode, BoundaryYear, CellKey, DatasetId, Mark, Month, Period, PeriodType, Sex, Status, TidyRow, ViewId,
+};
+use serde::{Deserialize, Serialize};
+use statistics::Confidence;
+
+use crate::error::PlatformError;
+
+/// A published view.
+#[derive(Debug, Clone)]
+pub struct Cube {
+    /// The view.
+    pub view: ViewId,
+    /// Its rows, in order of period, area, sex, age, breakdown.
+    pub rows: Released<Vec<TidyRow>>,
+    /// What the rows stand on.
+    pub basis: Basis,
+}
+
+/// What a published view stands on; part of its entity tag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Basis {
+    /// Digests of the agreements that govern its datasets, sorted.
+    pub agreements: Vec<model::Digest>,
+    /// Digest over the revisions of the numerator's and the denominator's group.
+    pub revision: model::Digest,
+    /// SHA-256 over the published rows, the definition and the agreements, in hexadecimal.
+    pub etag: String,
+}
+
+/// A category of a dimension in a table, or the total over it.
+pub(crate) type Choice = Option<String>;
+
+/// An area of a table.
+pub(crate) struct TableArea {
+    pub(crate) code: AreaCode,
+    pub(crate) name: String,
+    pub(crate) boundary_year: BoundaryYear,
+}
+
+/// What is needed to write a view's rows, beside the released tables.
+pub(crate) struct Layout<'a> {
+    pub(crate) indicator: &'a Indicator,
+    pub(crate) view: &'a View,
+    pub(crate) areas: Vec<TableArea>,
+    pub(crate) periods: Vec<Period>,
+    /// Categories of each dimension of the view, in the order of `view.by`.
+    pub(crate) categories: Vec<Vec<String>>,
+    pub(crate) denominator: Option<DenominatorRule>,
+    pub(crate) geography_method: String,
+}
+
+/// How a denominator's cells are found from the numerator's.
+pub(crate) struct DenominatorRule {
+    pub(crate) measure: MeasureId,
+    pub(crate) open: bool,
+    /// Dimensions that the denominator's dataset has too.
+    pub(crate) shared: Vec<String>,
+    pub(crate) periods: DenominatorPeriods,
+}
+
+/// Which period of the denominator goes with a period of the numerator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum DenominatorPeriods {
+    /// The same one.
+    Same,
+    /// The period of this type that holds the numerator's first month, or else the latest before, or else the first after.
+    Nearest(PeriodType, Vec<Period>),
+}
+
+impl DenominatorPeriods {
+    /// The rule for a denominator of a dataset whose partitions are these.
+    pub(crate) fn of(numerator: &DatasetId, contract: &DatasetContract, available: &[Period]) -> Self {
+        if contract.id == *numerator { Self::Same } else { Self::Nearest(contract.partition, available.to_vec()) }
+    }
+
+    pub(crate) fn for_period(&self, period: Period) -> Option<Period> {
+        match self {
+            Self::Same => Some(period),
+            Self::Nearest(kind, available) => {
+                let wanted = kind.containing(period.start());
+                available.iter().rev().find(|p| **p <= wanted).or_else(|| available.first()).copied()
+            }
+        }
+    }
+}
+
+pub(crate) fn measure_id(measure: &Measure) -> MeasureId {
+    MeasureId::from(measure.identity())
+}
+
+/// The rows of a view from released tables: a pure function of what is released.
+///
+/// # Errors
+/// If a category cannot be written as a cell key.
+pub(crate) fn rows(
+    layout: &Layout<'_>,
+    numerator: &Released<GroupTables>,
+    denominator: Option<&Released<GroupTables>>,
+) -> Result<Released<Vec<TidyRow>>, PlatformError> {
+    let keys = keys(layout)?;
+    let write = |top: &GroupTables, bottom: Option<&GroupTables>| {
+        keys.iter().map(|(key, area)| row(layout, key, area, top, bottom)).collect::<Vec<TidyRow>>()
+    };
+    Ok(match denominator {
+        Some(denominator) => {
+            numerator.as_ref().zip(denominator.as_ref()).map(|(top, bottom)| write(top, Some(bottom)))
+        }
+        None => numerator.as_ref().map(|top| write(top, None)),
+    })
+}
+
+fn keys<'a>(layout: &'a Layout<'_>) -> Result<Vec<(CellKey, &'a TableArea)>, PlatformError> {
+    let combinations = combinations(&layout.categories);
+    let mut keys = Vec::new();
+    for period in &layout.periods {
+        for area in &layout.areas {
+            for combination in &combinations {
+                let mut key = CellKey {
+                    area_type: layout.view.area_type,
+                    area: area.code.clone(),
+                    period: *period,
+                    sex: Sex::All,
+                    age: AgeBand::All,
+                    breakdown: None,
+                };
+                for (dimension, choice) in layout.view.by.iter().zip(combination) {
+                    let Some(category) = choice else { continue };
+                    match dimension.as_str() {
+                        "sex" => key.sex = category.parse()?,
+                        "age" => key.age = category.parse()?,
+                        _ => {
+                            key.breakdown =
+                                Some(Breakdown { dimension: dimension.clone(), category: category.clone() });
+                        }
+                    }
+                }
+                keys.push((key, area));
+            }
+        }
+    }
+    Ok(keys)
+}
+
+/// The total first, then the categories, over all dimensions.
+fn combinations(categories: &[Vec<String>]) -> Vec<Vec<Choice>> {
+    let mut combinations: Vec<Vec<Choice>> = vec![Vec::new()];
+    for dimension in categories {
+        let choices: Vec<Choice> = std::iter::once(None).chain(dimension.iter().cloned().map(Some)).collect();
+        combinations = combinations
+            .iter()
+            .flat_map(|head| {
+                choices.iter().map(|choice| {
+                    let mut combination = head.clone();
+                    combination.push(choice.clone());
+                    combination
+                })
+            })
+            .collect();
+    }
+    combinations
+}
+
+fn row(
+    layout: &Layout<'_>,
+    key: &CellKey,
+    area: &TableArea,
+    numerator: &GroupTables,
+    denominator: Option<&GroupTables>,
+) -> TidyRow {
+    let indicator = layout.indicator;
+    let top = cell(numerator, &measure_id(&indicator.numerator), key);
+    let bottom = layout.denominator.as_ref().zip(denominator).map(|(rule, tables)| denominator_cell(rule, tables, key));
+    let open_denominator = layout.denominator.as_ref().is_some_and(|rule| rule.open);
+    let breakdown_type = layout.view.by.iter().find(|d| *d != "sex" && *d != "age");
+    let mut row = TidyRow {
+        indicator: indicator.id.clone(),
+        area_code: area.code.clone(),
+        area_name: area.name.clone(),
+        area_type: key.area_type,
+        boundary_year: area.boundary_year,
+        period: key.period,
+        sex: key.sex,
+        age: key.age,
+        breakdown_type: breakdown_type.cloned(),
+        breakdown: breakdown_type
+            .map(|_| key.breakdown.as_ref().map_or_else(|| "all".to_owned(), |b| b.category.clone())),
+        value: None,
+        unit: indicator.unit.clone(),
+        lower_95: None,
+        upper_95: None,
+        lower_998: None,
+        upper_998: None,
+        count: None,
+        denominator: match bottom {
+            Some(Cell::Value(n)) if open_denominator => Some(n),
+            _ => None,
+        },
+        status: Status::Ok,
+        significance: None,
+        trend: None,
+        geography_method: layout.geography_method.clone(),
+        modelled_share: None,
+        caveat: (!indicator.caveats.is_empty()).then(|| indicator.caveats.join(" ")),
+    };
+    match (top, bottom) {
+        (Cell::Withheld(mark), _) | (_, Some(Cell::Withheld(mark))) => row.status = mark.into(),
+        (Cell::Value(count), None) => fill(&mut row, indicator, count, None),
+        (Cell::Value(count), Some(Cell::Value(of))) => fill(&mut row, indicator, count, Some(of)),
+    }
+    row
+}
+
+fn cell(tables: &GroupTables, measure: &MeasureId, key: &CellKey) -> Cell {
+    let id = CellId { measure: measure.clone(), key: key.clone() };
+    tables.cell(&id).unwrap_or(Cell::Withheld(Mark::X))
+}
+
+fn denominator_cell(rule: &DenominatorRule, tables: &GroupTables, key: &CellKey) -> Cell {
+    let Some(period) = rule.periods.for_period(key.period) else { return Cell::Withheld(Mark::X) };
+    let shares = |name: &str| rule.shared.iter().any(|dimension| dimension == name);
+    let own = CellKey {
+        period,
+        sex: if shares("sex") { key.sex } else { Sex::All },
+        age: if shares("age") { key.age } else { AgeBand::All },
+        breakdown: key.breakdown.clone().filter(|b| shares(&b.dimension)),
+        ..key.clone()
+    };
+    cell(tables, &rule.measure, &own)
+}
+
+/// Value and intervals, in the indicator's unit.
+fn fill(row: &mut TidyRow, indicator: &Indicator, count: u64, of: Option<u64>) {
+    let figures = figures(indicator, count, of);
+    match figures {
+        Ok(figures) => {
+            row.value = Some(round(figures.value));
+            (row.lower_95, row.upper_95) = limits(figures.at_95);
+            (row.lower_998, row.upper_998) = limits(figures.at_998);
+            if indicator.indicator_type != IndicatorType::Score {
+                row.count = Some(count);
+                row.denominator = of;
+            }
+        }
+        // Nobody at risk, or a part larger than its whole: there is no rate.
+        Err(_) if of == Some(0) => row.status = Status::Z,
+        Err(_) => row.status = Status::X,
+    }
+}
+
+struct Figures {
+    value: f64,
+    at_95: Option<(f64, f64)>,
+    at_998: Option<(f64, f64)>,
+}
+
+fn figures(indicator: &Indicator, count: u64, of: Option<u64>) -> Result<Figures, statistics::StatisticsError> {
+    let multiplier = f64::from(indicator.multiplier);
+    if indicator.indicator_type == IndicatorType::Score {
+        // Scores are kept in thousandths.
+        return Ok(Figures { value: statistics::as_float(count) / 1000.0, at_95: None, at_998: None });
+    }
+    let at = |confidence: Confidence| match (indicator.indicator_type, of) {
+        (IndicatorType::Proportion, Some(of)) => statistics::proportion(count, of, multiplier, confidence),
+        (_, Some(of)) => statistics::crude_rate(count, of, multiplier, confidence),
+        (_, None) => statistics::count(count, confidence),
+    };
+    let (at_95, at_998) = (at(Confidence::P95)?, at(Confidence::P998)?);
+    let given = indicator.interval != IntervalMethod::None;
+    let pair = |estimate: &statistics::Estimate| given.then_some((estimate.lower, estimate.upper));
+    Ok(Figures { value: at_95.value, at_95: pair(&at_95), at_998: pair(&at_998) })
+}
+
+fn limits(pair: Option<(f64, f64)>) -> (Option<f64>, Option<f64>) {
+    (pair.map(|(lower, _)| round(lower)), pair.map(|(_, upper)| round(upper)))
+}
+
+/// Six decimals: stable bytes across platforms, finer than any decision needs.
+fn round(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
+}
+
+/// The share of cells of a view that have a value.
+pub(crate) fn visible(rows: &[TidyRow]) -> u64 {
+    let shown = rows.iter().filter(|row| row.value.is_some()).count();
+    u64::try_from(shown).unwrap_or(u64::MAX)
+}
+
+/// The months that partitions of a dataset cover, as the periods of a type that are covered whole, oldest first.
+pub(crate) fn covered(partitions: &[Period], kind: PeriodType) -> Vec<Period> {
+    let months: std::collections::BTreeSet<Month> = partitions.iter().flat_map(|p| p.months()).collect();
+    let mut periods: BTreeMap<Period, ()> = BTreeMap::new();
+    for month in &months {
+        let period = kind.containing(*month);
+        if period.months().all(|m| months.contains(&m)) {
+            periods.insert(period, ());
+        }
+    }
+    periods.into_keys().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn months(kind: PeriodType, texts: &[&str]) -> Vec<Period> {
+        texts.iter().map(|text| Period::parse(text, kind).unwrap()).collect()
+    }
+
+    #[test]
+    fn only_whole_periods_are_published() {
+        let quarters = months(PeriodType::Quarter, &["2023-01-01/P3M", "2023-04-01/P3M", "2023-07-01/P3M", "2023-10-01/P3M", "2024-01-01/P3M"]);
+        let labels = |kind| covered(&quarters, kind).iter().map(|p| p.label()).collect::<Vec<_>>();
+        assert_eq!(labels(PeriodType::CalendarYear), ["2023"]);
+        assert_eq!(labels(PeriodType::FinancialYear), ["2023/24"]);
+        assert_eq!(labels(PeriodType::Quarter).len(), 5);
+        assert_eq!(labels(PeriodType::Month).len(), 15);
+        assert_eq!(labels(PeriodType::Rolling12).len(), 4);
+    }
+
+    #[test]
+    fn the_nearest_denominator_is_taken() {
+        let years = months(PeriodType::CalendarYear, &["2023-01-01/P1Y", "2024-01-01/P1Y"]);
+        let rule = DenominatorPeriods::Nearest(PeriodType::CalendarYear, years);
+        for (text, expect) in [("2023-04-01/P3M", "2023"), ("2025-01-01/P3M", "2024"), ("2022-10-01/P3M", "2023")] {
+            let period = Period::parse(text, PeriodType::Quarter).unwrap();
+            assert_eq!(rule.for_period(period).unwrap().label(), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn combinations_hold_the_total_of_every_dimension() {
+        let all = combinations(&[vec!["female".to_owned(), "male".to_owned()], vec!["65+".to_owned()]]);
+        assert_eq!(all.len(), 6);
+        assert_eq!(all.first().unwrap(), &vec![None, None]);
+        assert_eq!(combinations(&[]), vec![Vec::<Choice>::new()]);
+    }
+}

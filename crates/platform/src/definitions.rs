@@ -1,0 +1,137 @@
+//! Contracts and indicators, loaded from text and checked against each other.
+
+use std::collections::BTreeMap;
+
+use model::contract::DatasetContract;
+use model::indicator::{Indicator, Measure, View};
+use model::{DatasetId, DefinitionError, IndicatorId, ViewId};
+
+/// A definition file: its name as the reader knows it, and its text.
+#[derive(Debug, Clone)]
+pub struct DefinitionFile {
+    /// Relative path.
+    pub name: String,
+    /// TOML text.
+    pub text: String,
+}
+
+/// Every contract and indicator that is in order.
+#[derive(Debug, Clone, Default)]
+pub struct Definitions {
+    contracts: BTreeMap<DatasetId, DatasetContract>,
+    indicators: BTreeMap<IndicatorId, Indicator>,
+}
+
+impl Definitions {
+    /// Reads contracts and indicators. A file with a mistake is left out and reported; the others stand.
+    #[must_use]
+    pub fn load(contracts: &[DefinitionFile], indicators: &[DefinitionFile]) -> (Self, Vec<DefinitionError>) {
+        let mut definitions = Self::default();
+        let mut errors = Vec::new();
+        for file in contracts {
+            let result = DatasetContract::parse(&file.name, &file.text).and_then(|contract| definitions.add_contract(file, contract));
+            errors.extend(result.err());
+        }
+        for file in indicators {
+            let result = Indicator::parse(&file.name, &file.text).and_then(|indicator| definitions.add_indicator(file, indicator));
+            errors.extend(result.err());
+        }
+        (definitions, errors)
+    }
+
+    /// The contract of a dataset.
+    #[must_use]
+    pub fn contract(&self, dataset: &DatasetId) -> Option<&DatasetContract> {
+        self.contracts.get(dataset)
+    }
+
+    /// All contracts, by dataset.
+    pub fn contracts(&self) -> impl Iterator<Item = &DatasetContract> {
+        self.contracts.values()
+    }
+
+    /// One indicator.
+    #[must_use]
+    pub fn indicator(&self, id: &IndicatorId) -> Option<&Indicator> {
+        self.indicators.get(id)
+    }
+
+    /// All indicators, by id.
+    pub fn indicators(&self) -> impl Iterator<Item = &Indicator> {
+        self.indicators.values()
+    }
+
+    /// The indicator and the view of a view id.
+    #[must_use]
+    pub fn view(&self, id: &ViewId) -> Option<(&Indicator, &View)> {
+        let indicator = self.indicators.get(&id.indicator().parse().ok()?)?;
+        Some((indicator, indicator.views.iter().find(|view| view.name == id.view())?))
+    }
+
+    /// The indicators whose numbers stand on a dataset.
+    pub fn indicators_on<'a>(&'a self, dataset: &'a DatasetId) -> impl Iterator<Item = &'a Indicator> {
+        self.indicators.values().filter(move |indicator| indicator.datasets().any(|used| used == dataset))
+    }
+
+    fn add_contract(&mut self, file: &DefinitionFile, contract: DatasetContract) -> Result<(), DefinitionError> {
+        if self.contracts.contains_key(&contract.id) {
+            let message = format!("dataset `{}` already has a contract: keep one file", contract.id);
+            return Err(DefinitionError::whole(&file.name, message));
+        }
+        self.contracts.insert(contract.id.clone(), contract);
+        Ok(())
+    }
+
+    fn add_indicator(&mut self, file: &DefinitionFile, indicator: Indicator) -> Result<(), DefinitionError> {
+        if self.indicators.contains_key(&indicator.id) {
+            let message = format!("indicator `{}` is already defined: keep one file", indicator.id);
+            return Err(DefinitionError::whole(&file.name, message));
+        }
+        self.check(&indicator).map_err(|message| DefinitionError::whole(&file.name, message))?;
+        self.indicators.insert(indicator.id.clone(), indicator);
+        Ok(())
+    }
+
+    fn check(&self, indicator: &Indicator) -> Result<(), String> {
+        for measure in std::iter::once(&indicator.numerator).chain(&indicator.denominator) {
+            self.check_measure(measure)?;
+        }
+        let Some(contract) = self.contracts.get(&indicator.numerator.dataset) else { return Ok(()) };
+        for view in &indicator.views {
+            for dimension in &view.by {
+                if !contract.dimensions().contains(&dimension.as_str()) {
+                    return Err(format!(
+                        "view `{}` is broken down by `{dimension}`, which `{}` does not have: it has {}",
+                        view.name,
+                        contract.id,
+                        contract.dimensions().join(", ")
+                    ));
+                }
+            }
+            if contract.geography.area_type > view.area_type {
+                return Err(format!(
+                    "view `{}` is by {}, finer than the {} of `{}`",
+                    view.name, view.area_type, contract.geography.area_type, contract.id
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_measure(&self, measure: &Measure) -> Result<(), String> {
+        let Some(contract) = self.contracts.get(&measure.dataset) else {
+            return Err(format!("dataset `{}` has no contract: add one, or correct the name", measure.dataset));
+        };
+        if !contract.measures().contains(&measure.measure.as_str()) {
+            let known = contract.measures().join(", ");
+            return Err(format!("`{}` has no measure `{}`: it has {known}", contract.id, measure.measure));
+        }
+        for dimension in measure.filter.keys() {
+            if !contract.dimensions().contains(&dimension.as_str()) {
+                let known = contract.dimensions().join(", ");
+                return Err(format!("`{}` has no dimension `{dimension}` to filter by: it has {known}", contract.id));
+            }
+        }
+        Ok(())
+    }
+}
