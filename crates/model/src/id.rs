@@ -95,6 +95,11 @@ slug_id!(
     "agreement id"
 );
 slug_id!(
+    /// A purpose that data are used for, as registered by the partnership, for example `service-planning`.
+    PurposeId,
+    "purpose id"
+);
+slug_id!(
     /// An indicator, for example `deliberate-fires`.
     IndicatorId,
     "indicator id"
