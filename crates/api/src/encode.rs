@@ -1,0 +1,108 @@
+//! Tidy rows as CSV and JSON. The encoders take `Released` rows and nothing else.
+
+use disclosure::Released;
+use model::TidyRow;
+use model::tidy::COLUMNS;
+use serde_json::{Map, Value};
+
+/// Rows as RFC 4180 text with a header line, UTF-8.
+///
+/// # Errors
+/// If writing to memory fails, which the types do not rule out.
+pub(crate) fn csv(rows: &Released<Vec<TidyRow>>) -> Result<Vec<u8>, csv::Error> {
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    writer.write_record(COLUMNS)?;
+    for row in rows.get() {
+        writer.write_record(fields(row).iter().map(|(_, field)| field.text()))?;
+    }
+    writer.into_inner().map_err(|error| error.into_error().into())
+}
+
+/// Rows as JSON objects with the columns in order; absent values are `null`.
+pub(crate) fn json(rows: &Released<Vec<TidyRow>>) -> Value {
+    let object = |row: &TidyRow| -> Value {
+        fields(row).into_iter().map(|(name, field)| (name.to_owned(), field.json())).collect::<Map<_, _>>().into()
+    };
+    Value::Array(rows.get().iter().map(object).collect())
+}
+
+enum Field {
+    Text(String),
+    Number(f64),
+    Whole(u64),
+    Absent,
+}
+
+impl Field {
+    fn text(&self) -> String {
+        match self {
+            Self::Text(text) => defused(text),
+            Self::Number(number) => number.to_string(),
+            Self::Whole(number) => number.to_string(),
+            Self::Absent => String::new(),
+        }
+    }
+
+    fn json(self) -> Value {
+        match self {
+            Self::Text(text) => Value::String(text),
+            Self::Number(number) => serde_json::Number::from_f64(number).map_or(Value::Null, Value::Number),
+            Self::Whole(number) => Value::from(number),
+            Self::Absent => Value::Null,
+        }
+    }
+}
+
+/// Text that a spreadsheet would run as a formula gets an apostrophe in front.
+fn defused(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+}
+
+fn fields(row: &TidyRow) -> [(&'static str, Field); COLUMNS.len()] {
+    let text = |value: &dyn std::fmt::Display| Field::Text(value.to_string());
+    let maybe = |value: &Option<String>| value.clone().map_or(Field::Absent, Field::Text);
+    let number = |value: Option<f64>| value.map_or(Field::Absent, Field::Number);
+    let whole = |value: Option<u64>| value.map_or(Field::Absent, Field::Whole);
+    let values = [
+        text(&row.indicator),
+        text(&row.area_code),
+        text(&row.area_name),
+        text(&row.area_type),
+        Field::Whole(row.boundary_year.get().into()),
+        text(&row.period),
+        Field::Text(row.period.label()),
+        text(&row.period.period_type()),
+        text(&row.sex),
+        text(&row.age),
+        maybe(&row.breakdown_type),
+        maybe(&row.breakdown),
+        number(row.value),
+        text(&row.unit),
+        number(row.lower_95),
+        number(row.upper_95),
+        number(row.lower_998),
+        number(row.upper_998),
+        whole(row.count),
+        whole(row.denominator),
+        Field::Text(row.status.as_str().to_owned()),
+        maybe(&row.significance),
+        maybe(&row.trend),
+        text(&row.geography_method),
+        number(row.modelled_share),
+        maybe(&row.caveat),
+    ];
+    let mut names = COLUMNS.iter();
+    values.map(|field| (names.next().copied().unwrap_or_default(), field))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formulas_are_defused() {
+        for (text, expect) in [("=1+1", "'=1+1"), ("@x", "'@x"), ("-5", "'-5"), ("Adlington", "Adlington"), ("", "")] {
+            assert_eq!(defused(text), expect);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Entity tags, authentication and the headers of every answer.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use axum::response::IntoResponse;
+use platform::{Caller, Platform};
+
+use crate::problem::Problem;
+
+/// Nothing is loaded from elsewhere, nothing inline is run, nobody may frame the page.
+pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+    frame-ancestors 'none'";
+
+/// Headers that every answer carries.
+pub(crate) fn fixed() -> [(HeaderName, HeaderValue); 5] {
+    [
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY)),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+        (
+            HeaderName::from_static("permissions-policy"),
+            HeaderValue::from_static("camera=(), geolocation=(), microphone=()"),
+        ),
+    ]
+}
+
+/// Who asks: the bearer of a key, or the public.
+pub(crate) fn caller(platform: &Platform, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let token = match headers.get(header::AUTHORIZATION) {
+        None => None,
+        Some(value) => {
+            let text = value.to_str().map_err(|_| platform::PlatformError::Unauthenticated)?;
+            let token = text.strip_prefix("Bearer ").ok_or(platform::PlatformError::Unauthenticated)?;
+            Some(token.trim())
+        }
+    };
+    Ok(platform.authenticate(token)?)
+}
+
+/// An answer that may be kept but must be asked about each time; 304 if the caller has it.
+pub(crate) fn tagged(request: &HeaderMap, etag: &str, content_type: &'static str, body: Body) -> Response<Body> {
+    let quoted = format!("\"{etag}\"");
+    let known = request
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|tag| tag.trim().trim_start_matches("W/") == quoted || tag.trim() == "*");
+    let mut response =
+        if known { StatusCode::NOT_MODIFIED.into_response() } else { (StatusCode::OK, body).into_response() };
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(header::VARY, HeaderValue::from_static("Authorization"));
+    if let Ok(value) = HeaderValue::from_str(&quoted) {
+        headers.insert(header::ETAG, value);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_content_is_not_sent_again() {
+        for (sent, status) in [
+            (None, 200),
+            (Some("\"abc\""), 304),
+            (Some("W/\"abc\""), 304),
+            (Some("\"x\", \"abc\""), 304),
+            (Some("*"), 304),
+            (Some("\"other\""), 200),
+        ] {
+            let mut headers = HeaderMap::new();
+            if let Some(sent) = sent {
+                headers.insert(header::IF_NONE_MATCH, HeaderValue::from_static(sent));
+            }
+            let response = tagged(&headers, "abc", "text/csv", Body::empty());
+            assert_eq!(response.status().as_u16(), status, "{sent:?}");
+            assert_eq!(response.headers()[header::ETAG], "\"abc\"");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Answers as they are written: plain text and numbers, described in OpenAPI.
+
+use model::Period;
+use platform::{AreaCard, IndicatorCard, Me, ViewCard};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The sentence that goes with every answer over invented data.
+pub(crate) const SYNTHETIC_NOTICE: &str =
+    "Synthetic data: invented for demonstration. No figure describes a real person or place.";
+
+/// The catalogue of indicators.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct IndicatorList {
+    /// Whether any of it stands on invented data.
+    pub(crate) synthetic: bool,
+    /// What to know about the data.
+    pub(crate) notice: Option<&'static str>,
+    /// The indicators that the caller may read.
+    pub(crate) indicators: Vec<IndicatorItem>,
+}
+
+/// An indicator in the catalogue.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct IndicatorItem {
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    card: CardWithoutViews,
+    /// Its tables.
+    views: Vec<ViewItem>,
+}
+
+/// The card's own fields; views are written with their periods in words.
+#[derive(Debug, Serialize)]
+struct CardWithoutViews(serde_json::Map<String, serde_json::Value>);
+
+/// A table of an indicator.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ViewItem {
+    /// Its name.
+    pub(crate) name: String,
+    /// Areas of its rows.
+    pub(crate) area_type: String,
+    /// Kind of its periods.
+    pub(crate) period_type: String,
+    /// What it is broken down by.
+    pub(crate) by: Vec<String>,
+    /// Published periods, oldest first.
+    pub(crate) periods: Vec<PeriodItem>,
+    /// Cells in the table.
+    pub(crate) cells: u64,
+    /// Cells with a value.
+    pub(crate) visible: u64,
+}
+
+/// A period, for programs and for people.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PeriodItem {
+    /// ISO 8601 interval, for example `2024-01-01/P1Y`.
+    pub(crate) period: String,
+    /// In words, for example `2024`.
+    pub(crate) label: String,
+}
+
+impl From<Period> for PeriodItem {
+    fn from(period: Period) -> Self {
+        Self { period: period.to_string(), label: period.label() }
+    }
+}
+
+impl From<ViewCard> for ViewItem {
+    fn from(view: ViewCard) -> Self {
+        Self {
+            name: view.name,
+            area_type: view.area_type.to_string(),
+            period_type: view.period_type.to_string(),
+            by: view.by,
+            periods: view.periods.into_iter().map(PeriodItem::from).collect(),
+            cells: view.cells,
+            visible: view.visible,
+        }
+    }
+}
+
+impl From<IndicatorCard> for IndicatorItem {
+    fn from(mut card: IndicatorCard) -> Self {
+        let views = std::mem::take(&mut card.views).into_iter().map(ViewItem::from).collect();
+        let mut fields = match serde_json::to_value(&card) {
+            Ok(serde_json::Value::Object(fields)) => fields,
+            _ => serde_json::Map::new(),
+        };
+        fields.remove("views");
+        if let Some(kind) = fields.remove("indicator_type") {
+            fields.insert("type".to_owned(), kind);
+        }
+        Self { card: CardWithoutViews(fields), views }
+    }
+}
+
+/// Areas of the partnership.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AreaList {
+    /// Whether the boundaries and codes are invented.
+    pub(crate) synthetic: bool,
+    /// The areas, in order of code.
+    #[schema(value_type = Vec<Object>)]
+    pub(crate) areas: Vec<AreaCard>,
+}
+
+/// Rows of one view.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DataDocument {
+    /// The indicator.
+    pub(crate) indicator: String,
+    /// The view that answered.
+    pub(crate) view: String,
+    /// Whether the rows stand on invented data.
+    pub(crate) synthetic: bool,
+    /// What to know about the data.
+    pub(crate) notice: Option<&'static str>,
+    /// Why there are no rows, and what exists.
+    pub(crate) notes: Vec<String>,
+    /// Digests of the agreements that the numbers stand on.
+    pub(crate) agreements: Vec<String>,
+    /// The rows, as objects with the fixed columns.
+    #[schema(value_type = Vec<Object>)]
+    pub(crate) rows: serde_json::Value,
+}
+
+/// What the caller may do.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MeDocument {
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    pub(crate) me: Me,
+}
+
+/// How the service is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Health {
+    /// `ok`, or what is missing.
+    pub(crate) status: String,
+}

@@ -1,0 +1,119 @@
+//! The router, its limits, and serving it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use platform::Platform;
+use tokio::net::TcpListener;
+use tower::limit::GlobalConcurrencyLimitLayer;
+use tower_http::compression::CompressionLayer;
+use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::problem::{self, Problem};
+use crate::{App, HttpLimits, data, headers, pages, reference, uploads};
+
+/// The description of every operation.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    operations().into_openapi()
+}
+
+fn operations() -> OpenApiRouter<App> {
+    let info = InfoBuilder::new()
+        .title("Commonground")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some("Aggregated, disclosure-controlled indicators of a partnership."))
+        .license(Some(LicenseBuilder::new().name("Apache-2.0").build()))
+        .build();
+    OpenApiRouter::with_openapi(OpenApiBuilder::new().info(info).build())
+        .routes(routes!(reference::indicators))
+        .routes(routes!(reference::indicator))
+        .routes(routes!(reference::areas))
+        .routes(routes!(reference::boundaries))
+        .routes(routes!(reference::me))
+        .routes(routes!(reference::healthz))
+        .routes(routes!(reference::readyz))
+        .routes(routes!(data::csv))
+        .routes(routes!(data::json))
+        .routes(routes!(uploads::create))
+        .routes(routes!(uploads::version))
+}
+
+/// Every route over a platform.
+pub fn router(platform: Platform, limits: HttpLimits) -> Router {
+    let limits = Arc::new(limits);
+    let app = App {
+        platform,
+        uploads: Arc::new(tokio::sync::Semaphore::new(limits.uploads)),
+        limits: Arc::clone(&limits),
+    };
+    let (router, document) = operations().split_for_parts();
+    router
+        .route("/openapi.json", get(reference::openapi))
+        .layer(Extension(Arc::new(document)))
+        .method_not_allowed_fallback(|| async { Problem::new(problem::METHOD, "see /openapi.json") })
+        .fallback(pages::serve)
+        .layer(middleware::from_fn(move |request: Request, next: Next| {
+            let limits = Arc::clone(&limits);
+            async move { timed(request, next, &limits).await }
+        }))
+        .layer(middleware::from_fn(with_fixed_headers))
+        .layer(CompressionLayer::new())
+        .layer(GlobalConcurrencyLimitLayer::new(app.limits.concurrency))
+        .with_state(app)
+}
+
+async fn timed(request: Request, next: Next, limits: &HttpLimits) -> Response {
+    let limit = if request.method() == axum::http::Method::POST { limits.upload_timeout } else { limits.request_timeout };
+    let method = request.method().clone();
+    // The path alone: queries may hold what somebody is interested in.
+    let path = request.uri().path().to_owned();
+    let start = std::time::Instant::now();
+    let response = match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            Problem::new(problem::TIMEOUT, format!("stopped after {} s", limit.as_secs())).into_response()
+        }
+    };
+    let duration_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(%method, path, status = response.status().as_u16(), duration_ms, "answered");
+    response
+}
+
+async fn with_fixed_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.headers_mut().extend(headers::fixed());
+    response
+}
+
+/// Serves until `stop` resolves, then lets running requests end, for at most ten seconds.
+///
+/// # Errors
+/// If accepting connections fails for good.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let (finish, finished) = tokio::sync::oneshot::channel();
+    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
+        stop.await;
+        let _ = finish.send(());
+    });
+    let deadline = async {
+        let _ = finished.await;
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    };
+    tokio::select! {
+        result = server.into_future() => result,
+        () = deadline => Ok(()),
+    }
+}

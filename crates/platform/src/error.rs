@@ -1,0 +1,125 @@
+//! What a use case answers when it cannot do what was asked. The API and the command line map these once each.
+
+use model::{AreaType, IdError};
+use serde::Serialize;
+
+/// One reason for a denial, as far as the caller may know it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Blocker {
+    /// Short code of the rule.
+    pub code: String,
+    /// Agreement and version.
+    pub agreement: String,
+    /// The clause.
+    pub clause: String,
+    /// What the clause requires.
+    pub required: String,
+    /// What was asked or found.
+    pub actual: String,
+    /// What would help.
+    pub remedy: String,
+    /// Whom to ask.
+    pub contact: String,
+}
+
+/// Why a use case did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum PlatformError {
+    /// No such thing, or nothing that this caller may know of.
+    #[error("{what} does not exist, or is not visible to you")]
+    NotFound {
+        /// What was asked for.
+        what: String,
+    },
+    /// A parameter cannot be used.
+    #[error("{parameter}: {problem}")]
+    BadParameter {
+        /// Its name.
+        parameter: &'static str,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+    /// The credential is missing, unknown or revoked.
+    #[error("the credential is missing, unknown or revoked: send `Authorization: Bearer cg_...`")]
+    Unauthenticated,
+    /// The agreements do not allow it.
+    #[error("not allowed: {code} (reference {reference})")]
+    Denied {
+        /// Code of the first reason.
+        code: String,
+        /// What to quote when asking; also in the audit log.
+        reference: String,
+        /// Every reason, for parties to the agreement; empty for outsiders.
+        blockers: Vec<Blocker>,
+    },
+    /// The same idempotency key came with other content.
+    #[error("idempotency key `{key}` was used for other content: send a new key for a new file")]
+    IdempotencyConflict {
+        /// The key.
+        key: String,
+    },
+    /// The content is not what the caller said it is.
+    #[error("the content does not match its digest: send it again")]
+    DigestMismatch,
+    /// An upload is larger than allowed.
+    #[error("the file is larger than the limit of {limit_bytes} bytes")]
+    TooLarge {
+        /// The limit.
+        limit_bytes: u64,
+    },
+    /// The file does not fit its contract; nothing was stored.
+    #[error("the file was refused: {reason}")]
+    Refused {
+        /// Why, without values of rows.
+        reason: String,
+        /// What was found, where reading got that far.
+        findings: Option<Box<ingest::Findings>>,
+    },
+    /// Not ready yet, or it cannot record what it does.
+    #[error("not available now: {reason}; try again later")]
+    Unavailable {
+        /// Why.
+        reason: String,
+    },
+    /// Another process uses the data folder, or its version is another one.
+    #[error("{0}")]
+    Folder(String),
+    /// Definitions or agreements cannot be used.
+    #[error("{0}")]
+    Definition(#[from] model::DefinitionError),
+    /// A name that should have been checked before.
+    #[error(transparent)]
+    Name(#[from] IdError),
+    /// A part failed. Details go to the log of the operator, not to callers.
+    #[error("could not {operation}")]
+    Failed {
+        /// What was being done.
+        operation: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl PlatformError {
+    pub(crate) fn failed<E: std::error::Error + Send + Sync + 'static>(operation: &'static str) -> impl FnOnce(E) -> Self {
+        move |source| Self::Failed { operation, source: Box::new(source) }
+    }
+
+    pub(crate) fn no_area_type(area_type: AreaType) -> Self {
+        Self::NotFound { what: format!("geography `{area_type}`") }
+    }
+}
+
+/// The chain of causes, for the operator's log.
+#[must_use]
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        next = source.source();
+    }
+    text
+}
