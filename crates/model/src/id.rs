@@ -175,6 +175,23 @@ impl FromStr for ViewId {
     }
 }
 
+/// A short machine-made name: a role, a purpose, a code, a credential id, a key name. Never text that a caller typed.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Label(String);
+string_newtype!(Label);
+
+impl FromStr for Label {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-._/:".contains(&b);
+        if (1..=128).contains(&text.len()) && text.bytes().all(allowed) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(IdError::new("label", text, "use 1 to 128 lower-case letters, digits and `-._/:`"))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,6 +211,15 @@ mod tests {
         }
         let view: ViewId = "deliberate-fires/lsoa-year".parse().unwrap();
         assert_eq!((view.indicator(), view.view()), ("deliberate-fires", "lsoa-year"));
+    }
+
+    #[test]
+    fn labels_are_names_not_text() {
+        let long = "a".repeat(129);
+        let cases = [("pseudonym/nhs", true), ("a", true), ("", false), ("Jane Doe", false), ("a\nb", false)];
+        for (text, valid) in cases.into_iter().chain([("é", false), (long.as_str(), false)]) {
+            assert_eq!(text.parse::<Label>().is_ok(), valid, "{text}");
+        }
     }
 
     #[test]
