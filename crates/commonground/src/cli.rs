@@ -1,0 +1,193 @@
+//! The commands and their help.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Neighbourhood data of many partners, shared under signed agreements, published as safe aggregates.
+///
+/// Start with `commonground demo`: it makes a data folder, loads the synthetic sample partnership and serves it.
+#[derive(Debug, Parser)]
+#[command(name = "commonground", version, max_term_width = 100, after_help = "\
+Examples:
+  commonground demo                                   try it, on http://127.0.0.1:8080
+  commonground init --data /srv/cg                    make an empty data folder and its master key
+  commonground geography import map/geography.toml    load areas, lookups and postcodes
+  commonground agreements check                       say what is wrong in which agreement, and where
+  commonground ingest lancashire-fire-and-rescue.incidents fires.csv --period 2025-01-01/P3M
+  commonground query deliberate-fires --area-type lsoa --format table
+  commonground serve
+
+Configuration: commonground.toml in this folder, then COMMONGROUND_* variables, then flags.
+Exit codes: 0 done, 2 usage, 3 refused by an agreement or contract, 4 failed.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) places: Places,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Where things are. Each also has an entry in commonground.toml and a COMMONGROUND_ variable.
+#[derive(Debug, Args)]
+pub(crate) struct Places {
+    /// Configuration file.
+    #[arg(long, global = true, default_value = "commonground.toml")]
+    pub(crate) config: PathBuf,
+    /// Data folder: catalogue, encrypted tables and files, audit log.
+    #[arg(long, global = true)]
+    pub(crate) data: Option<PathBuf>,
+    /// Master key file; never inside the data folder.
+    #[arg(long, global = true)]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Folder of sharing agreements.
+    #[arg(long, global = true)]
+    pub(crate) agreements: Option<PathBuf>,
+    /// Folder of dataset contracts.
+    #[arg(long, global = true)]
+    pub(crate) contracts: Option<PathBuf>,
+    /// Folder of indicator definitions.
+    #[arg(long, global = true)]
+    pub(crate) indicators: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make an empty data folder and its master key.
+    Init,
+    /// Load the synthetic sample partnership and serve it.
+    ///
+    /// The first start takes some seconds; starting again on the same folder loads nothing twice.
+    Demo(DemoArgs),
+    /// Serve the API and the web application over a data folder.
+    Serve(ServeArgs),
+    /// Take in one file of one period of a dataset, as an upload through the API would.
+    Ingest(IngestArgs),
+    /// Sharing agreements.
+    #[command(subcommand)]
+    Agreements(AgreementsCommand),
+    /// Areas, lookups and postcodes.
+    #[command(subcommand)]
+    Geography(GeographyCommand),
+    /// Print published figures.
+    Query(QueryArgs),
+    /// API keys.
+    #[command(subcommand)]
+    Credential(CredentialCommand),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Address to serve on; the demo's keys are for this machine only, so it must be a loopback address.
+    #[arg(long)]
+    pub(crate) listen: Option<SocketAddr>,
+    /// The sample partnership's files.
+    #[arg(long, default_value = "sample-data")]
+    pub(crate) sample: PathBuf,
+    /// Load and publish, then end without serving.
+    #[arg(long)]
+    pub(crate) load_only: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Address to serve on.
+    #[arg(long)]
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IngestArgs {
+    /// Dataset, for example lancashire-fire-and-rescue.incidents.
+    pub(crate) dataset: String,
+    /// The file, plain or gzip-compressed; `-` reads standard input.
+    pub(crate) file: PathBuf,
+    /// The period that the file covers, for example 2025-01-01/P3M.
+    #[arg(long)]
+    pub(crate) period: String,
+    /// Print the findings as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Store only: publish later, when `serve` or the next `ingest` runs.
+    #[arg(long)]
+    pub(crate) no_publish: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AgreementsCommand {
+    /// Check every agreement: errors with file, line and column, then status and what each allows.
+    Check,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum GeographyCommand {
+    /// Import areas, lookups and postcodes as a manifest (geography.toml) lists them.
+    Import {
+        /// The manifest; the files that it names are looked for beside it.
+        manifest: PathBuf,
+        /// Look for the files here instead.
+        #[arg(long)]
+        folder: Option<PathBuf>,
+        /// Check and report only; store nothing and need no data folder.
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QueryArgs {
+    /// Indicator, for example deliberate-fires; without one, the indicators are listed.
+    pub(crate) indicator: Option<String>,
+    /// lsoa, msoa, ward, pcn, beat, neighbourhood, district, county or partnership.
+    #[arg(long)]
+    pub(crate) area_type: Option<String>,
+    /// calendar-year, financial-year, academic-year, quarter, month or rolling-12.
+    #[arg(long)]
+    pub(crate) period_type: Option<String>,
+    /// Only this area (repeatable).
+    #[arg(long)]
+    pub(crate) area: Vec<String>,
+    /// An interval such as 2024-01-01/P1Y, `latest` or `all`.
+    #[arg(long, default_value = "latest")]
+    pub(crate) period: String,
+    /// Every category of this dimension.
+    #[arg(long)]
+    pub(crate) breakdown: Option<String>,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+}
+
+/// How figures are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Aligned columns for reading.
+    Table,
+    /// The API's CSV.
+    Csv,
+    /// The API's JSON rows.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CredentialCommand {
+    /// Make an API key and print it once.
+    Add {
+        /// Whose it is.
+        #[arg(long)]
+        organisation: String,
+        /// partner-officer, analyst, dashboard, reviewer, governance or operator.
+        #[arg(long)]
+        role: String,
+        /// Purposes that it may name, comma-separated.
+        #[arg(long, value_delimiter = ',', required = true)]
+        purpose: Vec<String>,
+    },
+    /// List keys: never the secret.
+    List,
+    /// Revoke a key at once.
+    Revoke {
+        /// Its id, the part after `cg_`.
+        id: String,
+    },
+}

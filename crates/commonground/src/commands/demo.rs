@@ -1,0 +1,125 @@
+//! `commonground demo`: the sample partnership, through the same use cases as everything else.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::Context;
+use model::{DatasetId, Period};
+use platform::{Platform, UploadRequest};
+
+use crate::cli::DemoArgs;
+use crate::config::Config;
+use crate::progress;
+
+pub(crate) fn run(config: &Config, args: &DemoArgs) -> anyhow::Result<()> {
+    let listen = args.listen.unwrap_or(config.listen);
+    super::serve::check_address(listen, true)?;
+    let start = Instant::now();
+    let settings = config.settings()?;
+    let fresh = !platform::exists(&settings.data);
+    if fresh {
+        Platform::create(&settings)?;
+    }
+    let platform = super::open(config)?;
+    let manifest = args.sample.join("geography/geography.toml");
+    if platform.geography_differs(&manifest)? {
+        platform.import_geography(&manifest, None)?;
+    }
+    load(&platform, &args.sample)?;
+    publish(&platform)?;
+    println!("loaded       in {:.1} s: {}", start.elapsed().as_secs_f64(), platform.holdings()?);
+    println!("             SYNTHETIC DATA: invented for demonstration; it describes no real person or place");
+    if fresh {
+        print_keys(&platform)?;
+    }
+    if args.load_only {
+        return Ok(());
+    }
+    super::serve::serve(platform, listen)
+}
+
+/// Uploads every partner file of the sample that is not stored yet, as the partner itself.
+fn load(platform: &Platform, sample: &Path) -> anyhow::Result<()> {
+    let files = partner_files(platform, &sample.join("partners"))?;
+    let bar = progress::bar(files.len(), "taking in");
+    for file in &files {
+        bar.set_message(format!("{} {}", file.dataset, file.period.label()));
+        let caller = platform.local_officer(&file.dataset)?;
+        let reader = std::fs::File::open(&file.path).with_context(|| format!("could not open `{}`", file.path.display()))?;
+        let request = UploadRequest {
+            dataset: file.dataset.clone(),
+            period: file.period.to_string(),
+            idempotency_key: None,
+            digest: None,
+        };
+        platform.upload(&caller, &request, reader).with_context(|| format!("could not take in `{}`", file.path.display()))?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+fn publish(platform: &Platform) -> anyhow::Result<()> {
+    let bar = progress::bar(platform.pending()?, "publishing");
+    let report = platform.publish_pending(&mut |dataset| {
+        bar.set_message(dataset.to_string());
+        bar.inc(1);
+    })?;
+    bar.finish_and_clear();
+    for failure in &report.failures {
+        eprintln!("warning: {failure}");
+    }
+    Ok(())
+}
+
+fn print_keys(platform: &Platform) -> anyhow::Result<()> {
+    let purposes: Vec<String> =
+        ["neighbourhood-needs", "service-planning", "performance-reporting"].map(str::to_owned).into();
+    println!("demo keys    (random, for this folder only, shown once)");
+    for (organisation, role) in [
+        ("chorley-council", "analyst"),
+        ("lancashire-fire-and-rescue", "partner-officer"),
+        ("south-ribble-council", "dashboard"),
+    ] {
+        let key = platform.add_credential(organisation, role, &purposes, true)?;
+        println!("  {role:<16} {organisation:<28} {}", key.as_str());
+    }
+    Ok(())
+}
+
+struct PartnerFile {
+    dataset: DatasetId,
+    period: Period,
+    path: PathBuf,
+}
+
+/// `partners/{organisation}/{dataset}/{first month}.{extension}`; the contract says which period that begins.
+fn partner_files(platform: &Platform, folder: &Path) -> anyhow::Result<Vec<PartnerFile>> {
+    let mut files = Vec::new();
+    for organisation in entries(folder)? {
+        for dataset in entries(&organisation)? {
+            let id: DatasetId = format!("{}.{}", name(&organisation), name(&dataset))
+                .parse()
+                .with_context(|| format!("folder `{}` does not name a dataset", dataset.display()))?;
+            for path in entries(&dataset)? {
+                let stem = name(&path).split('.').next().unwrap_or_default().to_owned();
+                let period = platform
+                    .partition(&id, &stem)
+                    .with_context(|| format!("file `{}` does not name a period of `{id}`", path.display()))?;
+                files.push(PartnerFile { dataset: id.clone(), period, path });
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let listing = std::fs::read_dir(folder).with_context(|| format!("could not read folder `{}`", folder.display()))?;
+    let mut paths = listing.map(|entry| entry.map(|e| e.path())).collect::<Result<Vec<_>, _>>()?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}

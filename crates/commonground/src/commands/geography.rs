@@ -1,0 +1,15 @@
+//! `commonground geography import`.
+
+use crate::cli::GeographyCommand;
+use crate::config::Config;
+
+pub(crate) fn run(config: &Config, command: &GeographyCommand) -> anyhow::Result<()> {
+    let GeographyCommand::Import { manifest, folder, check } = command;
+    let report = if *check {
+        platform::check_geography(manifest, folder.as_deref())?
+    } else {
+        super::open(config)?.import_geography(manifest, folder.as_deref())?
+    };
+    println!("{report}");
+    Ok(())
+}

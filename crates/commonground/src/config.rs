@@ -1,0 +1,97 @@
+//! One configuration: `commonground.toml`, then `COMMONGROUND_*` variables, then flags.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use platform::{Limits, Settings};
+use serde::{Deserialize, Serialize};
+
+use crate::cli::Places;
+
+/// Everything that can be configured, with its default.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Data folder.
+    pub(crate) data: PathBuf,
+    /// Master key file.
+    pub(crate) key_file: PathBuf,
+    /// Folder of sharing agreements.
+    pub(crate) agreements: PathBuf,
+    /// Folder of dataset contracts.
+    pub(crate) contracts: PathBuf,
+    /// Folder of indicator definitions.
+    pub(crate) indicators: PathBuf,
+    /// Address to serve on.
+    pub(crate) listen: SocketAddr,
+    /// Limits of work.
+    pub(crate) limits: Limits,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data: user_folder("XDG_DATA_HOME", ".local/share").join("commonground"),
+            key_file: user_folder("XDG_CONFIG_HOME", ".config").join("commonground/master.key"),
+            agreements: "sharing-agreements".into(),
+            contracts: "contracts".into(),
+            indicators: "indicators".into(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            limits: Limits::default(),
+        }
+    }
+}
+
+fn user_folder(variable: &str, below_home: &str) -> PathBuf {
+    match std::env::var_os(variable).filter(|value| !value.is_empty()) {
+        Some(folder) => folder.into(),
+        None => PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(below_home),
+    }
+}
+
+impl Config {
+    /// Reads the configuration for a command; `base` holds the command's own defaults.
+    ///
+    /// # Errors
+    /// If the file has an unknown key or a value of the wrong kind; the error names it.
+    pub(crate) fn read(places: &Places, base: Self) -> anyhow::Result<Self> {
+        let mut config: Self = Figment::from(Serialized::defaults(base))
+            .merge(Toml::file_exact(&places.config))
+            .merge(Env::prefixed("COMMONGROUND_").ignore(&["log"]).split("__"))
+            .extract()
+            .context("could not read the configuration")?;
+        let flags = [
+            (&places.data, &mut config.data),
+            (&places.key_file, &mut config.key_file),
+            (&places.agreements, &mut config.agreements),
+            (&places.contracts, &mut config.contracts),
+            (&places.indicators, &mut config.indicators),
+        ];
+        for (flag, entry) in flags {
+            if let Some(flag) = flag {
+                entry.clone_from(flag);
+            }
+        }
+        Ok(config)
+    }
+
+    /// The platform's part of the configuration.
+    pub(crate) fn settings(&self) -> anyhow::Result<Settings> {
+        Ok(Settings {
+            data: absolute(&self.data)?,
+            key_file: absolute(&self.key_file)?,
+            agreements: self.agreements.clone(),
+            contracts: self.contracts.clone(),
+            indicators: self.indicators.clone(),
+            workbook_program: std::env::current_exe().context("could not find this program's own file")?,
+            limits: self.limits.clone(),
+        })
+    }
+}
+
+fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
+    std::path::absolute(path).with_context(|| format!("`{}` is not a path", path.display()))
+}
