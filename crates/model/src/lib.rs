@@ -18,7 +18,7 @@ pub use area::{AreaCode, AreaType, BoundaryYear};
 pub use classification::{AgeBand, Sex};
 pub use contract::{DatasetContract, Exposure, Level};
 pub use digest::Digest;
-pub use id::{AgreementId, DatasetId, IdError, IndicatorId, OrganisationId, PurposeId, ViewId};
+pub use id::{AgreementId, DatasetId, IdError, IndicatorId, Label, OrganisationId, PurposeId, ViewId};
 pub use indicator::{Indicator, Tier, View};
 pub use load::DefinitionError;
 pub use period::{Month, Period, PeriodType};
