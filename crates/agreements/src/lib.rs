@@ -1,1 +1,59 @@
-//! Crate agreements.
+//! Sharing agreements as code: read them, verify who signed them, and decide from them every intake, link,
+//! derivation and release of data.
+//!
+//! An agreement is a TOML file mirrored from the signed paper ([`Agreement`]); what happened to it since (in force,
+//! suspended, resumed, terminated) is a chain of signed events beside it ([`EventLog`]). A folder of both, loaded by
+//! [`Registry::load`], is a [`Snapshot`]. [`decide`] asks every agreement that governs the data and answers with a
+//! [`Permit`], which cannot be made in any other way, or with a [`Denial`] that lists everything in the way.
+//!
+//! **Architecture invariant:** this crate does no IO, reads no clock and draws no randomness. The caller reads files
+//! and passes the time; the decision is a pure function of the snapshot, the request and the time.
+
+mod agreement;
+mod blocker;
+mod canonical;
+mod check;
+mod date;
+mod decide;
+pub mod demo;
+mod denial;
+mod diff;
+mod evaluate;
+mod event;
+pub mod expected;
+mod explain;
+mod grant;
+mod level;
+mod partnership;
+mod permit;
+mod position;
+mod principal;
+mod registry;
+mod request;
+mod signature;
+mod terms;
+
+#[cfg(test)]
+mod tests;
+
+pub use agreement::{
+    AgreedDataset, Agreement, AgreementDocument, AgreementKind, Assurance, Column, Contacts, Control, Dpia, Forbid,
+    Header, Legal, Membership, OptOut, Party, PartyRole, PartySignature, Regime, Retention, Rights, TermsClause,
+    at_least_as_strict,
+};
+pub use blocker::{Blocker, BlockerCode};
+pub use canonical::agreement_digest;
+pub use decide::decide;
+pub use denial::{Denial, DenialView};
+pub use diff::{Diff, diff};
+pub use event::{Event, EventKind, EventLog, State};
+pub use explain::{Explanation, ExplanationRow, explain};
+pub use grant::{Grant, RecipientPattern};
+pub use level::{Level, Levels};
+pub use partnership::{Organisation, Partnership, Purpose};
+pub use permit::{AgreedColumn, Permit, PermitRecord, Standing};
+pub use principal::{Action, ActionKind, Derive, Ingest, Link, Principal, Recipient, Release, Role};
+pub use registry::{PolicyEpoch, Registry, Snapshot, SourceFile, Status};
+pub use request::{Governing, OptOutEvidence, Request};
+pub use signature::{PublicKey, SignatureBytes};
+pub use terms::{Forbids, Method, Onward, Terms, Zeros, meet};

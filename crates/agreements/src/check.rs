@@ -1,0 +1,286 @@
+//! Whether an agreement makes sense: everything it names is known, and every signature in it is good.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::contract::Treatment;
+use model::{DatasetContract, DatasetId, DefinitionError, Level as Unit, OrganisationId, PurposeId};
+
+use crate::agreement::{AgreedDataset, Agreement, AgreementDocument, PartySignature, Regime, at_least_as_strict};
+use crate::grant::{Grant, RecipientPattern};
+use crate::partnership::Partnership;
+use crate::position::Locator;
+use crate::position::Step::{self, Index, Key, Text};
+use crate::principal::ActionKind;
+
+/// Greatest rounding base, and greatest threshold, that make sense for counts of a district.
+const MAX_BASE: u32 = 1_000;
+
+struct Checker<'a> {
+    agreement: &'a Agreement,
+    partnership: &'a Partnership,
+    contracts: &'a BTreeMap<DatasetId, DatasetContract>,
+    locator: &'a Locator<'a>,
+    errors: Vec<DefinitionError>,
+}
+
+/// Everything that is wrong with an agreement.
+pub(crate) fn check(
+    agreement: &Agreement,
+    partnership: &Partnership,
+    contracts: &BTreeMap<DatasetId, DatasetContract>,
+    locator: &Locator<'_>,
+) -> Vec<DefinitionError> {
+    let mut checker = Checker { agreement, partnership, contracts, locator, errors: Vec::new() };
+    checker.header();
+    checker.parties();
+    checker.legal();
+    checker.datasets();
+    checker.grants();
+    checker.terms();
+    checker.forbids();
+    checker.named_parties();
+    checker.errors
+}
+
+impl<'a> Checker<'a> {
+    fn document(&self) -> &'a AgreementDocument {
+        self.agreement.document()
+    }
+
+    fn wrong(&mut self, path: &[Step<'_>], message: impl Into<String>) {
+        self.errors.push(self.locator.error(path, message));
+    }
+
+    fn header(&mut self) {
+        let header = &self.document().agreement;
+        if header.version == 0 {
+            self.wrong(&[Key("agreement"), Key("version")], "versions count from 1");
+        }
+        if header.expires <= header.effective {
+            let message = format!("the agreement ends on {}, before it begins on {}", header.expires, header.effective);
+            self.wrong(&[Key("agreement"), Key("expires")], message);
+        }
+        for (key, day) in [("effective", header.effective), ("expires", header.expires)] {
+            if crate::date::start_of(day).is_err() {
+                self.wrong(&[Key("agreement"), Key(key)], format!("`{day}` is outside the calendar"));
+            }
+        }
+    }
+
+    fn parties(&mut self) {
+        let parties = &self.document().parties;
+        for (index, party) in parties.iter().enumerate() {
+            let at = |key| [Key("party"), Index(index), Key(key)];
+            if self.partnership.organisation(&party.id).is_none() {
+                let message = format!("`{}` is not registered: add it to the partnership's register first", party.id);
+                self.wrong(&at("id"), message);
+            } else if parties.iter().take(index).any(|other| other.id == party.id) {
+                self.wrong(&at("id"), format!("`{}` is a party twice", party.id));
+            }
+            let Some(signature) = &party.signature else { continue };
+            let message =
+                PartySignature::message(&self.agreement.digest(), &party.id, &signature.by, signature.at);
+            if !self.partnership.has_key(&party.id, &signature.key) {
+                self.wrong(&at("signature"), format!("the key is not registered for `{}`", party.id));
+            } else if !signature.key.verifies(message.as_bytes(), &signature.value) {
+                let message = format!(
+                    "the signature of `{}` is not over this text: the file was changed after signing; sign it again",
+                    party.id
+                );
+                self.wrong(&at("signature"), message);
+            }
+        }
+    }
+
+    fn legal(&mut self) {
+        let legal = &self.document().legal;
+        let about_people = |dataset: &AgreedDataset| dataset.level == Unit::Person && !dataset.exposure.is_open();
+        if !self.document().datasets.iter().any(about_people) {
+            return;
+        }
+        if legal.regime == Regime::UkGdpr && legal.article_6.is_empty() {
+            let message = "rows are about people: name the lawful basis, for example `article_6 = [\"e\"]`";
+            self.wrong(&[Key("legal")], message);
+        }
+        if legal.dpia.is_none() {
+            self.wrong(&[Key("legal")], "rows are about people: name the impact assessment, `[legal.dpia]`");
+        }
+    }
+
+    fn datasets(&mut self) {
+        let datasets = &self.document().datasets;
+        if datasets.is_empty() {
+            self.wrong(&[], "an agreement is about at least one dataset: add `[[dataset]]`");
+        }
+        for (index, dataset) in datasets.iter().enumerate() {
+            let at = |key| [Key("dataset"), Index(index), Key(key)];
+            if datasets.iter().take(index).any(|other| other.id == dataset.id) {
+                self.wrong(&at("id"), format!("`{}` is listed twice", dataset.id));
+            }
+            let supplier = dataset.id.organisation();
+            if !dataset.exposure.is_open() && !supplier.is_ok_and(|id| self.agreement.party(&id).is_some()) {
+                let message = format!("the supplier of `{}` is not a party: only it can agree to share it", dataset.id);
+                self.wrong(&at("id"), message);
+            }
+            self.columns(index, dataset);
+        }
+    }
+
+    fn columns(&mut self, index: usize, dataset: &AgreedDataset) {
+        let contract = self.contracts.get(&dataset.id);
+        if let Some(contract) = contract {
+            let at = |key| [Key("dataset"), Index(index), Key(key)];
+            if contract.exposure != dataset.exposure {
+                self.wrong(&at("exposure"), "the dataset's contract says otherwise: open and controlled must agree, and source and licence");
+            }
+            if contract.level != dataset.level {
+                self.wrong(&at("level"), "the dataset's contract says otherwise: what one row is must agree");
+            }
+        }
+        let known = contract.map(known_columns);
+        for (position, column) in dataset.columns.iter().enumerate() {
+            let path = [Key("dataset"), Index(index), Key("columns"), Index(position)];
+            if dataset.columns.iter().take(position).any(|other| other.name == column.name) {
+                self.wrong(&path, format!("column `{}` is listed twice", column.name));
+            }
+            let Some(known) = &known else { continue };
+            match known.get(column.name.as_str()) {
+                None => {
+                    let names: Vec<_> = known.keys().copied().collect();
+                    let message = format!(
+                        "the contract of `{}` has no column `{}`: it has {}",
+                        dataset.id,
+                        column.name,
+                        names.join(", ")
+                    );
+                    self.wrong(&path, message);
+                }
+                Some(actual) if !at_least_as_strict(*actual, column.treatment) => {
+                    let message = format!(
+                        "column `{}` must be treated as {:?} at least, but the contract says {actual:?}",
+                        column.name, column.treatment
+                    );
+                    self.wrong(&path, message);
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn grants(&mut self) {
+        let grants = &self.document().grants;
+        for (index, grant) in grants.iter().enumerate() {
+            let at = |key| [Key("grant"), Index(index), Key(key)];
+            if grants.iter().take(index).any(|other| other.id == grant.id) {
+                self.wrong(&at("id"), format!("two grants are named `{}`", grant.id));
+            }
+            for (key, empty) in [
+                ("purposes", grant.purposes.is_empty()),
+                ("actions", grant.actions.is_empty()),
+                ("recipients", grant.recipients.is_empty()),
+                ("datasets", grant.datasets.is_empty()),
+            ] {
+                if empty {
+                    self.wrong(&at(key), format!("a grant without {key} grants nothing: name at least one"));
+                }
+            }
+            self.purposes(&at("purposes"), &grant.purposes);
+            for dataset in grant.datasets.iter().filter(|id| self.agreement.dataset(id).is_none()) {
+                let path = [Key("grant"), Index(index), Key("datasets"), Text(dataset.as_str())];
+                self.wrong(&path, format!("`{dataset}` is not a dataset of this agreement"));
+            }
+            if !grant.link_with.is_empty() && !grant.actions.contains(&ActionKind::Link) {
+                self.wrong(&at("link_with"), "`link_with` needs the action `link`");
+            }
+            self.grant_recipients(index, grant);
+        }
+    }
+
+    fn purposes(&mut self, path: &[Step<'_>], purposes: &BTreeSet<PurposeId>) {
+        for purpose in purposes.iter().filter(|id| !self.partnership.has_purpose(id)) {
+            let mut path = path.to_vec();
+            path.push(Text(purpose.as_str()));
+            let known: Vec<_> = self.partnership.purposes.iter().map(|known| known.id.as_str()).collect();
+            self.wrong(&path, format!("purpose `{purpose}` is not registered: use {}", known.join(", ")));
+        }
+    }
+
+    fn grant_recipients(&mut self, index: usize, grant: &Grant) {
+        for (position, pattern) in grant.recipients.iter().enumerate() {
+            let path = [Key("grant"), Index(index), Key("recipients"), Index(position)];
+            let RecipientPattern { organisation, membership, roles, public } = pattern;
+            let partner = organisation.is_some() || membership.is_some() || !roles.is_empty();
+            if *public == partner {
+                self.wrong(&path, "write `{ public = true }`, or an organisation or membership with its roles");
+            } else if partner && (organisation.is_some() == membership.is_some() || roles.is_empty()) {
+                self.wrong(&path, "name either an organisation or a membership, and at least one role");
+            }
+            self.party(&path, organisation.as_ref());
+        }
+    }
+
+    fn terms(&mut self) {
+        let terms = &self.document().terms;
+        let open = self.document().datasets.iter().all(|dataset| dataset.exposure.is_open());
+        if terms.k == 0 || terms.k > MAX_BASE || (terms.k < 3 && !open) {
+            let message = format!("k is 3 to {MAX_BASE} for controlled data, and may be 1 for open data only");
+            self.wrong(&[Key("terms"), Key("k")], message);
+        }
+        if terms.rounding == 0 || terms.rounding > MAX_BASE {
+            self.wrong(&[Key("terms"), Key("rounding")], format!("rounding is 1 (none) to {MAX_BASE}"));
+        }
+        if terms.methods.is_empty() {
+            self.wrong(&[Key("terms"), Key("methods")], "accept at least one method: `suppress` or `perturb`");
+        }
+    }
+
+    fn forbids(&mut self) {
+        let forbid = &self.document().forbid;
+        self.purposes(&[Key("forbid"), Key("purposes")], &forbid.purposes);
+        for (index, pattern) in forbid.recipients.iter().enumerate() {
+            let path = [Key("forbid"), Key("recipients"), Index(index)];
+            let RecipientPattern { organisation, membership, roles, public } = pattern;
+            let partner = organisation.is_some() || !roles.is_empty();
+            if membership.is_some() || *public == partner {
+                self.wrong(&path, "forbid `{ public = true }`, an organisation, roles, or both");
+            }
+            if let Some(id) = organisation.as_ref().filter(|id| self.partnership.organisation(id).is_none()) {
+                self.wrong(&path, format!("`{id}` is not registered"));
+            }
+        }
+    }
+
+    fn named_parties(&mut self) {
+        let document = self.document();
+        self.party(&[Key("rights"), Key("lead")], Some(&document.rights.lead));
+        if let Some(optout) = &document.optout {
+            self.party(&[Key("optout"), Key("applied_by")], Some(&optout.applied_by));
+        }
+        let control = &document.control;
+        for (key, named) in
+            [("suspend", &control.suspend), ("resume", &control.resume), ("terminate", &control.terminate)]
+        {
+            if named.is_empty() {
+                self.wrong(&[Key("control"), Key(key)], format!("name at least one party that may {key}"));
+            }
+            for id in named {
+                self.party(&[Key("control"), Key(key), Text(id.as_str())], Some(id));
+            }
+        }
+    }
+
+    fn party(&mut self, path: &[Step<'_>], id: Option<&OrganisationId>) {
+        if let Some(id) = id.filter(|id| self.agreement.party(id).is_none()) {
+            self.wrong(path, format!("`{id}` is not a party to this agreement: add a `[[party]]` or correct the name"));
+        }
+    }
+}
+
+/// The canonical columns of a contract with their treatment. What a wide file is turned into is kept as it is, and a
+/// counted row has a `count`.
+fn known_columns(contract: &DatasetContract) -> BTreeMap<&str, Treatment> {
+    let derived = contract.dimensions().into_iter().chain(contract.measures());
+    let mut known: BTreeMap<_, _> = derived.map(|name| (name, Treatment::Keep)).collect();
+    known.extend(contract.columns.iter().map(|column| (column.name.as_str(), column.treatment)));
+    known
+}

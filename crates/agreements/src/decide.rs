@@ -1,0 +1,78 @@
+//! The decision.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+
+use jiff::Timestamp;
+use model::{DatasetId, Exposure, Tier};
+
+use crate::canonical::sha256;
+use crate::denial::Denial;
+use crate::evaluate::{agreed_columns, evaluate};
+use crate::permit::{Permit, PermitRecord};
+use crate::principal::{Action, ActionKind, Role};
+use crate::registry::Snapshot;
+use crate::request::{Governing, Request};
+
+/// Decides a request. It is allowed if the caller's role and credential permit it, it names at least one dataset, and
+/// for every dataset **every** agreement that governs it is active, has one grant that covers the whole request,
+/// forbids nothing in it, has fresh evidence of opt-outs, and its terms are kept. Whatever cannot be established
+/// denies.
+///
+/// The answer depends on the arguments alone.
+///
+/// # Errors
+/// A denial with everything that stands in the way.
+pub fn decide<A: Action>(snapshot: &Snapshot, request: &Request, now: Timestamp) -> Result<Permit<A>, Denial> {
+    let evaluation = evaluate(snapshot, request, A::KIND, now);
+    let Some(terms) = evaluation.terms.filter(|_| evaluation.blockers.is_empty()) else {
+        let reference = reference(snapshot, request, A::KIND, &evaluation.inputs, now);
+        return Err(Denial { reference, blockers: evaluation.blockers });
+    };
+    let inputs = evaluation.inputs;
+    let columns = inputs.iter().map(|input| (input.dataset.clone(), agreed_columns(snapshot, input))).collect();
+    let exposures = exposures(snapshot, &inputs);
+    let record = PermitRecord {
+        action: A::KIND,
+        principal: request.principal.clone(),
+        purpose: request.purpose.clone(),
+        inputs,
+        outputs: request.outputs.clone(),
+        tier: if request.principal.role == Role::Public { Tier::Public } else { request.tier },
+        agreements: evaluation.standings,
+        epoch: snapshot.epoch(),
+        decided_at: now,
+    };
+    Ok(Permit { record, terms, columns, exposures, no_columns: BTreeMap::new(), action: PhantomData })
+}
+
+/// Open only if every agreement says so.
+fn exposures(snapshot: &Snapshot, inputs: &[Governing]) -> BTreeMap<DatasetId, Exposure> {
+    let mut exposures = BTreeMap::new();
+    for input in inputs {
+        for agreement in input.agreements.iter().filter_map(|digest| snapshot.agreement(digest)) {
+            if let Some(dataset) = agreement.dataset(&input.dataset) {
+                let known = exposures.entry(input.dataset.clone()).or_insert_with(|| dataset.exposure.clone());
+                if !dataset.exposure.is_open() {
+                    *known = Exposure::Controlled;
+                }
+            }
+        }
+    }
+    exposures
+}
+
+/// A reference under which the audit log keeps the whole denial; a digest, so that it says nothing by itself.
+fn reference(
+    snapshot: &Snapshot,
+    request: &Request,
+    action: ActionKind,
+    inputs: &[Governing],
+    now: Timestamp,
+) -> String {
+    let datasets: Vec<_> = inputs.iter().map(|input| input.dataset.as_str()).collect();
+    let Request { principal, purpose, .. } = request;
+    let text = format!("{} {now} {principal} {action} {purpose} {}", snapshot.epoch(), datasets.join(" "));
+    let digest = sha256(&text).to_string();
+    format!("D-{}", digest.get(..12).unwrap_or(&digest))
+}
