@@ -1,1 +1,36 @@
-//! Crate disclosure.
+//! The gate: from true counts that nobody can read to released tables from which nobody is recovered.
+//!
+//! ```text
+//! UnreleasedBuilder -> Unreleased -> plan() -> Plan -> DurableReceipt::obtain() -> commit() -> Released<GroupTables>
+//!                                  (LedgerState, Policy, PlanKey)   (ledger, then audit)
+//! ```
+//!
+//! A plan covers a whole *protection group*: every cell ever published about overlapping records. Each withheld cell has a
+//! *witness*: another non-negative integer assignment to the atoms that agrees with everything visible and in which the cell
+//! is not small. [`plan`] finds what else to withhold until each has one, and an independent check repeats the proof.
+//!
+//! **Architecture invariant:** pure and deterministic; no IO, no clock, no randomness but the key that is passed in.
+
+mod ids;
+mod key;
+mod ledger;
+mod plan;
+mod policy;
+mod receipt;
+mod released;
+mod split;
+mod suppress;
+mod table;
+mod universe;
+mod unreleased;
+mod verify;
+
+pub use ids::{CellId, GroupId, MeasureId, NameError};
+pub use key::PlanKey;
+pub use ledger::{AuthenticatedEntry, LedgerError, LedgerState, SealedEntry, restore};
+pub use plan::{Plan, PlanError, Summary, Tally, plan};
+pub use policy::{Policy, Rounding, StepBudget, ZeroPolicy};
+pub use receipt::{AuditPort, CommitError, DurableReceipt, LedgerPort, PortError, ReceiptError, ReleaseRecord, commit};
+pub use released::{Cell, GroupTables, OpenError, OpenSource, Released};
+pub use unreleased::{AtomIndex, BuildError, CellFacts, Unreleased, UnreleasedBuilder};
+pub use verify::VerifyError;

@@ -1,0 +1,181 @@
+//! Plans synthetic groups of the size of the sample partnership and reports what is lost and how long it takes.
+//!
+//! `cargo run --release -p disclosure --example groups [decoys per thousand]`
+
+use std::error::Error;
+use std::time::Instant;
+
+use disclosure::{
+    AtomIndex, CellFacts, CellId, GroupId, LedgerState, Plan, PlanKey, Policy, UnreleasedBuilder, Unreleased, ZeroPolicy,
+    plan,
+};
+use model::{AgeBand, AreaType, CellKey, Digest, Exposure, Month, PeriodType, Sex};
+
+const LSOAS: usize = 140;
+const AGES: [&str; 3] = ["0-15", "16-64", "65+"];
+
+/// A small linear congruential generator: the same groups everywhere.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+}
+
+struct Atom {
+    lsoa: usize,
+    month: Month,
+    sex: Sex,
+    age: AgeBand,
+    part: bool,
+    count: u64,
+    index: AtomIndex,
+}
+
+/// Area of an LSOA at a level; MSOAs nest in districts, wards and neighbourhoods cut across them.
+fn area(level: AreaType, lsoa: usize) -> String {
+    let district = lsoa / 70;
+    let within = lsoa % 70;
+    match level {
+        AreaType::Lsoa => format!("E0199{lsoa:04}"),
+        AreaType::Msoa => format!("E0299{:04}", district * 14 + within * [14, 17][district] / 70),
+        AreaType::Ward => format!("E0599{:04}", district * 14 + (within + 3) % 70 * [14, 23][district] / 70),
+        AreaType::Neighbourhood => format!("NBH-{:02}", (lsoa + 5) % 140 * 9 / 140),
+        _ => format!("E0799{district:04}"),
+    }
+}
+
+struct Shape {
+    name: &'static str,
+    /// Expected count per LSOA and year.
+    mean: u64,
+    /// Of 1,000 records, how many belong to the filtered measure.
+    part: u64,
+    fine: AreaType,
+}
+
+fn group(shape: &Shape) -> Result<Unreleased, Box<dyn Error>> {
+    let group: GroupId = shape.name.parse()?;
+    let mut builder = UnreleasedBuilder::new(group, Digest([0; 32]), Exposure::Controlled);
+    let mut random = Random(shape.mean * 7919 + shape.part);
+    let mut atoms = Vec::new();
+    for lsoa in 0..LSOAS {
+        let weight = 20 + random.below(160);
+        for month in 0..36 {
+            for sex in [Sex::Female, Sex::Male] {
+                for age in AGES {
+                    for part in [false, true] {
+                        let share = if part { shape.part } else { 1000 - shape.part };
+                        let expected = shape.mean * weight * share / 72;
+                        let mut count = 0;
+                        // A binomial with eight trials is near enough to a Poisson.
+                        for _ in 0..8 {
+                            count += u64::from(random.below(800_000) < expected) + expected / 800_000;
+                        }
+                        let month = Month::new(2023 + month / 12, month % 12 + 1).ok_or("month")?;
+                        let index = builder.atom(count);
+                        atoms.push(Atom { lsoa, month, sex, age: age.parse()?, part, count, index });
+                    }
+                }
+            }
+        }
+    }
+    let views = [
+        (AreaType::Lsoa, PeriodType::CalendarYear, false),
+        (AreaType::Msoa, PeriodType::Quarter, false),
+        (shape.fine, PeriodType::Quarter, false),
+        (AreaType::District, PeriodType::Month, false),
+        (AreaType::District, PeriodType::CalendarYear, true),
+    ];
+    for (level, period_type, demographic) in views {
+        add_view(&mut builder, &atoms, level, period_type, demographic)?;
+    }
+    Ok(builder.finish()?)
+}
+
+fn add_view(
+    builder: &mut UnreleasedBuilder,
+    atoms: &[Atom],
+    level: AreaType,
+    period_type: PeriodType,
+    demographic: bool,
+) -> Result<(), Box<dyn Error>> {
+    let mut cells: std::collections::BTreeMap<CellId, (Vec<AtomIndex>, u64)> = std::collections::BTreeMap::new();
+    for atom in atoms {
+        let sexes: &[Sex] = if demographic { &[Sex::All, atom.sex] } else { &[Sex::All] };
+        let ages: &[AgeBand] = if demographic { &[AgeBand::All, atom.age] } else { &[AgeBand::All] };
+        for measure in ["events|count", "events|count|part"].iter().take(1 + usize::from(atom.part)) {
+            for sex in sexes {
+                for age in ages {
+                    let key = CellKey {
+                        area_type: level,
+                        area: area(level, atom.lsoa).parse()?,
+                        period: period_type.containing(atom.month),
+                        sex: *sex,
+                        age: *age,
+                        breakdown: None,
+                    };
+                    let cell = cells.entry(CellId { measure: measure.parse()?, key }).or_default();
+                    cell.0.push(atom.index);
+                    cell.1 += atom.count;
+                }
+            }
+        }
+    }
+    for (id, (atoms, count)) in cells {
+        let headline = level == AreaType::District && id.key.sex == Sex::All && id.key.age == AgeBand::All;
+        builder.cell(id, atoms, count, CellFacts { headline, ..CellFacts::default() });
+    }
+    Ok(())
+}
+
+fn report(plan: &Plan, seconds: f64) {
+    let summary = plan.summary();
+    println!(
+        "  {:5.2} s, {} of {} cells withheld, {} provably small, {} worlds, {} steps, entry {} kB",
+        seconds,
+        summary.withheld(),
+        summary.cells(),
+        summary.provably_small,
+        summary.worlds,
+        summary.steps,
+        plan.ledger_entry().secret_bytes().len() / 1000
+    );
+    for ((area_type, period_type), tally) in &summary.tallies {
+        println!(
+            "    {area_type:12} {:14} {:5} cells, {:4.1} % visible",
+            period_type.as_str(),
+            tally.cells,
+            tally.released as f64 * 100.0 / tally.cells as f64
+        );
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let decoys = std::env::args().nth(1).map_or(Ok(0), |text| text.parse())?;
+    let shapes = [
+        Shape { name: "abundant", mean: 300, part: 300, fine: AreaType::Ward },
+        Shape { name: "common", mean: 60, part: 200, fine: AreaType::Ward },
+        Shape { name: "usual", mean: 20, part: 300, fine: AreaType::Ward },
+        Shape { name: "usual, neighbourhoods", mean: 20, part: 300, fine: AreaType::Neighbourhood },
+        Shape { name: "rare", mean: 7, part: 250, fine: AreaType::Neighbourhood },
+        Shape { name: "very rare", mean: 3, part: 500, fine: AreaType::Ward },
+    ];
+    let mut total = 0.0;
+    for shape in shapes {
+        let truth = group(&shape)?;
+        for zeros in [ZeroPolicy::Publish, ZeroPolicy::HideShare { per_thousand: 200 }] {
+            let policy = Policy { zeros, decoys_per_thousand: decoys, ..Policy::threshold(5) };
+            println!("{} ({zeros:?})", shape.name);
+            let start = Instant::now();
+            let plan = plan(&LedgerState::empty(shape.name.parse()?), &truth, &policy, &PlanKey::new([7; 32]))?;
+            let seconds = start.elapsed().as_secs_f64();
+            total += seconds;
+            report(&plan, seconds);
+        }
+    }
+    println!("{total:.2} s in total");
+    Ok(())
+}

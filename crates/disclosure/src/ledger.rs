@@ -1,0 +1,252 @@
+//! Ledger entries: what a plan decided, the truth it stands on, and the worlds that prove it. For the encrypted ledger only.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use model::{Digest, Mark};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::ids::{CellId, GroupId};
+use crate::policy::{Policy, Rounding};
+use crate::released::{Cell, GroupTables, Released};
+use crate::verify::{VerifyError, verify};
+
+/// Version of the entry's form.
+pub(crate) const ENTRY_VERSION: u32 = 1;
+
+/// The bytes of a ledger entry, to be encrypted and stored durably and to be seen by nobody. They are wiped when dropped.
+pub struct SealedEntry {
+    pub(crate) group: GroupId,
+    pub(crate) bytes: Zeroizing<Vec<u8>>,
+}
+
+impl SealedEntry {
+    /// The group that the entry belongs to.
+    #[must_use]
+    pub const fn group(&self) -> &GroupId {
+        &self.group
+    }
+
+    /// The bytes, true counts included: for encryption, nothing else.
+    #[must_use]
+    pub fn secret_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl fmt::Debug for SealedEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SealedEntry({}, redacted)", self.group)
+    }
+}
+
+/// Bytes of a ledger entry that the vault has decrypted and authenticated: whoever makes one vouches for that.
+pub struct AuthenticatedEntry(Zeroizing<Vec<u8>>);
+
+impl AuthenticatedEntry {
+    /// Takes what the vault returned for a stored entry, after it checked the authentication tag.
+    #[must_use]
+    pub fn from_vault(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    pub(crate) fn decode(&self) -> Result<Entry, LedgerError> {
+        let entry: Entry = serde_json::from_slice(&self.0).map_err(|_| LedgerError::Unreadable)?;
+        if entry.version == ENTRY_VERSION { Ok(entry) } else { Err(LedgerError::Version(entry.version)) }
+    }
+}
+
+impl fmt::Debug for AuthenticatedEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AuthenticatedEntry(redacted)")
+    }
+}
+
+/// Why the ledger cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// Not an entry.
+    #[error("a ledger entry cannot be read: restore it from a backup")]
+    Unreadable,
+    /// Written by another version of the program.
+    #[error("a ledger entry has version `{0}`, which this program does not know: use the version that wrote it")]
+    Version(u32),
+    /// An entry of another group.
+    #[error("a ledger entry belongs to group `{found}`, not `{wanted}`")]
+    OtherGroup {
+        /// Asked for.
+        wanted: GroupId,
+        /// In the entry.
+        found: GroupId,
+    },
+    /// An entry whose witnesses do not hold.
+    #[error("a ledger entry does not prove what it released")]
+    Unproven(#[source] VerifyError),
+}
+
+/// What earlier plans of a group decided. The default for a group without any is [`LedgerState::empty`].
+pub struct LedgerState {
+    pub(crate) group: GroupId,
+    pub(crate) cells: BTreeMap<CellId, Past>,
+    pub(crate) policy: Option<Policy>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Past {
+    Released(u64),
+    /// With the true count.
+    Withheld(u64),
+}
+
+impl LedgerState {
+    /// A group that never had a plan.
+    #[must_use]
+    pub const fn empty(group: GroupId) -> Self {
+        Self { group, cells: BTreeMap::new(), policy: None }
+    }
+
+    /// Reads all entries of one group, oldest first.
+    ///
+    /// # Errors
+    /// If an entry cannot be read or belongs to another group.
+    pub fn decode<'a>(
+        group: GroupId,
+        entries: impl IntoIterator<Item = &'a AuthenticatedEntry>,
+    ) -> Result<Self, LedgerError> {
+        let mut state = Self::empty(group);
+        for entry in entries {
+            let entry = entry.decode()?;
+            if entry.group != state.group {
+                return Err(LedgerError::OtherGroup { wanted: state.group, found: entry.group });
+            }
+            for cell in entry.cells {
+                match cell.outcome {
+                    Outcome::Released => state.cells.insert(cell.id, Past::Released(cell.count)),
+                    Outcome::Withheld => state.cells.insert(cell.id, Past::Withheld(cell.count)),
+                    Outcome::NotAvailable => None,
+                };
+            }
+            state.policy = Some(entry.policy);
+        }
+        Ok(state)
+    }
+
+    /// The group.
+    #[must_use]
+    pub const fn group(&self) -> &GroupId {
+        &self.group
+    }
+
+    /// Whether the group has no plan yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.policy.is_none()
+    }
+}
+
+impl fmt::Debug for LedgerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LedgerState({}, {} cells, redacted)", self.group, self.cells.len())
+    }
+}
+
+/// Makes the tables of a committed plan available again after a restart, and checks its proof once more.
+///
+/// # Errors
+/// If the entry cannot be read, or its witnesses do not hold.
+pub fn restore(entry: &AuthenticatedEntry) -> Result<Released<GroupTables>, LedgerError> {
+    let entry = entry.decode()?;
+    verify(&entry).map_err(LedgerError::Unproven)?;
+    Ok(Released::new(entry.tables()))
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Entry {
+    pub(crate) version: u32,
+    pub(crate) group: GroupId,
+    pub(crate) revision: Digest,
+    pub(crate) policy: Policy,
+    pub(crate) cells: Vec<EntryCell>,
+    pub(crate) tables: Vec<EntryTable>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct EntryCell {
+    pub(crate) id: CellId,
+    pub(crate) outcome: Outcome,
+    pub(crate) count: u64,
+    pub(crate) contributors: u64,
+    pub(crate) known_upper: Option<u64>,
+    /// Released by an earlier plan, so known for good whatever the rules are now.
+    pub(crate) earlier: bool,
+    /// Table and column; `None` for a cell that is not available or has no atoms.
+    pub(crate) place: Option<(u32, u32)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Outcome {
+    Released,
+    Withheld,
+    NotAvailable,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct EntryTable {
+    /// True count per atom.
+    pub(crate) truth: Vec<u64>,
+    pub(crate) columns: Vec<EntryColumn>,
+    /// Changes of the truth: atom and difference.
+    pub(crate) worlds: Vec<Vec<(u32, i64)>>,
+    /// Column, and the worlds where it is largest and smallest; `None` is the truth.
+    pub(crate) witnesses: Vec<(u32, Option<u32>, Option<u32>)>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct EntryColumn {
+    pub(crate) kind: ColumnKind,
+    pub(crate) atoms: Vec<u32>,
+    /// For a difference, which no cell describes: what everybody knows that it is at most.
+    pub(crate) upper: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ColumnKind {
+    /// The cells with this column are printed.
+    Released,
+    /// A total that tables share; never changes.
+    Shared,
+    /// The cells with this column carry a mark.
+    Withheld,
+    /// Protected without being printed.
+    Difference,
+}
+
+impl Entry {
+    /// What everybody sees.
+    pub(crate) fn tables(&self) -> GroupTables {
+        let cell = |cell: &EntryCell| match cell.outcome {
+            Outcome::Released => shown(cell.count, self.policy.rounding),
+            Outcome::Withheld => Cell::Withheld(Mark::C),
+            Outcome::NotAvailable => Cell::Withheld(Mark::X),
+        };
+        let cells = self.cells.iter().map(|entry| (entry.id.clone(), cell(entry))).collect();
+        GroupTables { group: self.group.clone(), cells }
+    }
+}
+
+/// A released count as it is written.
+fn shown(count: u64, rounding: Rounding) -> Cell {
+    match rounding {
+        Rounding::Nearest(base) if base > 1 => {
+            let base = u64::from(base);
+            match (count + base / 2) / base * base {
+                0 if count > 0 => Cell::Withheld(Mark::Low),
+                rounded => Cell::Value(rounded),
+            }
+        }
+        _ => Cell::Value(count),
+    }
+}

@@ -1,0 +1,339 @@
+//! The plan of a group: what is released and what is withheld, with its proof.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use model::{AreaType, Digest, Exposure, PeriodType};
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+use crate::ids::{CellId, GroupId};
+use crate::key::PlanKey;
+use crate::ledger::{
+    ColumnKind, ENTRY_VERSION, Entry, EntryCell, EntryColumn, EntryTable, LedgerState, Outcome, Past, SealedEntry,
+};
+use crate::policy::Policy;
+use crate::released::{Cell, GroupTables};
+use crate::split::{Part, parts};
+use crate::suppress::{Solution, Unprovable, solve};
+use crate::table::{Role, at};
+use crate::universe::Universe;
+use crate::unreleased::Unreleased;
+use crate::verify::{VerifyError, verify};
+
+/// Why there is no plan. The previous one stays in force.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// Open data need no plan.
+    #[error("group `{0}` is open: release it as it is")]
+    Open(GroupId),
+    /// Ledger and data do not belong together.
+    #[error("the ledger state is of group `{ledger}`, the data of `{data}`")]
+    OtherGroup {
+        /// The ledger's.
+        ledger: GroupId,
+        /// The data's.
+        data: GroupId,
+    },
+    /// A policy that protects nothing.
+    #[error("threshold `{0}` protects nothing: use at least 2")]
+    Threshold(u64),
+    /// Marks of earlier plans would get another meaning.
+    #[error("the rule for zeros of group `{0}` differs from its earlier plans: marks would change their meaning")]
+    ZerosChanged(GroupId),
+    /// An earlier plan decided cells that are not there any more.
+    #[error("cell `{0}` was decided by an earlier plan and is missing: everything ever decided stays part of the group")]
+    CellMissing(CellId),
+    /// A cell of an earlier plan has another count now.
+    #[error("cell `{0}` changed since it was decided: a revision needs review before it is published")]
+    RevisionNeedsReview(CellId),
+    /// Nothing that may still be withheld would hide this cell.
+    #[error("cell `{cell}` of group `{group}` cannot be protected beside what is released already: publish coarser tables")]
+    Unprovable {
+        /// The group.
+        group: GroupId,
+        /// The cell, or one of those around a difference of cells.
+        cell: String,
+    },
+    /// The independent check disagrees with the search. A defect, and nothing is released.
+    #[error("the plan of group `{group}` failed its own check: report this as a defect")]
+    Unverified {
+        /// The group.
+        group: GroupId,
+        /// What the check found.
+        #[source]
+        source: VerifyError,
+    },
+    /// The entry could not be written.
+    #[error("the plan of group `{0}` cannot be written as a ledger entry")]
+    Encoding(GroupId),
+}
+
+/// What is decided for a group; released only by [`crate::commit`].
+#[must_use = "a plan is released by committing it with its receipt"]
+pub struct Plan {
+    entry: SealedEntry,
+    tables: GroupTables,
+    digest: Digest,
+    summary: Summary,
+}
+
+impl Plan {
+    /// The group.
+    #[must_use]
+    pub const fn group(&self) -> &GroupId {
+        &self.entry.group
+    }
+
+    /// What the ledger must hold before the plan may be committed.
+    #[must_use]
+    pub const fn ledger_entry(&self) -> &SealedEntry {
+        &self.entry
+    }
+
+    /// SHA-256 over what everybody will see, and nothing else: a hash over a hidden value would let people guess it.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Counts of cells; nothing secret.
+    #[must_use]
+    pub const fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    pub(crate) fn into_tables(self) -> GroupTables {
+        self.tables
+    }
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Plan({}, {})", self.entry.group, self.digest)
+    }
+}
+
+/// How many cells of one level and period type are released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// All cells.
+    pub cells: usize,
+    /// With a value.
+    pub released: usize,
+    /// Marked `[c]` or `[low]`.
+    pub withheld: usize,
+    /// Marked `[x]`.
+    pub not_available: usize,
+}
+
+/// What a plan does, in numbers that may be printed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// By area type and period type, cells with categories and without together.
+    pub tallies: BTreeMap<(AreaType, PeriodType), Tally>,
+    /// Withheld cells that public bounds alone prove to be below k (the plan does not narrow them); all others are proved safe.
+    pub provably_small: usize,
+    /// Worlds in the proof.
+    pub worlds: usize,
+    /// Steps of the search.
+    pub steps: u64,
+}
+
+impl Summary {
+    /// Cells with a value.
+    #[must_use]
+    pub fn released(&self) -> usize {
+        self.tallies.values().map(|tally| tally.released).sum()
+    }
+
+    /// Cells marked `[c]` or `[low]`.
+    #[must_use]
+    pub fn withheld(&self) -> usize {
+        self.tallies.values().map(|tally| tally.withheld).sum()
+    }
+
+    /// All cells.
+    #[must_use]
+    pub fn cells(&self) -> usize {
+        self.tallies.values().map(|tally| tally.cells).sum()
+    }
+}
+
+/// Decides every cell of a group. The same arguments give the same bytes everywhere; no clock, no IO.
+///
+/// # Errors
+/// See [`PlanError`]; the previous plan stays in force.
+pub fn plan(past: &LedgerState, truth: &Unreleased, policy: &Policy, key: &PlanKey) -> Result<Plan, PlanError> {
+    check_arguments(past, truth, policy)?;
+    let universe = Universe::new(truth, past, policy, key);
+    // Split where that is sound; where a part cannot be proved because of a shared total, as one table.
+    let solved = match solve_parts(parts(truth, &universe, true), policy) {
+        Ok(solved) => solved,
+        Err(_) => solve_parts(parts(truth, &universe, false), policy)
+            .map_err(|column| PlanError::Unprovable { group: truth.group.clone(), cell: name_of(truth, &universe, column) })?,
+    };
+    let steps = solved.iter().map(|(_, solution)| solution.steps).sum();
+    let entry = entry(past, truth, policy, &universe, &solved);
+    let group = truth.group.clone();
+    let checked = verify(&entry).map_err(|source| PlanError::Unverified { group: group.clone(), source })?;
+    let tables = entry.tables();
+    let bytes = serde_json::to_vec(&entry).map_err(|_| PlanError::Encoding(group.clone()))?;
+    let summary = Summary {
+        tallies: tally(&tables),
+        provably_small: checked.provably_small,
+        worlds: checked.worlds,
+        steps,
+    };
+    Ok(Plan {
+        digest: public_digest(&tables),
+        entry: SealedEntry { group, bytes: Zeroizing::new(bytes) },
+        tables,
+        summary,
+    })
+}
+
+fn check_arguments(past: &LedgerState, truth: &Unreleased, policy: &Policy) -> Result<(), PlanError> {
+    if truth.exposure != Exposure::Controlled {
+        return Err(PlanError::Open(truth.group.clone()));
+    }
+    if past.group != truth.group {
+        return Err(PlanError::OtherGroup { ledger: past.group.clone(), data: truth.group.clone() });
+    }
+    if policy.k < 2 {
+        return Err(PlanError::Threshold(policy.k));
+    }
+    if past.policy.as_ref().is_some_and(|earlier| earlier.zeros != policy.zeros) {
+        return Err(PlanError::ZerosChanged(truth.group.clone()));
+    }
+    for (id, decided) in &past.cells {
+        let Some(entry) = truth.cells.get(id) else { return Err(PlanError::CellMissing(id.clone())) };
+        let (Past::Released(before) | Past::Withheld(before)) = *decided;
+        let now: u64 = entry.atoms.iter().map(|atom| at(&truth.counts, *atom)).sum();
+        if entry.facts.not_available || now != before {
+            return Err(PlanError::RevisionNeedsReview(id.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// Solves each part; on failure says which column of the universe has no proof.
+fn solve_parts(parts: Vec<Part>, policy: &Policy) -> Result<Vec<(Part, Solution)>, Option<u32>> {
+    let solved = parts.into_iter().map(|part| match solve(&part.table, &policy.budget) {
+        Ok(solution) => Ok((part, solution)),
+        Err(Unprovable(column)) => Err(part.columns.get(column as usize).copied().flatten()),
+    });
+    solved.collect()
+}
+
+/// A cell with this column, or, as a difference has none, one that contains it.
+fn name_of(truth: &Unreleased, universe: &Universe, column: Option<u32>) -> String {
+    let named = truth.cells.keys().zip(&universe.places).find(|(_, place)| **place == column);
+    let inside = column.and_then(|column| universe.atoms.row(column).first());
+    let around = || truth.cells.iter().find(|(_, cell)| inside.is_some_and(|atom| cell.atoms.contains(atom)));
+    named.map(|(id, _)| id).or_else(|| around().map(|(id, _)| id)).map_or_else(String::new, ToString::to_string)
+}
+
+fn entry(
+    past: &LedgerState,
+    truth: &Unreleased,
+    policy: &Policy,
+    universe: &Universe,
+    solved: &[(Part, Solution)],
+) -> Entry {
+    let mut places: Vec<Option<(u32, u32)>> = vec![None; universe.columns.len()];
+    let mut withheld = vec![false; universe.columns.len()];
+    for ((part, solution), table) in solved.iter().zip(0_u32..) {
+        for ((column, hidden), index) in part.columns.iter().zip(&solution.withheld).zip(0_u32..) {
+            let Some(column) = column else { continue };
+            if let (Some(place), Some(flag)) =
+                (places.get_mut(*column as usize), withheld.get_mut(*column as usize))
+            {
+                (*place, *flag) = (Some((table, index)), *hidden);
+            }
+        }
+    }
+    let cell = |((id, cell), column): ((&CellId, &crate::unreleased::CellEntry), &Option<u32>)| {
+        let outcome = match column {
+            None => Outcome::NotAvailable,
+            Some(column) if at(&withheld, *column) => Outcome::Withheld,
+            Some(_) => Outcome::Released,
+        };
+        EntryCell {
+            id: id.clone(),
+            outcome,
+            count: match outcome {
+                Outcome::NotAvailable => 0,
+                _ => cell.atoms.iter().map(|atom| at(&truth.counts, *atom)).sum(),
+            },
+            contributors: cell.contributors,
+            known_upper: cell.facts.known_upper,
+            earlier: matches!(past.cells.get(id), Some(Past::Released(_))),
+            place: column.and_then(|column| places.get(column as usize).copied().flatten()),
+        }
+    };
+    Entry {
+        version: ENTRY_VERSION,
+        group: truth.group.clone(),
+        revision: truth.revision,
+        policy: policy.clone(),
+        cells: truth.cells.iter().zip(&universe.places).map(cell).collect(),
+        tables: solved.iter().map(|(part, solution)| entry_table(part, solution)).collect(),
+    }
+}
+
+fn entry_table(part: &Part, solution: &Solution) -> EntryTable {
+    let count = |value: &i64| u64::try_from(*value).unwrap_or(0);
+    let kind = |index: u32, role: Role| match role {
+        Role::Difference => ColumnKind::Difference,
+        _ if at(&solution.withheld, index) => ColumnKind::Withheld,
+        _ if part.columns.get(index as usize).copied().flatten().is_none() => ColumnKind::Shared,
+        _ => ColumnKind::Released,
+    };
+    let columns = part.table.columns.iter().zip(0_u32..).map(|(column, index)| EntryColumn {
+        kind: kind(index, column.role),
+        atoms: part.table.atoms.row(index).to_vec(),
+        upper: column.upper.filter(|_| column.role == Role::Difference).as_ref().map(count),
+    });
+    EntryTable {
+        truth: part.table.truth.iter().map(count).collect(),
+        columns: columns.collect(),
+        worlds: solution.worlds.iter().map(|world| world.atoms.clone()).collect(),
+        witnesses: solution.witnesses.clone(),
+    }
+}
+
+/// Hash of group, ids and what is shown.
+fn public_digest(tables: &GroupTables) -> Digest {
+    let mut hash = Sha256::new();
+    let mut put = |text: &str| {
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(text.as_bytes());
+    };
+    put("commonground released tables 1");
+    put(tables.group.as_str());
+    for (id, cell) in tables.iter() {
+        put(id.measure.as_str());
+        put(&id.key.to_string());
+        put(id.key.period.period_type().as_str());
+        match cell {
+            Cell::Value(value) => put(&value.to_string()),
+            Cell::Withheld(mark) => put(&format!("[{mark:?}]")),
+        }
+    }
+    Digest(hash.finalize().into())
+}
+
+fn tally(tables: &GroupTables) -> BTreeMap<(AreaType, PeriodType), Tally> {
+    let mut tallies: BTreeMap<(AreaType, PeriodType), Tally> = BTreeMap::new();
+    for (id, cell) in tables.iter() {
+        let tally = tallies.entry((id.key.area_type, id.key.period.period_type())).or_default();
+        tally.cells += 1;
+        match cell {
+            Cell::Value(_) => tally.released += 1,
+            Cell::Withheld(model::Mark::X) => tally.not_available += 1,
+            Cell::Withheld(_) => tally.withheld += 1,
+        }
+    }
+    tallies
+}

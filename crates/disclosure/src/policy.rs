@@ -1,0 +1,82 @@
+//! The rules of one group, as its agreements' strictest terms give them.
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that decides what is withheld, besides the data and the key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// The threshold: counts, and distinct contributors, from 1 to k - 1 are protected. At least 2.
+    pub k: u64,
+    /// What happens to zeros.
+    pub zeros: ZeroPolicy,
+    /// How released counts are written.
+    pub rounding: Rounding,
+    /// Of 1,000 releasable cells (headline totals apart), how many the key withholds without need.
+    pub decoys_per_thousand: u16,
+    /// Whether the difference of two nested cells is protected like a cell, although nobody prints it.
+    pub nested_differences: bool,
+    /// How hard to search; the budgets count steps, so that the result does not depend on the machine.
+    pub budget: StepBudget,
+}
+
+impl Policy {
+    /// Threshold `k`, zeros published, no rounding, no decoys, nested differences protected.
+    #[must_use]
+    pub const fn threshold(k: u64) -> Self {
+        Self {
+            k,
+            zeros: ZeroPolicy::Publish,
+            rounding: Rounding::None,
+            decoys_per_thousand: 0,
+            nested_differences: true,
+            budget: StepBudget::DEFAULT,
+        }
+    }
+}
+
+/// What happens to zeros.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ZeroPolicy {
+    /// Every zero is published, so a mark says "at least 1" and every world has to agree with that.
+    Publish,
+    /// A keyed share of the zeros is hidden, and any zero may be, so a mark says nothing about the count.
+    HideShare {
+        /// Of 1,000 zeros, how many the key hides from the start.
+        per_thousand: u16,
+    },
+}
+
+/// How released counts are written. The proof is made as if they were exact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rounding {
+    /// As counted.
+    None,
+    /// To the nearest multiple (halves upwards); what rounds to zero without being zero is marked `[low]`.
+    Nearest(u32),
+}
+
+/// Limits of the search, in steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepBudget {
+    /// States opened in one search for a circuit that costs nothing.
+    pub free_search: u32,
+    /// States opened in one search for a circuit that may withhold further cells.
+    pub paid_search: u32,
+    /// Linear programmes solved in one part of a group.
+    pub programmes: u32,
+    /// Largest programme, as variables times constraints.
+    pub programme_size: u64,
+}
+
+impl StepBudget {
+    /// Suits a group of some thousand cells.
+    pub const DEFAULT: Self = Self { free_search: 60, paid_search: 240, programmes: 24, programme_size: 2_000_000 };
+}
+
+impl Default for StepBudget {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}

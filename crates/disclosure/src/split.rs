@@ -1,0 +1,220 @@
+//! Splits a group into tables that can be protected one by one.
+//!
+//! **Why that is sound.** Take a table by categories A (say sex and age by district and year) and the rest B (areas and months).
+//! Give every atom the set of A's columns that contain it, and the set of B's. Join the sets that occur together: the
+//! connected pieces are *slabs* (here a district and a year). In a slab in which every set of A occurs with every set of B,
+//! any non-negative integers over A's sets and any over B's with the same sum are the margins of a non-negative integer
+//! matrix (fill it from the north-west corner). So a world of A that keeps every slab's total goes together with the truth
+//! of B, and the other way round: each is a world of the whole group. Slab totals are therefore frozen in both tables, which
+//! only makes the proof harder; where a slab's total is itself withheld, nothing is split.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::table::{Column, Role, Rows, Table, add, at, set};
+use crate::universe::{Universe, signed};
+use crate::unreleased::Unreleased;
+
+/// Atoms with the same columns are one atom: no released or withheld cell can tell them apart.
+struct Piece {
+    truth: Vec<i64>,
+    /// Columns of each atom: of the universe, and from its end on slab totals.
+    rows: Vec<Vec<u32>>,
+}
+
+/// One table and, for each of its columns, the column of the universe (`None` for a slab total).
+pub(crate) struct Part {
+    pub(crate) table: Table,
+    pub(crate) columns: Vec<Option<u32>>,
+}
+
+/// The group as one table, or as several if `split`.
+pub(crate) fn parts(truth: &Unreleased, universe: &Universe, split: bool) -> Vec<Part> {
+    let members = universe.atoms.transposed(truth.counts.len());
+    let mut base = Piece { truth: Vec::new(), rows: Vec::new() };
+    let mut known: HashMap<&[u32], usize> = HashMap::new();
+    for (count, atom) in truth.counts.iter().zip(0_u32..) {
+        let row = members.row(atom);
+        if row.is_empty() {
+            continue;
+        }
+        let place = *known.entry(row).or_insert(base.truth.len());
+        if place == base.truth.len() {
+            base.truth.push(0);
+            base.rows.push(row.to_vec());
+        }
+        if let Some(total) = base.truth.get_mut(place) {
+            *total += signed(*count);
+        }
+    }
+    let mut pinned = BTreeSet::new();
+    let mut pieces = Vec::new();
+    let mut next_slab = u32::try_from(universe.columns.len()).unwrap_or(u32::MAX);
+    let families: BTreeSet<u32> = universe.families.iter().flatten().copied().collect();
+    for family in families.into_iter().filter(|_| split) {
+        if let Some((piece, rest)) = split_off(&base, universe, family, &mut next_slab, &mut pinned) {
+            pieces.push(piece);
+            base = rest;
+        }
+    }
+    pieces.push(base);
+    pieces.into_iter().map(|piece| part(piece, universe, &pinned)).collect()
+}
+
+/// Numbers distinct rows in the order met.
+#[derive(Default)]
+struct Sets {
+    known: HashMap<Vec<u32>, u32>,
+    rows: Vec<Vec<u32>>,
+    totals: Vec<i64>,
+}
+
+impl Sets {
+    fn place(&mut self, row: Vec<u32>, count: i64) -> u32 {
+        let next = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
+        let place = *self.known.entry(row.clone()).or_insert(next);
+        if place == next {
+            self.rows.push(row);
+            self.totals.push(0);
+        }
+        add(&mut self.totals, place, count);
+        place
+    }
+}
+
+/// Root of a union-find forest.
+fn root(parents: &mut [u32], mut node: u32) -> u32 {
+    while at(parents, node) != node {
+        let up = at(parents, at(parents, node));
+        set(parents, node, up);
+        node = up;
+    }
+    node
+}
+
+/// Splits the table of one family off, or says that it cannot be.
+fn split_off(
+    base: &Piece,
+    universe: &Universe,
+    family: u32,
+    next_slab: &mut u32,
+    pinned: &mut BTreeSet<u32>,
+) -> Option<(Piece, Piece)> {
+    let in_family = |column: &u32| universe.families.get(*column as usize).copied().flatten() == Some(family);
+    let (mut ours, mut rest) = (Sets::default(), Sets::default());
+    let mut pairs = Vec::with_capacity(base.rows.len());
+    for (row, count) in base.rows.iter().zip(&base.truth) {
+        let (a, b): (Vec<u32>, Vec<u32>) = row.iter().copied().partition(in_family);
+        pairs.push((ours.place(a, *count), rest.place(b, *count)));
+    }
+    let offset = u32::try_from(ours.rows.len()).ok()?;
+    let total = offset + u32::try_from(rest.rows.len()).ok()?;
+    let mut parents: Vec<u32> = (0..total).collect();
+    for (a, b) in &pairs {
+        let (a, b) = (root(&mut parents, *a), root(&mut parents, *b + offset));
+        set(&mut parents, a.max(b), a.min(b));
+    }
+    let roots: Vec<u32> = (0..total).map(|node| root(&mut parents, node)).collect();
+    let slabs = Slabs::new(&roots, offset, &pairs, &ours)?;
+    let touched = slabs.fixed_columns(&ours.rows, 0).into_iter().chain(slabs.fixed_columns(&rest.rows, offset));
+    let mut fixed = BTreeSet::new();
+    for column in touched {
+        let role = universe.columns.get(column as usize).map(|column| column.role);
+        if matches!(role, Some(Role::Protected | Role::Difference)) {
+            return None;
+        }
+        fixed.insert(column);
+    }
+    pinned.extend(fixed);
+    let first = *next_slab;
+    *next_slab += total;
+    let with_slab = |sets: Sets, start: u32| -> Piece {
+        let rows = sets.rows.into_iter().zip(start..).map(|(mut row, node)| {
+            if slabs.is_slab(node) {
+                row.push(first + at(&slabs.roots, node));
+            }
+            row
+        });
+        Piece { rows: rows.collect(), truth: sets.totals }
+    };
+    let (mut ours, rest) = (with_slab(ours, 0), with_slab(rest, offset));
+    // Atoms outside the family's table belong to the rest alone.
+    let keep: Vec<bool> = ours.rows.iter().map(|row| row.iter().any(|column| in_family(column))).collect();
+    let outside = |index: usize| keep.get(index).copied().unwrap_or(false);
+    let kept = |list: Vec<i64>| list.into_iter().enumerate().filter(|(i, _)| outside(*i)).map(|(_, x)| x).collect();
+    ours.truth = kept(ours.truth);
+    ours.rows = ours.rows.into_iter().enumerate().filter(|(i, _)| outside(*i)).map(|(_, x)| x).collect();
+    Some((ours, rest))
+}
+
+/// The connected pieces of sets that occur together.
+struct Slabs {
+    roots: Vec<u32>,
+    /// Per root: how many sets of the family it has; 0 where the family has no column at all.
+    real: Vec<bool>,
+    sizes: Vec<(i64, i64)>,
+}
+
+impl Slabs {
+    /// `None` unless in every piece each set of the family occurs with each set of the rest.
+    fn new(roots: &[u32], offset: u32, pairs: &[(u32, u32)], ours: &Sets) -> Option<Self> {
+        let mut sizes = vec![(0_i64, 0_i64); roots.len()];
+        let mut cells = vec![0_i64; roots.len()];
+        let mut real = vec![false; roots.len()];
+        for (node, root) in (0_u32..).zip(roots) {
+            let size = sizes.get_mut(*root as usize)?;
+            if node < offset {
+                size.0 += 1;
+                if ours.rows.get(node as usize).is_some_and(|row| !row.is_empty()) {
+                    set(&mut real, *root, true);
+                }
+            } else {
+                size.1 += 1;
+            }
+        }
+        // The base has one atom per pair, because atoms with equal rows are merged.
+        pairs.iter().for_each(|(a, _)| add(&mut cells, at(roots, *a), 1));
+        let full = sizes.iter().zip(&cells).all(|((a, b), cells)| a * b == *cells);
+        full.then(|| Self { roots: roots.to_vec(), real, sizes })
+    }
+
+    fn is_slab(&self, node: u32) -> bool {
+        at(&self.real, at(&self.roots, node))
+    }
+
+    /// Columns made of whole slabs: their value is fixed once slab totals are.
+    fn fixed_columns(&self, rows: &[Vec<u32>], start: u32) -> Vec<u32> {
+        let mut per_column: HashMap<u32, HashMap<u32, i64>> = HashMap::new();
+        for (row, node) in rows.iter().zip(start..) {
+            for column in row {
+                *per_column.entry(*column).or_default().entry(at(&self.roots, node)).or_insert(0) += 1;
+            }
+        }
+        let whole = |slab: &u32, count: &i64| {
+            let size = self.sizes.get(*slab as usize).copied().unwrap_or_default();
+            at(&self.real, *slab) && *count == if start == 0 { size.0 } else { size.1 }
+        };
+        let mut fixed: Vec<u32> = per_column
+            .iter()
+            .filter(|(_, slabs)| slabs.iter().all(|(slab, count)| whole(slab, count)))
+            .map(|(column, _)| *column)
+            .collect();
+        fixed.sort_unstable();
+        fixed
+    }
+}
+
+/// Makes a table of a piece.
+fn part(piece: Piece, universe: &Universe, pinned: &BTreeSet<u32>) -> Part {
+    let ids: BTreeSet<u32> = piece.rows.iter().flatten().copied().collect();
+    let numbers: HashMap<u32, u32> = ids.iter().copied().zip(0_u32..).collect();
+    let rows = piece.rows.iter().map(|row| row.iter().filter_map(|id| numbers.get(id).copied()).collect());
+    let atoms = Rows::new(rows).transposed(ids.len());
+    let column = |id: &u32| match universe.columns.get(*id as usize) {
+        Some(column) if pinned.contains(id) => Column { role: Role::Frozen, ..column.clone() },
+        Some(column) => column.clone(),
+        None => Column::default(),
+    };
+    let columns = ids.iter().map(column).collect();
+    let of_universe = |id: &u32| ((*id as usize) < universe.columns.len()).then_some(*id);
+    Part { columns: ids.iter().map(of_universe).collect(), table: Table::new(piece.truth, columns, atoms) }
+}

@@ -1,0 +1,39 @@
+//! Method `suppress`: choose what else to withhold so that every withheld column has witness worlds.
+
+mod cover;
+mod programme;
+mod relax;
+mod search;
+
+use crate::policy::StepBudget;
+use crate::table::Table;
+
+pub(crate) use search::Change;
+
+/// The outcome for one table.
+#[derive(Debug, Default)]
+pub(crate) struct Solution {
+    /// Per column: withheld.
+    pub(crate) withheld: Vec<bool>,
+    /// Worlds as changes of the truth.
+    pub(crate) worlds: Vec<Change>,
+    /// Per withheld column: the world where it is largest and the one where it is smallest; `None` is the truth.
+    pub(crate) witnesses: Vec<(u32, Option<u32>, Option<u32>)>,
+    /// Steps taken.
+    pub(crate) steps: u64,
+}
+
+/// A column that stays unprovable whatever else of its table is withheld.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unprovable(pub(crate) u32);
+
+/// Protects one table.
+///
+/// # Errors
+/// If a column stays unprovable with everything withheld that may be.
+pub(crate) fn solve(table: &Table, budget: &StepBudget) -> Result<Solution, Unprovable> {
+    let mut cover = cover::Cover::new(table, *budget);
+    cover.run()?;
+    relax::release_again(&mut cover);
+    Ok(cover.finish())
+}

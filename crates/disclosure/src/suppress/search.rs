@@ -1,0 +1,308 @@
+//! Search for circuits: small integer changes of atoms that no released cell sees, or that few cheap cells see.
+//!
+//! A state is a set of changed atoms. Its faults are the released columns whose sum changed and the withheld ones that would
+//! leave what is known of them. Best first, one fault is mended at a time: by an opposite change of another of its atoms, or by
+//! withholding the column, which costs.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap};
+
+use crate::table::{Column, Role, Table, add, at};
+
+/// How many of the best atoms are tried to mend one fault.
+const BRANCHES: usize = 6;
+/// How many atoms of the target are tried first.
+const STARTS: usize = 12;
+/// How many atoms of one column are looked at.
+const SCAN: usize = 400;
+/// Guessed cost of a fault that only other atoms can mend.
+const STUCK: i64 = 64;
+
+/// An integer change of atoms (`atoms`) and what it does to columns (`nets`), both sorted.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Change {
+    pub(crate) atoms: Vec<(u32, i64)>,
+    pub(crate) nets: Vec<(u32, i64)>,
+}
+
+/// What a search may spend.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Effort {
+    /// States opened.
+    pub(crate) states: u32,
+    /// Total cost of columns that may be withheld anew; 0 for a free circuit.
+    pub(crate) cost: i64,
+    /// Whether headline totals may be withheld too.
+    pub(crate) headlines: bool,
+}
+
+struct Circuit {
+    atoms: Vec<(u32, i64)>,
+    nets: Vec<(u32, i64)>,
+    paid: Vec<u32>,
+}
+
+#[derive(Clone)]
+struct State {
+    atoms: Vec<(u32, i64)>,
+    nets: Vec<(u32, i64)>,
+    paid: Vec<u32>,
+    spent: i64,
+    guess: i64,
+    hash: u64,
+}
+
+/// A world under construction, and which columns are withheld.
+pub(crate) struct Search<'a> {
+    table: &'a Table,
+    /// Withheld for the search: everything withheld, and what the search has paid for.
+    withheld: Vec<bool>,
+    world: Vec<i64>,
+    sums: Vec<i64>,
+    touched: Vec<u32>,
+    /// States opened so far, over all searches.
+    pub(crate) steps: u64,
+}
+
+/// Adds `delta` to the entry of `key` in a sorted list, dropping it at zero; returns the value before.
+fn bump(list: &mut Vec<(u32, i64)>, key: u32, delta: i64) -> i64 {
+    match list.binary_search_by_key(&key, |entry| entry.0) {
+        Ok(index) => {
+            let Some(entry) = list.get_mut(index) else { return 0 };
+            let before = entry.1;
+            entry.1 += delta;
+            if entry.1 == 0 {
+                list.remove(index);
+            }
+            before
+        }
+        Err(index) => {
+            list.insert(index, (key, delta));
+            0
+        }
+    }
+}
+
+fn value_in(list: &[(u32, i64)], key: u32) -> i64 {
+    list.binary_search_by_key(&key, |entry| entry.0).ok().and_then(|i| list.get(i)).map_or(0, |entry| entry.1)
+}
+
+const fn mix(number: u64) -> u64 {
+    let number = (number ^ (number >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (number ^ (number >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+}
+
+impl<'a> Search<'a> {
+    pub(crate) fn new(table: &'a Table) -> Self {
+        let sums = table.columns.iter().map(|column| column.value).collect();
+        let withheld = vec![false; table.columns.len()];
+        Self { table, withheld, world: table.truth.clone(), sums, touched: Vec::new(), steps: 0 }
+    }
+
+    /// A change that moves `target` by `amount` (its sign says where to), starting from the truth; and the columns that must
+    /// be withheld for it, sorted. `None` if this effort finds none.
+    pub(crate) fn shift(
+        &mut self,
+        withheld: &[bool],
+        target: u32,
+        amount: i64,
+        effort: Effort,
+    ) -> Option<(Change, Vec<u32>, i64)> {
+        self.withheld.clear();
+        self.withheld.extend_from_slice(withheld);
+        let sign = amount.signum();
+        let mut missing = amount.abs();
+        let (mut bought, mut spent) = (Vec::new(), 0);
+        let mut change = Change::default();
+        while missing > 0 {
+            let left = Effort { cost: effort.cost - spent, ..effort };
+            let Some(circuit) = self.circuit(target, sign, left) else { break };
+            for column in &circuit.paid {
+                spent += self.table.column(*column).cost;
+                if let Some(flag) = self.withheld.get_mut(*column as usize) {
+                    *flag = true;
+                }
+            }
+            bought.extend_from_slice(&circuit.paid);
+            let times = self.times(&circuit, target, sign, missing);
+            if times <= 0 {
+                break;
+            }
+            missing -= times * value_in(&circuit.nets, target) * sign;
+            for (atom, delta) in circuit.atoms {
+                add(&mut self.world, atom, delta * times);
+                self.touched.push(atom);
+                bump(&mut change.atoms, atom, delta * times);
+            }
+            for (column, net) in circuit.nets {
+                add(&mut self.sums, column, net * times);
+                bump(&mut change.nets, column, net * times);
+            }
+        }
+        self.undo(&change);
+        bought.sort_unstable();
+        (missing <= 0).then_some((change, bought, spent))
+    }
+
+    fn undo(&mut self, change: &Change) {
+        change.atoms.iter().for_each(|(atom, delta)| add(&mut self.world, *atom, -delta));
+        change.nets.iter().for_each(|(column, net)| add(&mut self.sums, *column, -net));
+        self.touched.clear();
+    }
+
+    /// How often a circuit can be applied before something runs out.
+    fn times(&self, circuit: &Circuit, target: u32, sign: i64, missing: i64) -> i64 {
+        let per_round = value_in(&circuit.nets, target) * sign;
+        let mut times = if per_round > 0 { (missing + per_round - 1) / per_round } else { 0 };
+        for (atom, delta) in circuit.atoms.iter().filter(|(_, delta)| *delta < 0) {
+            times = times.min(at(&self.world, *atom) / -delta);
+        }
+        for (index, net) in &circuit.nets {
+            let Some(column) = self.table.columns.get(*index as usize) else { continue };
+            let sum = at(&self.sums, *index);
+            if *net < 0 {
+                times = times.min((sum - column.lower) / -net);
+            } else if let Some(upper) = column.upper {
+                times = times.min((upper - sum) / net);
+            }
+        }
+        times
+    }
+
+    /// Guessed cost of what is wrong with a column whose sum changed by `net`; 0 if nothing is.
+    fn fault(&self, index: u32, column: &Column, net: i64, paid: &[u32], effort: Effort) -> i64 {
+        if net == 0 {
+            return 0;
+        }
+        if at(&self.withheld, index) || paid.contains(&index) {
+            let sum = at(&self.sums, index) + net;
+            let inside = sum >= column.lower && column.upper.is_none_or(|upper| sum <= upper);
+            return if inside { 0 } else { STUCK };
+        }
+        match self.price(column, effort) {
+            Some(cost) => (cost / 2).min(2 * STUCK) * net.abs(),
+            None => STUCK * net.abs(),
+        }
+    }
+
+    /// What withholding costs, if it is allowed.
+    const fn price(&self, column: &Column, effort: Effort) -> Option<i64> {
+        let allowed = match column.role {
+            Role::Open => true,
+            Role::Headline => effort.headlines,
+            _ => false,
+        };
+        if allowed && column.cost <= effort.cost && column.value >= column.lower { Some(column.cost) } else { None }
+    }
+
+    /// The guessed cost after changing `atom` by `delta`, or `None` if it cannot change so.
+    fn guess_after(&self, state: &State, atom: u32, delta: i64, effort: Effort) -> Option<i64> {
+        let now = value_in(&state.atoms, atom);
+        let turns_back = now * delta < 0;
+        let runs_out = at(&self.world, atom) + now + delta < 0;
+        if turns_back || runs_out || !at(&self.table.live, atom) {
+            return None;
+        }
+        let mut guess = state.guess;
+        for index in self.table.members.row(atom) {
+            let column = self.table.columns.get(*index as usize)?;
+            let net = value_in(&state.nets, *index);
+            guess += self.fault(*index, column, net + delta, &state.paid, effort)
+                - self.fault(*index, column, net, &state.paid, effort);
+        }
+        Some(guess)
+    }
+
+    fn with_atom(&self, state: &State, atom: u32, delta: i64, guess: i64) -> State {
+        let mut next = state.clone();
+        let before = bump(&mut next.atoms, atom, delta);
+        next.hash = next.hash.wrapping_add(mix(u64::from(atom) << 20 ^ (before + delta).unsigned_abs()));
+        for index in self.table.members.row(atom) {
+            bump(&mut next.nets, *index, delta);
+        }
+        next.guess = guess;
+        next.spent += 1;
+        next
+    }
+
+    /// The best changes of one of `atoms` by `delta`.
+    fn best(&self, state: &State, atoms: &[u32], delta: i64, keep: usize, effort: Effort) -> Vec<(i64, u32)> {
+        let skip = if atoms.len() > SCAN { (mix(state.hash) % atoms.len() as u64) as usize } else { 0 };
+        let candidates = atoms.iter().cycle().skip(skip).take(atoms.len().min(SCAN));
+        let mut found: Vec<(i64, u32)> = candidates
+            .filter_map(|atom| self.guess_after(state, *atom, delta, effort).map(|guess| (guess, *atom)))
+            .collect();
+        found.sort_unstable();
+        found.truncate(keep);
+        found
+    }
+
+    /// The fault with the fewest atoms.
+    fn worst(&self, state: &State, effort: Effort) -> Option<(u32, i64)> {
+        let faulty = |(index, net): &&(u32, i64)| {
+            let column = self.table.columns.get(*index as usize);
+            column.is_some_and(|column| self.fault(*index, column, *net, &state.paid, effort) > 0)
+        };
+        state.nets.iter().filter(faulty).min_by_key(|(index, _)| self.table.atoms.row(*index).len()).copied()
+    }
+
+    /// One circuit that moves `target` by at least one step in the direction of `sign`.
+    fn circuit(&mut self, target: u32, sign: i64, effort: Effort) -> Option<Circuit> {
+        let empty =
+            State { atoms: Vec::new(), nets: Vec::new(), paid: Vec::new(), spent: 0, guess: 0, hash: 0 };
+        let mut states = Vec::new();
+        let mut heap = BinaryHeap::new();
+        let mut seen = BTreeSet::new();
+        for (guess, atom) in self.best(&empty, self.table.atoms.row(target), sign, STARTS, effort) {
+            states.push(self.with_atom(&empty, atom, sign, guess));
+            heap.push(Reverse((guess, states.len() - 1)));
+        }
+        for _ in 0..effort.states {
+            let Reverse((_, index)) = heap.pop()?;
+            self.steps += 1;
+            let state = states.get_mut(index).map(|state| std::mem::replace(state, empty.clone()))?;
+            let Some((worst, net)) = self.worst(&state, effort) else {
+                if value_in(&state.nets, target) * sign > 0 {
+                    return Some(Circuit { atoms: state.atoms, nets: state.nets, paid: state.paid });
+                }
+                continue;
+            };
+            let mut next = Vec::new();
+            for (guess, atom) in self.best(&state, self.table.atoms.row(worst), -net.signum(), BRANCHES, effort) {
+                let child = self.with_atom(&state, atom, -net.signum(), guess);
+                // The target must not be mended back to where it was.
+                if value_in(&child.nets, target) * sign > 0 {
+                    next.push(child);
+                }
+            }
+            next.extend(self.with_payment(&state, worst, net, effort));
+            for child in next {
+                if seen.insert(child.hash) {
+                    heap.push(Reverse((child.spent + child.guess, states.len())));
+                    states.push(child);
+                }
+            }
+        }
+        None
+    }
+
+    /// The state after withholding a faulty column.
+    fn with_payment(&self, state: &State, index: u32, net: i64, effort: Effort) -> Option<State> {
+        let column = self.table.columns.get(index as usize)?;
+        if at(&self.withheld, index) || state.paid.contains(&index) {
+            return None;
+        }
+        let cost = self.price(column, effort)?;
+        let paid: i64 = state.paid.iter().map(|paid| self.table.column(*paid).cost).sum();
+        if paid + cost > effort.cost {
+            return None;
+        }
+        let mut next = state.clone();
+        next.guess -= self.fault(index, column, net, &state.paid, effort);
+        next.paid.push(index);
+        next.guess += self.fault(index, column, net, &next.paid, effort);
+        next.spent += cost;
+        next.hash = next.hash.wrapping_add(mix(u64::from(index) << 8 ^ 0x5bd1));
+        Some(next)
+    }
+}

@@ -1,0 +1,139 @@
+//! A table as the search sees it: a 0/1 matrix of cells over atoms, with the truth. One group is one or several tables.
+
+/// Rows of numbers, stored one after the other.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rows {
+    start: Vec<u32>,
+    items: Vec<u32>,
+}
+
+impl Rows {
+    pub(crate) fn new(rows: impl IntoIterator<Item = Vec<u32>>) -> Self {
+        let mut out = Self { start: vec![0], items: Vec::new() };
+        for row in rows {
+            out.items.extend_from_slice(&row);
+            out.start.push(u32::try_from(out.items.len()).unwrap_or(u32::MAX));
+        }
+        out
+    }
+
+    /// Row `index`; empty outside.
+    pub(crate) fn row(&self, index: u32) -> &[u32] {
+        let index = index as usize;
+        match (self.start.get(index), self.start.get(index + 1)) {
+            (Some(from), Some(to)) => self.items.get(*from as usize..*to as usize).unwrap_or(&[]),
+            _ => &[],
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.start.len().saturating_sub(1)
+    }
+
+    /// The same incidences by column: row `i` of the result lists the rows that contain `i`.
+    pub(crate) fn transposed(&self, columns: usize) -> Self {
+        let mut out: Vec<Vec<u32>> = vec![Vec::new(); columns];
+        for row in 0..u32::try_from(self.len()).unwrap_or(0) {
+            for item in self.row(row) {
+                if let Some(list) = out.get_mut(*item as usize) {
+                    list.push(row);
+                }
+            }
+        }
+        Self::new(out)
+    }
+}
+
+/// Element `index` of a vector; the default outside, which no caller asks for.
+pub(crate) fn at<T: Copy + Default>(values: &[T], index: u32) -> T {
+    values.get(index as usize).copied().unwrap_or_default()
+}
+
+/// Adds to element `index`.
+pub(crate) fn add(values: &mut [i64], index: u32, delta: i64) {
+    if let Some(value) = values.get_mut(index as usize) {
+        *value += delta;
+    }
+}
+
+/// Sets element `index`.
+pub(crate) fn set<T>(values: &mut [T], index: u32, value: T) {
+    if let Some(slot) = values.get_mut(index as usize) {
+        *slot = value;
+    }
+}
+
+/// What may happen to a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Role {
+    /// Its value is known to everybody for good: a published zero, a cell of an earlier plan, a total that two tables share.
+    #[default]
+    Frozen,
+    /// Released while anything else will do.
+    Headline,
+    /// Released unless it is needed to protect others.
+    Open,
+    /// Withheld for a reason of its own: unsafe, decoy, hidden zero, or withheld by an earlier plan.
+    Protected,
+    /// Never printed, yet protected: the difference of two nested cells.
+    Difference,
+}
+
+/// A distinct set of atoms that one or several cells count.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Column {
+    pub(crate) role: Role,
+    /// The true count.
+    pub(crate) value: i64,
+    /// What it costs to withhold it.
+    pub(crate) cost: i64,
+    /// Keyed order.
+    pub(crate) order: u64,
+    /// What a mark says at least about the count.
+    pub(crate) lower: i64,
+    /// What everybody knows that it is at most.
+    pub(crate) upper: Option<i64>,
+    /// A world must reach this, if it is withheld.
+    pub(crate) reach: i64,
+    /// Two worlds must differ by this, if it is withheld.
+    pub(crate) width: i64,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    /// True count per atom.
+    pub(crate) truth: Vec<i64>,
+    pub(crate) columns: Vec<Column>,
+    /// Atoms of a column.
+    pub(crate) atoms: Rows,
+    /// Columns of an atom.
+    pub(crate) members: Rows,
+    /// Atoms that lie in no published zero.
+    pub(crate) live: Vec<bool>,
+}
+
+impl Table {
+    /// Builds a table of the columns' atoms; `columns` give everything but the value, which is summed here.
+    pub(crate) fn new(truth: Vec<i64>, mut columns: Vec<Column>, atoms: Rows) -> Self {
+        for (column, index) in columns.iter_mut().zip(0_u32..) {
+            column.value = atoms.row(index).iter().map(|atom| at(&truth, *atom)).sum();
+        }
+        let members = atoms.transposed(truth.len());
+        let mut live = vec![true; truth.len()];
+        for (column, index) in columns.iter().zip(0_u32..) {
+            if column.role == Role::Frozen && column.value == 0 {
+                atoms.row(index).iter().for_each(|atom| set(&mut live, *atom, false));
+            }
+        }
+        Self { truth, columns, atoms, members, live }
+    }
+
+    pub(crate) fn column(&self, index: u32) -> Column {
+        self.columns.get(index as usize).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn indices(&self) -> std::ops::Range<u32> {
+        0..u32::try_from(self.columns.len()).unwrap_or(0)
+    }
+}
