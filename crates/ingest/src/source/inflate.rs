@@ -1,0 +1,56 @@
+//! Inflating gzip with the output counted.
+
+use std::io::Read;
+
+use flate2::read::MultiGzDecoder;
+
+use crate::error::IngestError;
+use crate::request::Limits;
+use crate::source::limit;
+
+/// Small files may expand more: a few repeated lines compress very well.
+const FREE_BYTES: u64 = 1 << 16;
+
+pub(super) fn inflate(file: &[u8], limits: &Limits) -> Result<Vec<u8>, IngestError> {
+    let sent = u64::try_from(file.len()).unwrap_or(u64::MAX);
+    let by_ratio = sent.saturating_mul(limits.ratio).saturating_add(FREE_BYTES);
+    let greatest = by_ratio.min(limits.inflated_bytes);
+    let mut bytes = Vec::new();
+    let mut reader = MultiGzDecoder::new(file).take(greatest.saturating_add(1));
+    reader.read_to_end(&mut bytes).map_err(|_| IngestError::Compressed)?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) <= greatest {
+        Ok(bytes)
+    } else if by_ratio < limits.inflated_bytes {
+        Err(IngestError::Ratio { ratio: limits.ratio })
+    } else {
+        Err(limit("the inflated content is", limits.inflated_bytes, " bytes"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn gz(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn inflating_is_counted() {
+        let limits = Limits { inflated_bytes: 1 << 22, ..Limits::default() };
+        assert_eq!(inflate(&gz(b"a,b\n1,2\n"), &limits).unwrap(), b"a,b\n1,2\n");
+        let bomb = gz(&vec![b'0'; 3 << 20]);
+        assert!(matches!(inflate(&bomb, &limits), Err(IngestError::Ratio { ratio: 100 })));
+        let noise: Vec<u8> = (0_u32..2 << 20).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let mut large = noise.clone();
+        large.extend(&noise);
+        large.extend(&noise);
+        assert!(matches!(inflate(&gz(&large), &limits), Err(IngestError::Limit { .. } | IngestError::Ratio { .. })));
+        let cut = gz(b"a,b\n1,2\n");
+        assert!(matches!(inflate(&cut[..cut.len() - 9], &limits), Err(IngestError::Compressed)));
+    }
+}
