@@ -6,6 +6,8 @@ use std::str::FromStr;
 use model::{AreaCode, AreaType, BoundaryYear, IdError, Month};
 use serde::{Deserialize, Serialize};
 
+use crate::geometry::Shape;
+
 /// Position of an atom (an LSOA 2021 of the partnership) in [`Gazetteer::atoms`](crate::Gazetteer::atoms), sorted by code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -98,14 +100,53 @@ pub struct Parent<'a> {
     pub area: &'a Area,
     /// The method of the edge from the atom.
     pub method: Method,
-    /// The vintage of the edge: the boundary year its method was applied to.
-    pub boundary_year: BoundaryYear,
+    /// The vintage of the edge: the boundary year of the lookup it was read from.
+    pub edge_year: BoundaryYear,
+}
+
+/// A registered geography: areas of one type, each a set of atoms.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Layer {
+    /// How atoms were assigned; the same for all areas of a layer.
+    pub(crate) method: Method,
+    /// Vintage of the assignment.
+    pub(crate) edge_year: BoundaryYear,
+    /// Sorted by code.
+    pub(crate) areas: Vec<Area>,
+    /// Atoms of each area, sorted.
+    pub(crate) members: Vec<Vec<AtomIndex>>,
+    /// Own outline of each area; empty if the areas are drawn as unions of their atoms.
+    #[serde(skip)]
+    pub(crate) shapes: Vec<Shape>,
+    /// Positions of the areas of each atom, sorted; derived from `members`.
+    #[serde(skip)]
+    pub(crate) of_atom: Vec<Vec<u16>>,
+}
+
+impl Layer {
+    pub(crate) fn position(&self, code: &str) -> Option<usize> {
+        self.areas.binary_search_by(|area| area.code.as_str().cmp(code)).ok()
+    }
+
+    /// Derives `of_atom`. `false` if a member is no atom or the lists do not match.
+    pub(crate) fn index(&mut self, atoms: usize) -> bool {
+        self.of_atom = vec![Vec::new(); atoms];
+        for (position, members) in self.members.iter().enumerate() {
+            for atom in members {
+                let (Some(of_atom), Ok(position)) = (self.of_atom.get_mut(atom.get()), u16::try_from(position)) else {
+                    return false;
+                };
+                of_atom.push(position);
+            }
+        }
+        self.members.len() == self.areas.len() && (self.shapes.is_empty() || self.shapes.len() == self.areas.len())
+    }
 }
 
 /// Compares a code as read with the form of area codes: outer space removed, letters capital.
 ///
 /// # Errors
 /// If the rest is no area code.
-pub fn read_code(text: &str) -> Result<AreaCode, IdError> {
+pub(crate) fn read_code(text: &str) -> Result<AreaCode, IdError> {
     AreaCode::from_str(text.trim().to_ascii_uppercase().as_str())
 }

@@ -1,70 +1,12 @@
 //! `geography.toml`: which files make up a geography, and what their columns are called.
 //!
-//! ```toml
-//! title = "Chorley and South Ribble (synthetic)"
-//! synthetic = true
-//!
-//! [partnership]
-//! code = "CSR-PARTNERSHIP"
-//! name = "Chorley and South Ribble"
-//! boundary_year = 2025
-//!
-//! [[file]]                      # the atoms: exactly the LSOAs in these files are the partnership
-//! path = "lsoa21.geojson.gz"    # relative to the manifest; `.gz` is decompressed
-//! kind = "boundaries"
-//! area_type = "lsoa"
-//! boundary_year = 2021
-//! columns = { code = "LSOA21CD", name = "LSOA21NM" }
-//!
-//! [[file]]                      # areas outside, for drawing only
-//! path = "context.geojson.gz"
-//! kind = "boundaries"
-//! area_type = "district"
-//! boundary_year = 2025
-//! role = "context"
-//! columns = { code = "code", name = "name" }
-//!
-//! [[file]]                      # parents of each atom, several levels in one file
-//! path = "lookup.csv.gz"
-//! kind = "hierarchy"
-//! columns = { atom = "lsoa21_code" }
-//! [[file.level]]
-//! area_type = "msoa"
-//! boundary_year = 2021
-//! method = "exact"
-//! columns = { code = "msoa21_code", name = "msoa21_name" }
-//! [[file.level]]
-//! area_type = "ward"
-//! boundary_year = 2025
-//! method = "best-fit"
-//! columns = { code = "ward_code", name = "ward_name" }
-//!
-//! [[file]]                      # one level; an atom may be listed under several areas
-//! path = "neighbourhoods.csv"
-//! kind = "membership"
-//! area_type = "neighbourhood"
-//! boundary_year = 2025
-//! method = "supplied"
-//! columns = { atom = "lsoa21_code", code = "neighbourhood_code", name = "neighbourhood_name" }
-//!
-//! [[file]]
-//! path = "lsoa11_lsoa21.csv.gz"
-//! kind = "lsoa11-lookup"
-//! columns = { lsoa11 = "lsoa11_code", lsoa21 = "lsoa21_code", change = "change_code", weight = "population" }
-//!
-//! [[file]]
-//! path = "postcodes.csv.gz"
-//! kind = "postcodes"
-//! columns = { postcode = "pcds", atom = "lsoa21", introduced = "dointr", terminated = "doterm", quality = "osgrdind" }
-//!
-//! [[file]]
-//! path = "practices.csv"
-//! kind = "practices"
-//! columns = { practice = "practice_code", name = "practice_name", pcn = "pcn_code", pcn_name = "pcn_name" }
-//! ```
+//! `sample-data/geography/geography.toml` is a commented example that uses every kind of file. Paths are relative to the
+//! manifest; a file whose name ends in `.gz` is decompressed.
+
+use std::collections::BTreeSet;
 
 use model::load::{self, DefinitionError};
-use model::{AreaCode, AreaType, BoundaryYear, Month};
+use model::{AreaCode, AreaType, BoundaryYear};
 use serde::{Deserialize, Serialize};
 
 use crate::area::Method;
@@ -78,9 +20,13 @@ pub struct Manifest {
     /// Whether the areas are invented.
     #[serde(default)]
     pub synthetic: bool,
+    /// Where the files come from; shown wherever the areas are.
+    pub source: String,
+    /// The licence they are used under, or the attribution it asks for.
+    pub licence: String,
     /// The partnership as an area: the union of all atoms.
     pub partnership: Partnership,
-    /// The files, in any order; they are read in this order and combined at the end.
+    /// The files. Their order does not matter; findings are reported in it.
     #[serde(rename = "file")]
     pub files: Vec<File>,
 }
@@ -97,7 +43,7 @@ pub struct Partnership {
     pub boundary_year: BoundaryYear,
 }
 
-/// One file: where it is, what is kept of it, and its kind.
+/// One file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum File {
@@ -105,15 +51,16 @@ pub enum File {
     Boundaries(Boundaries),
     /// Parents of each atom, one row an atom, one or more levels.
     Hierarchy(Hierarchy),
-    /// Areas of one type and the atoms they consist of, one row a pair.
+    /// The areas of one type that atoms belong to; an atom may occur several times or never.
     Membership(Membership),
-    /// LSOA 2011 to 2021, exact fit.
-    #[serde(rename = "lsoa11-lookup")]
+    /// LSOA 2011 to 2021, exact fit, one row a pair.
     Lsoa11Lookup(Lsoa11Lookup),
-    /// Postcodes and their areas or points.
+    /// Postcodes with their areas or points.
     Postcodes(Postcodes),
-    /// General practices and their primary care networks.
+    /// General practices and the larger area (primary care network) each belongs to.
     Practices(Practices),
+    /// Names of areas of one type, where the lookups have codes only.
+    Names(Names),
 }
 
 impl File {
@@ -127,6 +74,7 @@ impl File {
             Self::Lsoa11Lookup(_) => "lsoa11-lookup",
             Self::Postcodes(_) => "postcodes",
             Self::Practices(_) => "practices",
+            Self::Names(_) => "names",
         }
     }
 
@@ -140,32 +88,34 @@ impl File {
             Self::Lsoa11Lookup(file) => &file.path,
             Self::Postcodes(file) => &file.path,
             Self::Practices(file) => &file.path,
+            Self::Names(file) => &file.path,
         }
     }
 }
 
-/// Rows or features to keep: those whose column holds one of the values; everything else is counted and skipped.
+/// Rows (or features) to keep: those whose column holds one of the values. Others are counted and skipped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Within {
     /// Column (or GeoJSON property) to look at.
     pub column: String,
     /// Values kept.
-    pub values: Vec<String>,
+    pub values: BTreeSet<String>,
 }
 
 /// What the areas of a boundary file are for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
-    /// Areas of the partnership: the atoms, if the type is `lsoa`, else boundaries of a registered geography.
-    #[default]
-    Areas,
-    /// Areas around it, kept for drawing only.
+    /// The atoms: everything else is made of them.
+    Spine,
+    /// Outlines of areas whose members come from elsewhere.
+    Display,
+    /// Areas round about, drawn and named, never holding data.
     Context,
 }
 
-/// How the areas of a boundary file get their atoms when no lookup gives them.
+/// How the areas of a boundary file get their atoms when no lookup says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Assign {
@@ -179,31 +129,22 @@ pub enum Assign {
 pub struct Boundaries {
     /// Path relative to the manifest.
     pub path: String,
-    /// Type of the areas; `lsoa` with role `areas` defines the atoms.
+    /// What the areas are for.
+    pub role: Role,
+    /// Type of the areas.
     pub area_type: AreaType,
     /// Vintage.
     pub boundary_year: BoundaryYear,
-    /// Partnership or context.
-    #[serde(default)]
-    pub role: Role,
-    /// If set, atoms are assigned by geometry; `method` says how the edges are labelled.
-    pub assign: Option<Assign>,
-    /// Method of edges made by `assign`: `exact` for geographies that nest, else `best-fit`.
-    pub method: Option<Method>,
-    /// Feature filter.
-    pub within: Option<Within>,
-    /// Property names.
-    pub columns: AreaColumns,
-}
-
-/// Names of the columns (or properties) that hold an area's code and name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AreaColumns {
-    /// Column with the code.
+    /// Property with the code.
     pub code: String,
-    /// Column with the name; the code serves as the name if absent.
+    /// Property with the name; the code serves if absent.
     pub name: Option<String>,
+    /// If set, atoms are assigned by geometry and the edges labelled with `method`.
+    pub assign: Option<Assign>,
+    /// Method of the edges made by `assign`: `exact` for geographies that nest, else `best-fit`.
+    pub method: Option<Method>,
+    /// Features to keep.
+    pub within: Option<Within>,
 }
 
 /// A lookup with one row an atom and columns for one or more larger geographies.
@@ -212,69 +153,88 @@ pub struct AreaColumns {
 pub struct Hierarchy {
     /// Path relative to the manifest.
     pub path: String,
-    /// Row filter.
+    /// Type of the child; the type of the atoms.
+    pub child_type: AreaType,
+    /// Vintage of the child; that of the atoms.
+    pub child_year: BoundaryYear,
+    /// Column with the child's code.
+    pub child_code: String,
+    /// Column with the child's name.
+    pub child_name: Option<String>,
+    /// Rows to keep.
     pub within: Option<Within>,
-    /// Column with the atom's code.
-    pub columns: AtomColumn,
     /// The levels.
     #[serde(rename = "level")]
-    pub levels: Vec<HierarchyLevel>,
-}
-
-/// Name of the column that holds the atom's code.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AtomColumn {
-    /// Column with the LSOA 2021 code.
-    pub atom: String,
+    pub levels: Vec<Level>,
 }
 
 /// One level of a hierarchy file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct HierarchyLevel {
+pub struct Level {
     /// Type of the larger area.
     pub area_type: AreaType,
     /// Vintage.
     pub boundary_year: BoundaryYear,
+    /// Column with its code.
+    pub code: String,
+    /// Column with its name.
+    pub name: Option<String>,
     /// How atoms were assigned.
     pub method: Method,
-    /// Its code and name.
-    pub columns: AreaColumns,
 }
 
-/// A lookup with one row for each pair of area and atom.
+/// Whether a lookup promises to mention every atom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Covers {
+    /// Every atom occurs; the importer refuses the file otherwise.
+    #[default]
+    All,
+    /// Some atoms may be in no area.
+    Some,
+}
+
+/// A lookup with one row for each pair of atom and area.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Membership {
     /// Path relative to the manifest.
     pub path: String,
-    /// Type of the areas.
+    /// Type of the child; the type of the atoms.
+    pub child_type: AreaType,
+    /// Vintage of the child; that of the atoms.
+    pub child_year: BoundaryYear,
+    /// Column with the child's code.
+    pub child_code: String,
+    /// Type of the larger area.
     pub area_type: AreaType,
     /// Vintage.
     pub boundary_year: BoundaryYear,
+    /// Column with its code.
+    pub code: String,
+    /// Column with its name.
+    pub name: Option<String>,
+    /// Column with the codes of the areas it replaces, separated by spaces.
+    pub predecessors: Option<String>,
+    /// Column with the first month it is valid.
+    pub valid_from: Option<String>,
+    /// Column with the first month it is no longer valid.
+    pub valid_to: Option<String>,
+    /// How months are written (strftime with `%Y` and `%m`).
+    #[serde(default = "default_month_format")]
+    pub month_format: String,
     /// How atoms were assigned.
     pub method: Method,
-    /// First month the areas are valid, if known.
-    pub valid_from: Option<Month>,
-    /// Row filter.
+    /// Whether every atom must occur.
+    #[serde(default)]
+    pub covers: Covers,
+    /// Rows to keep.
     pub within: Option<Within>,
-    /// Column names.
-    pub columns: MembershipColumns,
 }
 
-/// Columns of a membership file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MembershipColumns {
-    /// Column with the LSOA 2021 code.
-    pub atom: String,
-    /// Column with the area's code.
-    pub code: String,
-    /// Column with the area's name.
-    pub name: Option<String>,
-    /// Column with codes of the areas this one replaces, separated by spaces.
-    pub predecessors: Option<String>,
+fn default_month_format() -> String {
+    "%Y-%m".to_owned()
 }
 
 /// The LSOA 2011 to 2021 lookup.
@@ -283,59 +243,58 @@ pub struct MembershipColumns {
 pub struct Lsoa11Lookup {
     /// Path relative to the manifest.
     pub path: String,
-    /// Row filter.
-    pub within: Option<Within>,
-    /// Column names.
-    pub columns: Lsoa11Columns,
-}
-
-/// Columns of the LSOA 2011 to 2021 lookup.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Lsoa11Columns {
-    /// Column with the 2011 code.
-    pub lsoa11: String,
-    /// Column with the 2021 code.
-    pub lsoa21: String,
+    /// Vintage converted from.
+    pub from_year: BoundaryYear,
+    /// Column with the older code.
+    pub from_code: String,
+    /// Column with the older name.
+    pub from_name: Option<String>,
+    /// Vintage converted to; that of the atoms.
+    pub to_year: BoundaryYear,
+    /// Column with the newer code.
+    pub to_code: String,
+    /// Column with the newer name.
+    pub to_name: Option<String>,
     /// Column with the change: `U`, `S`, `M` or `X`.
     pub change: String,
-    /// Column with a whole-number weight (census population of the part); equal shares if absent.
-    pub weight: Option<String>,
+    /// Column with the people of the older area that live in the newer one; equal shares if absent.
+    pub population: Option<String>,
+    /// Rows to keep.
+    pub within: Option<Within>,
 }
 
-/// A postcode file.
+/// A postcode file. Give `area_code`, or both `easting` and `northing`, or all three: the code then wins, and the point
+/// is compared with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Postcodes {
     /// Path relative to the manifest.
     pub path: String,
-    /// Column names, for files without a header row.
+    /// Column names in order, for files without a header row.
     pub header: Option<Vec<String>>,
-    /// Row filter.
-    pub within: Option<Within>,
-    /// Column names.
-    pub columns: PostcodeColumns,
-}
-
-/// Columns of a postcode file. Give `atom`, or both `easting` and `northing`, or all three: the code then wins and the
-/// point is compared with it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PostcodeColumns {
     /// Column with the postcode in any of its forms.
     pub postcode: String,
-    /// Column with the LSOA 2021 code.
-    pub atom: Option<String>,
     /// Column with the easting, metres, British National Grid.
     pub easting: Option<String>,
     /// Column with the northing, metres, British National Grid.
     pub northing: Option<String>,
-    /// Column with the month of introduction, `YYYYMM` or `YYYY-MM`.
+    /// Column with the publisher's area code.
+    pub area_code: Option<String>,
+    /// Type of that area; the type of the atoms.
+    pub area_type: AreaType,
+    /// Vintage of that area; that of the atoms.
+    pub boundary_year: BoundaryYear,
+    /// Column with the month of introduction.
     pub introduced: Option<String>,
-    /// Column with the month of termination, `YYYYMM` or `YYYY-MM`; empty while in use.
+    /// Column with the month of termination; empty while in use.
     pub terminated: Option<String>,
+    /// How months are written (strftime with `%Y` and `%m`).
+    #[serde(default = "default_month_format")]
+    pub month_format: String,
     /// Column with the positional quality indicator, as the supplier writes it.
     pub quality: Option<String>,
+    /// Rows to keep.
+    pub within: Option<Within>,
 }
 
 /// A list of general practices.
@@ -344,67 +303,143 @@ pub struct PostcodeColumns {
 pub struct Practices {
     /// Path relative to the manifest.
     pub path: String,
-    /// Row filter.
-    pub within: Option<Within>,
-    /// Column names.
-    pub columns: PracticeColumns,
-}
-
-/// Columns of a practice file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PracticeColumns {
     /// Column with the practice code.
     pub practice: String,
     /// Column with the practice's name.
     pub name: Option<String>,
-    /// Column with the code of its primary care network.
-    pub pcn: String,
-    /// Column with the name of the network.
-    pub pcn_name: Option<String>,
+    /// Column with the number of registered patients.
+    pub list_size: Option<String>,
+    /// Type of the larger area: `pcn`.
+    pub area_type: AreaType,
+    /// Vintage of the larger area.
+    pub boundary_year: BoundaryYear,
+    /// Column with the code of the larger area.
+    pub code: String,
+    /// Rows to keep.
+    pub within: Option<Within>,
+}
+
+/// Names of areas of one type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Names {
+    /// Path relative to the manifest.
+    pub path: String,
+    /// Type of the areas.
+    pub area_type: AreaType,
+    /// Vintage.
+    pub boundary_year: BoundaryYear,
+    /// Column with the code.
+    pub code: String,
+    /// Column with the name.
+    pub name: String,
+    /// Rows to keep.
+    pub within: Option<Within>,
 }
 
 impl Manifest {
     /// Parses the text of a `geography.toml`; `file` is only used in messages.
     ///
     /// # Errors
-    /// If the text is no TOML, has unknown keys, lacks needed ones, or lists a path twice.
+    /// If the text is no TOML, has unknown keys, lacks needed ones, or its files contradict each other.
     pub fn parse(file: &str, text: &str) -> Result<Self, DefinitionError> {
         let manifest: Self = load::parse(file, text)?;
-        manifest.check(file)?;
+        manifest.check().map_err(|message| DefinitionError::whole(file, message))?;
         Ok(manifest)
     }
 
-    fn check(&self, file: &str) -> Result<(), DefinitionError> {
-        let whole = |message: String| DefinitionError::whole(file, message);
-        let mut seen = std::collections::BTreeSet::new();
-        for entry in &self.files {
-            // The same lookup may serve two kinds; the same file of the same kind would only count everything twice.
-            if !seen.insert((entry.kind(), entry.path())) {
-                let (kind, path) = (entry.kind(), entry.path());
-                return Err(whole(format!("`{path}` is listed twice with kind `{kind}`; keep one entry")));
-            }
-            match entry {
-                File::Boundaries(b) if b.assign.is_some() && b.method.is_none() => {
-                    let path = &b.path;
-                    return Err(whole(format!("`{path}` assigns atoms by geometry; add `method`, exact or best-fit")));
-                }
-                File::Postcodes(p) => {
-                    let c = &p.columns;
-                    if c.easting.is_some() != c.northing.is_some() || (c.atom.is_none() && c.easting.is_none()) {
-                        let path = &p.path;
-                        return Err(whole(format!("`{path}` needs the column `atom`, or both `easting` and `northing`")));
-                    }
-                }
-                _ => {}
-            }
+    /// Type and vintage of the atoms.
+    #[must_use]
+    pub fn spine(&self) -> Option<(AreaType, BoundaryYear)> {
+        self.files.iter().find_map(|file| match file {
+            File::Boundaries(b) if b.role == Role::Spine => Some((b.area_type, b.boundary_year)),
+            _ => None,
+        })
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let spine = self.spine().ok_or("no file defines the atoms; give one of kind `boundaries` the role `spine`")?;
+        if spine.0 != AreaType::Lsoa {
+            return Err(format!("the atoms are of type `{}`; the spine is made of `lsoa`", spine.0));
         }
-        let is_atoms = |entry: &File| {
-            matches!(entry, File::Boundaries(b) if b.area_type == AreaType::Lsoa && b.role == Role::Areas)
-        };
-        if !self.files.iter().any(is_atoms) {
-            return Err(whole("no file defines the atoms; add one of kind `boundaries`, area_type `lsoa`".to_owned()));
+        let mut seen = BTreeSet::new();
+        for file in &self.files {
+            let (kind, path) = (file.kind(), file.path());
+            if !seen.insert((kind, path)) {
+                return Err(format!("`{path}` is listed twice with kind `{kind}`; keep one entry"));
+            }
+            self.check_file(file, spine).map_err(|problem| format!("`{path}`: {problem}"))?;
         }
         Ok(())
+    }
+
+    fn check_file(&self, file: &File, spine: (AreaType, BoundaryYear)) -> Result<(), String> {
+        let is_spine = |what: &str, area_type: AreaType, year: BoundaryYear| {
+            if (area_type, year) == spine {
+                return Ok(());
+            }
+            let (found, expected) = ((area_type, year.get()), (spine.0, spine.1.get()));
+            Err(format!("{what} is {} {}, but the atoms are {} {}", found.0, found.1, expected.0, expected.1))
+        };
+        match file {
+            File::Boundaries(b) if b.role == Role::Spine => is_spine("a second spine", b.area_type, b.boundary_year),
+            File::Boundaries(b) if b.assign.is_some() && b.method.is_none() => {
+                Err("atoms are assigned by geometry, so add `method`: exact (it nests) or best-fit".to_owned())
+            }
+            File::Hierarchy(h) => is_spine("the child", h.child_type, h.child_year),
+            File::Membership(m) => is_spine("the child", m.child_type, m.child_year),
+            File::Lsoa11Lookup(l) => is_spine("the target", AreaType::Lsoa, l.to_year),
+            File::Postcodes(p) if p.easting.is_some() != p.northing.is_some() => {
+                Err("give both `easting` and `northing`, or neither".to_owned())
+            }
+            File::Postcodes(p) if p.area_code.is_none() && p.easting.is_none() => {
+                Err("a postcode needs `area_code`, or `easting` and `northing`".to_owned())
+            }
+            File::Postcodes(p) => is_spine("the publisher's area", p.area_type, p.boundary_year),
+            File::Boundaries(_) | File::Practices(_) | File::Names(_) => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "title = \"T\"\nsource = \"S\"\nlicence = \"L\"\n\
+        partnership = { code = \"PART-1\", name = \"P\", boundary_year = 2025 }\n";
+    const SPINE: &str = "[[file]]\nkind = \"boundaries\"\npath = \"a.geojson\"\nrole = \"spine\"\narea_type = \"lsoa\"\n\
+        boundary_year = 2021\ncode = \"C\"\n";
+
+    #[test]
+    fn contradictions_are_refused() {
+        let postcodes = "[[file]]\nkind = \"postcodes\"\npath = \"p.csv\"\npostcode = \"p\"\narea_type = \"lsoa\"\n";
+        let cases = [
+            (SPINE.to_owned(), ""),
+            (String::new(), "file"),
+            (SPINE.replace("spine", "display"), "no file defines the atoms"),
+            (SPINE.replace("lsoa", "msoa"), "the spine is made of `lsoa`"),
+            (format!("{SPINE}{SPINE}"), "listed twice"),
+            (format!("{SPINE}colour = \"red\"\n"), "colour"),
+            (format!("{SPINE}{postcodes}boundary_year = 2021\n"), "a postcode needs `area_code`"),
+            (format!("{SPINE}{postcodes}boundary_year = 2021\neasting = \"e\"\n"), "give both"),
+            (format!("{SPINE}{postcodes}boundary_year = 2011\narea_code = \"l\"\n"), "but the atoms are lsoa 2021"),
+            (format!("{SPINE}{postcodes}boundary_year = 2021\narea_code = \"l\"\n"), ""),
+        ];
+        for (body, problem) in cases {
+            match Manifest::parse("geography.toml", &format!("{HEAD}{body}")) {
+                Ok(manifest) => {
+                    assert_eq!(problem, "", "{body}");
+                    assert_eq!(manifest.spine().map(|s| s.1.get()), Some(2021));
+                }
+                Err(error) => assert!(!problem.is_empty() && error.message.contains(problem), "{body}: {error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_sample_manifest_parses() {
+        let text = include_str!("../../../sample-data/geography/geography.toml");
+        let manifest = Manifest::parse("geography.toml", text).unwrap();
+        assert!(manifest.synthetic && manifest.files.len() > 5);
     }
 }

@@ -1,0 +1,189 @@
+//! LSOA 2011 to LSOA 2021: unchanged, split, merged or irregular, with totals conserved.
+
+use model::AreaCode;
+use serde::{Deserialize, Serialize};
+
+use crate::area::{AtomIndex, Method};
+
+/// What happened to a 2011 area.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Change {
+    /// Unchanged: one to one.
+    #[serde(rename = "U")]
+    Unchanged,
+    /// Split into several: apportioned by weight, labelled modelled.
+    #[serde(rename = "S")]
+    Split,
+    /// Merged with others into one: summed, exact.
+    #[serde(rename = "M")]
+    Merged,
+    /// Redrawn irregularly: not comparable; apportioned by weight, with a caveat.
+    #[serde(rename = "X")]
+    Irregular,
+}
+
+impl Change {
+    /// Reads the letter of the published lookup.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.trim() {
+            "U" => Some(Self::Unchanged),
+            "S" => Some(Self::Split),
+            "M" => Some(Self::Merged),
+            "X" => Some(Self::Irregular),
+            _ => None,
+        }
+    }
+
+    /// The method of values carried over.
+    #[must_use]
+    pub const fn method(self) -> Method {
+        match self {
+            Self::Unchanged | Self::Merged => Method::Exact,
+            Self::Split | Self::Irregular => Method::Modelled,
+        }
+    }
+
+    /// Whether values before and after can be compared.
+    #[must_use]
+    pub const fn is_comparable(self) -> bool {
+        !matches!(self, Self::Irregular)
+    }
+}
+
+/// A part of a 2011 area.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// The 2021 atom it lies in; `None` for a part outside the partnership.
+    pub atom: Option<AtomIndex>,
+    /// Its share of the area is `weight` out of [`Conversion::total_weight`].
+    pub weight: u64,
+}
+
+/// How a 2011 area is carried over to 2021 atoms. Only counts may be: never split a rate, rebuild it from its numerator
+/// and denominator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conversion {
+    /// The 2011 code.
+    pub code: AreaCode,
+    /// What happened to it.
+    pub change: Change,
+    /// Its parts, sorted by atom, the part outside (if any) first; never empty, weights never all 0.
+    pub parts: Vec<Part>,
+    /// Whether the weights are people; otherwise every part counts the same.
+    pub by_population: bool,
+}
+
+impl Conversion {
+    /// The sum of the parts' weights, at least 1.
+    #[must_use]
+    pub fn total_weight(&self) -> u64 {
+        self.parts.iter().map(|part| part.weight).sum::<u64>().max(1)
+    }
+
+    /// The method of values carried over: exact for one part, whatever the letter says.
+    #[must_use]
+    pub const fn method(&self) -> Method {
+        self.change.method()
+    }
+
+    /// Divides a count among the parts in proportion to their weights by largest remainder; the shares add up to `count`.
+    ///
+    /// The exact quotas are rounded down and what is left goes, one each, to the largest remainders (ties to the earlier
+    /// part). Negative counts (corrections) are divided by size and keep their sign.
+    #[must_use]
+    pub fn apportion(&self, count: i64) -> Vec<(Option<AtomIndex>, i64)> {
+        let total = u128::from(self.total_weight());
+        let size = u128::from(count.unsigned_abs());
+        let mut shares: Vec<(u128, u128)> = self
+            .parts
+            .iter()
+            .map(|part| (size * u128::from(part.weight) / total, size * u128::from(part.weight) % total))
+            .collect();
+        let assigned: u128 = shares.iter().map(|(share, _)| share).sum();
+        let mut order: Vec<usize> = (0..shares.len()).collect();
+        order.sort_by_key(|&index| std::cmp::Reverse(shares.get(index).map_or(0, |&(_, remainder)| remainder)));
+        let mut left = size - assigned;
+        for index in order {
+            if let Some((share, _)) = shares.get_mut(index)
+                && left > 0
+            {
+                *share += 1;
+                left -= 1;
+            }
+        }
+        let signed = |share: u128| i64::try_from(share).map_or(i64::MIN, |share| if count < 0 { -share } else { share });
+        self.parts.iter().zip(shares).map(|(part, (share, _))| (part.atom, signed(share))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn conversion(weights: &[u64]) -> Conversion {
+        let parts = weights.iter().enumerate().map(|(index, &weight)| {
+            let atom = Some(AtomIndex(u16::try_from(index).unwrap()));
+            Part { atom, weight }
+        });
+        Conversion {
+            code: "E01980001".parse().unwrap(),
+            change: Change::Split,
+            parts: parts.collect(),
+            by_population: true,
+        }
+    }
+
+    fn shares(weights: &[u64], count: i64) -> Vec<i64> {
+        conversion(weights).apportion(count).into_iter().map(|(_, share)| share).collect()
+    }
+
+    #[test]
+    fn largest_remainders() {
+        let cases: [(&[u64], i64, &[i64]); 8] = [
+            (&[1], 7, &[7]),
+            (&[1, 1], 7, &[4, 3]),
+            (&[1, 1, 1], 10, &[4, 3, 3]),
+            (&[1600, 900], 10, &[6, 4]),
+            (&[3, 1], -5, &[-4, -1]),
+            (&[0, 5], 3, &[0, 3]),
+            (&[1, 1], i64::MIN, &[i64::MIN / 2, i64::MIN / 2]),
+            (&[1], i64::MIN, &[i64::MIN]),
+        ];
+        for (weights, count, expect) in cases {
+            assert_eq!(shares(weights, count), expect, "{weights:?} {count}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn totals_are_conserved(weights in prop::collection::vec(0_u64..10_000, 1..6), count in any::<i64>()) {
+            prop_assume!(weights.iter().any(|&w| w > 0));
+            let found = shares(&weights, count);
+            prop_assert_eq!(found.iter().map(|&s| i128::from(s)).sum::<i128>(), i128::from(count));
+            let total: u64 = weights.iter().sum();
+            for (share, weight) in found.iter().zip(&weights) {
+                // Within one of the exact quota, and nothing to a part without weight.
+                let (share, quota) = (i128::from(*share), i128::from(count) * i128::from(*weight));
+                prop_assert!((share * i128::from(total) - quota).abs() < i128::from(total));
+                prop_assert!(*weight > 0 || share == 0);
+            }
+        }
+    }
+
+    #[test]
+    fn letters() {
+        for (text, change, method) in [
+            ("U", Some(Change::Unchanged), Method::Exact),
+            ("M ", Some(Change::Merged), Method::Exact),
+            ("S", Some(Change::Split), Method::Modelled),
+            ("X", Some(Change::Irregular), Method::Modelled),
+        ] {
+            assert_eq!(Change::parse(text), change);
+            assert_eq!(change.unwrap().method(), method);
+        }
+        assert_eq!(Change::parse("u"), None);
+    }
+}
