@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use disclosure::{Cell, CellId, GroupTables, MeasureId, Released};
+use agreements::Governing;
 use model::contract::DatasetContract;
-use model::indicator::{Indicator, IndicatorType, IntervalMethod, Measure, View};
+use model::indicator::{Indicator, IndicatorType, IntervalMethod, View};
 use model::table::Breakdown;
 use model::{
     AgeBand, AreaCode, BoundaryYear, CellKey, DatasetId, Mark, Month, Period, PeriodType, Sex, Status, TidyRow, ViewId,
@@ -28,10 +29,8 @@ pub struct Cube {
 /// What a published view stands on; part of its entity tag.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Basis {
-    /// Digests of the agreements that govern its datasets, sorted.
-    pub agreements: Vec<model::Digest>,
-    /// Digest over the revisions of the numerator's and the denominator's group.
-    pub revision: model::Digest,
+    /// The datasets and the agreements that govern them.
+    pub governing: Vec<Governing>,
     /// SHA-256 over the published rows, the definition and the agreements, in hexadecimal.
     pub etag: String,
 }
@@ -49,6 +48,7 @@ pub(crate) struct TableArea {
 /// What is needed to write a view's rows, beside the released tables.
 pub(crate) struct Layout<'a> {
     pub(crate) indicator: &'a Indicator,
+    pub(crate) measure: MeasureId,
     pub(crate) view: &'a View,
     pub(crate) areas: Vec<TableArea>,
     pub(crate) periods: Vec<Period>,
@@ -93,9 +93,6 @@ impl DenominatorPeriods {
     }
 }
 
-pub(crate) fn measure_id(measure: &Measure) -> MeasureId {
-    MeasureId::from(measure.identity())
-}
 
 /// The rows of a view from released tables: a pure function of what is released.
 ///
@@ -177,7 +174,7 @@ fn row(
     denominator: Option<&GroupTables>,
 ) -> TidyRow {
     let indicator = layout.indicator;
-    let top = cell(numerator, &measure_id(&indicator.numerator), key);
+    let top = cell(numerator, &layout.measure, key);
     let bottom = layout.denominator.as_ref().zip(denominator).map(|(rule, tables)| denominator_cell(rule, tables, key));
     let open_denominator = layout.denominator.as_ref().is_some_and(|rule| rule.open);
     let breakdown_type = layout.view.by.iter().find(|d| *d != "sex" && *d != "age");

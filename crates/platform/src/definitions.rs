@@ -73,6 +73,10 @@ impl Definitions {
         self.indicators.values().filter(move |indicator| indicator.datasets().any(|used| used == dataset))
     }
 
+    pub(crate) fn remove(&mut self, indicator: &IndicatorId) {
+        self.indicators.remove(indicator);
+    }
+
     fn add_contract(&mut self, file: &DefinitionFile, contract: DatasetContract) -> Result<(), DefinitionError> {
         if self.contracts.contains_key(&contract.id) {
             let message = format!("dataset `{}` already has a contract: keep one file", contract.id);

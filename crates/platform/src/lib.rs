@@ -1,1 +1,45 @@
-//! Crate platform.
+//! The use cases of Commonground, and the only place that orders them: intake, publish, query, credentials, geography.
+//!
+//! **Architecture invariants:** every path to data goes through an agreement's permit; nothing is released before ledger
+//! and audit log are durable; an upload through the API, the command line or the demo is one and the same use case.
+
+mod agreement_check;
+mod caller;
+mod cube;
+mod definitions;
+mod denial;
+mod error;
+mod import;
+mod intake;
+mod keys;
+mod platform;
+mod publish;
+mod query;
+mod read;
+mod requests;
+mod settings;
+mod state;
+
+use std::process::ExitCode;
+
+pub use agreement_check::{AgreementCheck, check_agreements};
+pub use caller::{Caller, CredentialCard};
+pub use definitions::{DefinitionFile, Definitions};
+pub use error::{Blocker, PlatformError, causes};
+pub use import::check_geography;
+pub use intake::{UploadReceipt, UploadRequest};
+pub use platform::{Platform, exists};
+pub use publish::PublishReport;
+pub use read::{
+    AreaCard, AreasRequest, Boundaries, DataAnswer, DataRequest, IndicatorCard, Me, ParentCard, PeriodChoice, ViewCard,
+};
+pub use settings::{Limits, Settings};
+
+/// The hidden subcommand under which the program reads one workbook and ends.
+pub const WORKBOOK_COMMAND: &str = "__workbook";
+
+/// Reads a workbook from standard input under tight limits: what [`WORKBOOK_COMMAND`] runs.
+#[must_use]
+pub fn workbook_child() -> ExitCode {
+    ingest::workbook::child_main()
+}

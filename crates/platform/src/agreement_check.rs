@@ -1,0 +1,42 @@
+//! `agreements check`: what is wrong, and what each agreement allows.
+
+use std::path::Path;
+
+use agreements::{Registry, explain};
+use jiff::Timestamp;
+use model::DefinitionError;
+
+use crate::definitions::Definitions;
+use crate::error::PlatformError;
+use crate::state;
+
+/// What a check found.
+#[derive(Debug)]
+pub struct AgreementCheck {
+    /// Status of every agreement and who may do what with every dataset, for reading.
+    pub lines: Vec<String>,
+    /// Mistakes, each with its place.
+    pub errors: Vec<DefinitionError>,
+}
+
+/// Checks a folder of agreements against the contracts, without a data folder.
+///
+/// # Errors
+/// If the folder or the partnership's register cannot be read.
+pub fn check_agreements(agreements: &Path, contracts: &Path, now: Timestamp) -> Result<AgreementCheck, PlatformError> {
+    let (definitions, mut errors) = Definitions::load(&state::texts(contracts)?, &[]);
+    let contracts: Vec<_> = definitions.contracts().cloned().collect();
+    let registry = Registry::load(&state::sources(agreements)?, &contracts)?;
+    errors.extend(registry.errors().iter().cloned());
+    let snapshot = registry.snapshot();
+    let mut lines = Vec::new();
+    for agreement in snapshot.agreements() {
+        let status = snapshot.status(&agreement.digest(), now).map_or_else(String::new, |status| status.to_string());
+        lines.push(format!("{:<32} {status:<18} {}", agreement.name(), agreement.document().agreement.title));
+    }
+    for dataset in snapshot.datasets() {
+        lines.push(String::new());
+        lines.extend(explain(snapshot, dataset, now).to_string().lines().map(str::to_owned));
+    }
+    Ok(AgreementCheck { lines, errors })
+}

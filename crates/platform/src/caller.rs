@@ -1,0 +1,204 @@
+//! Who calls: the holder of a key, someone at the machine itself, or the public.
+
+use std::fmt;
+
+use agreements::{Principal, Role};
+use audit::Actor;
+use catalog::Credential;
+use model::{DatasetId, Label, OrganisationId, PurposeId};
+use vault::{ApiKey, OsEntropy};
+use zeroize::Zeroizing;
+
+use crate::error::PlatformError;
+use crate::platform::Platform;
+
+/// Who calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    pub(crate) principal: Principal,
+    pub(crate) actor: Option<Actor>,
+}
+
+impl Caller {
+    /// Whether there is no credential.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.principal.role == Role::Public
+    }
+
+    pub(crate) const fn public() -> Self {
+        Self { principal: Principal::public(), actor: None }
+    }
+}
+
+/// A credential as it may be listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialCard {
+    id: Label,
+    organisation: OrganisationId,
+    role: Label,
+    purposes: Vec<PurposeId>,
+    revoked: bool,
+}
+
+impl fmt::Display for CredentialCard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let purposes: Vec<&str> = self.purposes.iter().map(PurposeId::as_str).collect();
+        let state = if self.revoked { "revoked" } else { "in force" };
+        write!(f, "{:<20} {:<16} {:<32} {state}  {}", self.id, self.role, self.organisation, purposes.join(" "))
+    }
+}
+
+/// The setting that marks a folder whose keys were printed on a screen.
+const DEMO: &str = "demo-keys";
+
+impl Platform {
+    /// Who holds this token; the public without one.
+    ///
+    /// # Errors
+    /// [`PlatformError::Unauthenticated`] for an unknown or revoked key.
+    pub fn authenticate(&self, token: Option<&str>) -> Result<Caller, PlatformError> {
+        let Some(token) = token else { return Ok(Caller::public()) };
+        let key: ApiKey = token.parse().map_err(|_| PlatformError::Unauthenticated)?;
+        let state = self.state();
+        let stored = state.credentials.get(key.id()).ok_or(PlatformError::Unauthenticated)?;
+        let matches = key.matches(&self.keys().credentials()?, &stored.hash);
+        if !matches || stored.revoked_at.is_some() {
+            return Err(PlatformError::Unauthenticated);
+        }
+        let role: Role = stored.role.as_str().parse().map_err(|_| PlatformError::Unauthenticated)?;
+        Ok(Caller {
+            principal: Principal::new(stored.organisation.clone(), role, stored.purposes.iter().cloned()),
+            actor: Some(Actor {
+                credential: stored.id.clone(),
+                organisation: stored.organisation.clone(),
+                role: stored.role.clone(),
+            }),
+        })
+    }
+
+    /// Somebody at the machine who acts for the supplier of a dataset: whoever can open the data folder and the master key.
+    ///
+    /// # Errors
+    /// If the dataset's id names no organisation.
+    pub fn local_officer(&self, dataset: &DatasetId) -> Result<Caller, PlatformError> {
+        self.local(dataset.organisation()?, Role::PartnerOfficer)
+    }
+
+    /// Somebody at the machine who reads what is published.
+    ///
+    /// # Errors
+    /// If the register of agreements was not loaded.
+    pub fn local_reader(&self) -> Result<Caller, PlatformError> {
+        let organisation = self.state().snapshot.partnership().partnership.id.clone();
+        self.local(organisation, Role::Operator)
+    }
+
+    fn local(&self, organisation: OrganisationId, role: Role) -> Result<Caller, PlatformError> {
+        let state = self.state();
+        let purposes = state.snapshot.partnership().purposes.iter().map(|purpose| purpose.id.clone());
+        let actor = Actor {
+            credential: "local/command-line".parse()?,
+            organisation: organisation.clone(),
+            role: role.as_str().parse()?,
+        };
+        Ok(Caller { principal: Principal::new(organisation, role, purposes), actor: Some(actor) })
+    }
+
+    /// Makes an API key. It is returned once; only a keyed hash is stored.
+    ///
+    /// # Errors
+    /// If organisation, role or a purpose is not registered.
+    pub fn add_credential(
+        &self,
+        organisation: &str,
+        role: &str,
+        purposes: &[String],
+        demo: bool,
+    ) -> Result<Zeroizing<String>, PlatformError> {
+        let bad = |parameter, problem: String| PlatformError::BadParameter { parameter, problem };
+        let organisation: OrganisationId = organisation.parse()?;
+        let role: Role = role.parse().map_err(|problem| bad("role", problem))?;
+        if role == Role::Public {
+            return Err(bad("role", "the public needs no key".to_owned()));
+        }
+        let state = self.state();
+        let register = state.snapshot.partnership();
+        if register.organisation(&organisation).is_none() {
+            return Err(bad("organisation", format!("`{organisation}` is not in the partnership's register")));
+        }
+        let purposes: Vec<PurposeId> = purposes.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+        if let Some(unknown) = purposes.iter().find(|purpose| !register.has_purpose(purpose)) {
+            return Err(bad("purpose", format!("`{unknown}` is not in the partnership's register")));
+        }
+        if demo {
+            self.mark_demo()?;
+        }
+        let key = ApiKey::generate(&mut OsEntropy).map_err(PlatformError::failed("make a key"))?;
+        let credential = Credential {
+            id: key.id().parse()?,
+            hash: key.hash(&self.keys().credentials()?),
+            organisation: organisation.clone(),
+            role: role.as_str().parse()?,
+            purposes: purposes.into_iter().collect(),
+            issued_at: self.now(),
+            revoked_at: None,
+        };
+        self.record(audit::Entry::Credential {
+            credential: credential.id.clone(),
+            organisation,
+            change: audit::CredentialChange::Issued,
+        })?;
+        self.catalog().add_credential(&credential).map_err(PlatformError::failed("store a credential"))?;
+        self.reload_credentials()?;
+        Ok(key.reveal())
+    }
+
+    /// Revokes a key at once.
+    ///
+    /// # Errors
+    /// If there is none with this id.
+    pub fn revoke_credential(&self, id: &str) -> Result<(), PlatformError> {
+        let missing = || PlatformError::NotFound { what: format!("credential `{id}`") };
+        let label: Label = id.parse().map_err(|_| missing())?;
+        let organisation = self.state().credentials.get(id).map(|c| c.organisation.clone()).ok_or_else(missing)?;
+        self.record(audit::Entry::Credential {
+            credential: label.clone(),
+            organisation,
+            change: audit::CredentialChange::Revoked,
+        })?;
+        self.catalog().revoke_credential(&label, self.now()).map_err(PlatformError::failed("revoke a credential"))?;
+        self.reload_credentials()
+    }
+
+    /// Every credential, without secrets.
+    #[must_use]
+    pub fn credentials(&self) -> Vec<CredentialCard> {
+        let card = |c: &Credential| CredentialCard {
+            id: c.id.clone(),
+            organisation: c.organisation.clone(),
+            role: c.role.clone(),
+            purposes: c.purposes.iter().cloned().collect(),
+            revoked: c.revoked_at.is_some(),
+        };
+        self.state().credentials.values().map(card).collect()
+    }
+
+    /// Whether keys of this folder were printed by the demo.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be read.
+    pub fn has_demo_credentials(&self) -> Result<bool, PlatformError> {
+        let stored = self.catalog().setting(&DEMO.parse()?).map_err(PlatformError::failed("read a setting"))?;
+        Ok(stored.is_some())
+    }
+
+    fn mark_demo(&self) -> Result<(), PlatformError> {
+        if self.has_demo_credentials()? {
+            return Ok(());
+        }
+        self.catalog()
+            .replace_setting(&DEMO.parse()?, None, "printed")
+            .map_err(PlatformError::failed("store a setting"))
+    }
+}

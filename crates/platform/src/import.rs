@@ -1,0 +1,147 @@
+//! Geography: import, store, load.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use catalog::{JobReason, NewJob, ObjectKind, ObjectName, ObjectRef};
+use geography::{Gazetteer, ImportReport, Importer, Manifest};
+use model::{AreaType, Digest, Label};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::error::PlatformError;
+use crate::platform::Platform;
+use crate::read::Boundaries;
+use crate::state::{Geography, digest_of};
+
+const SETTING: &str = "geography";
+
+/// Where the imported geography is, and of what it was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Stored {
+    object: ObjectRef,
+    /// Digest over the manifest and every file it names.
+    source: Digest,
+}
+
+/// Reads and checks a geography without storing it.
+///
+/// # Errors
+/// If the manifest or a file cannot be read, or the files do not fit together.
+pub fn check_geography(manifest: &Path, folder: Option<&Path>) -> Result<ImportReport, PlatformError> {
+    let (_, report) = Source::read(manifest, folder)?.import()?;
+    Ok(report)
+}
+
+/// The files of a geography, read.
+struct Source {
+    manifest: Manifest,
+    files: Vec<(String, Vec<u8>)>,
+    digest: Digest,
+}
+
+impl Source {
+    fn read(path: &Path, folder: Option<&Path>) -> Result<Self, PlatformError> {
+        let unreadable = |path: &Path, error: std::io::Error| PlatformError::Folder(format!("could not read `{}`: {error}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, error))?;
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let manifest = Manifest::parse(&name, &text)?;
+        let folder = folder.or_else(|| path.parent()).unwrap_or_else(|| Path::new("."));
+        let mut files = Vec::new();
+        for relative in Importer::new(manifest.clone()).paths() {
+            let path = folder.join(relative);
+            files.push((relative.to_owned(), std::fs::read(&path).map_err(|error| unreadable(&path, error))?));
+        }
+        let parts = files.iter().flat_map(|(name, bytes)| [name.as_bytes(), bytes.as_slice()]);
+        let digest = digest_of(std::iter::once(text.as_bytes()).chain(parts));
+        Ok(Self { manifest, files, digest })
+    }
+
+    fn import(self) -> Result<(Gazetteer, ImportReport), PlatformError> {
+        let mut importer = Importer::new(self.manifest);
+        for (name, bytes) in &self.files {
+            importer.file(name, bytes).map_err(PlatformError::failed("read a geography file"))?;
+        }
+        importer.finish().map_err(PlatformError::failed("import the geography"))
+    }
+}
+
+impl Platform {
+    /// Imports areas, lookups and postcodes, and has everything published again that stands on them.
+    ///
+    /// # Errors
+    /// If the files cannot be read or do not fit together; the geography in use then stays.
+    pub fn import_geography(&self, manifest: &Path, folder: Option<&Path>) -> Result<ImportReport, PlatformError> {
+        let source = Source::read(manifest, folder)?;
+        let digest = source.digest;
+        let (gazetteer, report) = source.import()?;
+        let bytes = gazetteer.to_bytes().map_err(PlatformError::failed("write the geography"))?;
+        let name = ObjectName::new(ObjectKind::Geography, Uuid::now_v7());
+        let object = self.store().put(name, &bytes).map_err(PlatformError::failed("store the geography"))?;
+        let before = self.geography_setting()?;
+        let stored = Stored { object, source: digest };
+        let text = serde_json::to_string(&stored).map_err(PlatformError::failed("write the geography"))?;
+        self.catalog()
+            .replace_setting(&setting()?, before.as_deref(), &text)
+            .map_err(PlatformError::failed("store the geography"))?;
+        if let Some(old) = before {
+            let old: Stored = serde_json::from_str(&old).map_err(PlatformError::failed("read the geography"))?;
+            self.store().remove(old.object.name).map_err(PlatformError::failed("remove the old geography"))?;
+            let job = NewJob {
+                id: Uuid::now_v7(),
+                reason: JobReason::DefinitionsChanged,
+                version: None,
+                created_at: self.now(),
+            };
+            self.catalog().enqueue(job).map_err(PlatformError::failed("queue a job"))?;
+        }
+        self.use_geography(gazetteer, stored.object.digest);
+        self.wake_publisher();
+        Ok(report)
+    }
+
+    /// Whether these files are other ones than those that were imported.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn geography_differs(&self, manifest: &Path) -> Result<bool, PlatformError> {
+        let Some(text) = self.geography_setting()? else { return Ok(true) };
+        let stored: Stored = serde_json::from_str(&text).map_err(PlatformError::failed("read the geography"))?;
+        Ok(stored.source != Source::read(manifest, None)?.digest)
+    }
+
+    /// Whether codes and boundaries are invented.
+    #[must_use]
+    pub fn geography_is_synthetic(&self) -> bool {
+        self.state().geography.as_ref().is_some_and(|geography| geography.gazetteer.about().synthetic)
+    }
+
+    pub(crate) fn load_geography(&self) -> Result<(), PlatformError> {
+        let Some(text) = self.geography_setting()? else { return Ok(()) };
+        let stored: Stored = serde_json::from_str(&text).map_err(PlatformError::failed("read the geography"))?;
+        let bytes = self.store().read(&stored.object).map_err(PlatformError::failed("read the geography"))?;
+        let gazetteer = Gazetteer::from_bytes(&bytes).map_err(PlatformError::failed("read the geography"))?;
+        self.use_geography(gazetteer, stored.object.digest);
+        Ok(())
+    }
+
+    fn geography_setting(&self) -> Result<Option<String>, PlatformError> {
+        self.catalog().setting(&setting()?).map_err(PlatformError::failed("read the geography"))
+    }
+
+    fn use_geography(&self, gazetteer: Gazetteer, digest: Digest) {
+        let tolerance = f64::from(self.settings().limits.boundary_tolerance_m);
+        let boundaries = AreaType::ALL.into_iter().filter_map(|area_type| {
+            let geojson: Arc<[u8]> = gazetteer.boundaries_geojson(area_type, tolerance)?.into();
+            let etag = digest_of([&*geojson]).to_string().chars().take(32).collect();
+            Some((area_type, Boundaries { geojson, etag }))
+        });
+        let boundaries: BTreeMap<AreaType, Boundaries> = boundaries.collect();
+        self.change(|state| state.geography = Some(Arc::new(Geography { gazetteer, digest, boundaries })));
+    }
+}
+
+fn setting() -> Result<Label, PlatformError> {
+    Ok(SETTING.parse()?)
+}

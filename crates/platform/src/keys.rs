@@ -1,0 +1,119 @@
+//! The platform's long-lived keys, wrapped in the catalogue under stable names.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use catalog::Catalog;
+use disclosure::PlanKey;
+use model::contract::LinkScheme;
+use model::{DatasetContract, DatasetId, Label};
+use vault::{Context, DataKey, KeyRing, OsEntropy, Vault};
+
+use crate::error::PlatformError;
+
+const SETTING: &str = "key-ring";
+const CREDENTIALS: &str = "credentials";
+const LEDGER: &str = "ledger";
+const PLANS: &str = "plans";
+const RECORDS: &str = "record-keys";
+
+/// The linkage domain of NHS numbers, one for all partners.
+const NHS_DOMAIN: &str = "nhs";
+
+pub(crate) struct Keys {
+    vault: Vault,
+    ring: Mutex<KeyRing>,
+}
+
+impl Keys {
+    /// Reads the ring and makes the keys that every platform has.
+    pub(crate) fn load(vault: Vault, catalog: &dyn Catalog) -> Result<Self, PlatformError> {
+        let stored = catalog.setting(&label(SETTING)?).map_err(PlatformError::failed("read the keys"))?;
+        let ring = match stored {
+            Some(text) => serde_json::from_str(&text).map_err(PlatformError::failed("read the keys"))?,
+            None => KeyRing::default(),
+        };
+        let keys = Self { vault, ring: Mutex::new(ring) };
+        for name in [CREDENTIALS, LEDGER, PLANS, RECORDS] {
+            keys.ensure(name, catalog)?;
+        }
+        Ok(keys)
+    }
+
+    /// Makes a key if there is none, and stores the ring before anything uses it.
+    fn ensure(&self, name: &str, catalog: &dyn Catalog) -> Result<(), PlatformError> {
+        let mut ring = self.ring.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let before = if ring.names().next().is_none() { None } else { Some(text_of(&ring)?) };
+        let mut next = ring.clone();
+        if next.ensure(&self.vault, name, &mut OsEntropy).map_err(PlatformError::failed("make a key"))? {
+            catalog
+                .replace_setting(&label(SETTING)?, before.as_deref(), &text_of(&next)?)
+                .map_err(PlatformError::failed("store a key"))?;
+            *ring = next;
+        }
+        Ok(())
+    }
+
+    pub(crate) const fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    fn key(&self, name: &str) -> Result<DataKey, PlatformError> {
+        let ring = self.ring.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        ring.key(&self.vault, name).map_err(PlatformError::failed("open a key"))
+    }
+
+    pub(crate) fn credentials(&self) -> Result<DataKey, PlatformError> {
+        self.key(CREDENTIALS)
+    }
+
+    pub(crate) fn ledger(&self) -> Result<DataKey, PlatformError> {
+        self.key(LEDGER)
+    }
+
+    /// The secret that orders the choices of a group's plans; the same for all its revisions.
+    pub(crate) fn plan_key(&self, dataset: &DatasetId) -> Result<PlanKey, PlatformError> {
+        let secret = vault::derive_secret(&self.key(PLANS)?, &Context::new("plan key").with(dataset.as_str()));
+        Ok(PlanKey::new(*secret))
+    }
+
+    /// The pseudonyms and record keys of one dataset.
+    pub(crate) fn pseudonyms(&self, contract: &DatasetContract, catalog: &dyn Catalog) -> Result<Pseudonyms, PlatformError> {
+        let mut domains = vec![contract.id.to_string()];
+        if contract.link().is_some_and(|column| column.scheme == Some(LinkScheme::NhsNumber)) {
+            domains.push(NHS_DOMAIN.to_owned());
+        }
+        let mut makers = BTreeMap::new();
+        for domain in domains {
+            let name = format!("pseudonym/{domain}");
+            self.ensure(&name, catalog)?;
+            makers.insert(domain.clone(), vault::Pseudonymiser::new(self.key(&name)?, &domain));
+        }
+        Ok(Pseudonyms { makers, records: self.key(RECORDS)? })
+    }
+}
+
+fn label(text: &str) -> Result<Label, PlatformError> {
+    Ok(text.parse()?)
+}
+
+fn text_of(ring: &KeyRing) -> Result<String, PlatformError> {
+    serde_json::to_string(ring).map_err(PlatformError::failed("write the keys"))
+}
+
+/// Pseudonyms of the linkage domains of one dataset.
+pub(crate) struct Pseudonyms {
+    makers: BTreeMap<String, vault::Pseudonymiser>,
+    records: DataKey,
+}
+
+impl ingest::Pseudonymiser for Pseudonyms {
+    fn pseudonym(&self, domain: &str, text: &str) -> [u8; 16] {
+        // A domain without a key would be a mistake in this file: nobody is then linked to anybody.
+        self.makers.get(domain).map_or([0; 16], |maker| maker.pseudonym(text))
+    }
+
+    fn record_key(&self, dataset: &DatasetId, text: &str) -> u64 {
+        vault::record_key(&self.records, dataset, text.as_bytes())
+    }
+}

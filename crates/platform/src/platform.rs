@@ -1,0 +1,243 @@
+//! The platform: one data folder, opened by one process.
+
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, RwLock};
+use std::time::Duration;
+
+use agreements::Snapshot;
+use audit::AuditLog;
+use catalog::{Catalog, DataFolder, ObjectStore, SqliteCatalog};
+use jiff::Timestamp;
+use model::DefinitionError;
+use vault::{FileKey, OsEntropy, Vault};
+
+use crate::error::PlatformError;
+use crate::keys::Keys;
+use crate::settings::Settings;
+use crate::state::{self, State};
+
+/// One data folder and everything that is done with it. Cheap to clone.
+#[derive(Clone)]
+pub struct Platform(Arc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    catalog: Box<dyn Catalog>,
+    store: ObjectStore,
+    quarantine: ObjectStore,
+    audit: AuditLog,
+    keys: Keys,
+    state: RwLock<Arc<State>>,
+    /// Held while a group is planned and published: there is one publisher.
+    publishing: Mutex<()>,
+    wake: (Mutex<Wake>, Condvar),
+    // The last field: the folder's lock is given up after everything else.
+    _folder: DataFolder,
+}
+
+#[derive(Default)]
+struct Wake {
+    work: bool,
+    stop: bool,
+}
+
+/// Whether there is a data folder here.
+#[must_use]
+pub fn exists(data: &Path) -> bool {
+    data.join("VERSION").exists()
+}
+
+impl Platform {
+    /// Makes a data folder and its master key.
+    ///
+    /// # Errors
+    /// If either exists already, or cannot be written.
+    pub fn create(settings: &Settings) -> Result<(), PlatformError> {
+        if exists(&settings.data) {
+            return Err(PlatformError::Folder(format!("`{}` is a data folder already", settings.data.display())));
+        }
+        if let Some(parent) = settings.key_file.parent() {
+            std::fs::create_dir_all(parent).map_err(PlatformError::failed("make the folder of the key file"))?;
+        }
+        // A key without a folder is harmless; a folder whose key could not be written would not be.
+        if !settings.key_file.exists() {
+            FileKey::create(&settings.key_file, &settings.data, &mut OsEntropy)
+                .map_err(PlatformError::failed("make the master key"))?;
+        }
+        DataFolder::open_or_create(&settings.data).map_err(PlatformError::failed("make the data folder"))?;
+        Ok(())
+    }
+
+    /// Opens a data folder, and says what is wrong in definitions and agreements; what is wrong is closed, the rest works.
+    ///
+    /// # Errors
+    /// If another process has it, the key is another one, or the register of agreements cannot be read.
+    pub fn open(settings: Settings) -> Result<(Self, Vec<DefinitionError>), PlatformError> {
+        let folder = DataFolder::open(&settings.data).map_err(PlatformError::failed("open the data folder"))?;
+        let key = FileKey::open(&settings.key_file, &settings.data).map_err(PlatformError::failed("open the master key"))?;
+        let catalog = SqliteCatalog::open(&folder.catalog()).map_err(PlatformError::failed("open the catalogue"))?;
+        let store = ObjectStore::open(&folder.objects()).map_err(PlatformError::failed("open the object store"))?;
+        let quarantine = ObjectStore::open(&folder.quarantine()).map_err(PlatformError::failed("open the quarantine"))?;
+        let (audit, _) = AuditLog::open_folder(&folder.audit(), audit::Options::default())
+            .map_err(PlatformError::failed("open the audit log"))?;
+        let keys = Keys::load(Vault::new(Arc::new(key)), &catalog)?;
+        let (definitions, registry, problems) =
+            state::load_definitions(&settings.contracts, &settings.indicators, &settings.agreements)?;
+        let state = State {
+            snapshot: registry.snapshot().clone(),
+            definitions: Arc::new(definitions),
+            geography: None,
+            credentials: Arc::default(),
+            released: std::collections::BTreeMap::new(),
+            cubes: std::collections::BTreeMap::new(),
+        };
+        let platform = Self(Arc::new(Inner {
+            settings,
+            catalog: Box::new(catalog),
+            store,
+            quarantine,
+            audit,
+            keys,
+            state: RwLock::new(Arc::new(state)),
+            publishing: Mutex::new(()),
+            wake: (Mutex::new(Wake::default()), Condvar::new()),
+            _folder: folder,
+        }));
+        platform.start()?;
+        Ok((platform, problems))
+    }
+
+    fn start(&self) -> Result<(), PlatformError> {
+        self.record(audit::Entry::Started { version: env!("CARGO_PKG_VERSION").parse()? })?;
+        self.clear_quarantine()?;
+        self.catalog().requeue_jobs(self.now()).map_err(PlatformError::failed("requeue jobs"))?;
+        self.reload_credentials()?;
+        self.load_geography()?;
+        self.restore_published()
+    }
+
+    /// Whether everything that answers need is there; otherwise what is missing.
+    ///
+    /// # Errors
+    /// With what is missing, in words.
+    pub fn ready(&self) -> Result<(), String> {
+        if self.state().geography.is_none() {
+            return Err("no geography is imported".to_owned());
+        }
+        self.catalog().credentials().map_err(|_| "the catalogue cannot be read".to_owned())?;
+        self.0.audit.head().map_err(|_| "the audit log cannot be written".to_owned())?;
+        Ok(())
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    pub(crate) fn catalog(&self) -> &dyn Catalog {
+        self.0.catalog.as_ref()
+    }
+
+    pub(crate) fn store(&self) -> &ObjectStore {
+        &self.0.store
+    }
+
+    pub(crate) fn quarantine(&self) -> &ObjectStore {
+        &self.0.quarantine
+    }
+
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.0.keys
+    }
+
+    pub(crate) fn audit(&self) -> &AuditLog {
+        &self.0.audit
+    }
+
+    /// The time, read here and nowhere below.
+    #[allow(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    pub(crate) fn state(&self) -> Arc<State> {
+        Arc::clone(&self.0.state.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// Replaces the state by a changed copy; readers see all of the change or none.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut current = self.0.state.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut next = State::clone(&current);
+        change(&mut next);
+        *current = Arc::new(next);
+    }
+
+    pub(crate) fn publishing(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.0.publishing.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.state().snapshot.clone()
+    }
+
+    /// Makes an entry of the audit log durable.
+    pub(crate) fn record(&self, entry: audit::Entry) -> Result<audit::Receipt, PlatformError> {
+        self.0.audit.append(entry, self.now()).map_err(|error| {
+            tracing::error!(causes = crate::error::causes(&error), "the audit log cannot be written");
+            PlatformError::Unavailable { reason: "the audit log cannot be written".to_owned() }
+        })
+    }
+
+    pub(crate) fn reload_credentials(&self) -> Result<(), PlatformError> {
+        let all = self.catalog().credentials().map_err(PlatformError::failed("read credentials"))?;
+        let by_id = all.into_iter().map(|credential| (credential.id.to_string(), credential)).collect();
+        self.change(|state| state.credentials = Arc::new(by_id));
+        Ok(())
+    }
+
+    /// What an interrupted upload left: it was never acknowledged.
+    fn clear_quarantine(&self) -> Result<(), PlatformError> {
+        for name in self.quarantine().names().map_err(PlatformError::failed("list the quarantine"))? {
+            self.quarantine().remove(name).map_err(PlatformError::failed("clear the quarantine"))?;
+        }
+        Ok(())
+    }
+
+    /// Starts the thread that publishes whatever uploads leave to publish.
+    #[must_use]
+    pub fn start_publishing(&self) -> std::thread::JoinHandle<()> {
+        let platform = self.clone();
+        std::thread::spawn(move || {
+            while platform.wait_for_work() {
+                if let Err(error) = platform.publish_pending(&mut |_| ()) {
+                    tracing::error!(causes = crate::error::causes(&error), "publishing failed");
+                }
+            }
+        })
+    }
+
+    /// Ends that thread after the group it works on.
+    pub fn stop_publishing(&self) {
+        self.signal(|wake| wake.stop = true);
+    }
+
+    pub(crate) fn wake_publisher(&self) {
+        self.signal(|wake| wake.work = true);
+    }
+
+    fn signal(&self, change: impl FnOnce(&mut Wake)) {
+        let (lock, condition) = &self.0.wake;
+        change(&mut lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        condition.notify_all();
+    }
+
+    /// Sleeps until there is work (true) or the platform stops (false). Looks by itself once a minute, for jobs to retry.
+    fn wait_for_work(&self) -> bool {
+        let (lock, condition) = &self.0.wake;
+        let guard = lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (mut wake, _) = condition
+            .wait_timeout_while(guard, Duration::from_secs(60), |wake| !wake.work && !wake.stop)
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        wake.work = false;
+        !wake.stop
+    }
+}

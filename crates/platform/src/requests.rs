@@ -1,0 +1,178 @@
+//! What a protection group publishes: the tables that indicators ask of a dataset, and the periods that its partitions cover.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use disclosure::{GroupId, MeasureId};
+use engine::{AreaSet, Dimension, GroupRequest, MeasureSpec, TableSpec};
+use geography::Gazetteer;
+use model::contract::{ColumnType, DatasetContract};
+use model::indicator::{Indicator, Measure, View};
+use model::{AreaCode, AreaType, DatasetId, Digest, Period, PeriodType};
+
+use crate::cube::{DenominatorPeriods, covered};
+use crate::definitions::Definitions;
+use crate::error::PlatformError;
+
+/// The group that a dataset's numbers are protected in: all measures, filters and views of it together.
+pub(crate) fn group_of(dataset: &DatasetId) -> Result<GroupId, PlatformError> {
+    dataset.as_str().parse().map_err(PlatformError::failed("name a protection group"))
+}
+
+pub(crate) fn measure_id(measure: &Measure) -> Result<MeasureId, PlatformError> {
+    measure.identity().parse().map_err(PlatformError::failed("name a measure"))
+}
+
+/// Every table that indicators take from a dataset.
+pub(crate) fn group_request(
+    definitions: &Definitions,
+    gazetteer: &Gazetteer,
+    contract: &DatasetContract,
+    partitions: &[Period],
+    revision: Digest,
+) -> Result<GroupRequest, PlatformError> {
+    let mut tables = Tables { gazetteer, contract, areas: BTreeMap::new(), tables: BTreeMap::new() };
+    for indicator in definitions.indicators_on(&contract.id) {
+        let Some(numerator) = definitions.contract(&indicator.numerator.dataset) else { continue };
+        for view in &indicator.views {
+            let by = dimensions(numerator, view);
+            if numerator.id == contract.id {
+                tables.add(&indicator.numerator, view.area_type, view.period_type, covered(partitions, view.period_type), by.clone())?;
+            }
+            if let Some(denominator) = indicator.denominator.as_ref().filter(|m| m.dataset == contract.id) {
+                let shared = by.into_iter().filter(|d| contract.dimensions().contains(&d.name.as_str())).collect();
+                let (kind, periods) = denominator_periods(indicator, view, contract, partitions);
+                tables.add(denominator, view.area_type, kind, periods, shared)?;
+            }
+        }
+    }
+    Ok(GroupRequest {
+        group: group_of(&contract.id)?,
+        revision,
+        dataset: contract.id.clone(),
+        exposure: contract.exposure.clone(),
+        has_contributors: contract.link().is_some(),
+        decimals: decimals(contract),
+        classifications: classifications(contract),
+        tables: tables.tables.into_values().collect(),
+    })
+}
+
+fn denominator_periods(
+    indicator: &Indicator,
+    view: &View,
+    contract: &DatasetContract,
+    partitions: &[Period],
+) -> (PeriodType, Vec<Period>) {
+    match DenominatorPeriods::of(&indicator.numerator.dataset, contract, partitions) {
+        DenominatorPeriods::Same => (view.period_type, covered(partitions, view.period_type)),
+        DenominatorPeriods::Nearest(kind, periods) => (kind, periods),
+    }
+}
+
+/// The dimensions of a view with the categories that it publishes.
+pub(crate) fn dimensions(contract: &DatasetContract, view: &View) -> Vec<Dimension> {
+    view.by
+        .iter()
+        .map(|name| Dimension { name: name.clone(), categories: categories(contract, view, name) })
+        .collect()
+}
+
+/// A classification covers every row, so that the total minus its published parts is nothing new.
+fn categories(contract: &DatasetContract, view: &View, dimension: &str) -> Vec<String> {
+    if dimension == "age" && !view.age_bands.is_empty() {
+        return view.age_bands.iter().map(ToString::to_string).collect();
+    }
+    classifications(contract).remove(dimension).unwrap_or_default()
+}
+
+/// Every value that each dimension can take.
+fn classifications(contract: &DatasetContract) -> BTreeMap<String, Vec<String>> {
+    let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for column in &contract.columns {
+        let values: Vec<String> = if column.bands.is_empty() {
+            column.allowed.clone()
+        } else {
+            column.bands.iter().map(ToString::to_string).collect()
+        };
+        if contract.dimensions().contains(&column.name.as_str()) {
+            all.insert(column.name.clone(), values);
+        }
+    }
+    for unpivot in &contract.unpivots {
+        for (name, value) in &unpivot.set {
+            let values = all.entry(name.clone()).or_default();
+            if !values.contains(value) {
+                values.push(value.clone());
+            }
+        }
+    }
+    all
+}
+
+fn decimals(contract: &DatasetContract) -> BTreeSet<String> {
+    let columns = contract.columns.iter().filter(|column| column.column_type == ColumnType::Decimal);
+    columns.map(|column| column.name.clone()).collect()
+}
+
+type TableKey = (MeasureId, AreaType, PeriodType, Vec<(String, Vec<String>)>);
+
+struct Tables<'a> {
+    gazetteer: &'a Gazetteer,
+    contract: &'a DatasetContract,
+    areas: BTreeMap<AreaType, Arc<AreaSet>>,
+    tables: BTreeMap<TableKey, TableSpec>,
+}
+
+impl Tables<'_> {
+    /// Adds a table, or the periods of one that is there already.
+    fn add(
+        &mut self,
+        measure: &Measure,
+        area_type: AreaType,
+        period_type: PeriodType,
+        periods: Vec<Period>,
+        by: Vec<Dimension>,
+    ) -> Result<(), PlatformError> {
+        let id = measure_id(measure)?;
+        let categories = by.iter().map(|d| (d.name.clone(), d.categories.clone())).collect();
+        let areas = self.areas(area_type);
+        let table = self.tables.entry((id.clone(), area_type, period_type, categories)).or_insert_with(|| TableSpec {
+            measure: MeasureSpec { id, column: measure.measure.clone(), filter: measure.filter.clone() },
+            areas,
+            period_type,
+            periods: Vec::new(),
+            by,
+        });
+        table.periods.extend(periods);
+        table.periods.sort_unstable();
+        table.periods.dedup();
+        Ok(())
+    }
+
+    fn areas(&mut self, area_type: AreaType) -> Arc<AreaSet> {
+        let (gazetteer, stored) = (self.gazetteer, self.contract.geography.area_type);
+        Arc::clone(self.areas.entry(area_type).or_insert_with(|| Arc::new(area_set(gazetteer, stored, area_type))))
+    }
+}
+
+/// The areas of a type, each as the codes that rows of the dataset carry: small areas, or the coarser areas of the
+/// contract that lie wholly inside.
+fn area_set(gazetteer: &Gazetteer, stored: AreaType, area_type: AreaType) -> AreaSet {
+    let codes = |area: &geography::Area| -> Vec<AreaCode> {
+        if stored == area_type {
+            return vec![area.code.clone()];
+        }
+        let members = gazetteer.members(area_type, area.code.as_str());
+        if stored == AreaType::Lsoa {
+            return members.iter().filter_map(|atom| gazetteer.atom_area(*atom)).map(|a| a.code.clone()).collect();
+        }
+        let inside = |part: &&geography::Area| {
+            let atoms = gazetteer.members(stored, part.code.as_str());
+            !atoms.is_empty() && atoms.iter().all(|atom| members.contains(atom))
+        };
+        gazetteer.areas(stored).iter().filter(inside).map(|part| part.code.clone()).collect()
+    };
+    let areas = gazetteer.areas(area_type).iter().map(|area| (area.code.clone(), codes(area))).collect();
+    AreaSet { area_type, areas }
+}

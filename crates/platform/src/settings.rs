@@ -1,0 +1,106 @@
+//! Where things are and how much work is allowed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Places of a platform.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Data folder.
+    pub data: PathBuf,
+    /// Master key file, outside the data folder.
+    pub key_file: PathBuf,
+    /// Folder of sharing agreements.
+    pub agreements: PathBuf,
+    /// Folder of dataset contracts.
+    pub contracts: PathBuf,
+    /// Folder of indicator definitions.
+    pub indicators: PathBuf,
+    /// The program to start for reading workbooks: this one.
+    pub workbook_program: PathBuf,
+    /// Limits of work.
+    pub limits: Limits,
+}
+
+/// Limits of work; every one can be configured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Bytes of one upload.
+    pub upload_bytes: u64,
+    /// Bytes of one upload after decompression.
+    pub inflated_bytes: u64,
+    /// Rows of one upload.
+    pub rows: u64,
+    /// Columns of one upload.
+    pub columns: u64,
+    /// Bytes of one cell.
+    pub field_bytes: u64,
+    /// Findings kept one by one; all are counted.
+    pub findings: usize,
+    /// Seconds for cleaning one upload.
+    pub ingest_seconds: u64,
+    /// Bytes of memory of the process that reads a workbook.
+    pub workbook_memory_bytes: u64,
+    /// Bytes of memory of the query engine for one protection group.
+    pub query_memory_bytes: usize,
+    /// Seconds for tabulating one protection group.
+    pub query_seconds: u64,
+    /// Cells of one protection group.
+    pub max_cells: u64,
+    /// Atoms of one protection group.
+    pub max_atoms: u64,
+    /// Protection groups worked on at once.
+    pub publish_threads: usize,
+    /// Metres by which display boundaries may be simplified.
+    pub boundary_tolerance_m: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            upload_bytes: 2 << 30,
+            inflated_bytes: 2 << 30,
+            rows: 20_000_000,
+            columns: 2_000,
+            field_bytes: 1 << 20,
+            findings: 1_000,
+            ingest_seconds: 300,
+            workbook_memory_bytes: 1 << 30,
+            query_memory_bytes: 512 << 20,
+            query_seconds: 120,
+            max_cells: 1_000_000,
+            max_atoms: 4_000_000,
+            publish_threads: 2,
+            boundary_tolerance_m: 20,
+        }
+    }
+}
+
+impl Limits {
+    pub(crate) fn ingest(&self) -> ingest::Limits {
+        ingest::Limits {
+            bytes: self.upload_bytes,
+            inflated_bytes: self.inflated_bytes,
+            rows: self.rows,
+            columns: self.columns,
+            field_bytes: self.field_bytes,
+            findings: self.findings,
+            time: Duration::from_secs(self.ingest_seconds),
+            workbook_memory: self.workbook_memory_bytes,
+            ..ingest::Limits::default()
+        }
+    }
+
+    pub(crate) fn engine(&self) -> engine::Limits {
+        engine::Limits {
+            memory_bytes: self.query_memory_bytes,
+            timeout: Duration::from_secs(self.query_seconds),
+            max_cells: self.max_cells,
+            max_atoms: self.max_atoms,
+            threads: 1,
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What the platform holds in memory: replaced whole, so that a reader sees one consistent state.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use agreements::{Registry, Snapshot, SourceFile};
+use catalog::Credential;
+use disclosure::{GroupTables, Released};
+use geography::Gazetteer;
+use model::{AreaType, DatasetId, DefinitionError, Digest, ViewId};
+use sha2::Digest as _;
+
+use crate::cube::Cube;
+use crate::definitions::{DefinitionFile, Definitions};
+use crate::error::PlatformError;
+use crate::read::Boundaries;
+
+/// Areas, lookups and postcodes, with what is drawn of them.
+pub(crate) struct Geography {
+    pub(crate) gazetteer: Gazetteer,
+    /// Digest of the stored form.
+    pub(crate) digest: Digest,
+    pub(crate) boundaries: BTreeMap<AreaType, Boundaries>,
+}
+
+/// Released cells of one dataset's group.
+pub(crate) type GroupCells = Arc<Released<GroupTables>>;
+
+#[derive(Clone)]
+pub(crate) struct State {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) definitions: Arc<Definitions>,
+    pub(crate) geography: Option<Arc<Geography>>,
+    pub(crate) credentials: Arc<BTreeMap<String, Credential>>,
+    pub(crate) released: BTreeMap<DatasetId, GroupCells>,
+    pub(crate) cubes: BTreeMap<ViewId, Arc<Cube>>,
+}
+
+impl State {
+    pub(crate) fn geography(&self) -> Result<&Arc<Geography>, PlatformError> {
+        self.geography.as_ref().ok_or_else(|| PlatformError::Unavailable {
+            reason: "no geography is imported: run `commonground geography import`".to_owned(),
+        })
+    }
+}
+
+/// Definitions and agreements from their folders, with everything that is wrong in them.
+pub(crate) fn load_definitions(
+    contracts: &Path,
+    indicators: &Path,
+    agreements: &Path,
+) -> Result<(Definitions, Registry, Vec<DefinitionError>), PlatformError> {
+    let (definitions, mut errors) = Definitions::load(&texts(contracts)?, &texts(indicators)?);
+    let contracts: Vec<_> = definitions.contracts().cloned().collect();
+    let registry = Registry::load(&sources(agreements)?, &contracts)?;
+    errors.extend(registry.errors().iter().cloned());
+    Ok((definitions, registry, errors))
+}
+
+pub(crate) fn texts(folder: &Path) -> Result<Vec<DefinitionFile>, PlatformError> {
+    let mut files = Vec::new();
+    for source in sources(folder)? {
+        let text = String::from_utf8(source.content)
+            .map_err(|_| DefinitionError::whole(&source.name, "it is not UTF-8 text: save it as UTF-8"))?;
+        files.push(DefinitionFile { name: source.name, text });
+    }
+    Ok(files)
+}
+
+/// The TOML files of a folder, by name.
+pub(crate) fn sources(folder: &Path) -> Result<Vec<SourceFile>, PlatformError> {
+    let unreadable = |path: &Path, error: std::io::Error| PlatformError::Folder(format!("could not read `{}`: {error}", path.display()));
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(|error| unreadable(folder, error))? {
+        let path = entry.map_err(|error| unreadable(folder, error))?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let content = std::fs::read(&path).map_err(|error| unreadable(&path, error))?;
+            files.push(SourceFile { name, content });
+        }
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
+}
+
+/// SHA-256 over parts, each behind its length.
+pub(crate) fn digest_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Digest {
+    let mut hasher = sha2::Sha256::new();
+    for part in parts {
+        hasher.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hasher.update(part);
+    }
+    Digest(hasher.finalize().into())
+}
