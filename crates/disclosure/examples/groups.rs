@@ -164,10 +164,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         Shape { name: "very rare", mean: 3, part: 500, fine: AreaType::Ward },
     ];
     let mut total = 0.0;
-    for shape in shapes {
+    let nested = std::env::args().nth(3).is_none();
+    let only = std::env::args().nth(2).unwrap_or_default();
+    let policies = [ZeroPolicy::Publish, ZeroPolicy::HideShare { per_thousand: 200 }];
+    let policies = &policies[..if nested { 2 } else { 1 }];
+    for shape in shapes.into_iter().filter(|shape| only.is_empty() || shape.name == only) {
         let truth = group(&shape)?;
-        for zeros in [ZeroPolicy::Publish, ZeroPolicy::HideShare { per_thousand: 200 }] {
-            let policy = Policy { zeros, decoys_per_thousand: decoys, ..Policy::threshold(5) };
+        for zeros in policies.iter().copied() {
+            let policy = Policy { zeros, decoys_per_thousand: decoys, nested_differences: nested, ..Policy::threshold(5) };
             println!("{} ({zeros:?})", shape.name);
             let start = Instant::now();
             let plan = plan(&LedgerState::empty(shape.name.parse()?), &truth, &policy, &PlanKey::new([7; 32]))?;

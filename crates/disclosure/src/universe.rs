@@ -145,11 +145,12 @@ impl<'a> Draft<'a> {
         let role = self.role(group, &name, policy, key);
         let order = key.draw(&[b"order", group.as_bytes(), name.as_bytes()]);
         // Losing a large count loses more; the key decides between equals.
-        let size = i64::from((self.value + 1).ilog2()) * 8 + i64::try_from(order % 8).unwrap_or(0);
+        let size = i64::from((self.value + 1).ilog2()) * 3 + i64::try_from(order % 8).unwrap_or(0);
         let cost = match role {
-            Role::Headline => (32 + size) * 40,
-            _ if self.value == 0 => 16 + size,
-            _ => 32 + size,
+            Role::Headline => (56 + size) * 40,
+            // Too small to lend much to others, so that more would have to be withheld with it.
+            _ if self.value > 0 && self.value < 2 * policy.k => 72 + size,
+            _ => 56 + size,
         };
         let lower = i64::from(policy.zeros == ZeroPolicy::Publish);
         // Records beyond one for each contributor are no further people: a world must hold k people all the same.

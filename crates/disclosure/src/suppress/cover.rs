@@ -10,6 +10,12 @@ use crate::table::{Role, Table, at, set};
 /// A column may cost this many times the cheapest answer before headlines are considered.
 const ANY_COST: i64 = 1 << 40;
 
+/// Costs allowed one after the other: about one ordinary column, two, four, eight, any, and headline totals at last.
+const LADDER: [(bool, i64); 6] =
+    [(false, 100), (false, 200), (false, 400), (false, 800), (false, ANY_COST), (true, ANY_COST)];
+/// The last steps of the ladder take the first way out, with more states.
+const HURRY_FROM: i64 = ANY_COST;
+
 /// Best known extremes of a column: how far above and below the truth, and in which world.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Extremes {
@@ -97,7 +103,13 @@ impl<'a> Cover<'a> {
             if self.covered(index) {
                 continue;
             }
-            let bought = match self.cover_paid(index) {
+            let was = self.missing(index);
+            let paid = self.cover_paid(index);
+            if std::env::var("DBG").is_ok() {
+                let c = self.table.column(index);
+                eprintln!("{index} {:?} value {} atoms {} missing {was:?} -> {:?}", c.role, c.value, self.table.atoms.row(index).len(), paid.as_ref().map(|b| b.iter().map(|i| { let c = self.table.column(*i); (*i, c.value, self.table.atoms.row(*i).len()) }).collect::<Vec<_>>()));
+            }
+            let bought = match paid {
                 Some(bought) => bought,
                 None => self.escalate(index)?,
             };
@@ -115,7 +127,7 @@ impl<'a> Cover<'a> {
     }
 
     const fn free(&self) -> Effort {
-        Effort { states: self.budget.free_search, cost: 0, headlines: false }
+        Effort { states: self.budget.free_search, cost: 0, headlines: false, hurry: false }
     }
 
     /// Tries to cover a column without withholding anything; says whether it is covered.
@@ -151,24 +163,49 @@ impl<'a> Cover<'a> {
     fn cover_paid(&mut self, index: u32) -> Option<Vec<u32>> {
         let (apart, up) = self.missing(index);
         let (raise, lower) = self.amounts(index, apart, up);
-        for (headlines, times) in [(false, 1), (true, 2)] {
-            let states = self.budget.paid_search * times;
-            let effort = Effort { states, cost: ANY_COST, headlines };
+        for (headlines, cost) in LADDER {
+            let hurry = cost >= HURRY_FROM;
+            let states = self.budget.paid_search * if hurry { 4 } else { 1 };
+            let effort = Effort { states, cost, headlines, hurry };
             let raised = self.search.shift(&self.withheld, index, raise, effort);
-            let limit = raised.as_ref().map_or(ANY_COST, |found| found.2 - 1);
+            let limit = raised.as_ref().map_or(cost, |found| found.2 - 1);
             let lowered = match lower {
                 Some(lower) if limit > 0 => {
                     self.search.shift(&self.withheld, index, lower, Effort { cost: limit, ..effort })
                 }
                 _ => None,
             };
+            let amount = if lowered.is_some() { lower.unwrap_or(raise) } else { raise };
             if let Some((change, bought, _)) = lowered.or(raised) {
+                let (change, bought) = self.thrift(index, amount, change, bought);
                 self.withhold(&bought);
                 self.keep(change);
                 return Some(bought);
             }
         }
         None
+    }
+
+    /// Does without one bought column after the other, the dearest first, as long as the rest is enough.
+    fn thrift(&mut self, index: u32, amount: i64, mut change: Change, bought: Vec<u32>) -> (Change, Vec<u32>) {
+        let mut order = bought.clone();
+        order.sort_by_key(|column| (-self.table.column(*column).cost, *column));
+        let effort = Effort { states: self.budget.paid_search, cost: 0, headlines: false, hurry: false };
+        let mut withheld = self.withheld.clone();
+        bought.iter().for_each(|column| set(&mut withheld, *column, true));
+        let mut needed = bought;
+        for column in order {
+            set(&mut withheld, column, false);
+            if change.nets.binary_search_by_key(&column, |net| net.0).is_ok() {
+                let Some((other, _, _)) = self.search.shift(&withheld, index, amount, effort) else {
+                    set(&mut withheld, column, true);
+                    continue;
+                };
+                change = other;
+            }
+            needed.retain(|kept| *kept != column);
+        }
+        (change, needed)
     }
 
     /// Withholds more and more around a column until it is covered: what lies inside it, what shares an atom, everything.
@@ -184,7 +221,7 @@ impl<'a> Cover<'a> {
         }
         let (apart, up) = self.missing(index);
         let (raise, _) = self.amounts(index, apart, up);
-        let effort = Effort { states: self.budget.paid_search * 20, cost: ANY_COST, headlines: true };
+        let effort = Effort { states: self.budget.paid_search * 20, cost: ANY_COST, headlines: true, hurry: true };
         let (change, more, _) = self.search.shift(&self.withheld, index, raise, effort).ok_or(Unprovable(index))?;
         self.withhold(&more);
         bought.extend_from_slice(&more);

@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 
-use crate::table::{Column, Role, Table, add, at};
+use crate::table::{Column, Role, Rows, Table, add, at};
 
 /// How many of the best atoms are tried to mend one fault.
 const BRANCHES: usize = 6;
@@ -15,6 +15,8 @@ const BRANCHES: usize = 6;
 const STARTS: usize = 12;
 /// How many atoms of one column are looked at.
 const SCAN: usize = 400;
+/// Columns with more atoms are not searched for twins.
+const TWIN_SCAN: usize = 64;
 /// Guessed cost of a fault that only other atoms can mend.
 const STUCK: i64 = 64;
 
@@ -34,6 +36,8 @@ pub(crate) struct Effort {
     pub(crate) cost: i64,
     /// Whether headline totals may be withheld too.
     pub(crate) headlines: bool,
+    /// Whether to take the first way out rather than to look for a cheap one.
+    pub(crate) hurry: bool,
 }
 
 struct Circuit {
@@ -52,14 +56,25 @@ struct State {
     hash: u64,
 }
 
+/// One step of the search: one record more at `plus`, and perhaps one less at `minus`.
+#[derive(Debug, Clone, Copy)]
+struct Move {
+    plus: u32,
+    minus: Option<u32>,
+}
+
 /// A world under construction, and which columns are withheld.
 pub(crate) struct Search<'a> {
     table: &'a Table,
+    moves: Vec<Move>,
+    /// Columns that gain by a move; none loses.
+    gains: Rows,
+    /// Moves by which a column gains.
+    of_column: Rows,
     /// Withheld for the search: everything withheld, and what the search has paid for.
     withheld: Vec<bool>,
     world: Vec<i64>,
     sums: Vec<i64>,
-    touched: Vec<u32>,
     /// States opened so far, over all searches.
     pub(crate) steps: u64,
 }
@@ -87,6 +102,29 @@ fn value_in(list: &[(u32, i64)], key: u32) -> i64 {
     list.binary_search_by_key(&key, |entry| entry.0).ok().and_then(|i| list.get(i)).map_or(0, |entry| entry.1)
 }
 
+/// Every atom by itself, and with a twin: an atom in all its columns but some, such as the same place and month outside a
+/// filter. Moving a record between the two changes the filtered columns alone.
+fn moves(table: &Table) -> (Vec<Move>, Rows) {
+    let atoms = 0..u32::try_from(table.truth.len()).unwrap_or(0);
+    let mut moves: Vec<Move> = atoms.clone().map(|atom| Move { plus: atom, minus: None }).collect();
+    let mut gains: Vec<Vec<u32>> = atoms.clone().map(|atom| table.members.row(atom).to_vec()).collect();
+    for atom in atoms {
+        let own = table.members.row(atom);
+        let inside = |other: &u32| {
+            let row = table.members.row(*other);
+            !row.is_empty() && row.len() < own.len() && row.iter().all(|column| own.binary_search(column).is_ok())
+        };
+        let near = own.iter().map(|column| table.atoms.row(*column)).filter(|atoms| atoms.len() <= TWIN_SCAN);
+        let twin = near.flatten().copied().filter(inside).max_by_key(|other| (table.members.row(*other).len(), *other));
+        if let Some(twin) = twin {
+            let row = table.members.row(twin);
+            moves.push(Move { plus: atom, minus: Some(twin) });
+            gains.push(own.iter().filter(|column| row.binary_search(column).is_err()).copied().collect());
+        }
+    }
+    (moves, Rows::new(gains))
+}
+
 const fn mix(number: u64) -> u64 {
     let number = (number ^ (number >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (number ^ (number >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
@@ -96,7 +134,9 @@ impl<'a> Search<'a> {
     pub(crate) fn new(table: &'a Table) -> Self {
         let sums = table.columns.iter().map(|column| column.value).collect();
         let withheld = vec![false; table.columns.len()];
-        Self { table, withheld, world: table.truth.clone(), sums, touched: Vec::new(), steps: 0 }
+        let (moves, gains) = moves(table);
+        let of_column = gains.transposed(table.columns.len());
+        Self { table, moves, gains, of_column, withheld, world: table.truth.clone(), sums, steps: 0 }
     }
 
     /// A change that moves `target` by `amount` (its sign says where to), starting from the truth; and the columns that must
@@ -131,7 +171,6 @@ impl<'a> Search<'a> {
             missing -= times * value_in(&circuit.nets, target) * sign;
             for (atom, delta) in circuit.atoms {
                 add(&mut self.world, atom, delta * times);
-                self.touched.push(atom);
                 bump(&mut change.atoms, atom, delta * times);
             }
             for (column, net) in circuit.nets {
@@ -147,7 +186,6 @@ impl<'a> Search<'a> {
     fn undo(&mut self, change: &Change) {
         change.atoms.iter().for_each(|(atom, delta)| add(&mut self.world, *atom, -delta));
         change.nets.iter().for_each(|(column, net)| add(&mut self.sums, *column, -net));
-        self.touched.clear();
     }
 
     /// How often a circuit can be applied before something runs out.
@@ -180,6 +218,7 @@ impl<'a> Search<'a> {
             return if inside { 0 } else { STUCK };
         }
         match self.price(column, effort) {
+            Some(cost) if effort.hurry => cost + net.abs(),
             Some(cost) => (cost / 2).min(2 * STUCK) * net.abs(),
             None => STUCK * net.abs(),
         }
@@ -195,16 +234,18 @@ impl<'a> Search<'a> {
         if allowed && column.cost <= effort.cost && column.value >= column.lower { Some(column.cost) } else { None }
     }
 
-    /// The guessed cost after changing `atom` by `delta`, or `None` if it cannot change so.
-    fn guess_after(&self, state: &State, atom: u32, delta: i64, effort: Effort) -> Option<i64> {
-        let now = value_in(&state.atoms, atom);
-        let turns_back = now * delta < 0;
-        let runs_out = at(&self.world, atom) + now + delta < 0;
-        if turns_back || runs_out || !at(&self.table.live, atom) {
+    /// The guessed cost after a move forwards (`delta` 1) or backwards (-1), or `None` if there is nothing to move.
+    fn guess_after(&self, state: &State, index: u32, delta: i64, effort: Effort) -> Option<i64> {
+        let step = self.moves.get(index as usize)?;
+        let possible = |atom: u32, delta: i64| {
+            let now = at(&self.world, atom) + value_in(&state.atoms, atom);
+            now + delta >= 0 && at(&self.table.live, atom)
+        };
+        if !possible(step.plus, delta) || !step.minus.is_none_or(|atom| possible(atom, -delta)) {
             return None;
         }
         let mut guess = state.guess;
-        for index in self.table.members.row(atom) {
+        for index in self.gains.row(index) {
             let column = self.table.columns.get(*index as usize)?;
             let net = value_in(&state.nets, *index);
             guess += self.fault(*index, column, net + delta, &state.paid, effort)
@@ -213,24 +254,33 @@ impl<'a> Search<'a> {
         Some(guess)
     }
 
-    fn with_atom(&self, state: &State, atom: u32, delta: i64, guess: i64) -> State {
+    fn after(&self, state: &State, index: u32, delta: i64, guess: i64) -> State {
         let mut next = state.clone();
-        let before = bump(&mut next.atoms, atom, delta);
-        next.hash = next.hash.wrapping_add(mix(u64::from(atom) << 20 ^ (before + delta).unsigned_abs()));
-        for index in self.table.members.row(atom) {
-            bump(&mut next.nets, *index, delta);
+        let Some(step) = self.moves.get(index as usize) else { return next };
+        let mut change = |atom: u32, delta: i64| {
+            bump(&mut next.atoms, atom, delta);
+            // Linear in the change, so that it does not matter by which way a state was reached.
+            next.hash = next.hash.wrapping_add(mix(u64::from(atom) + 1).wrapping_mul(delta.cast_unsigned()));
+            next.spent += 1;
+        };
+        change(step.plus, delta);
+        if let Some(atom) = step.minus {
+            change(atom, -delta);
+        }
+        for column in self.gains.row(index) {
+            bump(&mut next.nets, *column, delta);
         }
         next.guess = guess;
-        next.spent += 1;
         next
     }
 
-    /// The best changes of one of `atoms` by `delta`.
-    fn best(&self, state: &State, atoms: &[u32], delta: i64, keep: usize, effort: Effort) -> Vec<(i64, u32)> {
-        let skip = if atoms.len() > SCAN { (mix(state.hash) % atoms.len() as u64) as usize } else { 0 };
-        let candidates = atoms.iter().cycle().skip(skip).take(atoms.len().min(SCAN));
+    /// The best moves that change a column by `delta`.
+    fn best(&self, state: &State, column: u32, delta: i64, keep: usize, effort: Effort) -> Vec<(i64, u32)> {
+        let moves = self.of_column.row(column);
+        let skip = if moves.len() > SCAN { (mix(state.hash) % moves.len() as u64) as usize } else { 0 };
+        let candidates = moves.iter().cycle().skip(skip).take(moves.len().min(SCAN));
         let mut found: Vec<(i64, u32)> = candidates
-            .filter_map(|atom| self.guess_after(state, *atom, delta, effort).map(|guess| (guess, *atom)))
+            .filter_map(|index| self.guess_after(state, *index, delta, effort).map(|guess| (guess, *index)))
             .collect();
         found.sort_unstable();
         found.truncate(keep);
@@ -243,7 +293,7 @@ impl<'a> Search<'a> {
             let column = self.table.columns.get(*index as usize);
             column.is_some_and(|column| self.fault(*index, column, *net, &state.paid, effort) > 0)
         };
-        state.nets.iter().filter(faulty).min_by_key(|(index, _)| self.table.atoms.row(*index).len()).copied()
+        state.nets.iter().filter(faulty).min_by_key(|(index, _)| self.of_column.row(*index).len()).copied()
     }
 
     /// One circuit that moves `target` by at least one step in the direction of `sign`.
@@ -253,8 +303,8 @@ impl<'a> Search<'a> {
         let mut states = Vec::new();
         let mut heap = BinaryHeap::new();
         let mut seen = BTreeSet::new();
-        for (guess, atom) in self.best(&empty, self.table.atoms.row(target), sign, STARTS, effort) {
-            states.push(self.with_atom(&empty, atom, sign, guess));
+        for (guess, step) in self.best(&empty, target, sign, STARTS, effort) {
+            states.push(self.after(&empty, step, sign, guess));
             heap.push(Reverse((guess, states.len() - 1)));
         }
         for _ in 0..effort.states {
@@ -268,8 +318,8 @@ impl<'a> Search<'a> {
                 continue;
             };
             let mut next = Vec::new();
-            for (guess, atom) in self.best(&state, self.table.atoms.row(worst), -net.signum(), BRANCHES, effort) {
-                let child = self.with_atom(&state, atom, -net.signum(), guess);
+            for (guess, step) in self.best(&state, worst, -net.signum(), BRANCHES, effort) {
+                let child = self.after(&state, step, -net.signum(), guess);
                 // The target must not be mended back to where it was.
                 if value_in(&child.nets, target) * sign > 0 {
                     next.push(child);
