@@ -1,0 +1,264 @@
+//! What is recorded. Every field is an id, a digest, a count or an instant.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use model::{AgreementId, DatasetId, Digest, Label, OrganisationId, Period, PurposeId, ViewId};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Who did something.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Actor {
+    /// Public id of the credential.
+    pub credential: Label,
+    /// The organisation it was issued to.
+    pub organisation: OrganisationId,
+    /// The role it carries.
+    pub role: Label,
+}
+
+/// What is about to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Work {
+    /// Taking in a file.
+    Ingest,
+    /// Planning and publishing a protection group.
+    Publish,
+    /// Answering a query over unpublished data.
+    Query,
+    /// Withdrawing a dataset version or a view.
+    Withdraw,
+    /// Erasing a person's records.
+    Erase,
+    /// Exporting a backup.
+    Backup,
+}
+
+/// What happened to an agreement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AgreementChange {
+    /// Read from its file and verified.
+    Loaded,
+    /// Signed by a party.
+    Signed,
+    /// Suspended.
+    Suspended,
+    /// Resumed.
+    Resumed,
+    /// Terminated.
+    Terminated,
+}
+
+/// What happened to a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyChange {
+    /// Made.
+    Created,
+    /// Wrapped under another master key.
+    Rewrapped,
+    /// Destroyed: what it encrypted is gone.
+    Destroyed,
+}
+
+/// What happened to a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CredentialChange {
+    /// Issued to an organisation.
+    Issued,
+    /// Revoked.
+    Revoked,
+}
+
+/// Reads of one published view by one caller, within a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Access {
+    /// The view.
+    pub view: ViewId,
+    /// Who read it; nobody in particular for a public view.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Actor>,
+    /// How many times.
+    pub reads: u64,
+}
+
+/// The plan behind a release: nothing secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanRecord {
+    /// Digest of what everybody sees.
+    pub released: Digest,
+    /// Sequence number of the plan in the group's ledger.
+    pub ledger_sequence: u64,
+    /// Cells with a value.
+    pub cells_shown: u64,
+    /// Cells withheld.
+    pub cells_withheld: u64,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Entry {
+    /// The platform started.
+    Started {
+        /// Version of the program.
+        version: Label,
+    },
+    /// The platform stopped in order.
+    Stopped,
+    /// Work is about to begin; durable before it does.
+    Intent {
+        /// Id of the work, repeated by what comes of it.
+        work_id: Uuid,
+        /// What kind.
+        work: Work,
+        /// Who asked; nobody for the platform's own jobs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        actor: Option<Actor>,
+        /// For which purpose.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        purpose: Option<PurposeId>,
+        /// Datasets concerned.
+        datasets: BTreeSet<DatasetId>,
+        /// Agreements that allow it.
+        agreements: BTreeSet<Digest>,
+        /// Policy epoch of the decision: a digest over all agreements and their events.
+        epoch: Digest,
+    },
+    /// A dataset version was taken in.
+    Ingested {
+        /// The intent.
+        work_id: Uuid,
+        /// The dataset.
+        dataset: DatasetId,
+        /// The partition.
+        period: Period,
+        /// Revision of the partition, from 1.
+        revision: u32,
+        /// Id of the version.
+        version: Uuid,
+        /// Digest of the encrypted table.
+        table: Digest,
+        /// Agreements it is bound to.
+        agreements: BTreeSet<Digest>,
+        /// Rows in the file.
+        rows_read: u64,
+        /// Rows kept.
+        rows_kept: u64,
+        /// Findings reported to the supplier.
+        findings: u64,
+    },
+    /// Work ended without a result.
+    Failed {
+        /// The intent.
+        work_id: Uuid,
+        /// Why, as a code.
+        code: Label,
+    },
+    /// A protection group was published; durable before the first byte of it leaves.
+    Released {
+        /// The intent.
+        work_id: Uuid,
+        /// The protection group.
+        group: Label,
+        /// The views that stand on it.
+        views: BTreeSet<ViewId>,
+        /// The plan that decided its cells; none for open data, which everybody has.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        plan: Option<PlanRecord>,
+        /// Agreements it stands on.
+        agreements: BTreeSet<Digest>,
+    },
+    /// A dataset version was withdrawn.
+    Withdrawn {
+        /// The intent.
+        work_id: Uuid,
+        /// The dataset.
+        dataset: DatasetId,
+        /// Id of the version.
+        version: Uuid,
+    },
+    /// Published bytes were read.
+    Accessed {
+        /// Start of the batch, included.
+        from: Timestamp,
+        /// End of the batch, excluded.
+        until: Timestamp,
+        /// What was read by whom.
+        accesses: Vec<Access>,
+    },
+    /// A request was refused by policy.
+    Denied {
+        /// Who asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        actor: Option<Actor>,
+        /// What was tried.
+        work: Work,
+        /// The registered object it was about, if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        subject: Option<Label>,
+        /// The stated purpose.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        purpose: Option<PurposeId>,
+        /// The reason, as a code.
+        code: Label,
+        /// The agreement that denies.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agreement: Option<Digest>,
+    },
+    /// An agreement changed.
+    Agreement {
+        /// The agreement.
+        agreement: AgreementId,
+        /// Its digest.
+        digest: Digest,
+        /// What happened.
+        change: AgreementChange,
+        /// Who did it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        actor: Option<Actor>,
+        /// The policy epoch from now on.
+        epoch: Digest,
+    },
+    /// A key changed.
+    Key {
+        /// Its stable name, for example `pseudonym/nhs`.
+        key: Label,
+        /// What happened.
+        change: KeyChange,
+    },
+    /// A credential changed.
+    Credential {
+        /// Its public id.
+        credential: Label,
+        /// The organisation it belongs to.
+        organisation: OrganisationId,
+        /// What happened.
+        change: CredentialChange,
+    },
+}
+
+impl Entry {
+    /// The kind, as it stands in the record.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Started { .. } => "started",
+            Self::Stopped => "stopped",
+            Self::Intent { .. } => "intent",
+            Self::Ingested { .. } => "ingested",
+            Self::Failed { .. } => "failed",
+            Self::Released { .. } => "released",
+            Self::Withdrawn { .. } => "withdrawn",
+            Self::Accessed { .. } => "accessed",
+            Self::Denied { .. } => "denied",
+            Self::Agreement { .. } => "agreement",
+            Self::Key { .. } => "key",
+            Self::Credential { .. } => "credential",
+        }
+    }
+}
