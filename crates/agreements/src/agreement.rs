@@ -45,8 +45,8 @@ pub struct AgreementDocument {
     /// What it is about.
     #[serde(rename = "dataset")]
     pub datasets: Vec<AgreedDataset>,
-    /// What it allows.
-    #[serde(rename = "grant")]
+    /// What it allows; without any, nothing.
+    #[serde(default, rename = "grant")]
     pub grants: Vec<Grant>,
     /// On which terms.
     pub terms: TermsClause,

@@ -215,7 +215,18 @@ impl<'a> Checker<'a> {
             } else if partner && (organisation.is_some() == membership.is_some() || roles.is_empty()) {
                 self.wrong(&path, "name either an organisation or a membership, and at least one role");
             }
-            self.party(&path, organisation.as_ref());
+            // The supplier of open data signs nothing, and may still send them.
+            let sends = |id: &&OrganisationId| {
+                let open = self.document().datasets.iter().filter(|dataset| dataset.exposure.is_open());
+                open.filter_map(|dataset| dataset.id.organisation().ok()).any(|supplier| supplier == **id)
+            };
+            match organisation.as_ref().filter(sends) {
+                Some(id) if self.partnership.organisation(id).is_none() => {
+                    self.wrong(&path, format!("`{id}` is not registered"));
+                }
+                Some(_) => {}
+                None => self.party(&path, organisation.as_ref()),
+            }
         }
     }
 

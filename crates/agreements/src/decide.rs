@@ -43,7 +43,7 @@ pub fn decide<A: Action>(snapshot: &Snapshot, request: &Request, now: Timestamp)
         epoch: snapshot.epoch(),
         decided_at: now,
     };
-    Ok(Permit { record, terms, columns, exposures, no_columns: BTreeMap::new(), action: PhantomData })
+    Ok(Permit { record, terms, columns, exposures, action: PhantomData })
 }
 
 /// Open only if every agreement says so.

@@ -33,7 +33,7 @@ struct Evaluator<'a> {
     now: Timestamp,
     inputs: Vec<Governing>,
     /// Who receives; `None` if the caller can receive nothing.
-    recipients: Option<BTreeSet<Recipient>>,
+    recipient: Option<Recipient>,
     blockers: Vec<Blocker>,
 }
 
@@ -45,7 +45,7 @@ pub(crate) fn evaluate(snapshot: &Snapshot, request: &Request, action: ActionKin
         action,
         now,
         inputs: governed_inputs(snapshot, request, action, now),
-        recipients: recipients(request, action),
+        recipient: recipient(request, action),
         blockers: Vec::new(),
     };
     evaluator.caller();
@@ -90,12 +90,12 @@ fn governed_inputs(snapshot: &Snapshot, request: &Request, action: ActionKind, n
     inputs
 }
 
-fn recipients(request: &Request, action: ActionKind) -> Option<BTreeSet<Recipient>> {
-    let mut recipients = BTreeSet::from([request.principal.recipient()?]);
+/// Who receives: anyone, for a public release, whoever asks for it; otherwise the caller.
+fn recipient(request: &Request, action: ActionKind) -> Option<Recipient> {
     if action == ActionKind::Release && request.tier == Tier::Public {
-        recipients.insert(Recipient::Public);
+        return Some(Recipient::Public);
     }
-    Some(recipients)
+    request.principal.recipient()
 }
 
 impl<'a> Evaluator<'a> {
@@ -272,9 +272,10 @@ impl<'a> Evaluator<'a> {
         if !grant.actions.contains(&self.action) {
             gaps.push(format!("action {}", self.action));
         }
-        match &self.recipients {
+        match &self.recipient {
+            Some(recipient) if granted.contains(recipient) => {}
+            Some(recipient) => gaps.push(format!("recipient {recipient}")),
             None => gaps.push(format!("recipient {}", self.request.principal)),
-            Some(needed) => gaps.extend(needed.difference(granted).map(|who| format!("recipient {who}"))),
         }
         gaps.extend(datasets.difference(&grant.datasets).map(|id| format!("dataset {id}")));
         if self.action == ActionKind::Link {
@@ -302,7 +303,9 @@ impl<'a> Evaluator<'a> {
             }
         }
         for (index, pattern) in forbid.recipients.iter().enumerate() {
-            let met = self.recipients.iter().flatten().find(|who| pattern.forbids(who)).map(ToString::to_string);
+            // Neither to them, nor at their wish to anyone.
+            let met = [self.recipient.clone(), self.request.principal.recipient()];
+            let met = met.iter().flatten().find(|who| pattern.forbids(who)).map(ToString::to_string);
             if let Some(who) = met {
                 let clause = format!("forbid.recipients.{}", index + 1);
                 let required = format!("anyone but {pattern}");

@@ -37,8 +37,8 @@ pub struct Explanation {
 /// Some recipients with the same rights.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct ExplanationRow {
-    /// Who.
-    pub who: String,
+    /// Who; each entry is some roles of some organisations.
+    pub who: Vec<String>,
     /// What they may do.
     pub may: String,
     /// For what.
@@ -135,34 +135,28 @@ fn principal(recipient: &Recipient, purpose: &PurposeId) -> Principal {
     }
 }
 
-/// Puts recipients with the same rights together.
+/// Puts recipients who may do the same for the same purposes together.
 pub(crate) fn rows(capabilities: &Capabilities) -> Vec<ExplanationRow> {
-    let mut alike: BTreeMap<&BTreeSet<(ActionKind, PurposeId)>, Vec<&Recipient>> = BTreeMap::new();
+    let mut alike: BTreeMap<(Vec<ActionKind>, BTreeSet<&str>), Vec<&Recipient>> = BTreeMap::new();
     for (recipient, rights) in capabilities {
-        alike.entry(rights).or_default().push(recipient);
-    }
-    let mut rows = Vec::new();
-    for (rights, recipients) in alike {
         let mut actions: BTreeMap<BTreeSet<&str>, Vec<ActionKind>> = BTreeMap::new();
         for action in ActionKind::ALL {
-            let purposes: BTreeSet<_> =
-                rights.iter().filter(|(own, _)| *own == action).map(|(_, purpose)| purpose.as_str()).collect();
+            let own = rights.iter().filter(|(right, _)| *right == action);
+            let purposes: BTreeSet<_> = own.map(|(_, purpose)| purpose.as_str()).collect();
             if !purposes.is_empty() {
                 actions.entry(purposes).or_default().push(action);
             }
         }
-        for who in who(&recipients) {
-            for (purposes, actions) in &actions {
-                rows.push(ExplanationRow {
-                    who: who.clone(),
-                    may: actions.iter().map(|action| action.as_str()).collect::<Vec<_>>().join(", "),
-                    purposes: purposes.iter().copied().collect::<Vec<_>>().join(", "),
-                });
-            }
+        for (purposes, actions) in actions {
+            alike.entry((actions, purposes)).or_default().push(recipient);
         }
     }
-    rows.sort();
-    rows
+    let row = |((actions, purposes), recipients): ((Vec<ActionKind>, BTreeSet<&str>), Vec<&Recipient>)| ExplanationRow {
+        who: who(&recipients),
+        may: actions.iter().map(|action| action.as_str()).collect::<Vec<_>>().join(", "),
+        purposes: purposes.iter().copied().collect::<Vec<_>>().join(", "),
+    };
+    alike.into_iter().map(row).collect()
 }
 
 /// `analyst, dashboard of a, b, c`: organisations with the same roles together.
@@ -212,7 +206,9 @@ pub(crate) fn write_rows(f: &mut fmt::Formatter<'_>, rows: &[ExplanationRow]) ->
     for row in rows {
         writeln!(f, "  may {}", row.may)?;
         writeln!(f, "      for {}", row.purposes)?;
-        writeln!(f, "      {}", row.who)?;
+        for who in &row.who {
+            writeln!(f, "      {who}")?;
+        }
     }
     Ok(())
 }

@@ -65,11 +65,11 @@ impl RecipientPattern {
         if self.public {
             into.insert(Recipient::Public);
         }
-        let named = |party: &Party| self.organisation.as_ref() == Some(&party.id);
-        let member = |party: &Party| self.membership == Some(party.membership);
-        for party in parties.iter().filter(|party| named(party) || member(party)) {
+        let member = |party: &&Party| self.membership == Some(party.membership);
+        let members = parties.iter().filter(member).map(|party| &party.id);
+        for organisation in members.chain(&self.organisation) {
             for role in &self.roles {
-                into.insert(Recipient::Partner { organisation: party.id.clone(), role: *role });
+                into.insert(Recipient::Partner { organisation: organisation.clone(), role: *role });
             }
         }
     }

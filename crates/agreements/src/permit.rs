@@ -42,7 +42,6 @@ pub struct Permit<A: Action> {
     pub(crate) terms: Terms,
     pub(crate) columns: BTreeMap<DatasetId, BTreeMap<String, AgreedColumn>>,
     pub(crate) exposures: BTreeMap<DatasetId, Exposure>,
-    pub(crate) no_columns: BTreeMap<String, AgreedColumn>,
     pub(crate) action: PhantomData<fn() -> A>,
 }
 
@@ -145,10 +144,10 @@ impl<A: Action> Permit<A> {
         &self.terms
     }
 
-    /// The columns of a dataset that may be stored or read, by canonical name; none for a dataset that the permit does
-    /// not name.
-    pub fn agreed_columns(&self, dataset: &DatasetId) -> &BTreeMap<String, AgreedColumn> {
-        self.columns.get(dataset).unwrap_or(&self.no_columns)
+    /// The columns of a dataset that may be stored or read, by canonical name; `None` for a dataset that the permit
+    /// does not name.
+    pub fn agreed_columns(&self, dataset: &DatasetId) -> Option<&BTreeMap<String, AgreedColumn>> {
+        self.columns.get(dataset)
     }
 
     /// Whether a dataset is open or controlled; `None` for a dataset that the permit does not name.

@@ -61,6 +61,14 @@ struct Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PolicyEpoch(Digest);
 
+impl PolicyEpoch {
+    /// The digest itself.
+    #[must_use]
+    pub const fn digest(self) -> Digest {
+        self.0
+    }
+}
+
 impl fmt::Display for PolicyEpoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

@@ -1,1 +1,6 @@
-
+mod files;
+mod invariants;
+mod reference;
+mod samples;
+mod validity;
+mod world;
