@@ -1,1 +1,52 @@
-//! Crate attack.
+//! The attacker: what anybody who holds the released tables can work out about the withheld cells.
+//!
+//! It is written separately from the protector and shares no code with it, so that a mistake in one is not repeated in
+//! the other. It reads released tables only: a folder in the format of `docs/attack-input.md` ([`run`]) or a [`Problem`]
+//! built in memory ([`attack`]).
+//!
+//! A *world* is a non-negative whole number for every atom (finest area, period and category) that agrees with every
+//! released value, every public bound and, where a table never withholds zeros, with "a withheld cell is at least 1".
+//! The attacks, in order:
+//!
+//! 1. peeling: sums of released parts, and interval propagation, in exact integers ([`Method::Interval`]);
+//! 2. rank: is a withheld cell a linear combination of released ones, by elimination modulo two primes
+//!    ([`Method::Rank`]);
+//! 3. bounds: smallest and largest value over all real-valued worlds by linear programming ([`Method::Bounds`]), and
+//!    over whole-number worlds where the real-valued ones leave it open ([`Method::Integer`]);
+//! 4. group disclosure: all, or all but fewer than the threshold, of a group share an attribute.
+//!
+//! **Architecture invariant:** apart from [`run`] and [`read`], which read the folder, this crate does no IO; it reads
+//! no clock and draws no randomness, and its report does not depend on the number of threads.
+
+mod bounds;
+mod columns;
+mod component;
+mod dimension;
+mod error;
+mod input;
+mod modular;
+mod problem;
+mod propagate;
+mod report;
+mod search;
+mod universe;
+mod util;
+
+use std::path::Path;
+
+pub use error::AttackError;
+pub use input::read;
+pub use problem::{Bound, Cell, Dimension, Known, Level, Problem, Table, Value};
+pub use report::{Finding, Findings, GroupDisclosure, GroupReport, Method, Report, Widths};
+pub use search::{Options, attack, attack_all};
+
+/// Attacks the tables of a folder (`tables.json` and CSV files, see `docs/attack-input.md`).
+///
+/// # Errors
+/// If the folder cannot be read, its description does not make sense, or its tables contradict each other.
+pub fn run(dir: &Path) -> Result<Report, AttackError> {
+    attack_all(&read(dir)?, &Options::default())
+}
+
+#[cfg(test)]
+mod tests;

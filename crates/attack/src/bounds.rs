@@ -1,0 +1,428 @@
+//! Smallest and largest values over the worlds of one component.
+//!
+//! A linear programme gives the range over real-valued worlds, which contains every whole-number world: its limits,
+//! rounded inwards with a tolerance that errs on the wide side, are sound. One solution is a world for *every* query, so
+//! that many queries are decided by few solutions: first all sums are lowered together, then raised together as far as
+//! each is wanted, and only what is then undecided is solved by itself. Where a decision rests on real-valued worlds,
+//! whole-number worlds are sought too; they are verified in exact integers.
+
+use microlp::{ComparisonOp, LinearExpr, OptimizationDirection, Problem, Solution, SolveOptions, SolveOutcome, Variable};
+
+use crate::component::{Component, Query};
+use crate::modular::{Implied, RowSpace};
+use crate::search::Options;
+use crate::universe::UNBOUNDED;
+use crate::util::{at, id};
+
+/// Larger than solver errors, smaller than the distance of a vertex of such a system from the next whole number.
+const TOLERANCE: f64 = 1e-5;
+/// Stands for "no upper bound" where the solver needs a number.
+const LARGE: i64 = 1_000_000;
+/// Rounds of raising all undecided sums together.
+const ROUNDS: usize = 8;
+
+/// What is known of the range of a query.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Range {
+    /// No world is below this.
+    pub(crate) low: i64,
+    /// No world is above this.
+    pub(crate) high: i64,
+    /// A real-valued world reaches down to here.
+    pub(crate) seen_low: i64,
+    /// A real-valued world reaches up to here.
+    pub(crate) seen_high: i64,
+    /// Whole-number worlds reach from here
+    whole_low: i64,
+    /// to here.
+    whole_high: i64,
+    /// The equations alone give the value.
+    pub(crate) implied: bool,
+    /// The range was narrowed by the absence of whole-number worlds.
+    pub(crate) by_integers: bool,
+    low_solved: bool,
+    high_solved: bool,
+    /// Whole-number worlds show what real-valued worlds showed.
+    pub(crate) confirmed: bool,
+    /// A limit or the solver ended the search before the query was decided.
+    pub(crate) unfinished: bool,
+}
+
+/// What was found out in one component.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    pub(crate) ranges: Vec<Range>,
+    pub(crate) solves: usize,
+}
+
+/// Attacks the queries of a component.
+pub(crate) fn solve(component: &Component, options: &Options) -> Outcome {
+    let mut search = Search::new(component, options);
+    search.rank();
+    if search.undecided().next().is_some() {
+        search.lower_together();
+        search.raise_together();
+        search.one_by_one();
+        search.whole_numbers();
+    }
+    search.outcome
+}
+
+struct Search<'a> {
+    component: &'a Component,
+    options: &'a Options,
+    outcome: Outcome,
+}
+
+/// The component as a linear programme: the variables of its columns, and room for more.
+struct Model {
+    problem: Problem,
+    variables: Vec<Variable>,
+}
+
+fn number(value: i64) -> f64 {
+    // Counts are far below 2^52, up to which this is exact.
+    if value >= UNBOUNDED { f64::INFINITY } else { value as f64 }
+}
+
+fn ceiling(value: f64) -> i64 {
+    (value - TOLERANCE).ceil() as i64
+}
+
+fn floor(value: f64) -> i64 {
+    (value + TOLERANCE).floor() as i64
+}
+
+impl Model {
+    fn new(component: &Component, direction: OptimizationDirection, whole: bool) -> Self {
+        let mut problem = Problem::new(direction);
+        let mut variables = Vec::new();
+        for (low, high) in &component.columns {
+            let variable = if whole {
+                let small = |value: i64| i32::try_from(value).unwrap_or(i32::MAX);
+                problem.add_integer_var(0.0, (small(*low), small(*high)))
+            } else {
+                problem.add_var(0.0, (number(*low), number(*high)))
+            };
+            variables.push(variable);
+        }
+        let mut model = Self { problem, variables };
+        for constraint in &component.constraints {
+            let mut sum = LinearExpr::empty();
+            for (column, factor) in &constraint.terms {
+                if let Some(variable) = model.variables.get(*column as usize) {
+                    sum.add(*variable, number(*factor));
+                }
+            }
+            if constraint.low == constraint.high {
+                model.problem.add_constraint(sum, ComparisonOp::Eq, number(constraint.low));
+                continue;
+            }
+            if constraint.low > 0 || constraint.terms.iter().any(|(_, factor)| *factor < 0) {
+                model.problem.add_constraint(sum.clone(), ComparisonOp::Ge, number(constraint.low));
+            }
+            if constraint.high < UNBOUNDED {
+                model.problem.add_constraint(sum, ComparisonOp::Le, number(constraint.high));
+            }
+        }
+        model
+    }
+
+    /// `variable - sum of the query's columns`.
+    fn difference(&self, variable: Variable, query: &Query) -> LinearExpr {
+        let mut sum = LinearExpr::empty();
+        sum.add(variable, 1.0);
+        for column in &query.columns {
+            if let Some(column) = self.variables.get(*column as usize) {
+                sum.add(*column, -1.0);
+            }
+        }
+        sum
+    }
+
+    fn values(&self, solution: &Solution) -> Vec<f64> {
+        self.variables.iter().map(|variable| solution.var_value(*variable)).collect()
+    }
+}
+
+impl<'a> Search<'a> {
+    fn new(component: &'a Component, options: &'a Options) -> Self {
+        let ranges = component.queries.iter().map(|query| {
+            let sum = |limit: fn(&(i64, i64)) -> i64| {
+                let columns = query.columns.iter().map(|c| at(&component.columns, *c));
+                columns.fold(0_i64, |sum, range| sum.saturating_add(limit(&range)).min(UNBOUNDED))
+            };
+            Range {
+                low: sum(|r| r.0),
+                high: sum(|r| r.1),
+                seen_low: i64::MAX,
+                seen_high: i64::MIN,
+                whole_low: i64::MAX,
+                whole_high: i64::MIN,
+                ..Range::default()
+            }
+        });
+        Self { component, options, outcome: Outcome { ranges: ranges.collect(), solves: 0 } }
+    }
+
+    /// Which queries are combinations of the equations.
+    fn rank(&mut self) {
+        let equations: Vec<(Vec<(u32, i64)>, i64)> = self
+            .component
+            .constraints
+            .iter()
+            .filter(|constraint| constraint.low == constraint.high)
+            .map(|constraint| (constraint.terms.clone(), constraint.low))
+            .collect();
+        let space = RowSpace::new(self.component.columns.len(), &equations);
+        for (query, range) in self.component.queries.iter().zip(&mut self.outcome.ranges) {
+            if let Implied::Value(value) = space.implied(&query.columns)
+                && (range.low..=range.high).contains(&value)
+            {
+                let (low, high) = (value, value);
+                *range = Range { low, high, seen_low: low, seen_high: high, implied: true, ..*range };
+                (range.low_solved, range.high_solved, range.confirmed) = (true, true, true);
+            }
+        }
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (u32, &'a Query, &Range)> {
+        self.component.queries.iter().zip(&self.outcome.ranges).zip(0..).map(|((query, range), number)| (number, query, range))
+    }
+
+    fn undecided(&self) -> impl Iterator<Item = (u32, &'a Query, &Range)> {
+        self.pairs().filter(|(_, query, range)| !range.decided(query))
+    }
+
+    fn allowed(&mut self) -> bool {
+        self.outcome.solves += 1;
+        let size = self.component.columns.len().saturating_mul(self.component.constraints.len());
+        self.outcome.solves <= self.options.max_solves && size <= self.options.max_size
+    }
+
+    /// Learns what a real-valued world shows.
+    fn record(&mut self, values: &[f64]) {
+        let whole = self.round(values);
+        for (query, range) in self.component.queries.iter().zip(&mut self.outcome.ranges) {
+            let sum: f64 = query.columns.iter().map(|column| at(values, *column)).sum();
+            range.seen_low = range.seen_low.min(ceiling(sum));
+            range.seen_high = range.seen_high.max(floor(sum));
+            if let Some(whole) = &whole {
+                let sum = query.columns.iter().map(|column| at(whole, *column)).sum();
+                range.whole_low = range.whole_low.min(sum);
+                range.whole_high = range.whole_high.max(sum);
+            }
+        }
+    }
+
+    /// The world in whole numbers, if it is one: checked exactly.
+    fn round(&self, values: &[f64]) -> Option<Vec<i64>> {
+        let mut whole = Vec::with_capacity(values.len());
+        for (value, (low, high)) in values.iter().zip(&self.component.columns) {
+            let rounded = value.round();
+            if (value - rounded).abs() > TOLERANCE || rounded.abs() > 1e15 {
+                return None;
+            }
+            let rounded = rounded as i64;
+            if rounded < *low || rounded > *high {
+                return None;
+            }
+            whole.push(rounded);
+        }
+        let holds = self.component.constraints.iter().all(|constraint| {
+            let sum: i64 = constraint.terms.iter().map(|(column, factor)| factor * at(&whole, *column)).sum();
+            (constraint.low..=constraint.high).contains(&sum)
+        });
+        holds.then_some(whole)
+    }
+
+    /// A world in which the wanted sums are low together.
+    fn lower_together(&mut self) {
+        if !self.allowed() {
+            return;
+        }
+        let mut model = Model::new(self.component, OptimizationDirection::Minimize, false);
+        for (_, query, _) in self.undecided() {
+            let free = model.problem.add_var(1.0, (0.0, f64::INFINITY));
+            let difference = model.difference(free, query);
+            model.problem.add_constraint(difference, ComparisonOp::Ge, 0.0);
+        }
+        if let Some(solution) = optimum(&model.problem) {
+            self.record(&model.values(&solution));
+        }
+    }
+
+    /// Worlds in which the undecided sums are as high as wanted, as many together as possible.
+    fn raise_together(&mut self) {
+        for _ in 0..ROUNDS {
+            let wanted: Vec<(&Query, i64)> = self
+                .undecided()
+                .filter_map(|(_, query, range)| range.missing_high(query).map(|to| (query, to)))
+                .collect();
+            if wanted.is_empty() || !self.allowed() {
+                return;
+            }
+            let count = wanted.len();
+            let mut model = Model::new(self.component, OptimizationDirection::Maximize, false);
+            for (query, to) in wanted {
+                let raised = model.problem.add_var(1.0, (0.0, number(to.min(LARGE))));
+                let difference = model.difference(raised, query);
+                model.problem.add_constraint(difference, ComparisonOp::Le, 0.0);
+            }
+            let Some(solution) = optimum(&model.problem) else { return };
+            self.record(&model.values(&solution));
+            let left = self.undecided().filter(|(_, query, range)| range.missing_high(query).is_some()).count();
+            if left == count {
+                return;
+            }
+        }
+    }
+
+    /// Exact limits of what is still undecided.
+    fn one_by_one(&mut self) {
+        for direction in [OptimizationDirection::Maximize, OptimizationDirection::Minimize] {
+            let up = direction == OptimizationDirection::Maximize;
+            if self.undecided().next().is_none() {
+                return;
+            }
+            let mut model = Model::new(self.component, direction, false);
+            let limit = model.problem.add_var(1.0, (-1.0, number(LARGE)));
+            let Some(start) = optimum(&model.problem) else {
+                self.give_up();
+                return;
+            };
+            for number in 0..id(self.component.queries.len()) {
+                let (Some(query), Some(range)) =
+                    (self.component.queries.get(number as usize), self.outcome.ranges.get(number as usize))
+                else {
+                    continue;
+                };
+                let skip = if up { range.missing_high(query).is_none() } else { range.low_solved };
+                if range.decided(query) || skip {
+                    continue;
+                }
+                let solution = if self.allowed() { extreme(&model, &start, limit, query, up) } else { None };
+                if let Some(solution) = &solution {
+                    self.record(&model.values(solution));
+                }
+                let Some(range) = self.outcome.ranges.get_mut(number as usize) else { continue };
+                match solution {
+                    Some(solution) => range.settle(solution.objective(), up),
+                    None => range.unfinished = true,
+                }
+            }
+        }
+    }
+
+    fn give_up(&mut self) {
+        for (query, range) in self.component.queries.iter().zip(&mut self.outcome.ranges) {
+            range.unfinished |= !range.decided(query);
+        }
+    }
+
+    /// Whole-number worlds for what only real-valued worlds have decided.
+    fn whole_numbers(&mut self) {
+        for number in 0..id(self.component.queries.len()) {
+            for up in [true, false] {
+                let (Some(query), Some(range)) =
+                    (self.component.queries.get(number as usize), self.outcome.ranges.get(number as usize).copied())
+                else {
+                    continue;
+                };
+                let target = range.whole_target(query, up);
+                let reached = if up { range.whole_high >= target } else { range.whole_low <= target };
+                if range.unfinished || reached || range.implied {
+                    continue;
+                }
+                let found = if self.allowed() { self.whole_extreme(query, target, up) } else { None };
+                let Some(range) = self.outcome.ranges.get_mut(number as usize) else { continue };
+                let Some(value) = found else { continue };
+                if up && value < target {
+                    (range.high, range.seen_high, range.by_integers) = (value, value, true);
+                } else if !up && value > target {
+                    (range.low, range.seen_low, range.by_integers) = (value, value, true);
+                }
+            }
+            if let (Some(query), Some(range)) =
+                (self.component.queries.get(number as usize), self.outcome.ranges.get_mut(number as usize))
+            {
+                range.confirmed |= range.whole(query);
+            }
+        }
+    }
+
+    /// The extreme of a query over whole-number worlds, no further than the target; `None` if the nodes run out.
+    fn whole_extreme(&mut self, query: &Query, target: i64, up: bool) -> Option<i64> {
+        let direction = if up { OptimizationDirection::Maximize } else { OptimizationDirection::Minimize };
+        let mut model = Model::new(self.component, direction, true);
+        let bounds = if up { (-1.0, number(target.min(LARGE))) } else { (number(target.max(0)), number(LARGE)) };
+        let reached = model.problem.add_var(1.0, bounds);
+        let difference = model.difference(reached, query);
+        model.problem.add_constraint(difference, if up { ComparisonOp::Le } else { ComparisonOp::Ge }, 0.0);
+        let mut options = SolveOptions::default();
+        options.node_limit = Some(self.options.max_nodes);
+        let outcome = model.problem.solve_with(options).ok()?;
+        let optimal = outcome.is_optimal();
+        let SolveOutcome::Solution(solution) = outcome else { return None };
+        self.record(&model.values(&solution));
+        let value = if up { floor(solution.objective()) } else { ceiling(solution.objective()) };
+        optimal.then_some(value)
+    }
+}
+
+fn optimum(problem: &Problem) -> Option<Solution> {
+    let outcome = problem.solve().ok()?;
+    if outcome.is_optimal() { outcome.into_solution().ok() } else { None }
+}
+
+/// The extreme of one query, starting from a solution of the same equations.
+fn extreme(model: &Model, start: &Solution, limit: Variable, query: &Query, up: bool) -> Option<Solution> {
+    let comparison = if up { ComparisonOp::Le } else { ComparisonOp::Ge };
+    let warm = start.clone().add_constraint(model.difference(limit, query), comparison, 0.0).ok();
+    let warm = warm.filter(SolveOutcome::is_optimal).and_then(|outcome| outcome.into_solution().ok());
+    warm.or_else(|| {
+        let mut problem = model.problem.clone();
+        problem.add_constraint(model.difference(limit, query), comparison, 0.0);
+        optimum(&problem)
+    })
+}
+
+impl Range {
+    /// Whether worlds have been seen that settle the query, or its limits are exact.
+    fn decided(&self, query: &Query) -> bool {
+        let seen = self.seen_high >= query.want_high
+            && self.seen_low <= query.want_low
+            && self.seen_high.saturating_sub(self.seen_low) >= query.want_width;
+        seen || (self.low_solved && self.high_solved)
+    }
+
+    /// How far up a world is still wanted, if one is.
+    fn missing_high(&self, query: &Query) -> Option<i64> {
+        let low = if self.seen_low == i64::MAX { self.low } else { self.seen_low };
+        let to = query.want_high.max(low.saturating_add(query.want_width));
+        (!self.high_solved && self.seen_high < to).then_some(to)
+    }
+
+    /// Takes over an exact limit.
+    fn settle(&mut self, objective: f64, up: bool) {
+        if up {
+            let unbounded = floor(objective) >= LARGE;
+            self.high = if unbounded { self.high } else { self.high.min(floor(objective)) };
+            self.high_solved = true;
+        } else {
+            self.low = self.low.max(ceiling(objective));
+            self.low_solved = true;
+        }
+    }
+
+    /// Whether whole-number worlds show as much as is claimed of the query.
+    fn whole(&self, query: &Query) -> bool {
+        self.whole_high >= self.whole_target(query, true) && self.whole_low <= self.whole_target(query, false)
+    }
+
+    /// How far whole-number worlds must reach: no further than real-valued ones do.
+    fn whole_target(&self, query: &Query, up: bool) -> i64 {
+        let high = self.seen_high.min(query.want_high.max(self.seen_low.saturating_add(query.want_width)));
+        if up { high } else { self.seen_low.max(query.want_low.min(high.saturating_sub(query.want_width))) }
+    }
+}

@@ -1,0 +1,210 @@
+//! Random tiny groups against complete enumeration of all worlds: an independent oracle.
+
+use proptest::prelude::*;
+
+use super::{dimension, exact, problem, table};
+use crate::{AttackError, Bound, GroupReport, Method, Options, Problem, attack};
+
+/// A random group: two dimensions, one with two overlapping groupings, with counts and withheld cells.
+#[derive(Debug, Clone)]
+struct Case {
+    counts: Vec<u64>,
+    withheld: Vec<bool>,
+    marks: bool,
+    bounded: bool,
+}
+
+const AREAS: [(&str, &[usize]); 6] =
+    [("a", &[0]), ("b", &[1]), ("c", &[2]), ("W", &[0, 1]), ("N", &[1, 2]), ("all", &[0, 1, 2])];
+const ATOMS: usize = 6;
+const CELLS: usize = 18;
+const SEXES: [(&str, &[usize]); 3] = [("x", &[0]), ("y", &[1]), ("all", &[0, 1])];
+
+/// The cells of a case: codes, atoms among the six.
+fn cells() -> Vec<(String, Vec<usize>)> {
+    let mut cells = Vec::new();
+    for (area, rows) in AREAS {
+        for (sex, columns) in SEXES {
+            let atoms = rows.iter().flat_map(|r| columns.iter().map(move |c| r * 2 + c)).collect();
+            cells.push((format!("{area} {sex}"), atoms));
+        }
+    }
+    cells
+}
+
+impl Case {
+    fn count(&self, atoms: &[usize]) -> u64 {
+        atoms.iter().map(|atom| self.counts[*atom]).sum()
+    }
+
+    fn upper(&self, atom: usize) -> u64 {
+        self.counts[atom] + 2
+    }
+
+    fn hidden(&self, cell: usize, atoms: &[usize]) -> bool {
+        // Where zeros are always published, a zero is never withheld.
+        self.withheld[cell] && !(self.marks && self.count(atoms) == 0)
+    }
+
+    fn problem(&self) -> Problem {
+        let area = dimension(
+            "area",
+            "a b c",
+            &[("ward", &[("W", "a b")]), ("neighbourhood", &[("N", "b c")])],
+        );
+        let rows: Vec<(String, String)> = cells()
+            .into_iter()
+            .enumerate()
+            .map(|(i, (codes, atoms))| {
+                let value = if self.hidden(i, &atoms) { "-".to_owned() } else { self.count(&atoms).to_string() };
+                (codes, value)
+            })
+            .collect();
+        let rows: Vec<(&str, &str)> = rows.iter().map(|(c, v)| (c.as_str(), v.as_str())).collect();
+        let mut p = problem(vec![area, dimension("sex", "x y", &[])], vec![table("t", self.marks, &rows)]);
+        p.threshold = 3;
+        if self.bounded {
+            for (i, area) in ["a", "b", "c"].iter().enumerate() {
+                for (j, sex) in ["x", "y"].iter().enumerate() {
+                    let codes = vec![(*area).to_owned(), (*sex).to_owned()];
+                    p.bounds.push(Bound { codes, upper: self.upper(i * 2 + j) });
+                }
+            }
+        }
+        p
+    }
+
+    /// Smallest and largest value of every withheld cell over all worlds.
+    fn ranges(&self, use_marks: bool) -> Vec<(String, u64, u64)> {
+        let cells = cells();
+        let mut ranges: Vec<(u64, u64)> = vec![(u64::MAX, 0); cells.len()];
+        let mut world = vec![0_u64; ATOMS];
+        // Every atom is at most the grand total, or the smallest released cell around it.
+        let limit = |atom: usize| {
+            let released = cells.iter().enumerate().filter(|(i, (_, atoms))| atoms.contains(&atom) && !self.hidden(*i, atoms));
+            let limit = released.map(|(_, (_, atoms))| self.count(atoms)).min().unwrap_or(0);
+            if self.bounded { limit.min(self.upper(atom)) } else { limit }
+        };
+        let limits: Vec<u64> = (0..ATOMS).map(limit).collect();
+        self.enumerate(0, &limits, &cells, use_marks, &mut world, &mut ranges);
+        let hidden = cells.iter().enumerate().filter(|(i, (_, atoms))| self.hidden(*i, atoms));
+        hidden.map(|(i, (codes, _))| (codes.clone(), ranges[i].0, ranges[i].1)).collect()
+    }
+
+    fn enumerate(
+        &self,
+        atom: usize,
+        limits: &[u64],
+        cells: &[(String, Vec<usize>)],
+        use_marks: bool,
+        world: &mut Vec<u64>,
+        ranges: &mut [(u64, u64)],
+    ) {
+        // Cells all of whose atoms are chosen must agree; no released cell may be exceeded.
+        for (i, (_, atoms)) in cells.iter().enumerate() {
+            let chosen = atoms.iter().filter(|a| **a < atom);
+            let sum: u64 = chosen.map(|a| world[*a]).sum();
+            let complete = atoms.iter().all(|a| *a < atom);
+            let agrees = if self.hidden(i, atoms) {
+                !(self.marks && use_marks && complete) || sum >= 1
+            } else {
+                sum == self.count(atoms) || (!complete && sum < self.count(atoms))
+            };
+            if !agrees {
+                return;
+            }
+        }
+        if atom == ATOMS {
+            for ((_, atoms), range) in cells.iter().zip(ranges.iter_mut()) {
+                let sum = atoms.iter().map(|a| world[*a]).sum();
+                *range = (range.0.min(sum), range.1.max(sum));
+            }
+            return;
+        }
+        for value in 0..=limits[atom] {
+            world[atom] = value;
+            self.enumerate(atom + 1, limits, cells, use_marks, world, ranges);
+        }
+    }
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let shape = (prop::collection::vec(0_u64..4, ATOMS), 20_u32..90, any::<bool>(), any::<bool>());
+    shape.prop_flat_map(|(counts, percent, marks, bounded)| {
+        let cell = prop::bool::weighted(f64::from(percent) / 100.0);
+        prop::collection::vec(cell, CELLS).prop_map(move |mut withheld| {
+            // The grand total is published.
+            withheld[CELLS - 1] = false;
+            Case { counts: counts.clone(), withheld, marks, bounded }
+        })
+    })
+}
+
+fn names(cells: impl Iterator<Item = String>) -> Vec<String> {
+    let mut names: Vec<String> = cells.collect();
+    names.sort();
+    names
+}
+
+/// `t: area=a sex=x` for `a x`.
+fn label(codes: &str) -> String {
+    let (area, sex) = codes.split_once(' ').unwrap();
+    let part = |name: &str, code: &str| if code == "all" { String::new() } else { format!(" {name}={code}") };
+    format!("t:{}{}", part("area", area), part("sex", sex))
+}
+
+fn compare(case: &Case, report: &GroupReport, exact: bool) {
+    for (findings, marks) in [(&report.with_marks, true), (&report.from_values, false)] {
+        let truth = case.ranges(marks);
+        assert!(findings.not_finished.is_empty());
+        let recovered = names(findings.recovered.iter().map(|f| f.cell.clone()));
+        let unique = names(truth.iter().filter(|(_, low, high)| low == high).map(|(codes, ..)| label(codes)));
+        // Nothing is claimed that is not so.
+        for finding in findings.recovered.iter().chain(&findings.provably_small).chain(&findings.narrow) {
+            let (_, low, high) = truth.iter().find(|(codes, ..)| label(codes) == finding.cell).unwrap();
+            assert!(finding.lower <= *low as i64 && finding.upper >= *high as i64, "{} is not sound", finding.cell);
+            if exact || finding.method == Method::Rank {
+                assert_eq!((finding.lower, finding.upper), (*low as i64, *high as i64), "{} is not exact", finding.cell);
+            }
+        }
+        // Nothing is missed, except where it says that whole-number worlds were not found.
+        let missing: Vec<&String> = unique.iter().filter(|cell| !recovered.contains(cell)).collect();
+        assert!(missing.iter().all(|cell| findings.unconfirmed.contains(cell)), "missed {missing:?}");
+        let small = names(findings.provably_small.iter().map(|f| f.cell.clone()));
+        for (codes, _, high) in &truth {
+            let cell = label(codes);
+            let public = case.bounded && findings.small_in_public > 0;
+            assert!(*high >= 3 || small.contains(&cell) || findings.unconfirmed.contains(&cell) || public, "missed that {cell} is small");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn agrees_with_enumeration(case in cases()) {
+        let p = case.problem();
+        match attack(&p, &Options::default()) {
+            Ok(report) => compare(&case, &report, false),
+            Err(error) => panic!("{error}"),
+        }
+        compare(&case, &attack(&p, &exact()).unwrap(), true);
+    }
+}
+
+#[test]
+fn a_wrong_released_value_is_noticed_or_changes_the_answer() {
+    let case = Case { counts: vec![1, 2, 3, 4, 1, 2], withheld: vec![false; CELLS], marks: false, bounded: false };
+    let mut p = case.problem();
+    p.tables[0].cells[0].value = crate::Value::Released(9);
+    assert!(matches!(attack(&p, &Options::default()), Err(AttackError::Contradiction { .. })));
+}
+
+#[test]
+fn the_report_does_not_depend_on_threads() {
+    let case = Case { counts: vec![1, 2, 3, 4, 1, 2], withheld: (0..CELLS).map(|i| i % 3 != 2).collect(), marks: true, bounded: false };
+    let one = attack(&case.problem(), &Options { threads: 1, ..Options::default() }).unwrap();
+    let four = attack(&case.problem(), &Options { threads: 4, ..Options::default() }).unwrap();
+    assert_eq!(one, four);
+}

@@ -1,0 +1,245 @@
+//! Small tables whose answers can be worked out by hand.
+
+use super::{dimension, exact, problem, table};
+use crate::{AttackError, Bound, GroupReport, Known, Options, Problem, attack};
+
+/// What was found, as lines: `cell lower..upper method`.
+fn found(report: &GroupReport) -> Vec<String> {
+    let findings = &report.with_marks;
+    let mut lines = Vec::new();
+    for (kind, list) in
+        [("recovered", &findings.recovered), ("small", &findings.provably_small), ("narrow", &findings.narrow)]
+    {
+        for f in list {
+            lines.push(format!("{kind} {} {}..{} {:?}", f.cell, f.lower, f.upper, f.method));
+        }
+    }
+    lines.extend(findings.group_disclosed.iter().map(|d| format!("disclosed {}", d.cell)));
+    lines.extend(findings.not_finished.iter().map(|c| format!("not finished {c}")));
+    lines
+}
+
+fn check(problem: &Problem, expect: &[&str]) {
+    for options in [Options::default(), exact()] {
+        let report = attack(problem, &options).unwrap();
+        assert_eq!(found(&report), expect);
+    }
+}
+
+fn two_by_two(zeros: bool, inner: [&str; 4]) -> Problem {
+    let [aa, ab, ba, bb] = inner;
+    let cells = [
+        ("a x", aa), ("a y", ab), ("a all", "20"),
+        ("b x", ba), ("b y", bb), ("b all", "30"),
+        ("all x", "24"), ("all y", "26"), ("all all", "50"),
+    ];
+    problem(vec![dimension("area", "a b", &[]), dimension("sex", "x y", &[])], vec![table("t", zeros, &cells)])
+}
+
+#[test]
+fn two_by_two_with_margins() {
+    check(&two_by_two(false, ["4", "16", "20", "10"]), &[]);
+    // One cell missing: every margin gives it.
+    check(
+        &two_by_two(false, ["-", "16", "20", "10"]),
+        &["recovered t: area=a sex=x 4..4 Interval", "small t: area=a sex=x 4..4 Interval"],
+    );
+    // A row missing: the columns give it.
+    check(
+        &two_by_two(false, ["-", "-", "20", "10"]),
+        &[
+            "recovered t: area=a sex=x 4..4 Interval",
+            "recovered t: area=a sex=y 16..16 Interval",
+            "small t: area=a sex=x 4..4 Interval",
+        ],
+    );
+    // All four missing: 0..20 each.
+    check(&two_by_two(false, ["-", "-", "-", "-"]), &[]);
+    check(&two_by_two(true, ["-", "-", "-", "-"]), &[]);
+}
+
+#[test]
+fn exact_ranges_are_reported() {
+    let report = attack(&two_by_two(true, ["-", "-", "-", "-"]), &exact()).unwrap();
+    assert_eq!(report.with_marks.widths.from_2k, 4);
+    assert_eq!(report.withheld, 4);
+    assert_eq!(report.cells, 9);
+}
+
+/// Three withheld cells that add up to 6 in each row: at least 1 each, so at most 4.
+#[test]
+fn zero_marks_prove_smallness() {
+    let cells = [
+        ("a x", "-"), ("a y", "-"), ("a z", "-"), ("a all", "6"),
+        ("b x", "-"), ("b y", "-"), ("b z", "-"), ("b all", "6"),
+        ("all x", "4"), ("all y", "4"), ("all z", "4"),
+    ];
+    let dimensions = || vec![dimension("area", "a b", &[]), dimension("kind", "x y z", &[])];
+    let marked = problem(dimensions(), vec![table("t", true, &cells)]);
+    let report = attack(&marked, &exact()).unwrap();
+    assert_eq!(report.with_marks.provably_small.len(), 6);
+    assert!(report.with_marks.provably_small.iter().all(|f| (f.lower, f.upper) == (1, 3)));
+    assert!(report.from_values.provably_small.iter().all(|f| (f.lower, f.upper) == (0, 4)));
+    // Columns of 12: small only because of the marks.
+    let wide: Vec<_> = cells.iter().map(|(c, v)| (*c, if *v == "4" { "12" } else if *v == "6" { "18" } else { *v })).collect();
+    check(&problem(dimensions(), vec![table("t", true, &wide)]), &[]);
+    let row: Vec<_> = wide.iter().map(|(c, v)| (*c, if *c == "a all" { "6" } else if *c == "b all" { "30" } else { *v })).collect();
+    let report = attack(&problem(dimensions(), vec![table("t", true, &row)]), &Options::default()).unwrap();
+    assert_eq!(report.with_marks.provably_small.len(), 3);
+    assert!(report.with_marks.provably_small.iter().all(|f| (f.lower, f.upper) == (1, 4)));
+    assert!(report.from_values.provably_small.is_empty());
+}
+
+/// Two geographies that overlap: their difference is one withheld area.
+#[test]
+fn overlapping_geographies_are_differenced() {
+    let area = dimension(
+        "area",
+        "a b c d",
+        &[("ward", &[("W1", "a b"), ("W2", "c d")]), ("neighbourhood", &[("N1", "a b c"), ("N2", "d")])],
+    );
+    let cells = [("a", "-"), ("b", "-"), ("c", "-"), ("d", "-"), ("W1", "17"), ("W2", "13"), ("N1", "20"), ("N2", "-")];
+    check(
+        &problem(vec![area], vec![table("t", true, &cells)]),
+        &[
+            "recovered t: area=c 3..3 Rank",
+            "recovered t: area=d 10..10 Rank",
+            "recovered t: area=N2 10..10 Rank",
+            "small t: area=c 3..3 Rank",
+        ],
+    );
+}
+
+/// A cell that no single sum gives, but a combination does: (W1 + W2 - N1 - N2 + ...) needs the rank test.
+#[test]
+fn linear_combinations_are_found() {
+    // ab + bc + cd - da ... an odd cycle: a+b, b+c, a+c released, so a = (ab + ac - bc) / 2.
+    let area = dimension("area", "a b c", &[("p", &[("AB", "a b")]), ("q", &[("BC", "b c")]), ("r", &[("AC", "a c")])]);
+    let cells = [("a", "-"), ("b", "-"), ("c", "-"), ("AB", "30"), ("BC", "24"), ("AC", "14")];
+    check(
+        &problem(vec![area], vec![table("t", true, &cells)]),
+        &[
+            "recovered t: area=a 10..10 Rank",
+            "recovered t: area=b 20..20 Rank",
+            "recovered t: area=c 4..4 Rank",
+            "small t: area=c 4..4 Rank",
+        ],
+    );
+}
+
+#[test]
+fn public_bounds_narrow() {
+    let dimensions = || vec![dimension("area", "a b c", &[])];
+    let cells = [("a", "-"), ("b", "-"), ("c", "-"), ("all", "30")];
+    let mut bounded = problem(dimensions(), vec![table("t", true, &cells)]);
+    check(&bounded, &[]);
+    bounded.bounds = vec![
+        Bound { codes: vec!["a".to_owned()], upper: 12 },
+        Bound { codes: vec!["b".to_owned()], upper: 16 },
+    ];
+    // c is at least 30 - 12 - 16 = 2, which is no disclosure; a is at most 12.
+    check(&bounded, &[]);
+    bounded.bounds.push(Bound { codes: vec!["c".to_owned()], upper: 4 });
+    // Public facts alone prove c small; the release narrows it to 2..4.
+    check(
+        &bounded,
+        &[
+            "small t: area=c 2..4 Interval",
+            "narrow t: area=a 10..12 Interval",
+            "narrow t: area=b 14..16 Interval",
+            "disclosed t: area=a",
+            "disclosed t: area=b",
+        ],
+    );
+}
+
+#[test]
+fn smallness_that_is_public_anyway_is_not_a_finding() {
+    let mut p = problem(vec![dimension("area", "a b c", &[])], vec![table("t", false, &[("a", "-"), ("b", "-"), ("c", "-"), ("all", "30")])]);
+    p.bounds = vec![Bound { codes: vec!["c".to_owned()], upper: 4 }];
+    let report = attack(&p, &Options::default()).unwrap();
+    assert_eq!(report.with_marks.small_in_public, 1);
+    assert_eq!(found(&report), Vec::<String>::new());
+}
+
+/// Quarters inside years: the year minus three released quarters.
+#[test]
+fn nested_years_are_differenced() {
+    let time = dimension("period", "Q1 Q2 Q3 Q4", &[("half", &[("H1", "Q1 Q2"), ("H2", "Q3 Q4")])]);
+    let area = dimension("area", "a b", &[("district", &[("D", "a b")])]);
+    let by_quarter = table("quarters", true, &[("D Q1", "10"), ("D Q2", "12"), ("D Q3", "9"), ("D Q4", "-")]);
+    let by_year = table("years", true, &[("a all", "-"), ("b all", "-"), ("D all", "34")]);
+    check(
+        &problem(vec![area.clone(), time.clone()], vec![by_quarter, by_year]),
+        &["recovered quarters: area=D period=Q4 3..3 Interval", "small quarters: area=D period=Q4 3..3 Interval"],
+    );
+    let halves = table("halves", true, &[("a H1", "20"), ("b H1", "-"), ("a H2", "-"), ("b H2", "-")]);
+    let by_quarter = table("quarters", true, &[("D Q1", "10"), ("D Q2", "12"), ("D Q3", "-"), ("D Q4", "-")]);
+    check(
+        &problem(vec![area, time], vec![by_quarter, halves]),
+        &["recovered halves: area=b period=H1 2..2 Rank", "small halves: area=b period=H1 2..2 Rank"],
+    );
+}
+
+/// A part of a measure is at most the whole.
+#[test]
+fn a_part_is_bounded_by_the_whole() {
+    let dimensions = vec![dimension("area", "a b", &[]), dimension("measure", "part rest", &[])];
+    let all = table("all events", true, &[("a all", "8"), ("b all", "40")]);
+    let part = table("part", true, &[("a part", "-"), ("b part", "-"), ("all part", "44")]);
+    // a's part is at most 8 and at least 44 - 40.
+    check(&problem(dimensions, vec![all, part]), &[
+        "narrow part: area=a measure=part 4..8 Bounds",
+        "narrow part: area=b measure=part 36..40 Bounds",
+    ]);
+}
+
+#[test]
+fn own_records_are_subtracted() {
+    let mut p = problem(vec![dimension("area", "a b", &[])], vec![table("t", true, &[("a", "-"), ("b", "-"), ("all", "9")])]);
+    check(&p, &[]);
+    p.known = vec![Known { codes: vec!["a".to_owned()], count: 4 }];
+    // b is at most 9 - 4 = 5 and a at most 8, of which 4 are others.
+    check(&p, &["small t: area=a 4..8 Interval", "narrow t: area=b 1..5 Interval"]);
+}
+
+#[test]
+fn groups_are_disclosed() {
+    let dimensions = || vec![dimension("area", "a b", &[]), dimension("condition", "yes no", &[])];
+    let with = |yes: &str, no: &str, all: &str| {
+        let mut t = table("t", true, &[("a yes", yes), ("a no", no), ("a all", all)]);
+        t.sensitive = vec!["condition".to_owned()];
+        problem(dimensions(), vec![t])
+    };
+    check(&with("10", "0", "10"), &["disclosed t: area=a condition=yes"]);
+    check(&with("10", "10", "20"), &[]);
+    check(&with("6", "0", "-"), &["recovered t: area=a 6..6 Interval"]);
+    let mut population = problem(dimensions(), vec![table("t", true, &[("a yes", "18")])]);
+    population.bounds = vec![Bound { codes: vec!["a".to_owned(), "yes".to_owned()], upper: 20 }];
+    check(&population, &["disclosed t: area=a condition=yes"]);
+}
+
+#[test]
+fn open_tables_are_knowledge_not_targets() {
+    let dimensions = vec![dimension("area", "a b", &[]), dimension("kind", "x y", &[])];
+    let mut open = table("open", true, &[("a x", "3"), ("b x", "2"), ("all x", "5")]);
+    open.open = true;
+    let closed = table("closed", true, &[("a all", "-"), ("b all", "9"), ("a y", "-"), ("b y", "7"), ("all y", "17"), ("all all", "22")]);
+    check(&problem(dimensions, vec![open, closed]), &[
+        "recovered closed: area=a 13..13 Interval",
+        "recovered closed: area=a kind=y 10..10 Interval",
+    ]);
+}
+
+#[test]
+fn withheld_here_and_released_there_is_recovered() {
+    let dimensions = vec![dimension("area", "a b", &[("district", &[("D", "a b")])])];
+    let tables = vec![table("one", true, &[("a", "-"), ("b", "-"), ("all", "-")]), table("two", true, &[("D", "25")])];
+    check(&problem(dimensions, tables), &["recovered one: 25..25 Interval"]);
+}
+
+#[test]
+fn contradictions_are_errors() {
+    let p = problem(vec![dimension("area", "a b", &[])], vec![table("t", true, &[("a", "3"), ("b", "4"), ("all", "9")])]);
+    assert!(matches!(attack(&p, &Options::default()), Err(AttackError::Contradiction { .. })));
+}

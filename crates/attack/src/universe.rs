@@ -1,0 +1,295 @@
+//! Codes resolved to numbers: the distinct cells, their layers, and the sums that hold between them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::AttackError;
+use crate::dimension::DimensionIndex;
+use crate::problem::{Problem, Value};
+use crate::propagate::Knowledge;
+use crate::util::{at, id};
+
+/// Larger than any count: "no upper bound is known".
+pub(crate) const UNBOUNDED: i64 = i64::MAX / 4;
+
+/// All cells whose codes are of the same levels; they are disjoint.
+pub(crate) struct Layer {
+    /// One level per dimension.
+    pub(crate) levels: Vec<u32>,
+    /// Codes to cell.
+    pub(crate) index: BTreeMap<Vec<u32>, u32>,
+}
+
+/// A distinct cell, whichever tables it occurs in.
+pub(crate) struct CellState {
+    pub(crate) layer: u32,
+    pub(crate) codes: Vec<u32>,
+    pub(crate) label: String,
+    pub(crate) released: Option<i64>,
+    /// Withheld in at least one table that is not open.
+    pub(crate) withheld: bool,
+    /// In at least one table that is not open.
+    pub(crate) controlled: bool,
+    /// Withheld where zeros are always published.
+    pub(crate) marked: bool,
+    /// Known to be at least this.
+    pub(crate) floor: i64,
+    /// Known to be at most this.
+    pub(crate) ceiling: i64,
+    /// Records of the attacker inside.
+    pub(crate) own: i64,
+}
+
+impl CellState {
+    /// What is known of the cell by itself: smallest and largest value.
+    pub(crate) fn given(&self, knowledge: Knowledge) -> (i64, i64) {
+        if let Some(value) = self.released {
+            return (value, value);
+        }
+        let mark = i64::from(self.marked && knowledge == Knowledge::Marks);
+        (self.floor.max(mark), self.ceiling)
+    }
+}
+
+/// `parent` is the sum of `parts`.
+pub(crate) struct Relation {
+    pub(crate) parent: u32,
+    pub(crate) parts: Vec<u32>,
+}
+
+pub(crate) struct Universe {
+    pub(crate) name: String,
+    pub(crate) threshold: i64,
+    pub(crate) dimensions: Vec<DimensionIndex>,
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) cells: Vec<CellState>,
+    pub(crate) relations: Vec<Relation>,
+    /// (group, category in it) for each sensitive dimension.
+    pub(crate) sensitive: Vec<(u32, u32)>,
+    layer_ids: BTreeMap<Vec<u32>, u32>,
+}
+
+impl Universe {
+    pub(crate) fn build(problem: &Problem) -> Result<Self, AttackError> {
+        let define = |message: String| AttackError::Definition { group: problem.name.clone(), message };
+        let mut dimensions = Vec::new();
+        for dimension in &problem.dimensions {
+            dimensions.push(DimensionIndex::build(dimension).map_err(define)?);
+        }
+        let mut universe = Self {
+            name: problem.name.clone(),
+            threshold: i64::from(problem.threshold),
+            dimensions,
+            layers: Vec::new(),
+            cells: Vec::new(),
+            relations: Vec::new(),
+            sensitive: Vec::new(),
+            layer_ids: BTreeMap::new(),
+        };
+        universe.add_tables(problem)?;
+        universe.add_knowledge(problem)?;
+        universe.relations = universe.find_relations();
+        universe.sensitive = universe.find_sensitive(problem)?;
+        Ok(universe)
+    }
+
+    fn add_tables(&mut self, problem: &Problem) -> Result<(), AttackError> {
+        for table in &problem.tables {
+            let mut seen = BTreeSet::new();
+            for cell in &table.cells {
+                let index = self.cell(&cell.codes, &table.name)?;
+                if !seen.insert(index) {
+                    return Err(AttackError::Definition {
+                        group: self.name.clone(),
+                        message: format!("table `{}` has two rows for `{}`", table.name, cell.codes.join("`, `")),
+                    });
+                }
+                let Some(state) = self.cells.get_mut(index as usize) else { continue };
+                state.controlled |= !table.open;
+                match cell.value {
+                    Value::Withheld => {
+                        state.withheld |= !table.open;
+                        state.marked |= table.zeros_published;
+                    }
+                    Value::Released(count) => {
+                        let count = i64::try_from(count).unwrap_or(UNBOUNDED);
+                        if state.released.is_some_and(|other| other != count) {
+                            let (group, cell) = (self.name.clone(), state.label.clone());
+                            return Err(AttackError::Contradiction { group, cell });
+                        }
+                        state.released = Some(count);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add_knowledge(&mut self, problem: &Problem) -> Result<(), AttackError> {
+        for bound in &problem.bounds {
+            let index = self.cell(&bound.codes, "public bound")?;
+            if let Some(state) = self.cells.get_mut(index as usize) {
+                state.ceiling = state.ceiling.min(i64::try_from(bound.upper).unwrap_or(UNBOUNDED));
+            }
+        }
+        let mut own = Vec::new();
+        for known in &problem.known {
+            let index = self.cell(&known.codes, "known records")?;
+            own.push((index, i64::try_from(known.count).unwrap_or(UNBOUNDED)));
+        }
+        for index in 0..id(self.cells.len()) {
+            let inside: i64 = own.iter().filter(|(region, _)| self.contains(index, *region)).map(|(_, n)| n).sum();
+            if let Some(state) = self.cells.get_mut(index as usize) {
+                state.own = inside;
+                state.floor = state.floor.max(inside);
+                if state.released.is_some_and(|value| value < state.floor || value > state.ceiling) {
+                    let (group, cell) = (self.name.clone(), state.label.clone());
+                    return Err(AttackError::Contradiction { group, cell });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The cell with these codes, made if it is new.
+    fn cell(&mut self, codes: &[String], table: &str) -> Result<u32, AttackError> {
+        let mut levels = Vec::new();
+        let mut numbers = Vec::new();
+        let mut label = format!("{table}:");
+        if codes.len() != self.dimensions.len() {
+            let message = format!("a cell of `{table}` has {} codes for {} dimensions", codes.len(), self.dimensions.len());
+            return Err(AttackError::Definition { group: self.name.clone(), message });
+        }
+        for (dimension, code) in self.dimensions.iter().zip(codes) {
+            let Some((level, number)) = dimension.lookup.get(code) else {
+                let message = format!("`{code}` in `{table}` is not a code of dimension `{}`: add it to atoms or levels", dimension.name);
+                return Err(AttackError::Definition { group: self.name.clone(), message });
+            };
+            levels.push(*level);
+            numbers.push(*number);
+            if *code != dimension.total {
+                label.push_str(&format!(" {}={code}", dimension.name));
+            }
+        }
+        let next_layer = id(self.layers.len());
+        let layer = *self.layer_ids.entry(levels.clone()).or_insert(next_layer);
+        if layer == next_layer {
+            self.layers.push(Layer { levels, index: BTreeMap::new() });
+        }
+        let next = id(self.cells.len());
+        let Some(entry) = self.layers.get_mut(layer as usize) else { return Ok(next) };
+        let index = *entry.index.entry(numbers.clone()).or_insert(next);
+        if index == next {
+            self.cells.push(CellState {
+                layer,
+                codes: numbers,
+                label,
+                released: None,
+                withheld: false,
+                controlled: false,
+                marked: false,
+                floor: 0,
+                ceiling: UNBOUNDED,
+                own: 0,
+            });
+        }
+        Ok(index)
+    }
+
+    fn members(&self, cell: u32, dimension: usize) -> &[u32] {
+        let Some(state) = self.cells.get(cell as usize) else { return &[] };
+        let level = self.layers.get(state.layer as usize).and_then(|layer| layer.levels.get(dimension));
+        let code = state.codes.get(dimension);
+        let (Some(level), Some(code), Some(index)) = (level, code, self.dimensions.get(dimension)) else { return &[] };
+        index.levels.get(*level as usize).and_then(|l| l.members.get(*code as usize)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether `inner` lies inside `outer`.
+    fn contains(&self, outer: u32, inner: u32) -> bool {
+        (0..self.dimensions.len()).all(|d| {
+            let outer = self.members(outer, d);
+            self.members(inner, d).iter().all(|atom| outer.binary_search(atom).is_ok())
+        })
+    }
+
+    /// For every cell and every layer that divides it exactly into cells that exist: the sum.
+    fn find_relations(&self) -> Vec<Relation> {
+        let mut relations = Vec::new();
+        for (parent, state) in self.cells.iter().enumerate() {
+            let Some(from) = self.layers.get(state.layer as usize) else { continue };
+            for (layer, to) in self.layers.iter().enumerate() {
+                if layer == state.layer as usize {
+                    continue;
+                }
+                let mut factors = Vec::new();
+                let mut product = 1_usize;
+                for (d, dimension) in self.dimensions.iter().enumerate() {
+                    let divided = dimension.divide(at(&from.levels, id(d)), at(&state.codes, id(d)), at(&to.levels, id(d)));
+                    let Some(divided) = divided else { break };
+                    product = product.saturating_mul(divided.len());
+                    factors.push(divided);
+                }
+                if factors.len() != self.dimensions.len() || product > to.index.len() {
+                    continue;
+                }
+                if let Some(parts) = all_of(to, &factors) {
+                    relations.push(Relation { parent: id(parent), parts });
+                }
+            }
+        }
+        relations
+    }
+
+    fn find_sensitive(&self, problem: &Problem) -> Result<Vec<(u32, u32)>, AttackError> {
+        let mut pairs = BTreeSet::new();
+        for table in &problem.tables {
+            for name in &table.sensitive {
+                let position = self.dimensions.iter().position(|d| d.name == *name);
+                let Some((position, dimension)) = position.and_then(|p| Some((p, self.dimensions.get(p)?))) else {
+                    let message = format!("table `{}` names `{name}` as sensitive, which is not a dimension", table.name);
+                    return Err(AttackError::Definition { group: self.name.clone(), message });
+                };
+                for cell in &table.cells {
+                    let mut codes = cell.codes.clone();
+                    match codes.get_mut(position) {
+                        Some(code) if *code != dimension.total => code.clone_from(&dimension.total),
+                        _ => continue,
+                    }
+                    if let (Some(group), Some(part)) = (self.find(&codes), self.find(&cell.codes)) {
+                        pairs.insert((group, part));
+                    }
+                }
+            }
+        }
+        Ok(pairs.into_iter().collect())
+    }
+
+    fn find(&self, codes: &[String]) -> Option<u32> {
+        let mut levels = Vec::new();
+        let mut numbers = Vec::new();
+        for (dimension, code) in self.dimensions.iter().zip(codes) {
+            let (level, number) = dimension.lookup.get(code)?;
+            levels.push(*level);
+            numbers.push(*number);
+        }
+        let layer = self.layer_ids.get(&levels)?;
+        self.layers.get(*layer as usize)?.index.get(&numbers).copied()
+    }
+}
+
+/// The cells of a layer at every combination of the factors' codes, if all exist.
+fn all_of(layer: &Layer, factors: &[&[u32]]) -> Option<Vec<u32>> {
+    let mut combinations: Vec<Vec<u32>> = vec![Vec::new()];
+    for factor in factors {
+        combinations = combinations
+            .iter()
+            .flat_map(|prefix| {
+                factor.iter().map(move |code| {
+                    let mut codes = prefix.clone();
+                    codes.push(*code);
+                    codes
+                })
+            })
+            .collect();
+    }
+    combinations.iter().map(|codes| layer.index.get(codes).copied()).collect()
+}
