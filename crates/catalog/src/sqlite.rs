@@ -9,6 +9,7 @@ mod views;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ const BUSY: Duration = Duration::from_secs(5);
 pub struct SqliteCatalog {
     // One connection: commits are few, and readers of published views do not come here.
     connection: Mutex<Connection>,
+    // After a commit that failed it is unknown what is on the disk.
+    poisoned: AtomicBool,
 }
 
 impl SqliteCatalog {
@@ -56,11 +59,14 @@ impl SqliteCatalog {
         let mut connection = Connection::open_with_flags(path, flags).map_err(failed("open its database"))?;
         configure(&connection).map_err(failed("configure its database"))?;
         schema::migrate(&mut connection, path)?;
-        Ok(Self { connection: Mutex::new(connection) })
+        Ok(Self { connection: Mutex::new(connection), poisoned: AtomicBool::new(false) })
     }
 
     fn lock(&self) -> Result<MutexGuard<'_, Connection>> {
-        self.connection.lock().map_err(|_| CatalogError::Poisoned)
+        match self.connection.lock() {
+            Ok(connection) if !self.poisoned.load(Ordering::Acquire) => Ok(connection),
+            _ => Err(CatalogError::Poisoned),
+        }
     }
 
     /// Runs one writing transaction: committed if `work` succeeds, undone if it does not.
@@ -70,7 +76,10 @@ impl SqliteCatalog {
         let transaction =
             connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed(operation))?;
         let result = work(&transaction)?;
-        transaction.commit().map_err(failed(operation))?;
+        transaction.commit().map_err(|error| {
+            self.poisoned.store(true, Ordering::Release);
+            failed(operation)(error)
+        })?;
         Ok(result)
     }
 }

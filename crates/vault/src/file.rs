@@ -48,6 +48,8 @@ pub struct SealWriter<W: Write> {
     context: Context,
     // Plain bytes not yet encrypted. A full chunk waits for the next byte, since only then it is not the last.
     buffer: Zeroizing<Vec<u8>>,
+    // After an error the file has a gap, and must never be finished.
+    failed: bool,
 }
 
 impl<W: Write> SealWriter<W> {
@@ -62,7 +64,7 @@ impl<W: Write> SealWriter<W> {
         let (key, nonce) = file_key(key, &salt, context);
         let cipher = EncryptorBE32::new((&*key).into(), &nonce.into());
         let buffer = Zeroizing::new(Vec::with_capacity(CHUNK + TAG));
-        Ok(Self { inner, cipher, context: context.clone(), buffer })
+        Ok(Self { inner, cipher, context: context.clone(), buffer, failed: false })
     }
 
     /// Writes the last chunk and returns the writer beneath, which is not flushed.
@@ -70,6 +72,9 @@ impl<W: Write> SealWriter<W> {
     /// # Errors
     /// If writing fails.
     pub fn finish(mut self) -> Result<W, VaultError> {
+        if self.failed {
+            return Err(VaultError::Stream(io::Error::other("an earlier write failed")));
+        }
         self.cipher
             .encrypt_last_in_place(self.context.as_bytes(), &mut *self.buffer)
             .map_err(|_| VaultError::TooLong)?;
@@ -78,14 +83,26 @@ impl<W: Write> SealWriter<W> {
     }
 }
 
+impl<W: Write> SealWriter<W> {
+    fn write_chunk(&mut self) -> io::Result<()> {
+        self.cipher
+            .encrypt_next_in_place(self.context.as_bytes(), &mut *self.buffer)
+            .map_err(|_| VaultError::TooLong)?;
+        self.inner.write_all(&self.buffer)?;
+        self.buffer.clear();
+        Ok(())
+    }
+}
+
 impl<W: Write> Write for SealWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.failed {
+            return Err(io::Error::other("an earlier write failed"));
+        }
         if self.buffer.len() == CHUNK && !bytes.is_empty() {
-            self.cipher
-                .encrypt_next_in_place(self.context.as_bytes(), &mut *self.buffer)
-                .map_err(|_| VaultError::TooLong)?;
-            self.inner.write_all(&self.buffer)?;
-            self.buffer.clear();
+            self.failed = true;
+            self.write_chunk()?;
+            self.failed = false;
         }
         let taken = bytes.len().min(CHUNK - self.buffer.len());
         self.buffer.extend_from_slice(bytes.get(..taken).unwrap_or_default());
@@ -108,8 +125,9 @@ impl<W: Write> std::fmt::Debug for SealWriter<W> {
 /// the file is whole: discard what was read when an error follows.
 pub struct OpenReader<R: Read> {
     inner: R,
-    // None once the last chunk is open, or after an error.
+    // None once the last chunk is open, or after an error: `whole` tells which.
     cipher: Option<DecryptorBE32<Aes256Gcm>>,
+    whole: bool,
     context: Context,
     plain: Zeroizing<Vec<u8>>,
     position: usize,
@@ -134,6 +152,7 @@ impl<R: Read> OpenReader<R> {
         let mut reader = Self {
             inner,
             cipher,
+            whole: false,
             context: context.clone(),
             plain: Zeroizing::default(),
             position: 0,
@@ -152,31 +171,28 @@ impl<R: Read> OpenReader<R> {
 
     /// Opens the chunk that waits.
     fn advance(&mut self) -> io::Result<()> {
+        let refuse = |_| VaultError::NotAuthentic { what: "an encrypted file" };
         // Taken, so that nothing can be read after an error.
-        let Some(mut cipher) = self.cipher.take() else { return Ok(()) };
+        let mut cipher = self.cipher.take().ok_or(aes_gcm::Error).map_err(refuse)?;
+        self.plain.clear();
+        self.position = 0;
         let following = self.read_chunk()?;
         let mut chunk = Zeroizing::new(std::mem::replace(&mut self.next, following));
-        let refuse = |_| VaultError::NotAuthentic { what: "an encrypted file" };
         if self.next.is_empty() {
             cipher.decrypt_last_in_place(self.context.as_bytes(), &mut *chunk).map_err(refuse)?;
+            self.whole = true;
         } else {
             cipher.decrypt_next_in_place(self.context.as_bytes(), &mut *chunk).map_err(refuse)?;
             self.cipher = Some(cipher);
         }
         self.plain = chunk;
-        self.position = 0;
         Ok(())
     }
 }
 
 impl<R: Read> Read for OpenReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.position == self.plain.len() && !buffer.is_empty() {
-            if self.cipher.is_none() && !self.next.is_empty() {
-                return Err(VaultError::NotAuthentic { what: "an encrypted file" }.into());
-            }
-            self.plain.clear();
-            self.position = 0;
+        if self.position == self.plain.len() && !self.whole && !buffer.is_empty() {
             self.advance()?;
         }
         let waiting = self.plain.get(self.position..).unwrap_or_default();

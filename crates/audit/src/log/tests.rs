@@ -1,5 +1,5 @@
 use super::*;
-use crate::entry::{Access, Actor, AgreementChange, CredentialChange, KeyChange, Work};
+use crate::entry::{Access, Actor, AgreementChange, CredentialChange, KeyChange, PlanRecord, Work};
 use crate::testing::{SimulatedDisk, Tail};
 use crate::verify::{verify, verify_storage};
 use model::{Digest, PeriodType};

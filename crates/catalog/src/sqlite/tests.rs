@@ -409,6 +409,24 @@ fn settings_of_the_database_hold() {
 }
 
 #[test]
+fn a_failed_commit_poisons_the_catalogue() {
+    let (folder, catalog) = open();
+    let _ = commit(&catalog, facts(1, 0, 1, 1, None)).unwrap();
+    // A deferred constraint fails on commit, and not before: as a disk does.
+    let broken = catalog.write("break", |transaction| {
+        let sql = "PRAGMA defer_foreign_keys = on; INSERT INTO upload VALUES ('d', 'k', 'b', 'no such version')";
+        transaction.execute_batch(sql).map_err(failed("break"))
+    });
+    assert!(matches!(broken, Err(CatalogError::Database { .. })));
+    assert!(matches!(catalog.version(id(1)), Err(CatalogError::Poisoned)));
+    assert!(matches!(catalog.requeue_jobs(at(1)), Err(CatalogError::Poisoned)));
+    drop(catalog);
+    let again = SqliteCatalog::open(&folder.path().join("catalog.sqlite")).unwrap();
+    assert!(again.version(id(1)).unwrap().is_some());
+    assert!(again.find_upload(&dataset(0), &upload(0, 0)).unwrap().is_none());
+}
+
+#[test]
 fn a_database_of_a_later_program_is_refused() {
     let (folder, catalog) = open();
     catalog.lock().unwrap().pragma_update(None, "user_version", 99).unwrap();

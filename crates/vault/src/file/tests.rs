@@ -104,14 +104,54 @@ fn a_writer_that_is_not_finished_leaves_nothing_readable() {
 /// After an error, nothing more is read, and never a clean end.
 #[test]
 fn errors_stay_errors() {
-    let mut bytes = sealed(2 * CHUNK);
-    bytes[HEADING + 5] ^= 1;
-    let mut reader = OpenReader::new(bytes.as_slice(), &key(1), &context()).unwrap();
-    let mut buffer = [0; 10];
-    for _ in 0..3 {
-        let error = reader.read(&mut buffer).unwrap_err();
-        assert!(matches!(VaultError::from_io(error), VaultError::NotAuthentic { .. }));
+    let good = sealed(2 * CHUNK);
+    let changed = |place: usize| {
+        let mut bytes = good.clone();
+        bytes[place] ^= 1;
+        bytes
+    };
+    let short = good[..good.len() - 1].to_vec();
+    for (bytes, readable) in [(changed(HEADING + 5), 0), (changed(good.len() - 1), CHUNK), (short, CHUNK)] {
+        let mut reader = OpenReader::new(bytes.as_slice(), &key(1), &context()).unwrap();
+        let mut plain = vec![0; readable];
+        reader.read_exact(&mut plain).unwrap();
+        for _ in 0..3 {
+            let error = reader.read(&mut [0; 10]).unwrap_err();
+            assert!(matches!(VaultError::from_io(error), VaultError::NotAuthentic { .. }));
+        }
     }
+}
+
+/// A target that takes the heading and then fails once.
+struct FailsOnce {
+    bytes: Vec<u8>,
+    writes: usize,
+}
+
+impl Write for FailsOnce {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writes += 1;
+        if self.writes == 3 {
+            return Err(io::Error::other("disk"));
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_target_that_fails_is_never_finished() {
+    let mut target = FailsOnce { bytes: Vec::new(), writes: 0 };
+    let mut writer = SealWriter::new(&mut target, &key(1), &context(), &mut SeededEntropy::new(2)).unwrap();
+    writer.write_all(&plain(CHUNK)).unwrap();
+    for _ in 0..3 {
+        assert!(writer.write_all(&plain(CHUNK)).is_err());
+    }
+    assert!(writer.finish().is_err());
+    assert_eq!(target.bytes.len(), HEADING);
 }
 
 struct Failing;
