@@ -5,7 +5,7 @@
 use model::Month;
 
 /// A point in British National Grid metres.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Point {
     /// Metres east of the false origin.
     pub easting: i32,
@@ -20,6 +20,58 @@ pub struct Polygon {
     pub outer: Vec<Point>,
     /// Holes, clockwise.
     pub holes: Vec<Vec<Point>>,
+}
+
+impl Polygon {
+    /// Whether a point lies inside; a point on the border is inside one of the two polygons that share it (even-odd rule
+    /// with half-open edges).
+    #[must_use]
+    pub fn contains(&self, point: Point) -> bool {
+        let crossings = |ring: &[Point]| ring_crossings(ring, point);
+        (crossings(&self.outer) + self.holes.iter().map(|hole| crossings(hole)).sum::<usize>()) % 2 == 1
+    }
+
+    /// Whether a point and the four points `margin` metres diagonally off it lie inside: true of points that no rounding
+    /// of coordinates moves across a border.
+    #[must_use]
+    pub fn contains_with_margin(&self, point: Point, margin: i32) -> bool {
+        [(0, 0), (margin, margin), (margin, -margin), (-margin, margin), (-margin, -margin)]
+            .into_iter()
+            .all(|(e, n)| self.contains(Point { easting: point.easting + e, northing: point.northing + n }))
+    }
+
+    /// Twice the area in square metres.
+    #[must_use]
+    pub fn twice_area(&self) -> i64 {
+        twice_signed_area(&self.outer) + self.holes.iter().map(|hole| twice_signed_area(hole)).sum::<i64>()
+    }
+}
+
+/// Twice the signed area of a closed ring in square metres, positive if it runs anticlockwise.
+#[must_use]
+pub fn twice_signed_area(ring: &[Point]) -> i64 {
+    ring.windows(2)
+        .map(|edge| match edge {
+            [a, b] => i64::from(a.easting) * i64::from(b.northing) - i64::from(b.easting) * i64::from(a.northing),
+            _ => 0,
+        })
+        .sum()
+}
+
+fn ring_crossings(ring: &[Point], point: Point) -> usize {
+    ring.windows(2)
+        .filter(|edge| {
+            let [a, b] = edge else { return false };
+            if (a.northing > point.northing) == (b.northing > point.northing) {
+                return false;
+            }
+            // The crossing lies east of the point: compare without dividing, the sign of the height is known.
+            let (height, along) = (i64::from(b.northing - a.northing), i64::from(point.northing - a.northing));
+            let left = i64::from(point.easting - a.easting) * height;
+            let right = i64::from(b.easting - a.easting) * along;
+            if height > 0 { left < right } else { left > right }
+        })
+        .count()
 }
 
 /// A named area that is made of LSOAs, or a context outline.
