@@ -43,15 +43,8 @@ pub enum Method {
 
 impl Method {
     /// Every method.
-    pub const ALL: [Self; 7] = [
-        Self::Exact,
-        Self::BestFit,
-        Self::Postcode,
-        Self::Point,
-        Self::PracticeList,
-        Self::Modelled,
-        Self::Supplied,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Exact, Self::BestFit, Self::Postcode, Self::Point, Self::PracticeList, Self::Modelled, Self::Supplied];
 
     /// The name used in files and tables.
     #[must_use]

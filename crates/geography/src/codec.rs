@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{AreaCode, AreaType};
+use model::{AreaCode, AreaType, BoundaryYear};
 use serde::{Deserialize, Serialize};
 
 use crate::area::{Area, Layer};
@@ -23,7 +23,7 @@ type Rings = Vec<Vec<u32>>;
 struct Stored {
     about: About,
     layers: BTreeMap<AreaType, (Layer, Vec<Rings>)>,
-    context: BTreeMap<AreaType, Vec<(Area, Rings)>>,
+    context: Vec<(AreaType, BoundaryYear, Vec<(Area, Rings)>)>,
     conversions: BTreeMap<AreaCode, Conversion>,
     postcodes: Vec<(String, Vec<Use>)>,
     practices: BTreeMap<String, Practice>,
@@ -49,9 +49,9 @@ impl Gazetteer {
             context: self
                 .context
                 .iter()
-                .map(|(&area_type, areas)| {
+                .map(|(&(area_type, year), areas)| {
                     let write = |c: &Context| (c.area.clone(), write_shape(&c.shape, &mut vertices));
-                    (area_type, areas.iter().map(write).collect())
+                    (area_type, year, areas.iter().map(write).collect())
                 })
                 .collect(),
             conversions: self.conversions.clone(),
@@ -103,9 +103,9 @@ impl Stored {
             layers.insert(area_type, layer);
         }
         let mut context = BTreeMap::new();
-        for (area_type, areas) in self.context {
+        for (area_type, year, areas) in self.context {
             let read = |(area, rings): (Area, Rings)| Ok(Context { area, shape: read_shape(&rings, vertices)? });
-            context.insert(area_type, areas.into_iter().map(read).collect::<Result<_, GeographyError>>()?);
+            context.insert((area_type, year), areas.into_iter().map(read).collect::<Result<_, GeographyError>>()?);
         }
         let mut postcodes = PostcodeTable::default();
         for (text, uses) in self.postcodes {
@@ -141,7 +141,9 @@ fn read_shape(rings: &Rings, vertices: &mut impl Iterator<Item = f64>) -> Result
     let mut read = |&length: &u32| {
         let mut ring = Vec::new();
         for _ in 0..length {
-            let (Some(x), Some(y)) = (vertices.next(), vertices.next()) else { return Err(stored_error("it is cut short")) };
+            let (Some(x), Some(y)) = (vertices.next(), vertices.next()) else {
+                return Err(stored_error("it is cut short"));
+            };
             ring.push([x, y]);
         }
         Ok(ring)

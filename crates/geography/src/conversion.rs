@@ -112,7 +112,8 @@ impl Conversion {
                 left -= 1;
             }
         }
-        let signed = |share: u128| i64::try_from(share).map_or(i64::MIN, |share| if count < 0 { -share } else { share });
+        let signed =
+            |share: u128| i64::try_from(share).map_or(i64::MIN, |share| if count < 0 { -share } else { share });
         self.parts.iter().zip(shares).map(|(part, (share, _))| (part.atom, signed(share))).collect()
     }
 }

@@ -73,7 +73,7 @@ pub struct Gazetteer {
     pub(crate) about: About,
     /// Always has the layer of the atoms themselves, with their shapes.
     pub(crate) layers: BTreeMap<AreaType, Layer>,
-    pub(crate) context: BTreeMap<AreaType, Vec<Context>>,
+    pub(crate) context: BTreeMap<(AreaType, BoundaryYear), Vec<Context>>,
     pub(crate) conversions: BTreeMap<AreaCode, Conversion>,
     pub(crate) postcodes: PostcodeTable,
     pub(crate) practices: BTreeMap<String, Practice>,
@@ -157,14 +157,23 @@ impl Gazetteer {
         let larger = self.layers.iter().filter(|&(&area_type, _)| area_type != AreaType::Lsoa);
         larger
             .flat_map(|(&area_type, layer)| {
-                self.areas_of(atom, area_type).map(|area| Parent { area, method: layer.method, edge_year: layer.edge_year })
+                self.areas_of(atom, area_type).map(|area| Parent {
+                    area,
+                    method: layer.method,
+                    edge_year: layer.edge_year,
+                })
             })
             .collect()
     }
 
-    /// Areas around the partnership that are drawn and named but never hold data, sorted by code.
-    pub fn context_areas(&self, area_type: AreaType) -> impl Iterator<Item = &Area> {
-        self.context.get(&area_type).into_iter().flatten().map(|context| &context.area)
+    /// Types and vintages of the areas that are drawn and named but never hold data: the surroundings, or former areas.
+    pub fn contexts(&self) -> impl Iterator<Item = (AreaType, BoundaryYear)> + '_ {
+        self.context.keys().copied()
+    }
+
+    /// The context areas of a type and vintage, sorted by code.
+    pub fn context_areas(&self, area_type: AreaType, boundary_year: BoundaryYear) -> impl Iterator<Item = &Area> {
+        self.context.get(&(area_type, boundary_year)).into_iter().flatten().map(|context| &context.area)
     }
 
     /// How an LSOA of 2011 is carried over to the atoms; `None` if it is not of the partnership.

@@ -6,7 +6,9 @@ use crate::geometry::Point;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum GridProblem {
     /// Outside the area that OSTN15 covers, or not a number.
-    #[error("the position is not in Great Britain; give metres on the British National Grid, or WGS84 degrees as longitude, latitude")]
+    #[error(
+        "the position is not in Great Britain; give metres on the British National Grid, or WGS84 degrees as longitude, latitude"
+    )]
     OutsideGreatBritain,
     /// The reverse transformation did not settle.
     #[error("the position cannot be converted by OSTN15; check it")]
@@ -27,6 +29,10 @@ impl From<lonlat_bng::TransformError> for GridProblem {
 /// # Errors
 /// Outside the coverage of OSTN15.
 pub fn bng_to_lonlat(easting: f64, northing: f64) -> Result<Point, GridProblem> {
+    // The extent of the grid that OSTN15 is given on; the library checks it too late.
+    if !((0.0..=700_000.0).contains(&easting) && (0.0..=1_250_000.0).contains(&northing)) {
+        return Err(GridProblem::OutsideGreatBritain);
+    }
     let (lon, lat) = lonlat_bng::convert_osgb36_to_ll(easting, northing)?;
     if lon.is_finite() && lat.is_finite() { Ok([lon, lat]) } else { Err(GridProblem::OutsideGreatBritain) }
 }

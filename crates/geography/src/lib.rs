@@ -11,6 +11,8 @@ mod codec;
 mod conversion;
 mod display;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod gazetteer;
 mod geometry;
 mod grid;

@@ -50,7 +50,11 @@ struct Stripes {
 }
 
 impl Stripes {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates and the result is capped")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "`as` saturates and the result is capped"
+    )]
     fn stripe(&self, y: f64) -> u32 {
         // The same monotone function places edges and points, so rounding cannot part them.
         (((y - self.south) * self.per_degree) as u32).min(self.count.saturating_sub(1))
@@ -67,13 +71,21 @@ struct Grid {
 }
 
 impl Grid {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates and the result is capped")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "`as` saturates and the result is capped"
+    )]
     fn column(&self, x: f64) -> u32 {
         let [west, _] = self.bounds.min;
         (((x - west) * self.columns_per_degree) as u32).min(self.columns - 1)
     }
 
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates and the result is capped")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "`as` saturates and the result is capped"
+    )]
     fn row(&self, y: f64) -> u32 {
         let [_, south] = self.bounds.min;
         (((y - south) * self.rows_per_degree) as u32).min(self.rows - 1)
@@ -192,14 +204,7 @@ impl PointIndex {
     }
 
     /// Between two touched cells of a row nothing changes: one test decides the whole run.
-    fn add_filled(
-        &self,
-        grid: &Grid,
-        atom: u32,
-        shape: &Shape,
-        touched: &[(u32, u32)],
-        entries: &mut Vec<(u32, u32)>,
-    ) {
+    fn add_filled(&self, grid: &Grid, atom: u32, shape: &Shape, touched: &[(u32, u32)], entries: &mut Vec<(u32, u32)>) {
         for row in touched.chunk_by(|(a, _), (b, _)| a == b) {
             for pair in row.windows(2) {
                 let &[(row, west), (_, east)] = pair else { continue };
@@ -222,7 +227,8 @@ impl PointIndex {
         let Some(stripes) = self.stripes.get(atom as usize) else { return false };
         let [_, y] = point;
         let position = (stripes.first + stripes.stripe(y)) as usize;
-        let (Some(&start), Some(&end)) = (self.stripe_starts.get(position), self.stripe_starts.get(position + 1)) else {
+        let (Some(&start), Some(&end)) = (self.stripe_starts.get(position), self.stripe_starts.get(position + 1))
+        else {
             return false;
         };
         let edges = self.edges.get(start as usize..end as usize).unwrap_or_default();
@@ -309,11 +315,8 @@ fn touched_cells(grid: &Grid, shape: &Shape) -> Vec<(u32, u32)> {
         let along = |y: f64| if ay == by { ax } else { (bx - ax).mul_add(((y - ay) / (by - ay)).clamp(0.0, 1.0), ax) };
         for row in grid.row(low)..=grid.row(high) {
             let (bottom, top) = (f64::from(row).mul_add(height, south), f64::from(row + 1).mul_add(height, south));
-            let (p, q) = if ay == by {
-                (ax, bx)
-            } else {
-                (along(bottom - height * MARGIN), along(top + height * MARGIN))
-            };
+            let (p, q) =
+                if ay == by { (ax, bx) } else { (along(bottom - height * MARGIN), along(top + height * MARGIN)) };
             let (west, east) = (p.min(q) - width * MARGIN, p.max(q) + width * MARGIN);
             touched.extend((grid.column(west)..=grid.column(east)).map(|column| (row, column)));
         }

@@ -7,7 +7,7 @@ mod simplify;
 mod topology;
 mod write;
 
-use model::AreaType;
+use model::{AreaType, BoundaryYear};
 
 use crate::area::{Area, Layer};
 use crate::gazetteer::Gazetteer;
@@ -27,18 +27,20 @@ impl Gazetteer {
     #[must_use]
     pub fn boundaries_geojson(&self, area_type: AreaType, tolerance_m: f64) -> Option<Vec<u8>> {
         let layer = self.layer(area_type)?;
-        let outlines = if layer.shapes.is_empty() {
-            self.unions(layer)
-        } else {
-            layer.shapes.iter().map(quantise).collect()
-        };
+        let outlines =
+            if layer.shapes.is_empty() { self.unions(layer) } else { layer.shapes.iter().map(quantise).collect() };
         Some(draw(&layer.areas.iter().collect::<Vec<_>>(), outlines, tolerance_m))
     }
 
-    /// The areas around the partnership that are known for a type, in the same form; `None` if there are none.
+    /// The context areas of a type and vintage in the same form; `None` if there are none.
     #[must_use]
-    pub fn context_geojson(&self, area_type: AreaType, tolerance_m: f64) -> Option<Vec<u8>> {
-        let context = self.context.get(&area_type)?;
+    pub fn context_geojson(
+        &self,
+        area_type: AreaType,
+        boundary_year: BoundaryYear,
+        tolerance_m: f64,
+    ) -> Option<Vec<u8>> {
+        let context = self.context.get(&(area_type, boundary_year))?;
         let outlines = context.iter().map(|context| quantise(&context.shape)).collect();
         Some(draw(&context.iter().map(|context| &context.area).collect::<Vec<_>>(), outlines, tolerance_m))
     }

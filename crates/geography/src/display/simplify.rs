@@ -35,7 +35,8 @@ pub(crate) fn simplify(coverage: Coverage, tolerance: f64) -> Vec<Outline> {
             };
         }
     }
-    let area = |rings: &Vec<_>| rings.iter().filter_map(|ring: &Vec<_>| tidy(Coverage::ring(&simplified, ring))).collect();
+    let area =
+        |rings: &Vec<_>| rings.iter().filter_map(|ring: &Vec<_>| tidy(Coverage::ring(&simplified, ring))).collect();
     coverage.areas.iter().map(area).collect()
 }
 
@@ -140,7 +141,15 @@ fn meet(one: Side, other: Side) -> bool {
     let turns = (turn(a, b, c), turn(a, b, d), turn(c, d, a), turn(c, d, b));
     if a == c || a == d || b == c || b == d {
         // One common end: they meet elsewhere only if they run along one line in the same direction from it.
-        let (shared, p, q) = if a == c { (a, b, d) } else if a == d { (a, b, c) } else if b == c { (b, a, d) } else { (b, a, c) };
+        let (shared, p, q) = if a == c {
+            (a, b, d)
+        } else if a == d {
+            (a, b, c)
+        } else if b == c {
+            (b, a, d)
+        } else {
+            (b, a, c)
+        };
         return turn(shared, p, q) == 0 && toward(shared, p, q);
     }
     let within = |p: Vertex, q: Vertex, v: Vertex| {

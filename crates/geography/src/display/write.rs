@@ -64,9 +64,10 @@ fn encloses(shell: &[Vertex], hole: &[Vertex]) -> bool {
     // Doubled coordinates keep the middles whole.
     let double = |&[x, y]: &Vertex| [2 * i64::from(x), 2 * i64::from(y)];
     let next = hole.iter().cycle().skip(1);
-    let middles = hole.iter().zip(next).map(|(&[ax, ay], &[bx, by])| {
-        [i64::from(ax) + i64::from(bx), i64::from(ay) + i64::from(by)]
-    });
+    let middles = hole
+        .iter()
+        .zip(next)
+        .map(|(&[ax, ay], &[bx, by])| [i64::from(ax) + i64::from(bx), i64::from(ay) + i64::from(by)]);
     let inside = |[x, y]: [i64; 2]| {
         let sides = shell.iter().map(double).zip(shell.iter().map(double).cycle().skip(1));
         let crossed = sides.filter(|&([ax, ay], [bx, by])| {

@@ -86,9 +86,9 @@ impl<'de> Visitor<'de> for NestedVisitor {
         Ok(match seq.next_element()? {
             None => Nested::Empty,
             Some(Nested::Number(x)) => {
-                let y = seq.next_element()?.ok_or_else(|| {
-                    serde::de::Error::custom("a position has fewer than two numbers")
-                })?;
+                let y = seq
+                    .next_element()?
+                    .ok_or_else(|| serde::de::Error::custom("a position has fewer than two numbers"))?;
                 // A height may follow.
                 while seq.next_element::<IgnoredAny>()?.is_some() {}
                 Nested::Position([x, y])
@@ -134,8 +134,9 @@ pub(crate) fn read(
     max_positions: u64,
 ) -> Result<Vec<RawFeature>, GeographyError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let collection: Collection = serde_json::from_slice(bytes)
-        .map_err(|error| GeographyError::file(file, format!("it is no GeoJSON feature collection of polygons: {error}")))?;
+    let collection: Collection = serde_json::from_slice(bytes).map_err(|error| {
+        GeographyError::file(file, format!("it is no GeoJSON feature collection of polygons: {error}"))
+    })?;
     if collection.kind != "FeatureCollection" {
         return Err(GeographyError::file(file, format!("its type is `{}`, not `FeatureCollection`", collection.kind)));
     }

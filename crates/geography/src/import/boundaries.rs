@@ -5,10 +5,10 @@ use serde_json::{Map, Value};
 
 use crate::area::read_code;
 use crate::error::GeographyError;
+use crate::geometry::Shape;
 use crate::geometry::geojson::{self, RawFeature};
 use crate::geometry::overlap::overlaps;
 use crate::geometry::repair::repair;
-use crate::geometry::Shape;
 use crate::import::ImportLimits;
 use crate::locate::PointIndex;
 use crate::manifest::Boundaries;

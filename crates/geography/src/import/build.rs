@@ -20,6 +20,9 @@ use crate::report::{FileReport, FindingKind, ImportReport};
 /// Files by path, decompressed.
 type Files = BTreeMap<String, Vec<u8>>;
 
+/// Names from files of kind `names`.
+type Named = BTreeMap<(AreaType, AreaCode), String>;
+
 /// A file of the manifest with its bytes and its report.
 struct Entry<'a> {
     file: &'a File,
@@ -42,7 +45,7 @@ pub(crate) fn build(
     let (spine, index) = read_spine(&mut entries, limits)?;
     let atoms = Atoms::new(spine.areas.iter().map(|area| area.code.clone()).collect());
     let mut drafts = Drafts::new();
-    let mut names: BTreeMap<(AreaType, AreaCode), String> = BTreeMap::new();
+    let mut names = Named::new();
     for Entry { file, bytes, report } in &mut entries {
         match file {
             File::Hierarchy(file) => lookups::read_hierarchy(file, bytes, limits, &atoms, &mut drafts, report)?,
@@ -164,7 +167,7 @@ fn partnership(manifest: &Manifest, atoms: usize) -> Layer {
 #[derive(Default)]
 struct Outlines {
     display: BTreeMap<AreaType, (BoundaryYear, BTreeMap<AreaCode, Outline>)>,
-    context: BTreeMap<AreaType, (BoundaryYear, BTreeMap<AreaCode, Outline>)>,
+    context: BTreeMap<(AreaType, BoundaryYear), BTreeMap<AreaCode, Outline>>,
 }
 
 impl Outlines {
@@ -184,12 +187,20 @@ impl Outlines {
         if let (Some(_), Some(method)) = (file.assign, file.method) {
             assign(file, method, &read, atom_shapes, atoms, drafts, report)?;
         }
-        let place = if file.role == Role::Context { &mut self.context } else { &mut self.display };
-        let (year, kept) = place.entry(file.area_type).or_insert_with(|| (file.boundary_year, BTreeMap::new()));
-        if *year != file.boundary_year {
-            let problem = format!("outlines of `{}` are of several years; keep one", file.area_type);
-            return Err(GeographyError::file(&file.path, problem));
-        }
+        let codes: Vec<&AreaCode> = read.iter().map(|outline| &outline.code).collect();
+        let shapes: Vec<Shape> = read.iter().map(|outline| outline.shape.clone()).collect();
+        boundaries::find_overlaps(&codes, &shapes, &PointIndex::new(&shapes), report);
+        let kept = if file.role == Role::Context {
+            self.context.entry((file.area_type, file.boundary_year)).or_default()
+        } else {
+            let (year, kept) =
+                self.display.entry(file.area_type).or_insert_with(|| (file.boundary_year, BTreeMap::new()));
+            if *year != file.boundary_year {
+                let problem = format!("outlines of `{}` are of several years; keep one", file.area_type);
+                return Err(GeographyError::file(&file.path, problem));
+            }
+            kept
+        };
         for outline in read {
             if kept.contains_key(&outline.code) {
                 report.find(FindingKind::Repeated, &outline.code);
@@ -200,14 +211,14 @@ impl Outlines {
         Ok(())
     }
 
-    fn context(&mut self, names: &BTreeMap<(AreaType, AreaCode), String>) -> BTreeMap<AreaType, Vec<Context>> {
+    fn context(&mut self, names: &Named) -> BTreeMap<(AreaType, BoundaryYear), Vec<Context>> {
         let mut context = BTreeMap::new();
-        for (area_type, (year, outlines)) in std::mem::take(&mut self.context) {
+        for ((area_type, year), outlines) in std::mem::take(&mut self.context) {
             let read = outlines.into_iter().map(|(code, outline)| {
                 let name = names.get(&(area_type, code.clone())).cloned().or(outline.name);
                 Context { area: area(code, name, area_type, year), shape: outline.shape }
             });
-            context.insert(area_type, read.collect());
+            context.insert((area_type, year), read.collect());
         }
         context
     }
@@ -215,7 +226,7 @@ impl Outlines {
     fn layers(
         mut self,
         drafts: Drafts,
-        names: &BTreeMap<(AreaType, AreaCode), String>,
+        names: &Named,
         atoms: &Atoms,
         entries: &mut [Entry<'_>],
     ) -> Result<BTreeMap<AreaType, Layer>, GeographyError> {
@@ -227,7 +238,8 @@ impl Outlines {
                 matches!(entry.file, File::Boundaries(b) if b.area_type == area_type && b.role == Role::Display)
             });
             let report = report.map_or(&mut unreported, |entry| &mut entry.report);
-            let placed: BTreeSet<AtomIndex> = draft.areas.values().flat_map(|area| area.atoms.iter().copied()).collect();
+            let placed: BTreeSet<AtomIndex> =
+                draft.areas.values().flat_map(|area| area.atoms.iter().copied()).collect();
             lookups::check_cover("", atoms, &placed, Covers::Some, report)?;
             layers.insert(area_type, layer(area_type, draft, outlines, names, report));
         }
@@ -269,7 +281,7 @@ fn layer(
     area_type: AreaType,
     draft: LayerDraft,
     outlines: Option<(BoundaryYear, BTreeMap<AreaCode, Outline>)>,
-    names: &BTreeMap<(AreaType, AreaCode), String>,
+    names: &Named,
     report: &mut FileReport,
 ) -> Layer {
     let year = outlines.as_ref().map_or(draft.edge_year, |(year, _)| *year);

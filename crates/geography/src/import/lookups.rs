@@ -66,7 +66,8 @@ pub(crate) fn draft<'a>(
     edge_year: BoundaryYear,
 ) -> Result<&'a mut LayerDraft, GeographyError> {
     if matches!(area_type, AreaType::Lsoa | AreaType::Partnership) {
-        let problem = format!("areas of type `{area_type}` are not made by a lookup; the importer registers them itself");
+        let problem =
+            format!("areas of type `{area_type}` are not made by a lookup; the importer registers them itself");
         return Err(GeographyError::file(file, problem));
     }
     let layer = drafts.entry(area_type).or_insert_with(|| LayerDraft { method, edge_year, areas: BTreeMap::new() });
@@ -290,7 +291,7 @@ fn convert(
     }
     let weights: Option<Vec<u64>> = rows.parts.values().copied().collect();
     let weights = weights.filter(|weights| weights.iter().any(|&weight| weight > 0));
-    if weights.is_none() && file.population.is_some() {
+    if weights.is_none() && file.population.is_some() && places.len() > 1 {
         report.find(FindingKind::WithoutWeight, &code);
     }
     let by_population = weights.is_some();

@@ -97,7 +97,11 @@ impl Importer {
         };
         let total = self.files.values().chain([&bytes]).map(|bytes| bytes.len() as u64).sum::<u64>();
         if total > self.limits.total_bytes {
-            return Err(GeographyError::limit(path, "bytes together with the files before it", self.limits.total_bytes));
+            return Err(GeographyError::limit(
+                path,
+                "bytes together with the files before it",
+                self.limits.total_bytes,
+            ));
         }
         self.files.insert(path.to_owned(), bytes);
         Ok(())

@@ -39,7 +39,8 @@ impl<'a> Table<'a> {
         within: Option<&'a Within>,
     ) -> Result<Self, GeographyError> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let mut reader = csv::ReaderBuilder::new().has_headers(header.is_none()).trim(csv::Trim::All).from_reader(bytes);
+        let mut reader =
+            csv::ReaderBuilder::new().has_headers(header.is_none()).trim(csv::Trim::All).from_reader(bytes);
         let header = match header {
             Some(names) => names.iter().map(String::as_str).collect(),
             None => reader.headers().map_err(|error| csv_error(file, &error))?.clone(),
@@ -83,7 +84,8 @@ impl<'a> Table<'a> {
                 let problem = format!("it has {found} fields but {expected} columns are named");
                 return Err(GeographyError::row(self.file, line, problem));
             }
-            let keep = self.within.is_none_or(|(column, within)| within.values.contains(record.get(column).unwrap_or("")));
+            let keep =
+                self.within.is_none_or(|(column, within)| within.values.contains(record.get(column).unwrap_or("")));
             if keep {
                 let line = record.position().map_or(0, csv::Position::line);
                 each(&Row { file: self.file, line, record: &record, text_bytes: self.limits.text_bytes })?;

@@ -1,0 +1,228 @@
+use model::{AreaType, Month};
+
+use super::*;
+use crate::area::{AtomIndex, Method};
+use crate::fixture::{Fixture, ORIGIN, STEP, code, fixture, gzip};
+use crate::grid::lonlat_to_bng;
+use crate::locate::Location;
+use crate::postcode::{PostcodeProblem, Validity};
+use crate::report::FindingKind::{self, *};
+
+fn names<'a>(areas: impl IntoIterator<Item = &'a crate::area::Area>) -> Vec<&'a str> {
+    areas.into_iter().map(|area| area.name.as_str()).collect()
+}
+
+fn edit(path: &str, from: &str, to: &str) -> Fixture {
+    fixture().edit(path, from, to)
+}
+
+#[test]
+fn areas_members_and_parents() {
+    let (gazetteer, report) = fixture().import().unwrap();
+    assert_eq!(gazetteer.atoms().len(), 16);
+    let types: Vec<&str> = gazetteer.area_types().map(AreaType::as_str).collect();
+    assert_eq!(types, ["lsoa", "msoa", "ward", "pcn", "neighbourhood", "district", "partnership"]);
+    assert_eq!(names(gazetteer.areas(AreaType::Ward)), ["South Ward", "Lower Ward", "E05990003", "E05990004"]);
+    assert_eq!(names(gazetteer.area(AreaType::Msoa, "E02990002")), ["Middle 2"]);
+    assert_eq!(gazetteer.area(AreaType::Msoa, "E02990009"), None);
+    let members = |area_type, code| gazetteer.members(area_type, code).iter().map(|a| a.0).collect::<Vec<_>>();
+    assert_eq!(members(AreaType::Msoa, "E02990002"), [2, 3, 6, 7]);
+    assert_eq!(members(AreaType::District, "E07990118"), (0..16).collect::<Vec<_>>());
+    assert_eq!(members(AreaType::Partnership, "TEST-PARTNERSHIP"), (0..16).collect::<Vec<_>>());
+    assert_eq!(members(AreaType::Lsoa, "E01990003"), [2]);
+    assert_eq!(members(AreaType::Beat, "BEAT-01"), [0_u16; 0]);
+    let second = gazetteer.atom("E01990002").unwrap();
+    assert_eq!(names(gazetteer.areas_of(second, AreaType::Neighbourhood)), ["One", "Two"]);
+    assert_eq!(names(gazetteer.area_of(AtomIndex(2), AreaType::Neighbourhood)), [""; 0]);
+    let parents: Vec<(&str, Method, u16)> =
+        gazetteer.parents(second).iter().map(|p| (p.area.code.as_str(), p.method, p.edge_year.get())).collect();
+    let expect = [
+        ("E02990001", Method::Exact, 2021),
+        ("E05990001", Method::BestFit, 2024),
+        ("U99001", Method::BestFit, 2025),
+        ("NBH-01", Method::Supplied, 2025),
+        ("NBH-02", Method::Supplied, 2025),
+        ("E07990118", Method::Exact, 2025),
+        ("TEST-PARTNERSHIP", Method::Exact, 2025),
+    ];
+    assert_eq!(parents, expect);
+    let one = gazetteer.area(AreaType::Neighbourhood, "NBH-01").unwrap();
+    assert_eq!(one.predecessors.iter().map(|c| c.as_str()).collect::<Vec<_>>(), ["NBH-98", "NBH-99"]);
+    assert_eq!(one.valid_from.map(|m| m.to_string()).as_deref(), Some("2024-04"));
+    let year = model::BoundaryYear::new(2025).unwrap();
+    assert_eq!(names(gazetteer.context_areas(AreaType::District, year)), ["Place E07990999"]);
+    assert_eq!(gazetteer.practice("P99001").unwrap().list_size, Some(12_345));
+    assert_eq!(gazetteer.practice("P99002"), None);
+    assert_eq!((report.count(UnknownNetwork), report.count(AtomWithoutArea)), (1, 14));
+}
+
+#[test]
+fn conversions_from_2011() {
+    let (gazetteer, report) = fixture().import().unwrap();
+    let convert = |code: &str, count| {
+        let conversion = gazetteer.convert_lsoa11(code)?;
+        let shares = conversion.apportion(count).into_iter();
+        Some((conversion.method(), shares.map(|(atom, n)| (atom.map(|a| a.0), n)).collect::<Vec<_>>()))
+    };
+    assert_eq!(convert("E01980001", 10), Some((Method::Modelled, vec![(Some(0), 6), (Some(1), 4)])));
+    assert_eq!(convert("E01980003", 7), Some((Method::Exact, vec![(Some(2), 7)])));
+    assert_eq!(convert("E01980005", 8), Some((Method::Modelled, vec![(None, 6), (Some(3), 2)])));
+    assert_eq!(convert("E01981016", 9), Some((Method::Exact, vec![(Some(15), 9)])));
+    assert_eq!(convert("E01987777", 9), None);
+    assert_eq!(convert("nonsense", 9), None);
+    assert_eq!((report.count(PartlyOutside), report.count(WithoutWeight)), (1, 0));
+    assert!(!gazetteer.convert_lsoa11("E01980005").unwrap().change.is_comparable());
+}
+
+#[test]
+fn postcodes_by_code_and_by_point() {
+    let (gazetteer, report) = fixture().import().unwrap();
+    let month = |text: &str| text.parse::<Month>().unwrap();
+    let found = |text, as_at: Option<&str>| gazetteer.postcode(text, as_at.map(month)).map(|m| (m.atom.0, m.validity));
+    assert_eq!(found("pr71aa", None), Ok((0, Validity::InUse)));
+    assert_eq!(found("PR7 1AB", Some("2012-01")), Ok((5, Validity::Terminated(month("2010-06")))));
+    assert_eq!(found("PR7 1AB", None), Ok((5, Validity::InUse)));
+    assert_eq!(found("PR7 1AD", None), Err(PostcodeProblem::Unknown));
+    assert_eq!(found("PR7 1AE", None), Err(PostcodeProblem::Outside));
+    let counts = [MalformedPostcode, WithoutPosition, OutsidePartnership, ReusedPostcode];
+    assert_eq!(counts.map(|kind| report.count(kind)), [1, 1, 1, 1]);
+    assert_eq!(gazetteer.postcode_counts(), (3, 1));
+}
+
+#[test]
+fn points_and_disagreement() {
+    let (gazetteer, _) = fixture().import().unwrap();
+    let centre = |column: usize, row: usize| {
+        [STEP.mul_add(column as f64 + 0.5, ORIGIN[0]), STEP.mul_add(row as f64 + 0.5, ORIGIN[1])]
+    };
+    for (column, row) in [(0, 0), (3, 1), (2, 3)] {
+        let [lon, lat] = centre(column, row);
+        let atom = gazetteer.atom(&code(column, row)).unwrap();
+        assert_eq!(gazetteer.locate_lonlat(lon, lat), Location::Atom(atom));
+        let (e, n) = lonlat_to_bng(lon, lat).unwrap();
+        assert_eq!(gazetteer.locate_bng(e, n), Ok(Location::Atom(atom)));
+        assert!(gazetteer.check_place(atom, lon, lat).agrees());
+    }
+    let [lon, lat] = centre(0, 0);
+    let neighbour = gazetteer.atom(&code(1, 0)).unwrap();
+    let check = gazetteer.check_place(neighbour, lon, lat);
+    // Half an atom's width is 331 m here; the border wiggles by up to 55 m.
+    assert!(!check.agrees() && (check.distance_m - 331.0).abs() < 56.0, "{check:?}");
+    assert_eq!(check.derived, Location::Atom(gazetteer.atom(&code(0, 0)).unwrap()));
+    assert_eq!(gazetteer.locate_lonlat(0.0, 51.5), Location::Outside);
+    assert!(gazetteer.locate_bng(-1.0, 5.0).is_err());
+}
+
+#[test]
+fn stored_and_read_again() {
+    let (gazetteer, _) = fixture().import().unwrap();
+    let bytes = gazetteer.to_bytes().unwrap();
+    let again = Gazetteer::from_bytes(&bytes).unwrap();
+    assert_eq!(again.to_bytes().unwrap(), bytes);
+    assert_eq!(again.layers, gazetteer.layers);
+    assert_eq!(again.conversions, gazetteer.conversions);
+    assert_eq!(again.postcodes, gazetteer.postcodes);
+    assert_eq!(again.about, gazetteer.about);
+    for area_type in gazetteer.area_types() {
+        assert_eq!(again.boundaries_geojson(area_type, 20.0), gazetteer.boundaries_geojson(area_type, 20.0));
+    }
+    for length in [0, 10, 20, 30, bytes.len() / 2, bytes.len() - 8, bytes.len() - 1] {
+        assert!(Gazetteer::from_bytes(&bytes[..length]).is_err(), "{length}");
+    }
+    let mut other = bytes.clone();
+    other[15] = b'9';
+    assert!(Gazetteer::from_bytes(&other).unwrap_err().to_string().contains("another version"));
+    assert!(Gazetteer::from_bytes(&[bytes, vec![0; 8]].concat()).is_err());
+}
+
+#[test]
+fn faulty_files_are_refused() {
+    let check = |fixture: Fixture, problem: &str| match fixture.import() {
+        Ok(_) => panic!("accepted: {problem}"),
+        Err(error) => assert!(error.contains(problem), "{error}\nexpected {problem}"),
+    };
+    check(edit("hierarchy.csv", "E01990016,", "E01990015,"), "`hierarchy.csv`, line 17: its area was listed before");
+    check(edit("hierarchy.csv", "E01990016,", "E01999999,"), "1 of 16 atoms do not occur, the first is `E01990016`");
+    check(edit("hierarchy.csv", "E02990004", "e 2"), "line 12: `E 2` is not a valid area code");
+    check(edit("hierarchy.csv", "MSOA21CD", "MSOA"), "no column `MSOA21CD`");
+    check(edit("neighbourhoods.csv", "2024-04", "April"), "line 2: `April` is not a month written `%Y-%m`");
+    check(
+        edit("lsoa11.csv", ",M,", ",U,").edit("lsoa11.csv", "E01980003,E01990003", "E01980001,E01990003"),
+        "has another change on line 2",
+    );
+    check(edit("lsoa11.csv", "E01980004,E01990003,M", "E01980003,E01990004,M"), "`E01980003` has several parts");
+    check(edit("lsoa11.csv", ",X,10", ",Z,10"), "line 6: `Z` is no change");
+    check(edit("lsoa11.csv", "1600", "many"), "line 2: `many` is not a whole number");
+    check(edit("lsoa11.csv", "E0198", "E0188").edit("lsoa11.csv", "E01990016", "E01990015"), "1 of 16 atoms");
+    check(
+        edit("lsoa21.geojson.gz", "LSOA21CD\":\"E01990007", "code\":\"E01990007"),
+        "feature 7: it has no text property `LSOA21CD`",
+    );
+    check(
+        edit("geography.toml", "assign = \"interior-point\"\nmethod = \"exact\"\n", ""),
+        "`district` has outlines but no atoms",
+    );
+    check(edit("geography.toml", "area_type = \"msoa\"", "area_type = \"partnership\""), "not made by a lookup");
+    let mut missing = fixture();
+    missing.files.remove("wards.csv");
+    check(missing, "`wards.csv` is listed in the manifest but was not given");
+    let mut unlisted = fixture();
+    unlisted.files.insert("other.csv", Vec::new());
+    check(unlisted, "`other.csv` is not listed");
+}
+
+#[test]
+fn limits_hold() {
+    let manifest = Manifest::parse("geography.toml", &fixture().manifest).unwrap();
+    let with = |limits| Importer::with_limits(manifest.clone(), limits);
+    let limits = ImportLimits::default();
+    let mut small = with(ImportLimits { file_bytes: 1_000, ..limits });
+    // A bomb: a million zeros in a thousand bytes.
+    let bomb = gzip(&vec![0; 1_000_000]);
+    assert!(bomb.len() < 1_100);
+    let error = small.file("lsoa21.geojson.gz", &bomb).unwrap_err();
+    assert!(error.to_string().contains("more than 1000 bytes"), "{error}");
+    assert!(small.file("wards.csv", &[b'x'; 1_001]).is_err());
+    assert!(small.file("wards.csv", &[b'x'; 1_000]).is_ok());
+    assert_eq!(small.file("wards.csv", b""), Err(GeographyError::Repeated { file: "wards.csv".to_owned() }));
+    assert!(small.file("lsoa21.geojson.gz", b"not gzip").unwrap_err().to_string().contains("no gzip"));
+    let mut total = with(ImportLimits { total_bytes: 1_500, ..limits });
+    assert!(total.file("wards.csv", &[b'x'; 1_000]).is_ok());
+    assert!(total.file("practices.csv", &[b'x'; 501]).is_err());
+}
+
+#[test]
+fn repairs_and_differences_are_findings() {
+    let check = |fixture: Fixture, kind: FindingKind, count: u64| {
+        let (_, report) = fixture.import().unwrap();
+        assert_eq!(report.count(kind), count, "{report}");
+        assert!(report.to_string().contains(kind.title()));
+    };
+    let [x, y] = ORIGIN;
+    let corner = format!("[{x:?}, {y:?}]");
+    let (_, clean) = fixture().import().unwrap();
+    assert_eq!([UnclosedRing, DuplicateVertex, RingOrientation, Overlap].map(|kind| clean.count(kind)), [0; 4]);
+    check(edit("lsoa21.geojson.gz", &format!(", {corner}]"), "]"), UnclosedRing, 1);
+    check(edit("lsoa21.geojson.gz", &format!("[{corner}"), &format!("[{corner}, {corner}")), DuplicateVertex, 1);
+    check(
+        edit("lsoa21.geojson.gz", "\"E01990016\"", "\"E01990001\"")
+            .edit("hierarchy.csv", "E01990016", "E01999999")
+            .edit("lsoa11.csv", "E01990016", "E01990015"),
+        Repeated,
+        1,
+    );
+    check(edit("neighbourhoods.csv", "E01990002,NBH-01,One", "E01990002,NBH-01,Uno"), NameDiffers, 1);
+    check(edit("neighbourhoods.csv", "E01990002,NBH-02", "E01990002,NBH-01"), Repeated, 1);
+    check(edit("lsoa11.csv", "S,1600", "S,"), WithoutWeight, 1);
+    assert_eq!(clean.count(CodeAndPointDiffer), 0);
+    check(edit("postcodes.csv", "E01990006", "E01990001"), CodeAndPointDiffer, 1);
+    check(
+        edit(
+            "geography.toml",
+            "area_type = \"district\"\nboundary_year = 2025\ncode = \"LSOA21CD\"\nname = \"LSOA21NM\"\nassign = \"interior-point\"\nmethod = \"exact\"",
+            "area_type = \"ward\"\nboundary_year = 2025\ncode = \"LSOA21CD\"",
+        ),
+        VintageDiffers,
+        1,
+    );
+}

@@ -9,14 +9,19 @@ fn sheet(n: usize, jitter: &[(i8, i8)]) -> Vec<Shape> {
     let corner = |column: usize, row: usize| {
         let inner = column > 0 && row > 0 && column < n && row < n;
         let (dx, dy) = if inner { jitter[(row * n + column) % jitter.len()] } else { (0, 0) };
-        let at = |cell: usize, shift: i8, origin: f64| ((cell * 16) as f64 + f64::from(shift)).mul_add(1.0 / 4096.0, origin);
+        let at =
+            |cell: usize, shift: i8, origin: f64| ((cell * 16) as f64 + f64::from(shift)).mul_add(1.0 / 4096.0, origin);
         [at(column, dx, -2.7), at(row, dy, 53.6)]
     };
     let mut shapes = Vec::new();
     for row in 0..n {
         for column in 0..n {
-            let shell =
-                vec![corner(column, row), corner(column + 1, row), corner(column + 1, row + 1), corner(column, row + 1)];
+            let shell = vec![
+                corner(column, row),
+                corner(column + 1, row),
+                corner(column + 1, row + 1),
+                corner(column, row + 1),
+            ];
             shapes.push(Shape { polygons: vec![Polygon { shell, holes: Vec::new() }] });
         }
     }
