@@ -40,7 +40,8 @@ fn areas(area: &str) -> Result<[(AreaType, String); 4], Box<dyn Error>> {
 
 fn block(counts: &BTreeMap<Row, u64>, group: &GroupId) -> Result<(Unreleased, usize, usize), Box<dyn Error>> {
     let mut builder = UnreleasedBuilder::new(group.clone(), Digest([0; 32]), Exposure::Controlled);
-    let values = |field: usize| -> BTreeSet<&str> { counts.keys().filter_map(|row| Some(row.get(field)?.as_str())).collect() };
+    let values =
+        |field: usize| -> BTreeSet<&str> { counts.keys().filter_map(|row| Some(row.get(field)?.as_str())).collect() };
     let period = PeriodType::CalendarYear.containing(Month::new(2025, 1).ok_or("month")?);
     let mut cells: BTreeMap<CellId, (Vec<AtomIndex>, u64)> = BTreeMap::new();
     for area in values(0) {
@@ -71,7 +72,10 @@ fn block(counts: &BTreeMap<Row, u64>, group: &GroupId) -> Result<(Unreleased, us
     let primaries = cells.values().filter(|(_, count)| (1..5).contains(count)).count();
     let zeros = cells.values().filter(|(_, count)| *count == 0).count();
     for (id, (atoms, count)) in cells {
-        let facts = CellFacts { headline: id.key.area_type == AreaType::Partnership && atoms.len() > 300, ..CellFacts::default() };
+        let facts = CellFacts {
+            headline: id.key.area_type == AreaType::Partnership && atoms.len() > 300,
+            ..CellFacts::default()
+        };
         builder.cell(id, atoms, count, facts);
     }
     Ok((builder.finish()?, primaries, zeros))
@@ -81,9 +85,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args().nth(1).ok_or("name the file of the reference block")?;
     let counts = read(&path)?;
     let group: GroupId = "reference block".parse()?;
-    for zeros in [ZeroPolicy::HideShare { per_thousand: 1000 }, ZeroPolicy::HideShare { per_thousand: 200 }, ZeroPolicy::Publish] {
+    for zeros in
+        [ZeroPolicy::HideShare { per_thousand: 1000 }, ZeroPolicy::HideShare { per_thousand: 200 }, ZeroPolicy::Publish]
+    {
         let (truth, primaries, zero_cells) = block(&counts, &group)?;
-        let budget = StepBudget { free_search: 200, paid_search: 2_000, ..StepBudget::DEFAULT };
+        let budget = StepBudget { free_search: 200, paid_search: 2_000 };
         let policy = Policy { zeros, budget, ..Policy::threshold(5) };
         let start = Instant::now();
         let plan = plan(&LedgerState::empty(group.clone()), &truth, &policy, &PlanKey::new([7; 32]))?;

@@ -1,13 +1,13 @@
 //! Plans synthetic groups of the size of the sample partnership and reports what is lost and how long it takes.
 //!
-//! `cargo run --release -p disclosure --example groups [decoys per thousand]`
+//! `cargo run --release -p disclosure --example groups [decoys per thousand] [only this group] [without nested differences]`
 
 use std::error::Error;
 use std::time::Instant;
 
 use disclosure::{
-    AtomIndex, CellFacts, CellId, GroupId, LedgerState, Plan, PlanKey, Policy, UnreleasedBuilder, Unreleased, ZeroPolicy,
-    plan,
+    AtomIndex, CellFacts, CellId, GroupId, LedgerState, Plan, PlanKey, Policy, Unreleased, UnreleasedBuilder,
+    ZeroPolicy, plan,
 };
 use model::{AgeBand, AreaType, CellKey, Digest, Exposure, Month, PeriodType, Sex};
 
@@ -40,8 +40,8 @@ fn area(level: AreaType, lsoa: usize) -> String {
     let within = lsoa % 70;
     match level {
         AreaType::Lsoa => format!("E0199{lsoa:04}"),
-        AreaType::Msoa => format!("E0299{:04}", district * 14 + within * [14, 17][district] / 70),
-        AreaType::Ward => format!("E0599{:04}", district * 14 + (within + 3) % 70 * [14, 23][district] / 70),
+        AreaType::Msoa => format!("E0299{:04}", district * 14 + within * (14 + 3 * district) / 70),
+        AreaType::Ward => format!("E0599{:04}", district * 14 + (within + 3) % 70 * (14 + 9 * district) / 70),
         AreaType::Neighbourhood => format!("NBH-{:02}", (lsoa + 5) % 140 * 9 / 140),
         _ => format!("E0799{district:04}"),
     }
@@ -167,11 +167,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let nested = std::env::args().nth(3).is_none();
     let only = std::env::args().nth(2).unwrap_or_default();
     let policies = [ZeroPolicy::Publish, ZeroPolicy::HideShare { per_thousand: 200 }];
-    let policies = &policies[..if nested { 2 } else { 1 }];
     for shape in shapes.into_iter().filter(|shape| only.is_empty() || shape.name == only) {
         let truth = group(&shape)?;
         for zeros in policies.iter().copied() {
-            let policy = Policy { zeros, decoys_per_thousand: decoys, nested_differences: nested, ..Policy::threshold(5) };
+            let policy =
+                Policy { zeros, decoys_per_thousand: decoys, nested_differences: nested, ..Policy::threshold(5) };
             println!("{} ({zeros:?})", shape.name);
             let start = Instant::now();
             let plan = plan(&LedgerState::empty(shape.name.parse()?), &truth, &policy, &PlanKey::new([7; 32]))?;

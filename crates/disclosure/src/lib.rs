@@ -21,6 +21,8 @@ mod released;
 mod split;
 mod suppress;
 mod table;
+#[cfg(test)]
+mod tests;
 mod universe;
 mod unreleased;
 mod verify;

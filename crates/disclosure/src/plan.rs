@@ -42,13 +42,17 @@ pub enum PlanError {
     #[error("the rule for zeros of group `{0}` differs from its earlier plans: marks would change their meaning")]
     ZerosChanged(GroupId),
     /// An earlier plan decided cells that are not there any more.
-    #[error("cell `{0}` was decided by an earlier plan and is missing: everything ever decided stays part of the group")]
+    #[error(
+        "cell `{0}` was decided by an earlier plan and is missing: everything ever decided stays part of the group"
+    )]
     CellMissing(CellId),
     /// A cell of an earlier plan has another count now.
     #[error("cell `{0}` changed since it was decided: a revision needs review before it is published")]
     RevisionNeedsReview(CellId),
     /// Nothing that may still be withheld would hide this cell.
-    #[error("cell `{cell}` of group `{group}` cannot be protected beside what is released already: publish coarser tables")]
+    #[error(
+        "cell `{cell}` of group `{group}` cannot be protected beside what is released already: publish coarser tables"
+    )]
     Unprovable {
         /// The group.
         group: GroupId,
@@ -170,8 +174,10 @@ pub fn plan(past: &LedgerState, truth: &Unreleased, policy: &Policy, key: &PlanK
     // Split where that is sound; where a part cannot be proved because of a shared total, as one table.
     let solved = match solve_parts(parts(truth, &universe, true), policy) {
         Ok(solved) => solved,
-        Err(_) => solve_parts(parts(truth, &universe, false), policy)
-            .map_err(|column| PlanError::Unprovable { group: truth.group.clone(), cell: name_of(truth, &universe, column) })?,
+        Err(_) => solve_parts(parts(truth, &universe, false), policy).map_err(|column| PlanError::Unprovable {
+            group: truth.group.clone(),
+            cell: name_of(truth, &universe, column),
+        })?,
     };
     let steps = solved.iter().map(|(_, solution)| solution.steps).sum();
     let entry = entry(past, truth, policy, &universe, &solved);
@@ -179,12 +185,8 @@ pub fn plan(past: &LedgerState, truth: &Unreleased, policy: &Policy, key: &PlanK
     let checked = verify(&entry).map_err(|source| PlanError::Unverified { group: group.clone(), source })?;
     let tables = entry.tables();
     let bytes = serde_json::to_vec(&entry).map_err(|_| PlanError::Encoding(group.clone()))?;
-    let summary = Summary {
-        tallies: tally(&tables),
-        provably_small: checked.provably_small,
-        worlds: checked.worlds,
-        steps,
-    };
+    let summary =
+        Summary { tallies: tally(&tables), provably_small: checked.provably_small, worlds: checked.worlds, steps };
     Ok(Plan {
         digest: public_digest(&tables),
         entry: SealedEntry { group, bytes: Zeroizing::new(bytes) },
@@ -246,9 +248,7 @@ fn entry(
     for ((part, solution), table) in solved.iter().zip(0_u32..) {
         for ((column, hidden), index) in part.columns.iter().zip(&solution.withheld).zip(0_u32..) {
             let Some(column) = column else { continue };
-            if let (Some(place), Some(flag)) =
-                (places.get_mut(*column as usize), withheld.get_mut(*column as usize))
-            {
+            if let (Some(place), Some(flag)) = (places.get_mut(*column as usize), withheld.get_mut(*column as usize)) {
                 (*place, *flag) = (Some((table, index)), *hidden);
             }
         }

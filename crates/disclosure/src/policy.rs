@@ -64,15 +64,11 @@ pub struct StepBudget {
     pub free_search: u32,
     /// States opened in one search for a circuit that may withhold further cells.
     pub paid_search: u32,
-    /// Linear programmes solved in one part of a group.
-    pub programmes: u32,
-    /// Largest programme, as variables times constraints.
-    pub programme_size: u64,
 }
 
 impl StepBudget {
     /// Suits a group of some thousand cells.
-    pub const DEFAULT: Self = Self { free_search: 60, paid_search: 240, programmes: 24, programme_size: 2_000_000 };
+    pub const DEFAULT: Self = Self { free_search: 60, paid_search: 160 };
 }
 
 impl Default for StepBudget {

@@ -54,7 +54,9 @@ pub struct ReleaseRecord {
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiptError {
     /// The ledger failed.
-    #[error("the ledger entry of group `{group}` is not durable, so nothing is released: check the store and publish again")]
+    #[error(
+        "the ledger entry of group `{group}` is not durable, so nothing is released: check the store and publish again"
+    )]
     Ledger {
         /// The group.
         group: GroupId,
@@ -63,7 +65,9 @@ pub enum ReceiptError {
         source: PortError,
     },
     /// The audit log failed.
-    #[error("the release of group `{group}` is not in the audit log, so nothing is released: check the log and publish again")]
+    #[error(
+        "the release of group `{group}` is not in the audit log, so nothing is released: check the log and publish again"
+    )]
     Audit {
         /// The group.
         group: GroupId,
@@ -111,9 +115,8 @@ impl DurableReceipt {
             ledger_entry,
             at: now,
         };
-        let audit_record = audit
-            .record_release(&record)
-            .map_err(|source| ReceiptError::Audit { group: group.clone(), source })?;
+        let audit_record =
+            audit.record_release(&record).map_err(|source| ReceiptError::Audit { group: group.clone(), source })?;
         Ok(Self { group, digest: plan.digest(), entry: entry_digest(plan), ledger_entry, audit_record })
     }
 
@@ -140,7 +143,9 @@ impl fmt::Debug for DurableReceipt {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommitError {
     /// The receipt is for something else.
-    #[error("the receipt is for a plan of group `{receipt}`, or an older plan, not for this one of `{plan}`: obtain one for it")]
+    #[error(
+        "the receipt is for a plan of group `{receipt}`, or an older plan, not for this one of `{plan}`: obtain one for it"
+    )]
     OtherPlan {
         /// The receipt's group.
         receipt: GroupId,
@@ -154,7 +159,8 @@ pub enum CommitError {
 /// # Errors
 /// If the receipt is not that of this plan.
 pub fn commit(plan: Plan, receipt: DurableReceipt) -> Result<Released<GroupTables>, CommitError> {
-    let same = receipt.group == *plan.group() && receipt.digest == plan.digest() && receipt.entry == entry_digest(&plan);
+    let same =
+        receipt.group == *plan.group() && receipt.digest == plan.digest() && receipt.entry == entry_digest(&plan);
     if same {
         Ok(Released::new(plan.into_tables()))
     } else {

@@ -136,14 +136,16 @@ fn split_off(
         });
         Piece { rows: rows.collect(), truth: sets.totals }
     };
-    let (mut ours, rest) = (with_slab(ours, 0), with_slab(rest, offset));
+    let (ours, rest) = (with_slab(ours, 0), with_slab(rest, offset));
     // Atoms outside the family's table belong to the rest alone.
-    let keep: Vec<bool> = ours.rows.iter().map(|row| row.iter().any(|column| in_family(column))).collect();
-    let outside = |index: usize| keep.get(index).copied().unwrap_or(false);
-    let kept = |list: Vec<i64>| list.into_iter().enumerate().filter(|(i, _)| outside(*i)).map(|(_, x)| x).collect();
-    ours.truth = kept(ours.truth);
-    ours.rows = ours.rows.into_iter().enumerate().filter(|(i, _)| outside(*i)).map(|(_, x)| x).collect();
-    Some((ours, rest))
+    let mut inside = Piece { truth: Vec::new(), rows: Vec::new() };
+    for (row, count) in ours.rows.into_iter().zip(ours.truth) {
+        if row.iter().any(in_family) {
+            inside.rows.push(row);
+            inside.truth.push(count);
+        }
+    }
+    Some((inside, rest))
 }
 
 /// The connected pieces of sets that occur together.

@@ -78,9 +78,13 @@ impl Universe {
                     continue;
                 }
                 columns.push(difference_column(&columns, small, policy));
-                families.push(families.get(small.0 as usize).copied().flatten().or(
-                    families.get(small.1 as usize).copied().flatten(),
-                ));
+                families.push(
+                    families
+                        .get(small.0 as usize)
+                        .copied()
+                        .flatten()
+                        .or(families.get(small.1 as usize).copied().flatten()),
+                );
                 atoms.push(difference);
             }
         }

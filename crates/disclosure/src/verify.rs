@@ -40,7 +40,7 @@ pub enum VerifyError {
     #[error("cell `{cell}` breaks the rules: {what}")]
     Rule {
         /// The cell.
-        cell: CellId,
+        cell: Box<CellId>,
         /// What is wrong.
         what: &'static str,
     },
@@ -100,7 +100,7 @@ fn total(table: &EntryTable, atoms: &[u32]) -> Option<i64> {
 }
 
 fn check_cell(entry: &Entry, cell: &EntryCell, demands: &mut [Vec<Demand>]) -> Result<(), VerifyError> {
-    let fail = |what| Err(VerifyError::Rule { cell: cell.id.clone(), what });
+    let fail = |what| Err(VerifyError::Rule { cell: Box::new(cell.id.clone()), what });
     if cell.outcome == Outcome::NotAvailable {
         return Ok(());
     }
@@ -160,7 +160,8 @@ fn check_world(
     nets.retain(|_, net| *net != 0);
     for (index, net) in &nets {
         let index = *index as usize;
-        let (Some(column), Some(demand), Some(total)) = (table.columns.get(index), demands.get(index), totals.get(index))
+        let (Some(column), Some(demand), Some(total)) =
+            (table.columns.get(index), demands.get(index), totals.get(index))
         else {
             return Err("a column does not exist");
         };

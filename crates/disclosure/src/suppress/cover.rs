@@ -3,18 +3,33 @@
 use std::collections::VecDeque;
 
 use super::search::{Change, Effort, Search};
-use super::{Solution, Unprovable, programme};
+use super::{Solution, Unprovable};
 use crate::policy::StepBudget;
 use crate::table::{Role, Table, at, set};
 
-/// A column may cost this many times the cheapest answer before headlines are considered.
+/// More than any table costs.
 const ANY_COST: i64 = 1 << 40;
 
-/// Costs allowed one after the other: about one ordinary column, two, four, eight, any, and headline totals at last.
-const LADDER: [(bool, i64); 6] =
-    [(false, 100), (false, 200), (false, 400), (false, 800), (false, ANY_COST), (true, ANY_COST)];
-/// The last steps of the ladder take the first way out, with more states.
-const HURRY_FROM: i64 = ANY_COST;
+/// One step of the search for a circuit that may cost something.
+struct Rung {
+    cost: i64,
+    headlines: bool,
+    /// Times the budget of states.
+    times: u32,
+    turn: u64,
+}
+
+/// About one ordinary column, two, six, any, and headline totals at last, then with other turns between equals.
+const LADDER: [Rung; 8] = [
+    Rung { cost: 100, headlines: false, times: 1, turn: 0 },
+    Rung { cost: 200, headlines: false, times: 1, turn: 0 },
+    Rung { cost: 500, headlines: false, times: 1, turn: 0 },
+    Rung { cost: ANY_COST, headlines: false, times: 4, turn: 0 },
+    Rung { cost: ANY_COST, headlines: true, times: 4, turn: 0 },
+    Rung { cost: ANY_COST, headlines: true, times: 8, turn: 1 },
+    Rung { cost: ANY_COST, headlines: true, times: 16, turn: 2 },
+    Rung { cost: ANY_COST, headlines: true, times: 16, turn: 3 },
+];
 
 /// Best known extremes of a column: how far above and below the truth, and in which world.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,8 +49,6 @@ pub(super) struct Cover<'a> {
     pub(super) dropped: Vec<bool>,
     pub(super) extremes: Vec<Extremes>,
     pub(super) search: Search<'a>,
-    /// Linear programmes still allowed.
-    pub(super) programmes: u32,
 }
 
 impl<'a> Cover<'a> {
@@ -50,7 +63,6 @@ impl<'a> Cover<'a> {
             dropped: Vec::new(),
             extremes: vec![Extremes::default(); table.columns.len()],
             search: Search::new(table),
-            programmes: budget.programmes,
         }
     }
 
@@ -98,22 +110,15 @@ impl<'a> Cover<'a> {
                 queue.push_back(index);
             }
         }
-        programme::protect_together(self, &mut queue);
         while let Some(index) = queue.pop_front() {
             if self.covered(index) {
                 continue;
             }
-            let was = self.missing(index);
-            let paid = self.cover_paid(index);
-            if std::env::var("DBG").is_ok() {
-                let c = self.table.column(index);
-                eprintln!("{index} {:?} value {} atoms {} missing {was:?} -> {:?}", c.role, c.value, self.table.atoms.row(index).len(), paid.as_ref().map(|b| b.iter().map(|i| { let c = self.table.column(*i); (*i, c.value, self.table.atoms.row(*i).len()) }).collect::<Vec<_>>()));
-            }
-            let bought = match paid {
+            let bought = match self.cover_paid(index) {
                 Some(bought) => bought,
                 None => self.escalate(index)?,
             };
-            for column in bought {
+            for column in bought.into_iter().chain([index]) {
                 if !self.cover_free(column) {
                     queue.push_back(column);
                 }
@@ -127,47 +132,51 @@ impl<'a> Cover<'a> {
     }
 
     const fn free(&self) -> Effort {
-        Effort { states: self.budget.free_search, cost: 0, headlines: false, hurry: false }
+        Effort { states: self.budget.free_search, cost: 0, headlines: false, hurry: false, turn: 0 }
     }
 
     /// Tries to cover a column without withholding anything; says whether it is covered.
     pub(super) fn cover_free(&mut self, index: u32) -> bool {
         let effort = self.free();
-        let (apart, up) = self.missing(index);
-        if apart == 0 {
-            return true;
-        }
-        let (raise, lower) = self.amounts(index, apart, up);
-        if let Some((change, _, _)) = self.search.shift(&self.withheld, index, raise, effort) {
+        loop {
+            let (apart, up) = self.missing(index);
+            if apart == 0 {
+                return true;
+            }
+            // Up by all that is missing, down by it, or up by what must be up and down by the rest later.
+            let (raise, lower) = self.amounts(index, apart, up);
+            let least = at(&self.extremes, index).above + up;
+            let attempts = [raise, lower, (up > 0 && raise.is_some_and(|raise| least < raise)).then_some(least)];
+            let found = attempts
+                .into_iter()
+                .flatten()
+                .find_map(|amount| self.search.shift(&self.withheld, index, amount, effort));
+            let Some((change, _, _)) = found else { return false };
             self.keep(change);
-            return true;
         }
-        if let Some((change, _, _)) = lower.and_then(|lower| self.search.shift(&self.withheld, index, lower, effort)) {
-            self.keep(change);
-            return true;
-        }
-        false
     }
 
-    /// How far from the truth a new world must raise the column, or lower it if that is enough.
-    fn amounts(&self, index: u32, apart: i64, up: i64) -> (i64, Option<i64>) {
-        let Some(column) = self.table.columns.get(index as usize) else { return (apart, None) };
+    /// How far from the truth a new world should raise the column, and how far it should lower it if that is of use; as far
+    /// as public bounds allow.
+    fn amounts(&self, index: u32, apart: i64, up: i64) -> (Option<i64>, Option<i64>) {
+        let Some(column) = self.table.columns.get(index as usize) else { return (None, None) };
         let known = at(&self.extremes, index);
-        let raise = known.above + apart;
-        let lower = known.below + apart;
-        let possible = up == 0 && column.value - lower >= column.lower;
-        (raise, possible.then_some(-lower))
+        let room = column.upper.map_or(i64::MAX, |upper| upper - column.value);
+        let raise = (known.above + apart).min(room);
+        let lower = (known.below + apart).min(column.value - column.lower);
+        let enough = up == 0 && lower > known.below && (lower == known.below + apart || raise <= known.above);
+        ((raise > known.above).then_some(raise), enough.then_some(-lower))
     }
 
     /// Covers a column by the cheapest circuits found, up or down; returns what has to be withheld for it.
     fn cover_paid(&mut self, index: u32) -> Option<Vec<u32>> {
         let (apart, up) = self.missing(index);
         let (raise, lower) = self.amounts(index, apart, up);
-        for (headlines, cost) in LADDER {
-            let hurry = cost >= HURRY_FROM;
-            let states = self.budget.paid_search * if hurry { 4 } else { 1 };
-            let effort = Effort { states, cost, headlines, hurry };
-            let raised = self.search.shift(&self.withheld, index, raise, effort);
+        for Rung { cost, headlines, times, turn } in LADDER {
+            // Where any cost is allowed, the first way out is taken; `thrift` makes it cheaper.
+            let hurry = cost == ANY_COST;
+            let effort = Effort { states: self.budget.paid_search * times, cost, headlines, hurry, turn };
+            let raised = raise.and_then(|raise| self.search.shift(&self.withheld, index, raise, effort));
             let limit = raised.as_ref().map_or(cost, |found| found.2 - 1);
             let lowered = match lower {
                 Some(lower) if limit > 0 => {
@@ -175,7 +184,7 @@ impl<'a> Cover<'a> {
                 }
                 _ => None,
             };
-            let amount = if lowered.is_some() { lower.unwrap_or(raise) } else { raise };
+            let amount = lower.filter(|_| lowered.is_some()).or(raise).unwrap_or(0);
             if let Some((change, bought, _)) = lowered.or(raised) {
                 let (change, bought) = self.thrift(index, amount, change, bought);
                 self.withhold(&bought);
@@ -190,7 +199,7 @@ impl<'a> Cover<'a> {
     fn thrift(&mut self, index: u32, amount: i64, mut change: Change, bought: Vec<u32>) -> (Change, Vec<u32>) {
         let mut order = bought.clone();
         order.sort_by_key(|column| (-self.table.column(*column).cost, *column));
-        let effort = Effort { states: self.budget.paid_search, cost: 0, headlines: false, hurry: false };
+        let effort = Effort { states: self.budget.paid_search, cost: 0, headlines: false, hurry: false, turn: 0 };
         let mut withheld = self.withheld.clone();
         bought.iter().for_each(|column| set(&mut withheld, *column, true));
         let mut needed = bought;
@@ -215,18 +224,20 @@ impl<'a> Cover<'a> {
             let more = self.around(index, level);
             self.withhold(&more);
             bought.extend_from_slice(&more);
-            if !more.is_empty() && self.cover_free(index) {
+            if !more.is_empty() && (self.cover_free(index) || self.cover_hard(index)) {
                 return Ok(bought);
             }
         }
+        Err(Unprovable(index))
+    }
+
+    /// A long search for a free circuit.
+    fn cover_hard(&mut self, index: u32) -> bool {
         let (apart, up) = self.missing(index);
         let (raise, _) = self.amounts(index, apart, up);
-        let effort = Effort { states: self.budget.paid_search * 20, cost: ANY_COST, headlines: true, hurry: true };
-        let (change, more, _) = self.search.shift(&self.withheld, index, raise, effort).ok_or(Unprovable(index))?;
-        self.withhold(&more);
-        bought.extend_from_slice(&more);
-        self.keep(change);
-        Ok(bought)
+        let effort = Effort { states: self.budget.paid_search * 20, cost: 0, headlines: false, hurry: true, turn: 9 };
+        let found = raise.and_then(|raise| self.search.shift(&self.withheld, index, raise, effort));
+        found.map(|(change, _, _)| self.keep(change)).is_some()
     }
 
     /// Released columns that may be withheld: at level 0 those that share atoms with the column without containing it, then

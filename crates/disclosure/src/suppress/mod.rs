@@ -1,7 +1,6 @@
 //! Method `suppress`: choose what else to withhold so that every withheld column has witness worlds.
 
 mod cover;
-mod programme;
 mod relax;
 mod search;
 

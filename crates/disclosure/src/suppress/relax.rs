@@ -27,7 +27,7 @@ fn try_release(cover: &mut Cover<'_>, index: u32) {
     let before = (cover.extremes.clone(), cover.dropped.clone(), cover.worlds.len());
     set(&mut cover.withheld, index, false);
     let lost = drop_worlds(cover, index);
-    let effort = Effort { states: cover.budget.free_search, cost: 0, headlines: false, hurry: false };
+    let effort = Effort { states: cover.budget.free_search, cost: 0, headlines: false, hurry: false, turn: 0 };
     let worth_it = lost.len() <= MOST_TO_MEND && effort.states > 0;
     if worth_it && lost.iter().all(|column| cover.cover_free(*column)) {
         return;

@@ -17,6 +17,8 @@ const STARTS: usize = 12;
 const SCAN: usize = 400;
 /// Columns with more atoms are not searched for twins.
 const TWIN_SCAN: usize = 64;
+/// What a headline total counts for in the search once it may be withheld.
+const DEAR: i64 = 200;
 /// Guessed cost of a fault that only other atoms can mend.
 const STUCK: i64 = 64;
 
@@ -38,6 +40,8 @@ pub(crate) struct Effort {
     pub(crate) headlines: bool,
     /// Whether to take the first way out rather than to look for a cheap one.
     pub(crate) hurry: bool,
+    /// Which way to turn between equals.
+    pub(crate) turn: u64,
 }
 
 struct Circuit {
@@ -231,7 +235,12 @@ impl<'a> Search<'a> {
             Role::Headline => effort.headlines,
             _ => false,
         };
-        if allowed && column.cost <= effort.cost && column.value >= column.lower { Some(column.cost) } else { None }
+        if !allowed || column.cost > effort.cost || column.value < column.lower {
+            return None;
+        }
+        // Where a headline must go, it must not look so dear that everything else is tried first.
+        let limit = if effort.headlines { DEAR } else { i64::MAX };
+        if column.cost < limit { Some(column.cost) } else { Some(limit) }
     }
 
     /// The guessed cost after a move forwards (`delta` 1) or backwards (-1), or `None` if there is nothing to move.
@@ -275,12 +284,16 @@ impl<'a> Search<'a> {
     }
 
     /// The best moves that change a column by `delta`.
-    fn best(&self, state: &State, column: u32, delta: i64, keep: usize, effort: Effort) -> Vec<(i64, u32)> {
+    fn best(&self, state: &State, column: u32, delta: i64, keep: usize, effort: Effort) -> Vec<(i64, u64, u32)> {
         let moves = self.of_column.row(column);
         let skip = if moves.len() > SCAN { (mix(state.hash) % moves.len() as u64) as usize } else { 0 };
         let candidates = moves.iter().cycle().skip(skip).take(moves.len().min(SCAN));
-        let mut found: Vec<(i64, u32)> = candidates
-            .filter_map(|index| self.guess_after(state, *index, delta, effort).map(|guess| (guess, *index)))
+        let mut found: Vec<(i64, u64, u32)> = candidates
+            .filter_map(|index| {
+                let guess = self.guess_after(state, *index, delta, effort)?;
+                // Between equals the state decides, which grew from the key: else the first atoms would always pay.
+                Some((guess, mix(state.hash ^ u64::from(*index)), *index))
+            })
             .collect();
         found.sort_unstable();
         found.truncate(keep);
@@ -298,12 +311,13 @@ impl<'a> Search<'a> {
 
     /// One circuit that moves `target` by at least one step in the direction of `sign`.
     fn circuit(&mut self, target: u32, sign: i64, effort: Effort) -> Option<Circuit> {
-        let empty =
-            State { atoms: Vec::new(), nets: Vec::new(), paid: Vec::new(), spent: 0, guess: 0, hash: 0 };
+        let hash = self.table.columns.get(target as usize).map_or(0, |column| column.order) ^ mix(effort.turn);
+        let empty = State { atoms: Vec::new(), nets: Vec::new(), paid: Vec::new(), spent: 0, guess: 0, hash };
+        let branches = if effort.hurry { 2 * BRANCHES } else { BRANCHES };
         let mut states = Vec::new();
         let mut heap = BinaryHeap::new();
         let mut seen = BTreeSet::new();
-        for (guess, step) in self.best(&empty, target, sign, STARTS, effort) {
+        for (guess, _, step) in self.best(&empty, target, sign, STARTS, effort) {
             states.push(self.after(&empty, step, sign, guess));
             heap.push(Reverse((guess, states.len() - 1)));
         }
@@ -318,7 +332,7 @@ impl<'a> Search<'a> {
                 continue;
             };
             let mut next = Vec::new();
-            for (guess, step) in self.best(&state, worst, -net.signum(), BRANCHES, effort) {
+            for (guess, _, step) in self.best(&state, worst, -net.signum(), branches, effort) {
                 let child = self.after(&state, step, -net.signum(), guess);
                 // The target must not be mended back to where it was.
                 if value_in(&child.nets, target) * sign > 0 {

@@ -1,0 +1,262 @@
+//! From the builder to released tables, and again after a restart, a new month, a revision.
+
+use model::{AgeBand, AreaType, Digest, Exposure, Mark, Sex};
+
+use super::{Small, cell_id, empty, group, key, name, numbered};
+use crate::ledger::{AuthenticatedEntry, LedgerState, SealedEntry, restore};
+use crate::{
+    AuditPort, Cell, CellFacts, CommitError, DurableReceipt, LedgerPort, OpenError, OpenSource, Plan, PlanError,
+    Policy, PortError, ReceiptError, ReleaseRecord, Rounding, UnreleasedBuilder, ZeroPolicy, commit, plan,
+};
+
+#[derive(Default)]
+struct Ports {
+    ledger: Vec<Vec<u8>>,
+    audit: Vec<ReleaseRecord>,
+    ledger_fails: bool,
+    audit_fails: bool,
+}
+
+struct Ledger<'a>(&'a mut Ports);
+
+impl LedgerPort for Ledger<'_> {
+    fn append(&mut self, entry: &SealedEntry) -> Result<u64, PortError> {
+        if self.0.ledger_fails {
+            return Err("disk full".into());
+        }
+        self.0.ledger.push(entry.secret_bytes().to_vec());
+        Ok(self.0.ledger.len() as u64)
+    }
+}
+
+#[derive(Default)]
+struct Audit(Vec<ReleaseRecord>, bool);
+
+impl AuditPort for Audit {
+    fn record_release(&mut self, record: &ReleaseRecord) -> Result<u64, PortError> {
+        if self.1 {
+            return Err("log is full".into());
+        }
+        self.0.push(record.clone());
+        Ok(self.0.len() as u64)
+    }
+}
+
+fn obtain(plan: &Plan, ports: &mut Ports) -> Result<DurableReceipt, ReceiptError> {
+    let mut audit = Audit(Vec::new(), ports.audit_fails);
+    let receipt = DurableReceipt::obtain(plan, &mut Ledger(ports), &mut audit, 1_795_300_000);
+    ports.audit.extend(audit.0);
+    receipt
+}
+
+/// `areas` rows of monthly counts: cells by area and month, by area over all months, by month over all areas.
+fn months(rows: &[Vec<u64>], publish: usize) -> (Vec<u64>, Vec<Small>) {
+    let width = rows[0].len();
+    let counts = rows.concat();
+    let mut cells = Vec::new();
+    for month in 0..publish {
+        let name = i32::try_from(month + 1).unwrap();
+        for area in 0..rows.len() {
+            let id = cell_id("test", AreaType::Lsoa, &format!("AREA-{area}"), name, Sex::All, AgeBand::All);
+            cells.push(Small { id, mask: 1 << (area * width + month), facts: CellFacts::default() });
+        }
+        let mask = (0..rows.len()).map(|area| 1 << (area * width + month)).sum();
+        let id = cell_id("test", AreaType::District, "DISTRICT", name, Sex::All, AgeBand::All);
+        cells.push(Small { id, mask, facts: CellFacts { headline: true, ..CellFacts::default() } });
+    }
+    (counts, cells)
+}
+
+fn rows() -> Vec<Vec<u64>> {
+    vec![vec![2, 9, 4], vec![11, 8, 12], vec![9, 0, 7], vec![7, 13, 1]]
+}
+
+fn entry(plan: &Plan) -> AuthenticatedEntry {
+    AuthenticatedEntry::from_vault(plan.ledger_entry().secret_bytes().to_vec())
+}
+
+fn plan_of(past: &LedgerState, rows: &[Vec<u64>], publish: usize) -> Result<Plan, PlanError> {
+    let (counts, cells) = months(rows, publish);
+    plan(past, &group(&counts, &cells), &Policy::threshold(5), &key(7))
+}
+
+#[test]
+fn the_same_arguments_give_the_same_bytes_and_the_digest_covers_what_is_seen() {
+    let one = plan_of(&empty(), &rows(), 3).unwrap();
+    let two = plan_of(&empty(), &rows(), 3).unwrap();
+    assert_eq!(one.ledger_entry().secret_bytes(), two.ledger_entry().secret_bytes());
+    assert_eq!(one.digest(), two.digest());
+    // Another truth behind the same marks has the same digest.
+    let lonely = |hidden: [u64; 2]| {
+        let cells: Vec<Small> = [1, 2, 3]
+            .map(|i| Small {
+                id: numbered(i),
+                mask: i as u32,
+                facts: CellFacts { headline: i == 3, ..CellFacts::default() },
+            })
+            .to_vec();
+        plan(&empty(), &group(&hidden, &cells), &Policy::threshold(5), &key(7)).unwrap()
+    };
+    assert_eq!(lonely([1, 9]).digest(), lonely([3, 7]).digest());
+    assert_ne!(lonely([1, 9]).digest(), lonely([3, 8]).digest());
+}
+
+#[test]
+fn nothing_secret_is_printed() {
+    let truth = group(&[4242, 3], &[Small { id: numbered(1), mask: 3, facts: CellFacts::default() }]);
+    let made = plan(&empty(), &truth, &Policy::threshold(5), &key(7)).unwrap();
+    for text in
+        [format!("{truth:?}"), format!("{made:?}"), format!("{:?}", made.ledger_entry()), format!("{:?}", entry(&made))]
+    {
+        assert!(!text.contains("424"), "{text}");
+    }
+}
+
+#[test]
+fn a_plan_is_released_only_with_its_own_receipt_after_ledger_and_audit() {
+    let mut ports = Ports::default();
+    let made = plan_of(&empty(), &rows(), 2).unwrap();
+    let receipt = obtain(&made, &mut ports).unwrap();
+    let (withheld, digest) = (made.summary().withheld(), made.digest());
+    let tables = commit(made, receipt).unwrap();
+    assert_eq!(ports.audit[0].digest, digest);
+    assert_eq!(ports.audit[0].cells_withheld, withheld);
+    assert_eq!(tables.get().iter().filter(|(_, cell)| cell.value().is_none()).count(), withheld);
+    assert_eq!(restore(&AuthenticatedEntry::from_vault(ports.ledger[0].clone())).unwrap(), tables);
+
+    let (first, second) = (plan_of(&empty(), &rows(), 2).unwrap(), plan_of(&empty(), &rows(), 3).unwrap());
+    let receipt = obtain(&first, &mut ports).unwrap();
+    assert!(matches!(commit(second, receipt), Err(CommitError::OtherPlan { .. })));
+
+    let mut broken = Ports { ledger_fails: true, ..Ports::default() };
+    assert!(matches!(obtain(&first, &mut broken), Err(ReceiptError::Ledger { .. })));
+    assert!(broken.audit.is_empty(), "a release is in the log although the ledger failed");
+    let mut broken = Ports { audit_fails: true, ..Ports::default() };
+    assert!(matches!(obtain(&first, &mut broken), Err(ReceiptError::Audit { .. })));
+}
+
+#[test]
+fn a_new_month_keeps_every_earlier_decision() {
+    let first = plan_of(&empty(), &rows(), 2).unwrap();
+    let before = restore(&entry(&first)).unwrap();
+    let past = LedgerState::decode(name("test"), [&entry(&first)]).unwrap();
+    let second = plan_of(&past, &rows(), 3).unwrap();
+    let after = restore(&entry(&second)).unwrap();
+    for (id, cell) in before.get().iter() {
+        assert_eq!(after.get().cell(id), Some(cell), "{id}");
+    }
+    assert!(after.get().len() > before.get().len());
+}
+
+#[test]
+fn what_cannot_be_planned_says_why() {
+    let first = plan_of(&empty(), &rows(), 2).unwrap();
+    let past = || LedgerState::decode(name("test"), [&entry(&first)]).unwrap();
+    let mut changed = rows();
+    changed[1][0] += 1;
+    assert!(matches!(plan_of(&past(), &changed, 2), Err(PlanError::RevisionNeedsReview(_))));
+    assert!(matches!(plan_of(&past(), &rows(), 1), Err(PlanError::CellMissing(_))));
+    let (counts, cells) = months(&rows(), 2);
+    let attempt =
+        |past: &LedgerState, policy: &Policy| plan(past, &group(&counts, &cells), policy, &key(7)).map(|_| ());
+    let hides = Policy { zeros: ZeroPolicy::HideShare { per_thousand: 100 }, ..Policy::threshold(5) };
+    assert!(matches!(attempt(&past(), &hides), Err(PlanError::ZerosChanged(_))));
+    assert!(matches!(attempt(&empty(), &Policy::threshold(1)), Err(PlanError::Threshold(1))));
+    let other = LedgerState::empty(name("other"));
+    assert!(matches!(attempt(&other, &Policy::threshold(5)), Err(PlanError::OtherGroup { .. })));
+}
+
+/// One cell in question beside two large ones, and what becomes of it.
+fn shown(count: u64, contributors: u64, facts: CellFacts, policy: &Policy) -> Cell {
+    let mut builder = UnreleasedBuilder::new(name("test"), Digest([0; 32]), Exposure::Controlled);
+    let atoms = [builder.atom(count), builder.atom(500), builder.atom(600)];
+    builder.cell(numbered(0), [atoms[0]], contributors, facts);
+    builder.cell(numbered(1), [atoms[1]], 500, CellFacts::default());
+    builder.cell(numbered(2), atoms, 1100, CellFacts::default());
+    let made = plan(&empty(), &builder.finish().unwrap(), policy, &key(7)).unwrap();
+    restore(&entry(&made)).unwrap().get().cell(&numbered(0)).unwrap()
+}
+
+#[test]
+fn cells_are_decided_by_the_rules() {
+    let plain = CellFacts::default();
+    let k5 = Policy::threshold(5);
+    let k8 = Policy { rounding: Rounding::Nearest(5), ..Policy::threshold(8) };
+    let hide = Policy { zeros: ZeroPolicy::HideShare { per_thousand: 1000 }, ..Policy::threshold(5) };
+    let c = Cell::Withheld(Mark::C);
+    for (count, contributors, facts, policy, expect) in [
+        (0, 0, plain, &k5, Cell::Value(0)),
+        (0, 0, plain, &hide, c),
+        (1, 1, plain, &k5, c),
+        (4, 4, plain, &k5, c),
+        (5, 5, plain, &k5, Cell::Value(5)),
+        (6, 1, plain, &k5, c),
+        (4, 4, CellFacts { headline: true, ..plain }, &k5, c),
+        (7, 7, plain, &k8, c),
+        (8, 8, plain, &k8, Cell::Value(10)),
+        (12, 12, plain, &k8, Cell::Value(10)),
+        (3, 3, CellFacts { known_upper: Some(4), ..plain }, &k5, c),
+        (9, 9, CellFacts { not_available: true, ..plain }, &k5, Cell::Withheld(Mark::X)),
+    ] {
+        assert_eq!(shown(count, contributors, facts, policy), expect, "{count} from {contributors} with {facts:?}");
+    }
+}
+
+#[test]
+fn a_cell_is_defined_once() {
+    let build = |second: &[usize], contributors: u64| {
+        let mut builder = UnreleasedBuilder::new(name("test"), Digest([0; 32]), Exposure::Controlled);
+        let atoms = [builder.atom(5), builder.atom(6)];
+        builder.cell(numbered(0), [atoms[0]], 5, CellFacts::default());
+        builder.cell(numbered(0), second.iter().map(|i| atoms[*i]), contributors, CellFacts::default());
+        builder.finish().map(|_| ())
+    };
+    assert_eq!(build(&[0], 5), Ok(()));
+    assert!(build(&[0], 4).is_err());
+    assert!(build(&[1], 5).is_err());
+}
+
+#[test]
+fn only_open_data_are_released_as_they_are() {
+    let open = OpenSource { source: "ONS".to_owned(), licence: "OGL-3.0".to_owned() };
+    let build = |exposure| {
+        let mut builder = UnreleasedBuilder::new(name("test"), Digest([0; 32]), exposure);
+        let atom = builder.atom(1);
+        builder.cell(numbered(0), [atom], 1, CellFacts::default());
+        builder.finish().unwrap()
+    };
+    let declared = |source: &str| Exposure::Open { source: source.to_owned(), licence: open.licence.clone() };
+    let tables = build(declared("ONS")).release_open(&open).unwrap();
+    assert_eq!(tables.get().cell(&numbered(0)), Some(Cell::Value(1)));
+    assert!(matches!(build(declared("other")).release_open(&open), Err(OpenError::OtherSource(_))));
+    assert!(matches!(build(Exposure::Controlled).release_open(&open), Err(OpenError::Controlled(_))));
+    let planned = plan(&empty(), &build(declared("ONS")), &Policy::threshold(5), &key(7));
+    assert!(matches!(planned, Err(PlanError::Open(_))));
+}
+
+/// The independent check refuses what the search must never do.
+#[test]
+fn a_tampered_entry_is_not_restored() {
+    let made = plan_of(&empty(), &rows(), 3).unwrap();
+    let good = entry(&made).decode().unwrap();
+    let tampered = |change: &dyn Fn(&mut crate::ledger::Entry)| {
+        let mut copy = entry(&made).decode().unwrap();
+        change(&mut copy);
+        restore(&AuthenticatedEntry::from_vault(serde_json::to_vec(&copy).unwrap())).is_err()
+    };
+    assert!(!tampered(&|_| ()));
+    assert!(!good.tables[0].worlds.is_empty());
+    assert!(
+        tampered(&|e| e.tables[0].witnesses.iter_mut().for_each(|w| (w.1, w.2) = (None, None))),
+        "truth as witness"
+    );
+    assert!(tampered(&|e| e.tables[0].worlds[0][0].1 += 1), "a released total changes");
+    assert!(tampered(&|e| e.tables[0].worlds[0][0].1 -= 1000), "a negative atom");
+    assert!(tampered(&|e| e.tables[0].truth[0] += 1), "another truth");
+    assert!(
+        tampered(&|e| e.cells.iter_mut().for_each(|c| c.outcome = crate::ledger::Outcome::Released)),
+        "small counts"
+    );
+    assert!(tampered(&|e| e.policy.k = 12), "a stricter threshold");
+    assert!(tampered(&|e| e.tables[0].witnesses.clear()), "no witnesses");
+}
