@@ -35,10 +35,8 @@ const PARAMETERS: [&str; 10] =
         (status = 404, body = Problem)))]
 pub(crate) async fn csv(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
     let (_, answer) = answer(&app, &uri, &headers)?;
-    let body = encode::csv(&answer.rows).map_err(|source| PlatformError::Failed {
-        operation: "write CSV",
-        source: Box::new(source),
-    })?;
+    let body = encode::csv(&answer.rows)
+        .map_err(|source| PlatformError::Failed { operation: "write CSV", source: Box::new(source) })?;
     let mut response =
         tagged(&headers, &format!("{}-csv", answer.etag), "text/csv; charset=utf-8; header=present", Body::from(body));
     if let Ok(name) = format!("inline; filename=\"{}.csv\"", answer.view.replace('/', "-")).parse() {
@@ -56,10 +54,8 @@ pub(crate) async fn csv(State(app): State<App>, uri: Uri, headers: HeaderMap) ->
 pub(crate) async fn json(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
     let (indicator, answer) = answer(&app, &uri, &headers)?;
     let etag = format!("{}-json", answer.etag);
-    let body = serde_json::to_vec(&document(indicator, answer)).map_err(|source| PlatformError::Failed {
-        operation: "write JSON",
-        source: Box::new(source),
-    })?;
+    let body = serde_json::to_vec(&document(indicator, answer))
+        .map_err(|source| PlatformError::Failed { operation: "write JSON", source: Box::new(source) })?;
     Ok(tagged(&headers, &etag, "application/json", Body::from(body)))
 }
 
@@ -81,9 +77,7 @@ fn answer(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<(String, DataAnsw
     let caller = caller(&app.platform, headers)?;
     let indicator = params.required("indicator")?;
     let request = DataRequest {
-        indicator: indicator
-            .parse()
-            .map_err(|_| PlatformError::NotFound { what: "this indicator".to_owned() })?,
+        indicator: indicator.parse().map_err(|_| PlatformError::NotFound { what: "this indicator".to_owned() })?,
         area_type: params.parsed("area_type")?,
         period_type: params.parsed("period_type")?,
         areas: params.list("area")?,

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 ///
 /// # Errors
 /// If writing to memory fails, which the types do not rule out.
-pub(crate) fn csv(rows: &Released<Vec<TidyRow>>) -> Result<Vec<u8>, csv::Error> {
+pub fn csv(rows: &Released<Vec<TidyRow>>) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     writer.write_record(COLUMNS)?;
     for row in rows.get() {
@@ -19,7 +19,7 @@ pub(crate) fn csv(rows: &Released<Vec<TidyRow>>) -> Result<Vec<u8>, csv::Error> 
 }
 
 /// Rows as JSON objects with the columns in order; absent values are `null`.
-pub(crate) fn json(rows: &Released<Vec<TidyRow>>) -> Value {
+pub fn json(rows: &Released<Vec<TidyRow>>) -> Value {
     let object = |row: &TidyRow| -> Value {
         fields(row).into_iter().map(|(name, field)| (name.to_owned(), field.json())).collect::<Map<_, _>>().into()
     };

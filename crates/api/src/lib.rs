@@ -19,6 +19,8 @@ use std::time::Duration;
 
 use platform::Platform;
 
+pub use encode::{csv, json};
+pub use schema::SYNTHETIC_NOTICE;
 pub use server::{openapi, router, serve};
 
 /// Limits of the HTTP interface.

@@ -30,6 +30,10 @@ pub(crate) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Respo
             response
         }
         None if is_file => Problem::new(problem::NOT_FOUND, "no such file").into_response(),
-        None => Problem::new(problem::UNAVAILABLE, "the web application was not built into this binary: run `make dashboard` and build again").into_response(),
+        None => Problem::new(
+            problem::UNAVAILABLE,
+            "the web application was not built into this binary: run `make dashboard` and build again",
+        )
+        .into_response(),
     }
 }

@@ -45,7 +45,10 @@ impl Params {
     }
 
     /// A parameter as a typed value.
-    pub(crate) fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<Option<T>, Problem> {
+    pub(crate) fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(
+        &self,
+        name: &str,
+    ) -> Result<Option<T>, Problem> {
         self.text(name).map(|text| parse(name, text)).transpose()
     }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 /// The sentence that goes with every answer over invented data.
-pub(crate) const SYNTHETIC_NOTICE: &str =
+pub const SYNTHETIC_NOTICE: &str =
     "Synthetic data: invented for demonstration. No figure describes a real person or place.";
 
 /// The catalogue of indicators.

@@ -50,11 +50,8 @@ fn operations() -> OpenApiRouter<App> {
 /// Every route over a platform.
 pub fn router(platform: Platform, limits: HttpLimits) -> Router {
     let limits = Arc::new(limits);
-    let app = App {
-        platform,
-        uploads: Arc::new(tokio::sync::Semaphore::new(limits.uploads)),
-        limits: Arc::clone(&limits),
-    };
+    let app =
+        App { platform, uploads: Arc::new(tokio::sync::Semaphore::new(limits.uploads)), limits: Arc::clone(&limits) };
     let (router, document) = operations().split_for_parts();
     router
         .route("/openapi.json", get(reference::openapi))
@@ -72,16 +69,15 @@ pub fn router(platform: Platform, limits: HttpLimits) -> Router {
 }
 
 async fn timed(request: Request, next: Next, limits: &HttpLimits) -> Response {
-    let limit = if request.method() == axum::http::Method::POST { limits.upload_timeout } else { limits.request_timeout };
+    let limit =
+        if request.method() == axum::http::Method::POST { limits.upload_timeout } else { limits.request_timeout };
     let method = request.method().clone();
     // The path alone: queries may hold what somebody is interested in.
     let path = request.uri().path().to_owned();
     let start = std::time::Instant::now();
     let response = match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => {
-            Problem::new(problem::TIMEOUT, format!("stopped after {} s", limit.as_secs())).into_response()
-        }
+        Err(_) => Problem::new(problem::TIMEOUT, format!("stopped after {} s", limit.as_secs())).into_response(),
     };
     let duration_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(%method, path, status = response.status().as_u16(), duration_ms, "answered");

@@ -58,10 +58,9 @@ pub(crate) async fn create(
         drop(permit);
         receipt
     });
-    let receipt = work.await.map_err(|source| PlatformError::Failed {
-        operation: "finish an upload",
-        source: Box::new(source),
-    })??;
+    let receipt = work
+        .await
+        .map_err(|source| PlatformError::Failed { operation: "finish an upload", source: Box::new(source) })??;
     let status = if receipt.created { StatusCode::CREATED } else { StatusCode::OK };
     let location = format!("/v1/datasets/{}/versions/{}", receipt.dataset, receipt.version);
     Ok((status, [(header::LOCATION, location)], Json(receipt)).into_response())
@@ -93,15 +92,16 @@ fn dataset(text: &str) -> Result<DatasetId, Problem> {
 fn header_text<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, Problem> {
     headers
         .get(name)
-        .map(|value| value.to_str().map_err(|_| Problem::new(problem::BAD_PARAMETER, format!("`{name}` is not plain text"))))
+        .map(|value| {
+            value.to_str().map_err(|_| Problem::new(problem::BAD_PARAMETER, format!("`{name}` is not plain text")))
+        })
         .transpose()
 }
 
 /// The SHA-256 of a `Content-Digest` header (RFC 9530).
 fn content_digest(text: &str) -> Result<Digest, Problem> {
-    let bad = || {
-        Problem::new(problem::BAD_PARAMETER, "`content-digest`: write `sha-256=:` + base64 of the digest + `:`")
-    };
+    let bad =
+        || Problem::new(problem::BAD_PARAMETER, "`content-digest`: write `sha-256=:` + base64 of the digest + `:`");
     let value = text.split(',').find_map(|part| part.trim().strip_prefix("sha-256=:")).ok_or_else(bad)?;
     let bytes = STANDARD.decode(value.strip_suffix(':').ok_or_else(bad)?).map_err(|_| bad())?;
     Ok(Digest(bytes.try_into().map_err(|_| bad())?))

@@ -9,7 +9,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 ///
 /// Start with `commonground demo`: it makes a data folder, loads the synthetic sample partnership and serves it.
 #[derive(Debug, Parser)]
-#[command(name = "commonground", version, max_term_width = 100, after_help = "\
+#[command(
+    name = "commonground",
+    version,
+    max_term_width = 100,
+    after_help = "\
 Examples:
   commonground demo                                   try it, on http://127.0.0.1:8080
   commonground init --data /srv/cg                    make an empty data folder and its master key
@@ -20,7 +24,8 @@ Examples:
   commonground serve
 
 Configuration: commonground.toml in this folder, then COMMONGROUND_* variables, then flags.
-Exit codes: 0 done, 2 usage, 3 refused by an agreement or contract, 4 failed.")]
+Exit codes: 0 done, 2 usage, 3 refused by an agreement or contract, 4 failed."
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) places: Places,

@@ -64,7 +64,8 @@ mod tests {
     use super::*;
 
     fn scan() -> LogicalPlanBuilder {
-        let schema = Schema::new(vec![Field::new("area", DataType::Utf8, false), Field::new("n", DataType::Int64, false)]);
+        let schema =
+            Schema::new(vec![Field::new("area", DataType::Utf8, false), Field::new("n", DataType::Int64, false)]);
         LogicalPlanBuilder::scan("t", Arc::new(LogicalTableSource::new(Arc::new(schema))), None).unwrap()
     }
 

@@ -10,7 +10,9 @@ pub enum EngineError {
         what: String,
     },
     /// The request is larger than a limit.
-    #[error("the request needs {needed} {unit}, over the limit of {limit}: publish a coarser view, or raise `{setting}`")]
+    #[error(
+        "the request needs {needed} {unit}, over the limit of {limit}: publish a coarser view, or raise `{setting}`"
+    )]
     TooLarge {
         /// What it needs.
         needed: u64,

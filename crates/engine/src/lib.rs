@@ -35,9 +35,9 @@ pub async fn tabulate(
     limits: &Limits,
 ) -> Result<Unreleased, EngineError> {
     request.check(limits)?;
-    let permitted = permit.agreed_columns(&request.dataset).ok_or_else(|| EngineError::NotPermitted {
-        what: format!("dataset `{}`", request.dataset),
-    })?;
+    let permitted = permit
+        .agreed_columns(&request.dataset)
+        .ok_or_else(|| EngineError::NotPermitted { what: format!("dataset `{}`", request.dataset) })?;
     for column in request.columns() {
         if column != "count" && !permitted.contains_key(column) {
             return Err(EngineError::NotPermitted { what: format!("column `{column}` of `{}`", request.dataset) });
@@ -48,9 +48,9 @@ pub async fn tabulate(
         let batches = session.aggregate(request).await?;
         facts::Facts::read(&batches, request)
     };
-    let facts = tokio::time::timeout(limits.timeout, work).await.map_err(|_| EngineError::TimedOut {
-        seconds: limits.timeout.as_secs(),
-    })??;
+    let facts = tokio::time::timeout(limits.timeout, work)
+        .await
+        .map_err(|_| EngineError::TimedOut { seconds: limits.timeout.as_secs() })??;
     let facts = Arc::new(facts);
     universe::tabulate(&facts, request)
 }

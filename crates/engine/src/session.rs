@@ -81,7 +81,8 @@ impl Session {
                 problem: error.to_string(),
             })?;
             keyring.insert(path.to_string(), Arc::clone(&table.decryption));
-            let url = ListingTableUrl::parse(table.path.to_string_lossy()).map_err(EngineError::query("name a table file"))?;
+            let url = ListingTableUrl::parse(table.path.to_string_lossy())
+                .map_err(EngineError::query("name a table file"))?;
             urls.push(url);
         }
         let runtime = RuntimeEnvBuilder::new()
@@ -130,14 +131,14 @@ fn listing(
     request: &GroupRequest,
 ) -> Result<Arc<ListingTable>, EngineError> {
     let state = context.state();
-    let mut parquet = TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..Default::default() };
+    let mut parquet =
+        TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..Default::default() };
     parquet.crypto.factory_id = Some(FACTORY.to_owned());
     // With a key per column, pruning by page index asks for keys of columns that the request does not hold.
     parquet.global.enable_page_index = false;
-    let options = ListingOptions::new(Arc::new(ParquetFormat::default().with_options(parquet)))
-        .with_file_extension("")
-        .with_collect_stat(false);
-    let config = ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options).with_schema(schema(request));
+    let options = ListingOptions::new(Arc::new(ParquetFormat::default().with_options(parquet))).with_file_extension("");
+    let config =
+        ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options).with_schema(schema(request));
     Ok(Arc::new(ListingTable::try_new(config).map_err(EngineError::query("open a dataset"))?))
 }
 

@@ -258,7 +258,8 @@ impl Space {
             }
             let mut contributor = [0_u8; 17];
             if let Some(known) = row.contributor {
-                contributor = std::array::from_fn(|i| i.checked_sub(1).and_then(|j| known.get(j)).copied().unwrap_or(1));
+                contributor =
+                    std::array::from_fn(|i| i.checked_sub(1).and_then(|j| known.get(j)).copied().unwrap_or(1));
             }
             inverse.each_cell(self, row, area, month, |cell| pairs.push((cell, contributor)));
         }
@@ -288,18 +289,15 @@ impl Space {
             for (period, month_classes) in table.periods.iter().zip(&axes.periods) {
                 for combination in &combinations {
                     let positions = self.positions(area_classes, month_classes, axes, combination);
-                    let available =
-                        positions.iter().all(|p| atoms.truth.complete.get(*p).copied().unwrap_or(true));
+                    let available = positions.iter().all(|p| atoms.truth.complete.get(*p).copied().unwrap_or(true));
                     let count: i64 = positions.iter().filter_map(|p| atoms.truth.counts.get(*p)).sum();
-                    let members: Vec<AtomIndex> =
-                        positions.iter().filter_map(|p| atoms.number(*p, builder)).collect();
+                    let members: Vec<AtomIndex> = positions.iter().filter_map(|p| atoms.number(*p, builder)).collect();
                     let key = table.key(area.clone(), *period, dimensions, combination)?;
-                    let headline = matches!(
-                        key.area_type,
-                        AreaType::District | AreaType::County | AreaType::Partnership
-                    ) && key.sex == Sex::All
-                        && key.age == AgeBand::All
-                        && key.breakdown.is_none();
+                    let headline =
+                        matches!(key.area_type, AreaType::District | AreaType::County | AreaType::Partnership)
+                            && key.sex == Sex::All
+                            && key.age == AgeBand::All
+                            && key.breakdown.is_none();
                     let known = contributors.and_then(|c| c.0.get(ordinal).copied());
                     let facts = CellFacts { headline, known_upper: None, not_available: !available };
                     let distinct = known.unwrap_or_else(|| u64::try_from(count).unwrap_or_default());
@@ -452,10 +450,15 @@ impl TableSpec {
         let area_type = self.areas.area_type;
         let mut key = CellKey { area_type, area, period, sex: Sex::All, age: AgeBand::All, breakdown: None };
         for (name, pick) in dimensions.iter().zip(picks) {
-            let category =
-                self.by.iter().find(|d| d.name == *name).and_then(|d| d.categories.get(pick.choice)).filter(|_| !pick.total);
+            let category = self
+                .by
+                .iter()
+                .find(|d| d.name == *name)
+                .and_then(|d| d.categories.get(pick.choice))
+                .filter(|_| !pick.total);
             let Some(category) = category else { continue };
-            let invalid = |error: model::IdError| EngineError::Category { dimension: (*name).to_owned(), source: error };
+            let invalid =
+                |error: model::IdError| EngineError::Category { dimension: (*name).to_owned(), source: error };
             match *name {
                 "sex" => key.sex = category.parse().map_err(invalid)?,
                 "age" => key.age = category.parse().map_err(invalid)?,

@@ -140,6 +140,21 @@ pub struct Indicator {
     pub views: Vec<View>,
 }
 
+impl Measure {
+    /// Its identity as text: two indicators with the same dataset, measure and filter share cells.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let mut text = format!("{}|{}", self.dataset, self.measure);
+        for (dimension, values) in &self.filter {
+            let mut values: Vec<&str> = values.iter().map(String::as_str).collect();
+            values.sort_unstable();
+            values.dedup();
+            text.push_str(&format!("|{dimension}={}", values.join(";")));
+        }
+        text
+    }
+}
+
 impl Indicator {
     /// Reads an indicator from TOML and checks that it makes sense.
     ///
@@ -157,6 +172,12 @@ impl Indicator {
     /// If the view's name is not a slug (impossible after [`Indicator::parse`]).
     pub fn view_id(&self, view: &View) -> Result<ViewId, crate::IdError> {
         ViewId::new(&self.id, &view.name)
+    }
+
+    /// The datasets that its numbers stand on: the numerator's, then the denominator's where it is another.
+    pub fn datasets(&self) -> impl Iterator<Item = &DatasetId> {
+        let denominator = self.denominator.as_ref().map(|m| &m.dataset).filter(|d| **d != self.numerator.dataset);
+        std::iter::once(&self.numerator.dataset).chain(denominator)
     }
 
     fn check(&self) -> Result<(), String> {

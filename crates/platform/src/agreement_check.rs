@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use agreements::{Registry, explain};
-use jiff::Timestamp;
 use model::DefinitionError;
 
 use crate::definitions::Definitions;
 use crate::error::PlatformError;
+use crate::platform::clock;
 use crate::state;
 
 /// What a check found.
@@ -23,7 +23,8 @@ pub struct AgreementCheck {
 ///
 /// # Errors
 /// If the folder or the partnership's register cannot be read.
-pub fn check_agreements(agreements: &Path, contracts: &Path, now: Timestamp) -> Result<AgreementCheck, PlatformError> {
+pub fn check_agreements(agreements: &Path, contracts: &Path) -> Result<AgreementCheck, PlatformError> {
+    let now = clock();
     let (definitions, mut errors) = Definitions::load(&state::texts(contracts)?, &[]);
     let contracts: Vec<_> = definitions.contracts().cloned().collect();
     let registry = Registry::load(&state::sources(agreements)?, &contracts)?;

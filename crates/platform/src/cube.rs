@@ -2,37 +2,38 @@
 
 use std::collections::BTreeMap;
 
+use agreements::{Governing, OptOutEvidence};
 use disclosure::{Cell, CellId, GroupTables, MeasureId, Released};
-use agreements::Governing;
 use model::contract::DatasetContract;
 use model::indicator::{Indicator, IndicatorType, IntervalMethod, View};
 use model::table::Breakdown;
 use model::{
     AgeBand, AreaCode, BoundaryYear, CellKey, DatasetId, Mark, Month, Period, PeriodType, Sex, Status, TidyRow, ViewId,
 };
-use serde::{Deserialize, Serialize};
 use statistics::Confidence;
 
 use crate::error::PlatformError;
 
 /// A published view.
 #[derive(Debug, Clone)]
-pub struct Cube {
+pub(crate) struct Cube {
     /// The view.
-    pub view: ViewId,
+    pub(crate) view: ViewId,
     /// Its rows, in order of period, area, sex, age, breakdown.
-    pub rows: Released<Vec<TidyRow>>,
+    pub(crate) rows: Released<Vec<TidyRow>>,
     /// What the rows stand on.
-    pub basis: Basis,
+    pub(crate) basis: Basis,
 }
 
 /// What a published view stands on; part of its entity tag.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Basis {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Basis {
     /// The datasets and the agreements that govern them.
-    pub governing: Vec<Governing>,
+    pub(crate) governing: Vec<Governing>,
+    /// When opt-outs were last applied to them.
+    pub(crate) opt_outs: Vec<OptOutEvidence>,
     /// SHA-256 over the published rows, the definition and the agreements, in hexadecimal.
-    pub etag: String,
+    pub(crate) etag: String,
 }
 
 /// A category of a dimension in a table, or the total over it.
@@ -93,7 +94,6 @@ impl DenominatorPeriods {
     }
 }
 
-
 /// The rows of a view from released tables: a pure function of what is released.
 ///
 /// # Errors
@@ -108,9 +108,7 @@ pub(crate) fn rows(
         keys.iter().map(|(key, area)| row(layout, key, area, top, bottom)).collect::<Vec<TidyRow>>()
     };
     Ok(match denominator {
-        Some(denominator) => {
-            numerator.as_ref().zip(denominator.as_ref()).map(|(top, bottom)| write(top, Some(bottom)))
-        }
+        Some(denominator) => numerator.as_ref().zip(denominator.as_ref()).map(|(top, bottom)| write(top, Some(bottom))),
         None => numerator.as_ref().map(|top| write(top, None)),
     })
 }
@@ -263,17 +261,23 @@ fn figures(indicator: &Indicator, count: u64, of: Option<u64>) -> Result<Figures
     let multiplier = f64::from(indicator.multiplier);
     if indicator.indicator_type == IndicatorType::Score {
         // Scores are kept in thousandths.
-        return Ok(Figures { value: statistics::as_float(count) / 1000.0, at_95: None, at_998: None });
+        return Ok(Figures { value: as_float(count) / 1000.0, at_95: None, at_998: None });
     }
     let at = |confidence: Confidence| match (indicator.indicator_type, of) {
         (IndicatorType::Proportion, Some(of)) => statistics::proportion(count, of, multiplier, confidence),
-        (_, Some(of)) => statistics::crude_rate(count, of, multiplier, confidence),
+        (_, Some(of)) => statistics::crude_rate(count, as_float(of), multiplier, confidence),
         (_, None) => statistics::count(count, confidence),
     };
     let (at_95, at_998) = (at(Confidence::P95)?, at(Confidence::P998)?);
     let given = indicator.interval != IntervalMethod::None;
-    let pair = |estimate: &statistics::Estimate| given.then_some((estimate.lower, estimate.upper));
+    let pair = |estimate: &statistics::Estimate| given.then_some((estimate.interval.lower, estimate.interval.upper));
     Ok(Figures { value: at_95.value, at_95: pair(&at_95), at_998: pair(&at_998) })
+}
+
+/// Exact up to 2^53, far above any count here.
+#[allow(clippy::cast_precision_loss, reason = "counts stay below 2^36")]
+const fn as_float(count: u64) -> f64 {
+    count as f64
 }
 
 fn limits(pair: Option<(f64, f64)>) -> (Option<f64>, Option<f64>) {
@@ -314,7 +318,10 @@ mod tests {
 
     #[test]
     fn only_whole_periods_are_published() {
-        let quarters = months(PeriodType::Quarter, &["2023-01-01/P3M", "2023-04-01/P3M", "2023-07-01/P3M", "2023-10-01/P3M", "2024-01-01/P3M"]);
+        let quarters = months(
+            PeriodType::Quarter,
+            &["2023-01-01/P3M", "2023-04-01/P3M", "2023-07-01/P3M", "2023-10-01/P3M", "2024-01-01/P3M"],
+        );
         let labels = |kind| covered(&quarters, kind).iter().map(|p| p.label()).collect::<Vec<_>>();
         assert_eq!(labels(PeriodType::CalendarYear), ["2023"]);
         assert_eq!(labels(PeriodType::FinancialYear), ["2023/24"]);

@@ -29,11 +29,13 @@ impl Definitions {
         let mut definitions = Self::default();
         let mut errors = Vec::new();
         for file in contracts {
-            let result = DatasetContract::parse(&file.name, &file.text).and_then(|contract| definitions.add_contract(file, contract));
+            let result = DatasetContract::parse(&file.name, &file.text)
+                .and_then(|contract| definitions.add_contract(file, contract));
             errors.extend(result.err());
         }
         for file in indicators {
-            let result = Indicator::parse(&file.name, &file.text).and_then(|indicator| definitions.add_indicator(file, indicator));
+            let result = Indicator::parse(&file.name, &file.text)
+                .and_then(|indicator| definitions.add_indicator(file, indicator));
             errors.extend(result.err());
         }
         (definitions, errors)

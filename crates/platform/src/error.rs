@@ -102,7 +102,9 @@ pub enum PlatformError {
 }
 
 impl PlatformError {
-    pub(crate) fn failed<E: std::error::Error + Send + Sync + 'static>(operation: &'static str) -> impl FnOnce(E) -> Self {
+    pub(crate) fn failed<E: std::error::Error + Send + Sync + 'static>(
+        operation: &'static str,
+    ) -> impl FnOnce(E) -> Self {
         move |source| Self::Failed { operation, source: Box::new(source) }
     }
 

@@ -43,7 +43,9 @@ struct Source {
 
 impl Source {
     fn read(path: &Path, folder: Option<&Path>) -> Result<Self, PlatformError> {
-        let unreadable = |path: &Path, error: std::io::Error| PlatformError::Folder(format!("could not read `{}`: {error}", path.display()));
+        let unreadable = |path: &Path, error: std::io::Error| {
+            PlatformError::Folder(format!("could not read `{}`: {error}", path.display()))
+        };
         let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, error))?;
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let manifest = Manifest::parse(&name, &text)?;

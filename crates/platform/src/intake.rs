@@ -8,7 +8,7 @@ use catalog::{
     Commit, DatasetVersion, IdempotencyKey, JobReason, NewJob, ObjectKind, ObjectName, ObjectRef, Upload, VersionFacts,
     VersionStatus,
 };
-use ingest::{Cleaned, CleanRequest, Findings, IngestError, WorkbookReader};
+use ingest::{CleanRequest, Cleaned, Findings, IngestError, WorkbookReader};
 use jiff::Timestamp;
 use model::contract::{DatasetContract, Format};
 use model::{DatasetId, Digest, Period};
@@ -70,7 +70,12 @@ impl Platform {
     ///
     /// # Errors
     /// See [`PlatformError`]: not allowed, not the declared digest, over a limit, or refused by its contract.
-    pub fn upload(&self, caller: &Caller, request: &UploadRequest, file: impl Read) -> Result<UploadReceipt, PlatformError> {
+    pub fn upload(
+        &self,
+        caller: &Caller,
+        request: &UploadRequest,
+        file: impl Read,
+    ) -> Result<UploadReceipt, PlatformError> {
         let state = self.state();
         let contract = state.definitions.contract(&request.dataset).ok_or_else(|| unknown(&request.dataset))?;
         let permit = self.permit_ingest(&state, caller, contract)?;
@@ -101,7 +106,7 @@ impl Platform {
         self.receipt(&version, false)
     }
 
-    fn permit_ingest(
+    pub(crate) fn permit_ingest(
         &self,
         state: &State,
         caller: &Caller,
@@ -140,8 +145,7 @@ impl Platform {
             datasets: BTreeSet::from([dataset.clone()]),
             agreements: permit.agreements().keys().copied().collect(),
             epoch: permit.epoch().digest(),
-        })?;
-        Ok(())
+        })
     }
 
     /// Streams a file into the encrypted quarantine, counting and hashing on the way.
@@ -155,8 +159,8 @@ impl Platform {
             .new_data_key("upload", &context, &mut OsEntropy)
             .map_err(PlatformError::failed("make a key"))?;
         let writer = self.quarantine().writer(name).map_err(PlatformError::failed("open the quarantine"))?;
-        let mut sealed =
-            SealWriter::new(writer, &key, &context, &mut OsEntropy).map_err(PlatformError::failed("encrypt an upload"))?;
+        let mut sealed = SealWriter::new(writer, &key, &context, &mut OsEntropy)
+            .map_err(PlatformError::failed("encrypt an upload"))?;
         let mut hasher = sha2::Sha256::new();
         let mut buffer = Zeroizing::new(vec![0_u8; 64 * 1024]);
         let mut total: u64 = 0;
@@ -268,11 +272,12 @@ impl Platform {
         drop(sealed);
         let agreed = permit
             .agreed_columns(&contract.id)
-            .iter()
+            .into_iter()
+            .flatten()
             .map(|(name, column)| {
                 (name.clone(), ingest::AgreedColumn { treatment: column.treatment, clause: column.clause.clone() })
             })
-            .collect();
+            .collect::<BTreeMap<_, _>>();
         let workbook = (contract.file.format == Format::Xlsx).then(|| {
             WorkbookReader::new(self.settings().workbook_program.clone(), [crate::WORKBOOK_COMMAND.to_owned()])
         });
@@ -324,8 +329,7 @@ impl Platform {
         let Some((object, wrapped)) = &version.facts.findings else { return Ok(Findings::default()) };
         let context = findings_context(version.facts.id);
         let wrapped = serde_json::from_str(wrapped).map_err(PlatformError::failed("read a key"))?;
-        let key =
-            self.keys().vault().unwrap_key(&wrapped, &context).map_err(PlatformError::failed("open findings"))?;
+        let key = self.keys().vault().unwrap_key(&wrapped, &context).map_err(PlatformError::failed("open findings"))?;
         let sealed = self.store().read(object).map_err(PlatformError::failed("read findings"))?;
         let plain = vault::open_bytes(&sealed, &key, &context).map_err(PlatformError::failed("open findings"))?;
         serde_json::from_slice(&plain).map_err(PlatformError::failed("read findings"))
@@ -398,7 +402,8 @@ pub(crate) const NATIONAL_OPT_OUT: &str = "nhs-national-data-opt-out";
 
 fn named_upload(request: &UploadRequest, body: Digest) -> Result<Option<Upload>, PlatformError> {
     let key = request.idempotency_key.as_deref().map(str::parse::<IdempotencyKey>).transpose();
-    let key = key.map_err(|error| PlatformError::BadParameter { parameter: "idempotency-key", problem: error.to_string() })?;
+    let key =
+        key.map_err(|error| PlatformError::BadParameter { parameter: "idempotency-key", problem: error.to_string() })?;
     Ok(key.map(|key| Upload { key, body }))
 }
 

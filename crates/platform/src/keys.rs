@@ -78,7 +78,11 @@ impl Keys {
     }
 
     /// The pseudonyms and record keys of one dataset.
-    pub(crate) fn pseudonyms(&self, contract: &DatasetContract, catalog: &dyn Catalog) -> Result<Pseudonyms, PlatformError> {
+    pub(crate) fn pseudonyms(
+        &self,
+        contract: &DatasetContract,
+        catalog: &dyn Catalog,
+    ) -> Result<Pseudonyms, PlatformError> {
         let mut domains = vec![contract.id.to_string()];
         if contract.link().is_some_and(|column| column.scheme == Some(LinkScheme::NhsNumber)) {
             domains.push(NHS_DOMAIN.to_owned());

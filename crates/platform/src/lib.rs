@@ -3,12 +3,14 @@
 //! **Architecture invariants:** every path to data goes through an agreement's permit; nothing is released before ledger
 //! and audit log are durable; an upload through the API, the command line or the demo is one and the same use case.
 
+mod access;
 mod agreement_check;
 mod caller;
 mod cube;
 mod definitions;
 mod denial;
 mod error;
+mod holdings;
 mod import;
 mod intake;
 mod keys;
@@ -26,6 +28,7 @@ pub use agreement_check::{AgreementCheck, check_agreements};
 pub use caller::{Caller, CredentialCard};
 pub use definitions::{DefinitionFile, Definitions};
 pub use error::{Blocker, PlatformError, causes};
+pub use holdings::{Holdings, findings_text};
 pub use import::check_geography;
 pub use intake::{UploadReceipt, UploadRequest};
 pub use platform::{Platform, exists};
@@ -41,5 +44,5 @@ pub const WORKBOOK_COMMAND: &str = "__workbook";
 /// Reads a workbook from standard input under tight limits: what [`WORKBOOK_COMMAND`] runs.
 #[must_use]
 pub fn workbook_child() -> ExitCode {
-    ingest::workbook::child_main()
+    ingest::workbook::child_main(std::io::stdin().lock(), std::io::stdout().lock())
 }

@@ -4,13 +4,13 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 use std::time::Duration;
 
-use agreements::Snapshot;
 use audit::AuditLog;
 use catalog::{Catalog, DataFolder, ObjectStore, SqliteCatalog};
 use jiff::Timestamp;
 use model::DefinitionError;
 use vault::{FileKey, OsEntropy, Vault};
 
+use crate::access::Accesses;
 use crate::error::PlatformError;
 use crate::keys::Keys;
 use crate::settings::Settings;
@@ -27,6 +27,7 @@ struct Inner {
     quarantine: ObjectStore,
     audit: AuditLog,
     keys: Keys,
+    accesses: Accesses,
     state: RwLock<Arc<State>>,
     /// Held while a group is planned and published: there is one publisher.
     publishing: Mutex<()>,
@@ -39,6 +40,12 @@ struct Inner {
 struct Wake {
     work: bool,
     stop: bool,
+}
+
+/// The time, read here and nowhere below.
+#[allow(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+pub(crate) fn clock() -> Timestamp {
+    Timestamp::now()
 }
 
 /// Whether there is a data folder here.
@@ -74,10 +81,12 @@ impl Platform {
     /// If another process has it, the key is another one, or the register of agreements cannot be read.
     pub fn open(settings: Settings) -> Result<(Self, Vec<DefinitionError>), PlatformError> {
         let folder = DataFolder::open(&settings.data).map_err(PlatformError::failed("open the data folder"))?;
-        let key = FileKey::open(&settings.key_file, &settings.data).map_err(PlatformError::failed("open the master key"))?;
+        let key =
+            FileKey::open(&settings.key_file, &settings.data).map_err(PlatformError::failed("open the master key"))?;
         let catalog = SqliteCatalog::open(&folder.catalog()).map_err(PlatformError::failed("open the catalogue"))?;
         let store = ObjectStore::open(&folder.objects()).map_err(PlatformError::failed("open the object store"))?;
-        let quarantine = ObjectStore::open(&folder.quarantine()).map_err(PlatformError::failed("open the quarantine"))?;
+        let quarantine =
+            ObjectStore::open(&folder.quarantine()).map_err(PlatformError::failed("open the quarantine"))?;
         let (audit, _) = AuditLog::open_folder(&folder.audit(), audit::Options::default())
             .map_err(PlatformError::failed("open the audit log"))?;
         let keys = Keys::load(Vault::new(Arc::new(key)), &catalog)?;
@@ -98,6 +107,7 @@ impl Platform {
             quarantine,
             audit,
             keys,
+            accesses: Accesses::new(clock()),
             state: RwLock::new(Arc::new(state)),
             publishing: Mutex::new(()),
             wake: (Mutex::new(Wake::default()), Condvar::new()),
@@ -125,7 +135,7 @@ impl Platform {
             return Err("no geography is imported".to_owned());
         }
         self.catalog().credentials().map_err(|_| "the catalogue cannot be read".to_owned())?;
-        self.0.audit.head().map_err(|_| "the audit log cannot be written".to_owned())?;
+        self.0.audit.head().map(drop).map_err(|_| "the audit log cannot be written".to_owned())?;
         Ok(())
     }
 
@@ -149,14 +159,12 @@ impl Platform {
         &self.0.keys
     }
 
-    pub(crate) fn audit(&self) -> &AuditLog {
-        &self.0.audit
+    pub(crate) fn accesses(&self) -> &Accesses {
+        &self.0.accesses
     }
 
-    /// The time, read here and nowhere below.
-    #[allow(clippy::disallowed_methods, reason = "the one place that reads the clock")]
     pub(crate) fn now(&self) -> Timestamp {
-        Timestamp::now()
+        clock()
     }
 
     pub(crate) fn state(&self) -> Arc<State> {
@@ -175,12 +183,13 @@ impl Platform {
         self.0.publishing.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        self.state().snapshot.clone()
+    /// Makes an entry of the audit log durable.
+    pub(crate) fn record(&self, entry: audit::Entry) -> Result<(), PlatformError> {
+        self.record_numbered(entry).map(drop)
     }
 
-    /// Makes an entry of the audit log durable.
-    pub(crate) fn record(&self, entry: audit::Entry) -> Result<audit::Receipt, PlatformError> {
+    /// The same, and gives the number of the record.
+    pub(crate) fn record_numbered(&self, entry: audit::Entry) -> Result<audit::Receipt, PlatformError> {
         self.0.audit.append(entry, self.now()).map_err(|error| {
             tracing::error!(causes = crate::error::causes(&error), "the audit log cannot be written");
             PlatformError::Unavailable { reason: "the audit log cannot be written".to_owned() }
@@ -211,7 +220,10 @@ impl Platform {
                 if let Err(error) = platform.publish_pending(&mut |_| ()) {
                     tracing::error!(causes = crate::error::causes(&error), "publishing failed");
                 }
+                let _ = platform.log_accesses();
             }
+            let _ = platform.log_accesses();
+            let _ = platform.record(audit::Entry::Stopped);
         })
     }
 

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use agreements::{Derive, Governing, Level, OptOutEvidence, Permit, Principal, Release, Request, Role, Terms, Zeros, decide};
+use agreements::{
+    Derive, Governing, Level, OptOutEvidence, Permit, Principal, Release, Request, Role, Terms, Zeros, decide,
+};
 use catalog::{DatasetVersion, Job, JobOutcome, JobReason, LedgerEntry, NewJob, VersionStatus};
 use disclosure::{
     AuditPort, AuthenticatedEntry, DurableReceipt, GroupTables, LedgerPort, LedgerState, OpenSource, Policy, PortError,
-    Released, ReleaseRecord, Rounding, SealedEntry, Unreleased, ZeroPolicy,
+    ReleaseRecord, Released, Rounding, SealedEntry, Unreleased, ZeroPolicy,
 };
 use engine::StoredTable;
 use model::contract::DatasetContract;
@@ -91,10 +93,7 @@ impl Platform {
     /// # Errors
     /// If the queue cannot be read.
     pub fn pending(&self) -> Result<usize, PlatformError> {
-        let jobs = self
-            .catalog()
-            .jobs(Some(catalog::JobState::Pending))
-            .map_err(PlatformError::failed("read jobs"))?;
+        let jobs = self.catalog().jobs(Some(catalog::JobState::Pending)).map_err(PlatformError::failed("read jobs"))?;
         let mut datasets = BTreeSet::new();
         for job in &jobs {
             datasets.extend(self.dataset_of(job)?);
@@ -184,7 +183,12 @@ impl Platform {
             epoch: allowed.permit.epoch().digest(),
         })?;
         let unreleased = self.tabulate(&state, contract, &versions, &allowed, revision)?;
-        let mut audit = Audit { platform: self, work_id, views: views_on(&allowed.definitions, dataset), agreements: agreements_of(&versions) };
+        let mut audit = Audit {
+            platform: self,
+            work_id,
+            views: views_on(&allowed.definitions, dataset),
+            agreements: agreements_of(&versions),
+        };
         let released = match &contract.exposure {
             Exposure::Open { source, licence } => {
                 audit.record_open(dataset)?;
@@ -208,7 +212,8 @@ impl Platform {
         let entries = self.ledger_entries(dataset)?;
         let past = LedgerState::decode(group, &entries).map_err(PlatformError::failed("read the ledger"))?;
         let key = self.keys().plan_key(dataset)?;
-        let plan = disclosure::plan(&past, unreleased, policy, &key).map_err(PlatformError::failed("plan what is released"))?;
+        let plan = disclosure::plan(&past, unreleased, policy, &key)
+            .map_err(PlatformError::failed("plan what is released"))?;
         let mut ledger = Ledger { platform: self, dataset, next: u64::try_from(entries.len()).unwrap_or(u64::MAX) + 1 };
         let receipt = DurableReceipt::obtain(&plan, &mut ledger, audit, self.now().as_second())
             .map_err(PlatformError::failed("record a release"))?;
@@ -238,7 +243,9 @@ impl Platform {
 
     fn stored_table(&self, version: &DatasetVersion) -> Result<StoredTable, PlatformError> {
         let facts = &version.facts;
-        let destroyed = || PlatformError::Unavailable { reason: format!("the keys of a version of `{}` are destroyed", facts.dataset) };
+        let destroyed = || PlatformError::Unavailable {
+            reason: format!("the keys of a version of `{}` are destroyed", facts.dataset),
+        };
         let wrapped = version.table_keys.as_deref().ok_or_else(destroyed)?;
         let wrapped = serde_json::from_str(wrapped).map_err(PlatformError::failed("read the keys of a table"))?;
         let identity =
@@ -274,7 +281,8 @@ impl Platform {
         let operator = operator(state);
         let inputs = vec![Governing { dataset: contract.id.clone(), agreements: agreements_of(versions) }];
         let opt_outs = opt_outs(contract, versions);
-        let (mut permit, mut terms, mut definitions) = (None, Vec::<Terms>::new(), Definitions::clone(&state.definitions));
+        let (mut permit, mut terms, mut definitions) =
+            (None, Vec::<Terms>::new(), Definitions::clone(&state.definitions));
         let mut denial = None;
         for indicator in state.definitions.indicators_on(&contract.id) {
             let request = Request::new(operator.clone(), indicator.purpose.clone(), inputs.clone())
@@ -344,7 +352,8 @@ impl Platform {
         if state.geography.is_none() {
             return Ok(());
         }
-        let waiting = self.catalog().jobs(Some(catalog::JobState::Pending)).map_err(PlatformError::failed("read jobs"))?;
+        let waiting =
+            self.catalog().jobs(Some(catalog::JobState::Pending)).map_err(PlatformError::failed("read jobs"))?;
         let mut pending = BTreeSet::new();
         for job in &waiting {
             pending.extend(self.dataset_of(job)?);
@@ -373,7 +382,10 @@ impl Platform {
         let Ok(versions) = self.current_versions(&contract.id) else { return Ok(None) };
         let allowed = self.allowed(state, contract, &versions)?;
         let revision = self.revision(state, contract, &versions, &allowed.policy)?;
-        let known = self.catalog().setting(&revision_setting(&contract.id)?).map_err(PlatformError::failed("read a setting"))?;
+        let known = self
+            .catalog()
+            .setting(&revision_setting(&contract.id)?)
+            .map_err(PlatformError::failed("read a setting"))?;
         let unchanged = known.as_deref() == Some(revision.to_string().as_str());
         if !unchanged && !pending {
             let reason = JobReason::DefinitionsChanged;
@@ -392,10 +404,8 @@ impl Platform {
     }
 
     fn ledger_entries(&self, dataset: &DatasetId) -> Result<Vec<AuthenticatedEntry>, PlatformError> {
-        let stored = self
-            .catalog()
-            .ledger(&ledger_group(dataset)?, 0)
-            .map_err(PlatformError::failed("read the ledger"))?;
+        let stored =
+            self.catalog().ledger(&ledger_group(dataset)?, 0).map_err(PlatformError::failed("read the ledger"))?;
         let key = self.keys().ledger()?;
         let open = |entry: &LedgerEntry| {
             vault::open_bytes(&entry.ciphertext, &key, &ledger_context(dataset, entry.sequence))
@@ -438,10 +448,11 @@ impl Platform {
                 Some(cells) => Some(cells),
             },
         };
-        let mut governing = Vec::new();
+        let (mut governing, mut evidence) = (Vec::new(), Vec::new());
         for dataset in indicator.datasets() {
-            let agreements = agreements_of(&self.current_versions(dataset)?);
-            governing.push(Governing { dataset: dataset.clone(), agreements });
+            let versions = self.current_versions(dataset)?;
+            governing.push(Governing { dataset: dataset.clone(), agreements: agreements_of(&versions) });
+            evidence.extend(opt_outs(contract(state, dataset)?, &versions));
         }
         let mut cubes = Vec::new();
         for view in &indicator.views {
@@ -452,7 +463,8 @@ impl Platform {
             let stands: Vec<u8> = governing.iter().flat_map(|g| &g.agreements).flat_map(|digest| digest.0).collect();
             let etag = digest_of([content.as_slice(), definition.as_slice(), stands.as_slice()]);
             let etag = etag.to_string().chars().take(32).collect();
-            cubes.push(Cube { view: indicator.view_id(view)?, rows, basis: Basis { governing: governing.clone(), etag } });
+            let basis = Basis { governing: governing.clone(), opt_outs: evidence.clone(), etag };
+            cubes.push(Cube { view: indicator.view_id(view)?, rows, basis });
         }
         Ok(cubes)
     }
@@ -523,11 +535,8 @@ fn agreements_of(versions: &[DatasetVersion]) -> BTreeSet<Digest> {
 /// Each file says anew that opt-outs were applied; the oldest in use counts.
 fn opt_outs(contract: &DatasetContract, versions: &[DatasetVersion]) -> Vec<OptOutEvidence> {
     let oldest = versions.iter().map(|version| version.facts.received_at).min();
-    let evidence = |applied_at| OptOutEvidence {
-        dataset: contract.id.clone(),
-        scheme: NATIONAL_OPT_OUT.to_owned(),
-        applied_at,
-    };
+    let evidence =
+        |applied_at| OptOutEvidence { dataset: contract.id.clone(), scheme: NATIONAL_OPT_OUT.to_owned(), applied_at };
     oldest.map(evidence).into_iter().collect()
 }
 
@@ -558,7 +567,11 @@ fn policy(terms: &[Terms]) -> Policy {
     }
 }
 
-fn geography_method(contract: &DatasetContract, gazetteer: &geography::Gazetteer, area_type: model::AreaType) -> String {
+fn geography_method(
+    contract: &DatasetContract,
+    gazetteer: &geography::Gazetteer,
+    area_type: model::AreaType,
+) -> String {
     use model::contract::GeographySource as Source;
     let first = match contract.geography.sources.first() {
         Some(Source::Postcode) => "postcode",
@@ -578,7 +591,9 @@ fn geography_method(contract: &DatasetContract, gazetteer: &geography::Gazetteer
 fn outcome_of(job: &Job, error: Option<&PlatformError>) -> JobOutcome {
     match error {
         None => JobOutcome::Done("published".to_owned()),
-        Some(error @ PlatformError::Failed { .. }) if job.attempts < ATTEMPTS => JobOutcome::Retry(public_reason(error)),
+        Some(error @ PlatformError::Failed { .. }) if job.attempts < ATTEMPTS => {
+            JobOutcome::Retry(public_reason(error))
+        }
         Some(error) => JobOutcome::Failed(public_reason(error)),
     }
 }
@@ -630,7 +645,7 @@ impl LedgerPort for Ledger<'_> {
         let key = self.platform.keys().ledger()?;
         let context = ledger_context(self.dataset, self.next);
         let ciphertext = vault::seal_bytes(entry.secret_bytes(), &key, &context, &mut OsEntropy)?;
-        let digest = catalog::digest_of(&ciphertext);
+        let digest = catalog::port::digest_of(&ciphertext);
         let stored = LedgerEntry { group: ledger_group(self.dataset)?, sequence: self.next, digest, ciphertext };
         self.platform.catalog().append_ledger(&stored)?;
         Ok(self.next)
@@ -654,15 +669,14 @@ impl Audit<'_> {
             views: self.views.clone(),
             plan: None,
             agreements: self.agreements.clone(),
-        })?;
-        Ok(())
+        })
     }
 }
 
 impl AuditPort for Audit<'_> {
     fn record_release(&mut self, record: &ReleaseRecord) -> Result<u64, PortError> {
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        let receipt = self.platform.record(audit::Entry::Released {
+        let receipt = self.platform.record_numbered(audit::Entry::Released {
             work_id: self.work_id,
             group: record.group.as_str().parse()?,
             views: self.views.clone(),

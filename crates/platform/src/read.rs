@@ -4,7 +4,7 @@ use disclosure::Released;
 use model::indicator::{IndicatorType, Polarity};
 use model::{
     AgeBand, AreaCode, AreaType, BoundaryYear, DatasetId, Digest, IndicatorId, OrganisationId, Period, PeriodType, Sex,
-    Tier, TidyRow,
+    TidyRow, Tier,
 };
 use serde::Serialize;
 

@@ -37,7 +37,13 @@ pub(crate) fn group_request(
         for view in &indicator.views {
             let by = dimensions(numerator, view);
             if numerator.id == contract.id {
-                tables.add(&indicator.numerator, view.area_type, view.period_type, covered(partitions, view.period_type), by.clone())?;
+                tables.add(
+                    &indicator.numerator,
+                    view.area_type,
+                    view.period_type,
+                    covered(partitions, view.period_type),
+                    by.clone(),
+                )?;
             }
             if let Some(denominator) = indicator.denominator.as_ref().filter(|m| m.dataset == contract.id) {
                 let shared = by.into_iter().filter(|d| contract.dimensions().contains(&d.name.as_str())).collect();
@@ -72,10 +78,7 @@ fn denominator_periods(
 
 /// The dimensions of a view with the categories that it publishes.
 pub(crate) fn dimensions(contract: &DatasetContract, view: &View) -> Vec<Dimension> {
-    view.by
-        .iter()
-        .map(|name| Dimension { name: name.clone(), categories: categories(contract, view, name) })
-        .collect()
+    view.by.iter().map(|name| Dimension { name: name.clone(), categories: categories(contract, view, name) }).collect()
 }
 
 /// A classification covers every row, so that the total minus its published parts is nothing new.

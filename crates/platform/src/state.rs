@@ -70,7 +70,9 @@ pub(crate) fn texts(folder: &Path) -> Result<Vec<DefinitionFile>, PlatformError>
 
 /// The TOML files of a folder, by name.
 pub(crate) fn sources(folder: &Path) -> Result<Vec<SourceFile>, PlatformError> {
-    let unreadable = |path: &Path, error: std::io::Error| PlatformError::Folder(format!("could not read `{}`: {error}", path.display()));
+    let unreadable = |path: &Path, error: std::io::Error| {
+        PlatformError::Folder(format!("could not read `{}`: {error}", path.display()))
+    };
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(|error| unreadable(folder, error))? {
         let path = entry.map_err(|error| unreadable(folder, error))?.path();

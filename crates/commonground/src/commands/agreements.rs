@@ -11,7 +11,7 @@ pub(crate) fn run(config: &Config, command: &AgreementsCommand) -> anyhow::Resul
 }
 
 fn check(config: &Config) -> anyhow::Result<()> {
-    let check = platform::check_agreements(&config.agreements)?;
+    let check = platform::check_agreements(&config.agreements, &config.contracts)?;
     for line in &check.lines {
         println!("{line}");
     }

@@ -12,7 +12,7 @@ pub(crate) fn run(config: &Config, command: &CredentialCommand) -> anyhow::Resul
             eprintln!("this key is shown once: keep it safe");
         }
         CredentialCommand::List => {
-            for credential in platform.credentials()? {
+            for credential in platform.credentials() {
                 println!("{credential}");
             }
         }

@@ -45,14 +45,17 @@ fn load(platform: &Platform, sample: &Path) -> anyhow::Result<()> {
     for file in &files {
         bar.set_message(format!("{} {}", file.dataset, file.period.label()));
         let caller = platform.local_officer(&file.dataset)?;
-        let reader = std::fs::File::open(&file.path).with_context(|| format!("could not open `{}`", file.path.display()))?;
+        let reader =
+            std::fs::File::open(&file.path).with_context(|| format!("could not open `{}`", file.path.display()))?;
         let request = UploadRequest {
             dataset: file.dataset.clone(),
             period: file.period.to_string(),
             idempotency_key: None,
             digest: None,
         };
-        platform.upload(&caller, &request, reader).with_context(|| format!("could not take in `{}`", file.path.display()))?;
+        platform
+            .upload(&caller, &request, reader)
+            .with_context(|| format!("could not take in `{}`", file.path.display()))?;
         bar.inc(1);
     }
     bar.finish_and_clear();

@@ -22,14 +22,14 @@ pub(crate) fn run(config: &Config, args: &IngestArgs) -> anyhow::Result<()> {
     let request = UploadRequest { dataset, period: args.period.clone(), idempotency_key: None, digest: None };
     let outcome = platform.upload(&caller, &request, file);
     if let Err(PlatformError::Refused { findings: Some(findings), .. }) = &outcome {
-        eprintln!("{findings}");
+        eprintln!("{}", platform::findings_text(findings));
     }
     let receipt = outcome?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&receipt)?);
     } else {
         println!("{} {} version {}", receipt.dataset, receipt.period, receipt.version);
-        println!("{}", receipt.findings);
+        println!("{}", platform::findings_text(&receipt.findings));
         if !receipt.created {
             println!("already stored: nothing was changed");
         }

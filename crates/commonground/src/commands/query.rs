@@ -28,7 +28,7 @@ pub(crate) fn run(config: &Config, args: &QueryArgs) -> anyhow::Result<()> {
         breakdown: args.breakdown.clone(),
         purpose: None,
     };
-    let answer = platform.data(&platform.local_reader(), &request)?;
+    let answer = platform.data(&platform.local_reader()?, &request)?;
     match args.format {
         Format::Csv => out.write_all(&api::csv(&answer.rows)?)?,
         Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&api::json(&answer.rows))?)?,
@@ -44,7 +44,7 @@ pub(crate) fn run(config: &Config, args: &QueryArgs) -> anyhow::Result<()> {
 }
 
 fn list(platform: &Platform, out: &mut impl Write) -> anyhow::Result<()> {
-    for card in platform.indicators(&platform.local_reader()) {
+    for card in platform.indicators(&platform.local_reader()?) {
         writeln!(out, "{:<36} {}", card.id.as_str(), card.title)?;
         for view in card.views {
             let by = if view.by.is_empty() { String::new() } else { format!(" by {}", view.by.join(" and ")) };
@@ -64,7 +64,11 @@ fn list(platform: &Platform, out: &mut impl Write) -> anyhow::Result<()> {
 
 fn table(rows: &[TidyRow], out: &mut impl Write) -> std::io::Result<()> {
     let width = rows.iter().map(|row| row.area_name.chars().count()).max().unwrap_or(4);
-    writeln!(out, "{:<12} {:<width$} {:<18} {:<14} {:>10} {:>21}  {:>8}", "code", "area", "period", "of", "value", "95 % interval", "count")?;
+    writeln!(
+        out,
+        "{:<12} {:<width$} {:<18} {:<14} {:>10} {:>21}  {:>8}",
+        "code", "area", "period", "of", "value", "95 % interval", "count"
+    )?;
     for row in rows {
         let value = row.value.map_or_else(|| format!("[{}]", row.status.as_str()), |v| format!("{v:.2}"));
         let interval = row.lower_95.zip(row.upper_95).map(|(l, u)| format!("{l:.2} to {u:.2}")).unwrap_or_default();

@@ -1,0 +1,91 @@
+//! What a data folder holds and what was found in a file, for reading.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use catalog::VersionStatus;
+use ingest::Findings;
+
+use crate::cube::visible;
+use crate::error::PlatformError;
+use crate::platform::Platform;
+
+/// What a data folder holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holdings {
+    /// Datasets with data.
+    pub datasets: usize,
+    /// Current versions of their partitions.
+    pub versions: usize,
+    /// Rows in them.
+    pub rows: u64,
+    /// Published views.
+    pub views: usize,
+    /// Cells in those.
+    pub cells: u64,
+    /// Cells with a value.
+    pub visible: u64,
+}
+
+impl fmt::Display for Holdings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} datasets, {} files, {} rows; {} views, {} cells, {} of them visible",
+            self.datasets, self.versions, self.rows, self.views, self.cells, self.visible
+        )
+    }
+}
+
+impl Platform {
+    /// What the folder holds.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be read.
+    pub fn holdings(&self) -> Result<Holdings, PlatformError> {
+        let versions = self
+            .catalog()
+            .versions(None, Some(VersionStatus::Current))
+            .map_err(PlatformError::failed("read versions"))?;
+        let state = self.state();
+        let cubes = || state.cubes.values().map(|cube| cube.rows.get());
+        Ok(Holdings {
+            datasets: versions.iter().map(|version| &version.facts.dataset).collect::<BTreeSet<_>>().len(),
+            versions: versions.len(),
+            rows: versions.iter().map(|version| version.facts.rows).sum(),
+            views: state.cubes.len(),
+            cells: cubes().map(|rows| u64::try_from(rows.len()).unwrap_or(u64::MAX)).sum(),
+            visible: cubes().map(|rows| visible(rows)).sum(),
+        })
+    }
+}
+
+/// What was found in a file, in lines for reading.
+#[must_use]
+pub fn findings_text(findings: &Findings) -> String {
+    let counts = &findings.counts;
+    let mut lines = vec![format!("{:>10} rows read", counts.rows_read)];
+    let parts = [
+        (counts.kept, "kept"),
+        (counts.refused, "refused"),
+        (counts.outside, "outside the partnership, not kept"),
+        (counts.without_location, "without a usable place, not kept"),
+        (counts.duplicates, "duplicates, not kept"),
+        (counts.skipped, "not meant by the contract, skipped"),
+        (counts.opted_out, "opted out, not kept"),
+        (counts.corrected, "of those kept, corrected"),
+        (findings.disagreements, "where the supplied area and the point differ"),
+    ];
+    lines.extend(parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count:>10} {what}")));
+    for dropped in &findings.dropped_columns {
+        let clause = dropped.clause.as_deref().map(|clause| format!(" ({clause})")).unwrap_or_default();
+        lines.push(format!("   dropped column `{}`: {:?}{clause}", dropped.column, dropped.reason));
+    }
+    for finding in findings.first.iter().take(10) {
+        lines.push(format!("   row {} `{}`: {}", finding.row, finding.column, finding.message));
+    }
+    if findings.first.len() > 10 {
+        lines.push("   and more: see the findings of the version".to_owned());
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,135 @@
+//! Data answers: columns, rows, withheld cells, formats, caching.
+
+use std::collections::BTreeMap;
+
+use axum::http::header;
+use model::tidy::COLUMNS;
+use serde_json::Value;
+
+use crate::support::Demo;
+
+#[tokio::test]
+async fn a_view_by_lsoa_has_one_row_an_area_in_the_documented_columns() {
+    let demo = Demo::open();
+    for indicator in ["fire-incidents", "all-crime", "ambulance-call-outs"] {
+        let answer = demo.get(&format!("/v1/data.csv?indicator={indicator}&area_type=lsoa"), Some("analyst")).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let text = answer.text();
+        let mut lines = text.lines();
+        assert_eq!(lines.next().unwrap(), COLUMNS.join(","));
+        assert_eq!(lines.count(), 140, "{indicator}");
+    }
+}
+
+#[tokio::test]
+async fn no_controlled_count_is_small_and_enough_is_visible() {
+    let demo = Demo::open();
+    let (mut cells, mut shown) = (0, 0);
+    for (indicator, view, rows) in all_rows(&demo).await {
+        let visible = rows.iter().filter(|row| !row["value"].is_null()).count();
+        (cells, shown) = (cells + rows.len(), shown + visible);
+        assert!(visible * 10 >= rows.len() * 6, "{indicator}/{view}: {visible} of {} visible", rows.len());
+        for row in &rows {
+            let withheld = row["status"] != "ok";
+            for column in ["value", "count", "lower_95", "upper_95", "lower_998", "upper_998", "significance", "trend"] {
+                assert!(!withheld || row[column].is_null(), "{indicator}: {row}");
+            }
+        }
+        if controlled(&indicator) {
+            let small = |row: &&Value| row["count"].as_u64().is_some_and(|count| (1..5).contains(&count));
+            assert_eq!(rows.iter().filter(small).count(), 0, "{indicator}/{view}");
+        }
+    }
+    println!("{shown} of {cells} cells visible");
+    assert!(cells > 10_000 && shown * 10 >= cells * 6);
+}
+
+/// Every row of every view that the analyst may read.
+pub(crate) async fn all_rows(demo: &Demo) -> Vec<(String, String, Vec<Value>)> {
+    let mut tables = Vec::new();
+    let catalogue = demo.get("/v1/indicators", Some("analyst")).await.json();
+    for indicator in catalogue["indicators"].as_array().unwrap() {
+        let id = indicator["id"].as_str().unwrap();
+        for view in indicator["views"].as_array().unwrap() {
+            let (area_type, period_type) = (view["area_type"].as_str().unwrap(), view["period_type"].as_str().unwrap());
+            let by: Vec<&str> = view["by"].as_array().unwrap().iter().map(|d| d.as_str().unwrap()).collect();
+            let mut rows: BTreeMap<String, Value> = BTreeMap::new();
+            let mut queries = vec![String::new()];
+            queries.extend(by.iter().map(|dimension| format!("&breakdown={dimension}")));
+            if by.len() == 2 && by.contains(&"sex") {
+                let other = by.iter().find(|d| **d != "sex").unwrap();
+                queries.extend(["female", "male", "unknown"].map(|sex| format!("&sex={sex}&breakdown={other}")));
+            }
+            for query in queries {
+                let path = format!("/v1/data.json?indicator={id}&area_type={area_type}&period_type={period_type}&period=all{query}");
+                let answer = demo.get(&path, Some("analyst")).await;
+                assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+                for row in answer.json()["rows"].as_array().unwrap() {
+                    let key = format!("{} {} {} {} {}", row["area_code"], row["period"], row["sex"], row["age"], row["breakdown"]);
+                    rows.insert(key, row.clone());
+                }
+            }
+            tables.push((id.to_owned(), view["name"].as_str().unwrap().to_owned(), rows.into_values().collect()));
+        }
+    }
+    assert!(tables.len() >= 24, "{}", tables.len());
+    tables
+}
+
+/// Whether the numerator of an indicator is protected.
+pub(crate) fn controlled(indicator: &str) -> bool {
+    let path = crate::support::root().join(format!("sample-data/indicators/{indicator}.toml"));
+    let indicator = model::Indicator::parse(indicator, &std::fs::read_to_string(path).unwrap()).unwrap();
+    let path = crate::support::root().join(format!("sample-data/contracts/{}.toml", indicator.numerator.dataset));
+    let contract = model::DatasetContract::parse("contract", &std::fs::read_to_string(path).unwrap()).unwrap();
+    !contract.exposure.is_open()
+}
+
+#[tokio::test]
+async fn csv_and_json_hold_the_same_figures() {
+    let demo = Demo::open();
+    let csv = demo.get("/v1/data.csv?indicator=fire-incidents&area_type=lsoa", None).await.text();
+    let json = demo.get("/v1/data.json?indicator=fire-incidents&area_type=lsoa", None).await.json();
+    let rows = json["rows"].as_array().unwrap();
+    assert_eq!(json["synthetic"], true);
+    let position = |name: &str| COLUMNS.iter().position(|column| *column == name).unwrap();
+    for (line, row) in csv.lines().skip(1).zip(rows) {
+        let fields: Vec<&str> = line.split(',').collect();
+        assert_eq!(fields[position("area_code")], row["area_code"].as_str().unwrap());
+        let value = row["value"].as_f64().map(|v| v.to_string()).unwrap_or_default();
+        assert_eq!(fields[position("value")], value);
+    }
+}
+
+#[tokio::test]
+async fn unchanged_answers_are_not_sent_again() {
+    let demo = Demo::open();
+    for path in ["/v1/data.csv?indicator=fire-incidents", "/v1/geographies/lsoa/boundaries.geojson"] {
+        let first = demo.get(path, None).await;
+        let etag = first.headers[header::ETAG].to_str().unwrap().to_owned();
+        let again = demo.send(axum::http::Method::GET, path, None, &[("if-none-match", &etag)], Vec::new()).await;
+        assert_eq!((again.status.as_u16(), again.body.len()), (304, 0), "{path}");
+        assert_eq!(first.headers[header::CACHE_CONTROL], "no-cache");
+    }
+}
+
+#[tokio::test]
+async fn boundaries_cover_the_partnership() {
+    let demo = Demo::open();
+    for (area_type, count) in [("lsoa", 140), ("msoa", 31), ("ward", 37), ("pcn", 6), ("beat", 10), ("neighbourhood", 9), ("district", 2)] {
+        let answer = demo.get(&format!("/v1/geographies/{area_type}/boundaries.geojson"), None).await;
+        assert_eq!(answer.json()["features"].as_array().unwrap().len(), count, "{area_type}");
+        let areas = demo.get(&format!("/v1/areas?area_type={area_type}"), None).await.json();
+        assert_eq!(areas["areas"].as_array().unwrap().len(), count, "{area_type}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_match_says_what_exists() {
+    let demo = Demo::open();
+    let path = "/v1/data.json?indicator=fire-incidents&area_type=lsoa&period=1999-01-01/P1Y";
+    let answer = demo.get(path, None).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.json()["rows"].as_array().unwrap().len(), 0);
+    assert!(answer.json()["notes"][0].as_str().unwrap().contains("2023-01-01/P1Y"), "{}", answer.text());
+}

@@ -1,0 +1,107 @@
+//! Every operation, refused: the list is held against the description of the API, so that a new operation needs a row.
+
+use std::collections::BTreeSet;
+
+use axum::http::Method;
+
+use crate::support::Demo;
+
+struct Case {
+    operation: &'static str,
+    method: Method,
+    path: &'static str,
+    key: Option<&'static str>,
+    status: u16,
+    problem: &'static str,
+}
+
+fn case(
+    operation: &'static str,
+    method: Method,
+    path: &'static str,
+    key: Option<&'static str>,
+    status: u16,
+    problem: &'static str,
+) -> Case {
+    Case { operation, method, path, key, status, problem }
+}
+
+fn cases() -> Vec<Case> {
+    let get = |operation, path, key, status, problem| case(operation, Method::GET, path, key, status, problem);
+    let upload = "post /v1/datasets/{id}/versions";
+    let version = "get /v1/datasets/{id}/versions/{version}";
+    vec![
+        get("get /v1/indicators", "/v1/indicators?x=1", None, 400, "unknown-parameter"),
+        get("get /v1/indicators/{id}", "/v1/indicators/ambulance-call-outs", None, 404, "not-found"),
+        get("get /v1/indicators/{id}", "/v1/indicators/no-such-thing", Some("analyst"), 404, "not-found"),
+        get("get /v1/areas", "/v1/areas?area_type=planet", None, 400, "bad-parameter"),
+        get("get /v1/areas", "/v1/areas?within=E99999999", None, 404, "not-found"),
+        get("get /v1/geographies/{area_type}/boundaries.geojson", "/v1/geographies/planet/boundaries.geojson", None, 404, "not-found"),
+        get("get /v1/me", "/v1/me?who=1", None, 400, "unknown-parameter"),
+        get("get /v1/data.csv", "/v1/data.csv", None, 400, "bad-parameter"),
+        get("get /v1/data.csv", "/v1/data.csv?indicator=ambulance-call-outs", None, 404, "not-found"),
+        get("get /v1/data.csv", "/v1/data.csv?indicator=fire-incidents&indicator=all-crime", None, 400, "duplicate-parameter"),
+        get("get /v1/data.csv", "/v1/data.csv?indicator=fire-incidents&area_type=lsoa&period_type=month", None, 400, "bad-parameter"),
+        get("get /v1/data.csv", "/v1/data.csv?indicator=ambulance-call-outs&purpose=advertising", Some("analyst"), 403, "denied"),
+        get("get /v1/data.json", "/v1/data.json?indicator=emergency-attendances", None, 404, "not-found"),
+        get("get /v1/data.json", "/v1/data.json?indicator=fire-incidents&period=lately", None, 400, "bad-parameter"),
+        case(upload, Method::POST, "/v1/datasets/lancashire-fire-and-rescue.incidents/versions?period=2025-10-01/P3M", None, 401, "unauthenticated"),
+        case(upload, Method::POST, "/v1/datasets/lancashire-fire-and-rescue.incidents/versions?period=2025-10-01/P3M", Some("analyst"), 403, "denied"),
+        case(upload, Method::POST, "/v1/datasets/north-west-ambulance.call-outs/versions?period=2025-10-01/P3M", Some("officer"), 403, "denied"),
+        case(upload, Method::POST, "/v1/datasets/no-such.dataset/versions?period=2025-10-01/P3M", Some("officer"), 404, "not-found"),
+        case(upload, Method::POST, "/v1/datasets/lancashire-fire-and-rescue.incidents/versions", Some("officer"), 400, "bad-parameter"),
+        case(upload, Method::POST, "/v1/datasets/lancashire-fire-and-rescue.incidents/versions?period=2025-10-01/P1M", Some("officer"), 400, "bad-parameter"),
+        get(version, "/v1/datasets/lancashire-fire-and-rescue.incidents/versions/00000000-0000-0000-0000-000000000000", None, 401, "unauthenticated"),
+        get(version, "/v1/datasets/lancashire-fire-and-rescue.incidents/versions/00000000-0000-0000-0000-000000000000", Some("officer"), 404, "not-found"),
+        get(version, "/v1/datasets/north-west-ambulance.call-outs/versions/00000000-0000-0000-0000-000000000000", Some("officer"), 403, "denied"),
+    ]
+}
+
+#[tokio::test]
+async fn every_operation_refuses_what_it_must() {
+    let demo = Demo::open();
+    for case in cases() {
+        let answer = demo.send(case.method, case.path, case.key, &[], Vec::new()).await;
+        let shown = format!("{} {:?}: {}", case.path, case.key, answer.text());
+        assert_eq!(answer.status, case.status, "{shown}");
+        assert_eq!(answer.problem(), case.problem, "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn no_operation_is_without_a_denial() {
+    let document = serde_json::to_value(api::openapi()).unwrap();
+    let mut operations = BTreeSet::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys() {
+            operations.insert(format!("{method} {path}"));
+        }
+    }
+    let health = ["get /healthz", "get /readyz"].map(str::to_owned);
+    let denied: BTreeSet<String> = cases().iter().map(|case| case.operation.to_owned()).chain(health).collect();
+    assert_eq!(operations, denied);
+}
+
+#[tokio::test]
+async fn bad_credentials_are_refused_everywhere() {
+    let demo = Demo::open();
+    for value in ["Bearer cg_nobody_nothing", "Bearer ", "Basic abc", "Bearer cg_", "nonsense"] {
+        for path in ["/v1/me", "/v1/indicators", "/v1/data.csv?indicator=fire-incidents", "/v1/areas"] {
+            let answer = demo.send(Method::GET, path, None, &[("authorization", value)], Vec::new()).await;
+            assert_eq!(answer.problem(), "unauthenticated", "{path} {value}");
+        }
+    }
+    demo.platform.revoke_credential(demo.keys["analyst"].split('_').nth(1).unwrap()).unwrap();
+    assert_eq!(demo.get("/v1/me", Some("analyst")).await.problem(), "unauthenticated");
+}
+
+#[tokio::test]
+async fn answers_carry_the_security_headers() {
+    let demo = Demo::open();
+    for path in ["/", "/v1/me", "/v1/nothing", "/healthz"] {
+        let answer = demo.get(path, None).await;
+        let policy = answer.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{path}: {policy}");
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff", "{path}");
+    }
+}

@@ -1,0 +1,185 @@
+//! The loaded sample partnership. It is loaded once into a folder beside the test binaries; every test works on a copy,
+//! so that starting again on a folder is tried with each of them.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use api::HttpLimits;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::BodyExt;
+use platform::{Limits, Platform, Settings};
+use serde_json::Value;
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+/// The workspace's root.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// The `commonground` binary that was built with the tests.
+pub fn binary() -> PathBuf {
+    let deps = std::env::current_exe().unwrap();
+    let binary = deps.parent().and_then(Path::parent).unwrap().join("commonground");
+    assert!(binary.exists(), "{} is missing: build the workspace's binaries too", binary.display());
+    binary
+}
+
+/// Settings for a folder that holds a data folder `data` and its key.
+pub fn settings(folder: &Path) -> Settings {
+    Settings {
+        data: folder.join("data"),
+        key_file: folder.join("data.key"),
+        agreements: root().join("sharing-agreements"),
+        contracts: root().join("sample-data/contracts"),
+        indicators: root().join("sample-data/indicators"),
+        workbook_program: binary(),
+        limits: Limits::default(),
+    }
+}
+
+/// The demo over a copy of the loaded folder.
+pub struct Demo {
+    pub platform: Platform,
+    pub router: Router,
+    pub folder: TempDir,
+    pub keys: BTreeMap<&'static str, String>,
+}
+
+/// An answer, read whole.
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("not JSON ({error}): {}", self.text()))
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The id of a problem, after checking that it is one.
+    pub fn problem(&self) -> String {
+        assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json", "{}", self.text());
+        let json = self.json();
+        assert_eq!(json["status"], self.status.as_u16());
+        json["type"].as_str().unwrap().trim_start_matches("/problems/").to_owned()
+    }
+}
+
+impl Demo {
+    pub fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        copy(&loaded(), folder.path());
+        let (platform, problems) = Platform::open(settings(folder.path())).unwrap();
+        assert!(problems.is_empty(), "{problems:?}");
+        let purposes: Vec<String> = ["neighbourhood-needs", "service-planning"].map(str::to_owned).into();
+        let mut keys = BTreeMap::new();
+        for (name, organisation, role) in [
+            ("analyst", "chorley-council", "analyst"),
+            ("officer", "lancashire-fire-and-rescue", "partner-officer"),
+            ("dashboard", "south-ribble-council", "dashboard"),
+        ] {
+            let key = platform.add_credential(organisation, role, &purposes, true).unwrap();
+            keys.insert(name, key.as_str().to_owned());
+        }
+        let router = api::router(platform.clone(), HttpLimits::default());
+        Self { platform, router, folder, keys }
+    }
+
+    pub async fn get(&self, path: &str, key: Option<&str>) -> Answer {
+        self.send(Method::GET, path, key, &[], Vec::new()).await
+    }
+
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(name) = key {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {}", self.keys[name]));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = self.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+}
+
+/// The folder with the sample loaded: made by the first test that needs it, by the demo command itself.
+pub fn loaded() -> PathBuf {
+    let base = Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo");
+    fs::create_dir_all(&base).unwrap();
+    let lock = File::create(base.join("lock")).unwrap();
+    lock.lock().unwrap();
+    let built = stamp();
+    let done = base.join("done");
+    let folder = base.join("folder");
+    if fs::read_to_string(&done).ok().as_deref() != Some(&built) {
+        let _ = fs::remove_file(&done);
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        load(&folder);
+        fs::write(&done, built).unwrap();
+    }
+    folder
+}
+
+/// Changes with the binary and with every file that the demo reads.
+fn stamp() -> String {
+    let mut text = format!("{:?}", fs::metadata(binary()).unwrap().modified().unwrap());
+    for folder in ["sample-data", "sharing-agreements"] {
+        for path in files(&root().join(folder)) {
+            text.push_str(&format!("{} {:?}\n", path.display(), fs::metadata(&path).unwrap().modified().unwrap()));
+        }
+    }
+    text
+}
+
+/// Runs `commonground demo --load-only`.
+pub fn load(folder: &Path) -> String {
+    let output = std::process::Command::new(binary())
+        .current_dir(root())
+        .args(["demo", "--load-only", "--data"])
+        .arg(folder.join("data"))
+        .env("XDG_DATA_HOME", folder)
+        .env("XDG_CONFIG_HOME", folder)
+        .output()
+        .unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{text}");
+    text
+}
+
+/// Every file below a folder, in order.
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
+}
+
+fn copy(from: &Path, to: &Path) {
+    for path in files(from) {
+        let target = to.join(path.strip_prefix(from).unwrap());
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::copy(&path, &target).unwrap();
+    }
+}
