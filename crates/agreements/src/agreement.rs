@@ -2,23 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use model::contract::{ColumnType, Role as ColumnRole, Treatment};
-use model::{AgreementId, DatasetContract, DatasetId, DefinitionError, Digest, Exposure, Level as Unit, OrganisationId};
+use model::{
+    AgreementId, DatasetContract, DatasetId, DefinitionError, Digest, Exposure, Level as Unit, OrganisationId,
+};
 use model::{PeriodType, PurposeId, Tier, load};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use crate::canonical::{agreement_digest, sha256};
+use crate::canonical::agreement_digest;
 use crate::check;
 use crate::date;
 use crate::grant::{Grant, RecipientPattern};
 use crate::level::{Level, Levels};
 use crate::partnership::Partnership;
+use crate::party::Party;
 use crate::position::Locator;
 use crate::principal::{ActionKind, Recipient};
-use crate::signature::{PublicKey, SignatureBytes};
 use crate::terms::{Forbids, Method, Onward, Terms, Zeros};
 
 /// An agreement that has been read and checked against the partnership's register and the datasets' contracts.
@@ -29,6 +31,9 @@ pub struct Agreement {
     document: AgreementDocument,
     /// Who each grant names, in the order of the grants.
     recipients: Vec<BTreeSet<Recipient>>,
+    levels: Levels,
+    /// The parties, shared with every blocker that is for their eyes.
+    audience: Arc<BTreeSet<OrganisationId>>,
 }
 
 /// The content of an agreement's file, table by table.
@@ -98,97 +103,6 @@ pub enum AgreementKind {
     ControllerToController,
     /// A processor works for a controller (UK GDPR article 28).
     ControllerToProcessor,
-}
-
-/// `[[party]]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Party {
-    /// The organisation.
-    pub id: OrganisationId,
-    /// What it is in this agreement.
-    pub role: PartyRole,
-    /// How it belongs to the partnership.
-    pub membership: Membership,
-    /// Whom to ask.
-    pub contacts: Contacts,
-    /// How it shows that it keeps data safely.
-    pub assurance: Assurance,
-    /// Its signature; absent until it has signed.
-    pub signature: Option<PartySignature>,
-}
-
-/// What a party is in an agreement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PartyRole {
-    /// Decides why and how data are used.
-    Controller,
-    /// Decides so together with others.
-    JointController,
-    /// Works for a controller.
-    Processor,
-}
-
-/// How an organisation belongs to the partnership.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Membership {
-    /// A full partner.
-    Full,
-    /// An affiliated partner.
-    Affiliated,
-}
-
-impl fmt::Display for Membership {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Full => "full",
-            Self::Affiliated => "affiliated",
-        })
-    }
-}
-
-/// Whom to ask at a party.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Contacts {
-    /// Registration number with the Information Commissioner's Office.
-    pub ico: String,
-    /// Data protection officer.
-    pub dpo: String,
-    /// Caldicott guardian, for health and care.
-    pub caldicott: Option<String>,
-    /// Senior information risk owner.
-    pub siro: String,
-}
-
-/// How a party shows that it keeps data safely.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Assurance {
-    /// The scheme, for example the Data Security and Protection Toolkit.
-    pub scheme: String,
-    /// What was reached.
-    pub level: String,
-    /// Until when it is valid.
-    #[serde(deserialize_with = "date::date")]
-    pub until: Date,
-}
-
-/// A party's signature over the digest of the canonical form.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PartySignature {
-    /// Who signed, by office.
-    pub by: String,
-    /// When.
-    #[serde(deserialize_with = "date::timestamp")]
-    pub at: Timestamp,
-    /// The public key, registered for the party.
-    pub key: PublicKey,
-    /// The signature of [`PartySignature::message`].
-    pub value: SignatureBytes,
 }
 
 /// `[legal]`.
@@ -411,7 +325,9 @@ impl Agreement {
         let document: AgreementDocument = load::parse(file, text).map_err(|error| vec![error])?;
         let digest = agreement_digest(file, text).map_err(|error| vec![error])?;
         let recipients = document.grants.iter().map(|grant| grant.recipients(&document.parties)).collect();
-        let agreement = Self { file: file.to_owned(), digest, document, recipients };
+        let levels = Levels::at_least_as_coarse_as(document.terms.finest.iter().copied());
+        let audience = Arc::new(document.parties.iter().map(|party| party.id.clone()).collect());
+        let agreement = Self { file: file.to_owned(), digest, document, recipients, levels, audience };
         let errors = check::check(&agreement, partnership, contracts, &Locator::new(file, text));
         if errors.is_empty() { Ok(agreement) } else { Err(errors) }
     }
@@ -470,8 +386,13 @@ impl Agreement {
 
     /// How fine tables may be.
     #[must_use]
-    pub fn levels(&self) -> Levels {
-        Levels::at_least_as_coarse_as(self.document.terms.finest.iter().copied())
+    pub const fn levels(&self) -> Levels {
+        self.levels
+    }
+
+    /// The organisations that may read what it says.
+    pub(crate) const fn audience(&self) -> &Arc<BTreeSet<OrganisationId>> {
+        &self.audience
     }
 
     /// The terms under one of its grants.
@@ -500,15 +421,6 @@ impl Agreement {
                 recipients: forbid.recipients.iter().cloned().collect(),
             },
         }
-    }
-}
-
-impl PartySignature {
-    /// The text that a party signs: the agreement's digest, the party, who signs for it, and when.
-    #[must_use]
-    pub fn message(agreement: &Digest, party: &OrganisationId, by: &str, at: Timestamp) -> String {
-        // `by` is free text: its digest keeps it from running into the next line.
-        format!("commonground agreement signature v1\n{agreement}\n{party}\n{}\n{at}\n", sha256(by))
     }
 }
 

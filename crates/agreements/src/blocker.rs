@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use model::OrganisationId;
 use serde::Serialize;
@@ -134,7 +135,9 @@ impl BlockerCode {
             Self::NoOutput => "name the tables to be released",
             Self::DatasetClosed => "mend the file named here; `agreements check` shows what is wrong",
             Self::NoAgreement => "make an agreement with the supplier",
-            Self::AgreementUnknown => "restore the agreement's file, or rebind the dataset with all parties' signatures",
+            Self::AgreementUnknown => {
+                "restore the agreement's file, or rebind the dataset with all parties' signatures"
+            }
             Self::NotSigned => "have every party sign, then record the `signed` event",
             Self::NotYetEffective => "wait until it takes effect",
             Self::Suspended => "ask a party that may resume it",
@@ -182,7 +185,7 @@ pub struct Blocker {
     pub contact: String,
     /// The organisations that may read it; `None` if everybody who is not an outsider may.
     #[serde(skip)]
-    pub(crate) audience: Option<BTreeSet<OrganisationId>>,
+    pub(crate) audience: Option<Arc<BTreeSet<OrganisationId>>>,
 }
 
 impl fmt::Display for Blocker {

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::contract::Treatment;
 use model::{DatasetContract, DatasetId, DefinitionError, Level as Unit, OrganisationId, PurposeId};
 
-use crate::agreement::{AgreedDataset, Agreement, AgreementDocument, PartySignature, Regime, at_least_as_strict};
+use crate::agreement::{AgreedDataset, Agreement, AgreementDocument, Regime, at_least_as_strict};
 use crate::grant::{Grant, RecipientPattern};
 use crate::partnership::Partnership;
+use crate::party::PartySignature;
 use crate::position::Locator;
 use crate::position::Step::{self, Index, Key, Text};
 use crate::principal::ActionKind;
@@ -15,11 +16,11 @@ use crate::principal::ActionKind;
 /// Greatest rounding base, and greatest threshold, that make sense for counts of a district.
 const MAX_BASE: u32 = 1_000;
 
-struct Checker<'a> {
+struct Checker<'a, 't> {
     agreement: &'a Agreement,
     partnership: &'a Partnership,
     contracts: &'a BTreeMap<DatasetId, DatasetContract>,
-    locator: &'a Locator<'a>,
+    locator: &'a Locator<'t>,
     errors: Vec<DefinitionError>,
 }
 
@@ -42,7 +43,7 @@ pub(crate) fn check(
     checker.errors
 }
 
-impl<'a> Checker<'a> {
+impl<'a> Checker<'a, '_> {
     fn document(&self) -> &'a AgreementDocument {
         self.agreement.document()
     }
@@ -78,8 +79,7 @@ impl<'a> Checker<'a> {
                 self.wrong(&at("id"), format!("`{}` is a party twice", party.id));
             }
             let Some(signature) = &party.signature else { continue };
-            let message =
-                PartySignature::message(&self.agreement.digest(), &party.id, &signature.by, signature.at);
+            let message = PartySignature::message(&self.agreement.digest(), &party.id, &signature.by, signature.at);
             if !self.partnership.has_key(&party.id, &signature.key) {
                 self.wrong(&at("signature"), format!("the key is not registered for `{}`", party.id));
             } else if !signature.key.verifies(message.as_bytes(), &signature.value) {
@@ -131,7 +131,10 @@ impl<'a> Checker<'a> {
         if let Some(contract) = contract {
             let at = |key| [Key("dataset"), Index(index), Key(key)];
             if contract.exposure != dataset.exposure {
-                self.wrong(&at("exposure"), "the dataset's contract says otherwise: open and controlled must agree, and source and licence");
+                self.wrong(
+                    &at("exposure"),
+                    "the dataset's contract says otherwise: open and controlled must agree, and source and licence",
+                );
             }
             if contract.level != dataset.level {
                 self.wrong(&at("level"), "the dataset's contract says otherwise: what one row is must agree");

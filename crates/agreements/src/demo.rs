@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use model::{DefinitionError, Digest, OrganisationId};
 use sha2::{Digest as _, Sha256};
 
-use crate::agreement::PartySignature;
 use crate::canonical::agreement_digest;
 use crate::event::{Event, EventKind};
+use crate::party::PartySignature;
 use crate::signature::{PublicKey, SignatureBytes};
 
 /// The publicly known test key of an organisation.

@@ -38,8 +38,7 @@ fn facts(agreement: &Agreement) -> BTreeSet<Fact> {
     let forbid = &agreement.document().forbid;
     let mut facts = BTreeSet::new();
     for (grant, recipients) in agreement.grants() {
-        let recipients =
-            recipients.iter().filter(|who| !forbid.recipients.iter().any(|pattern| pattern.forbids(who)));
+        let recipients = recipients.iter().filter(|who| !forbid.recipients.iter().any(|pattern| pattern.forbids(who)));
         for recipient in recipients {
             for purpose in grant.purposes.difference(&forbid.purposes) {
                 for action in &grant.actions {

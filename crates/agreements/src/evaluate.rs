@@ -1,9 +1,10 @@
 //! What stands in the way of a request, and what it may have if nothing does.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use model::{DatasetId, Digest, OrganisationId, Tier};
+use model::{DatasetId, Digest, Tier};
 
 use crate::agreement::{Agreement, strictest};
 use crate::blocker::{Blocker, BlockerCode};
@@ -57,7 +58,6 @@ pub(crate) fn evaluate(snapshot: &Snapshot, request: &Request, action: ActionKin
     for (agreement, datasets) in &involved {
         evaluator.standing(agreement);
         evaluator.forbids(agreement, datasets);
-        evaluator.opt_outs(agreement, datasets);
         evaluator.limits(agreement, datasets);
         if let Some((grant, recipients)) = evaluator.grant(agreement, datasets) {
             let own = agreement.terms(grant, recipients);
@@ -67,6 +67,7 @@ pub(crate) fn evaluate(snapshot: &Snapshot, request: &Request, action: ActionKin
             standings.insert(agreement.digest(), standing);
         }
     }
+    evaluator.opt_outs(&involved);
     evaluator.together(&involved);
     let Evaluator { inputs, mut blockers, .. } = evaluator;
     blockers.sort();
@@ -129,7 +130,7 @@ impl<'a> Evaluator<'a> {
     fn block_dataset(&mut self, code: BlockerCode, dataset: &DatasetId, required: &str, actual: impl Into<String>) {
         self.block(code, dataset.as_str(), required, actual);
         if let Some(blocker) = self.blockers.last_mut() {
-            blocker.audience = Some(dataset.organisation().into_iter().collect());
+            blocker.audience = Some(Arc::new(dataset.organisation().into_iter().collect()));
         }
     }
 
@@ -144,11 +145,9 @@ impl<'a> Evaluator<'a> {
     ) {
         self.block(code, clause, required, actual);
         if let Some(blocker) = self.blockers.last_mut() {
-            let parties: BTreeSet<OrganisationId> =
-                agreement.document().parties.iter().map(|party| party.id.clone()).collect();
             blocker.agreement = Some(agreement.name());
             blocker.contact = agreement.contact().to_owned();
-            blocker.audience = Some(parties);
+            blocker.audience = Some(Arc::clone(agreement.audience()));
         }
     }
 
@@ -314,16 +313,25 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn opt_outs(&mut self, agreement: &Agreement, datasets: &BTreeSet<DatasetId>) {
-        let Some(optout) = agreement.document().optout.as_ref().filter(|rule| rule.applies.contains(&self.action))
-        else {
-            return;
-        };
-        for dataset in datasets {
-            let evidence = self.request.opt_outs.iter().filter(|e| e.dataset == *dataset && e.scheme == optout.scheme);
+    /// Evidence is about a dataset, not about an agreement: where several ask for it, the one that wants it freshest
+    /// speaks for all, because what satisfies it satisfies them.
+    fn opt_outs(&mut self, involved: &[(&'a Agreement, BTreeSet<DatasetId>)]) {
+        let mut strictest: BTreeMap<(&DatasetId, &str), (u32, &Agreement)> = BTreeMap::new();
+        for (agreement, datasets) in involved {
+            let rule = agreement.document().optout.as_ref().filter(|rule| rule.applies.contains(&self.action));
+            for (rule, dataset) in rule.into_iter().flat_map(|rule| datasets.iter().map(move |dataset| (rule, dataset)))
+            {
+                let known = strictest.entry((dataset, &rule.scheme)).or_insert((rule.max_age_days, agreement));
+                if rule.max_age_days < known.0 {
+                    *known = (rule.max_age_days, agreement);
+                }
+            }
+        }
+        for ((dataset, scheme), (days, agreement)) in strictest {
+            let evidence = self.request.opt_outs.iter().filter(|e| e.dataset == *dataset && e.scheme == scheme);
             let latest = evidence.map(|evidence| evidence.applied_at).filter(|at| *at <= self.now).max();
-            if !latest.is_some_and(|at| is_fresh(at, self.now, optout.max_age_days)) {
-                let required = format!("{} applied less than {} days ago", optout.scheme, optout.max_age_days);
+            if !latest.is_some_and(|at| is_fresh(at, self.now, days)) {
+                let required = format!("{scheme} applied less than {days} days ago");
                 let actual = latest.map_or_else(|| "no evidence".to_owned(), |at| format!("applied at {at}"));
                 let clause = format!("optout for {dataset}");
                 self.refuse(agreement, BlockerCode::OptOutEvidence, &clause, required, actual);

@@ -167,7 +167,10 @@ impl EventLog {
             return Err(("agreement", message));
         }
         if event.previous != self.head(agreement) {
-            return Err(("previous", "the chain is broken: an event before this one was changed or removed".to_owned()));
+            return Err((
+                "previous",
+                "the chain is broken: an event before this one was changed or removed".to_owned(),
+            ));
         }
         if self.events.last().is_some_and(|last| event.at < last.at) {
             return Err(("at", "events are in order of time".to_owned()));
@@ -216,11 +219,7 @@ impl EventLog {
     /// The state at an instant; an event counts from its own instant on.
     #[must_use]
     pub fn state(&self, now: Timestamp) -> State {
-        self.events
-            .iter()
-            .take_while(|event| event.at <= now)
-            .last()
-            .map_or(State::Unsigned, |event| after(event.kind))
+        self.events.iter().take_while(|event| event.at <= now).last().map_or(State::Unsigned, |event| after(event.kind))
     }
 
     /// Whether use was stopped after the first `seen` events or after the instant `since`, up to `now`.

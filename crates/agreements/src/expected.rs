@@ -55,10 +55,8 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Expectation>, DefinitionError
         if cells == COLUMNS {
             continue;
         }
-        let expectation = expectation(index + 1, &cells).map_err(|message| DefinitionError {
-            line: index + 1,
-            ..DefinitionError::whole(file, message)
-        })?;
+        let expectation = expectation(index + 1, &cells)
+            .map_err(|message| DefinitionError { line: index + 1, ..DefinitionError::whole(file, message) })?;
         expectations.push(expectation);
     }
     Ok(expectations)
@@ -68,21 +66,13 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Expectation>, DefinitionError
 ///
 /// # Errors
 /// Every line whose decision is another than expected.
-pub fn check(
-    file: &str,
-    expectations: &[Expectation],
-    snapshot: &Snapshot,
-) -> Result<(), Vec<DefinitionError>> {
+pub fn check(file: &str, expectations: &[Expectation], snapshot: &Snapshot) -> Result<(), Vec<DefinitionError>> {
     let mut errors = Vec::new();
     for expectation in expectations {
         let decided = decided(expectation, snapshot);
         if decided != expectation.blockers {
             let words = |codes: &BTreeSet<String>| {
-                if codes.is_empty() {
-                    "allow".to_owned()
-                } else {
-                    codes.iter().cloned().collect::<Vec<_>>().join(", ")
-                }
+                if codes.is_empty() { "allow".to_owned() } else { codes.iter().cloned().collect::<Vec<_>>().join(", ") }
             };
             let message = format!("expected {}, decided {}", words(&expectation.blockers), words(&decided));
             errors.push(DefinitionError { line: expectation.line, ..DefinitionError::whole(file, message) });

@@ -91,12 +91,7 @@ fn terms(agreement: &Agreement) -> Vec<String> {
     lines
 }
 
-fn capabilities(
-    snapshot: &Snapshot,
-    dataset: &DatasetId,
-    agreements: &[&Agreement],
-    now: Timestamp,
-) -> Capabilities {
+fn capabilities(snapshot: &Snapshot, dataset: &DatasetId, agreements: &[&Agreement], now: Timestamp) -> Capabilities {
     let named: BTreeSet<&Recipient> =
         agreements.iter().flat_map(|agreement| agreement.grants()).flat_map(|(_, recipients)| recipients).collect();
     let all = Levels::at_least_as_coarse_as(crate::level::Level::all());
@@ -107,16 +102,15 @@ fn capabilities(
         .map(|rule| OptOutEvidence { dataset: dataset.clone(), scheme: rule.scheme.clone(), applied_at: now })
         .collect();
     let mut capabilities = Capabilities::new();
+    let (governing, finest) = (snapshot.governing(dataset, now), levels.finest());
     for recipient in named {
         for purpose in &snapshot.partnership().purposes {
-            let request = Request::new(
-                principal(recipient, &purpose.id),
-                purpose.id.clone(),
-                vec![snapshot.governing(dataset, now)],
-            )
-            .with_outputs(levels.finest())
-            .with_opt_outs(opt_outs.clone());
-            for action in ActionKind::ALL {
+            let principal = principal(recipient, &purpose.id);
+            let role = principal.role;
+            let request = Request::new(principal, purpose.id.clone(), vec![governing.clone()])
+                .with_outputs(finest.iter().copied())
+                .with_opt_outs(opt_outs.clone());
+            for action in ActionKind::ALL.into_iter().filter(|action| role.permits(*action)) {
                 if evaluate(snapshot, &request, action, now).blockers.is_empty() {
                     capabilities.entry(recipient.clone()).or_default().insert((action, purpose.id.clone()));
                 }
@@ -129,9 +123,7 @@ fn capabilities(
 fn principal(recipient: &Recipient, purpose: &PurposeId) -> Principal {
     match recipient {
         Recipient::Public => Principal::public(),
-        Recipient::Partner { organisation, role } => {
-            Principal::new(organisation.clone(), *role, [purpose.clone()])
-        }
+        Recipient::Partner { organisation, role } => Principal::new(organisation.clone(), *role, [purpose.clone()]),
     }
 }
 
@@ -151,11 +143,12 @@ pub(crate) fn rows(capabilities: &Capabilities) -> Vec<ExplanationRow> {
             alike.entry((actions, purposes)).or_default().push(recipient);
         }
     }
-    let row = |((actions, purposes), recipients): ((Vec<ActionKind>, BTreeSet<&str>), Vec<&Recipient>)| ExplanationRow {
-        who: who(&recipients),
-        may: actions.iter().map(|action| action.as_str()).collect::<Vec<_>>().join(", "),
-        purposes: purposes.iter().copied().collect::<Vec<_>>().join(", "),
-    };
+    let row =
+        |((actions, purposes), recipients): ((Vec<ActionKind>, BTreeSet<&str>), Vec<&Recipient>)| ExplanationRow {
+            who: who(&recipients),
+            may: actions.iter().map(|action| action.as_str()).collect::<Vec<_>>().join(", "),
+            purposes: purposes.iter().copied().collect::<Vec<_>>().join(", "),
+        };
     alike.into_iter().map(row).collect()
 }
 

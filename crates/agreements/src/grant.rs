@@ -6,7 +6,7 @@ use std::fmt;
 use model::{DatasetId, OrganisationId, PurposeId};
 use serde::{Deserialize, Serialize};
 
-use crate::agreement::{Membership, Party};
+use crate::party::{Membership, Party};
 use crate::principal::{ActionKind, Recipient, Role};
 
 /// One grant. A request is covered by one grant as a whole or not at all.

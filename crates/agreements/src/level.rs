@@ -37,8 +37,11 @@ impl Level {
         area_is_as_fine_as(self.area, other.area) && period_is_as_fine_as(self.period, other.period)
     }
 
+    /// One bit for each of the 54 levels.
     fn bit(self) -> u64 {
-        Self::all().position(|level| level == self).map_or(0, |index| 1 << index)
+        let area = AreaType::ALL.iter().position(|area| *area == self.area);
+        let period = PeriodType::ALL.iter().position(|period| *period == self.period);
+        area.zip(period).map_or(0, |(area, period)| 1 << (area * PeriodType::ALL.len() + period))
     }
 }
 
@@ -88,7 +91,7 @@ impl Serialize for Level {
 
 impl<'de> Deserialize<'de> for Level {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        model::load::from_text(deserializer)
     }
 }
 

@@ -25,6 +25,7 @@ mod explain;
 mod grant;
 mod level;
 mod partnership;
+mod party;
 mod permit;
 mod position;
 mod principal;
@@ -37,9 +38,8 @@ mod terms;
 mod tests;
 
 pub use agreement::{
-    AgreedDataset, Agreement, AgreementDocument, AgreementKind, Assurance, Column, Contacts, Control, Dpia, Forbid,
-    Header, Legal, Membership, OptOut, Party, PartyRole, PartySignature, Regime, Retention, Rights, TermsClause,
-    at_least_as_strict,
+    AgreedDataset, Agreement, AgreementDocument, AgreementKind, AtEnd, Column, Control, Dpia, Forbid, Header, Legal,
+    OptOut, Regime, Retention, Rights, TermsClause, at_least_as_strict,
 };
 pub use blocker::{Blocker, BlockerCode};
 pub use canonical::agreement_digest;
@@ -50,7 +50,8 @@ pub use event::{Event, EventKind, EventLog, State};
 pub use explain::{Explanation, ExplanationRow, explain};
 pub use grant::{Grant, RecipientPattern};
 pub use level::{Level, Levels};
-pub use partnership::{Organisation, Partnership, Purpose};
+pub use partnership::{Identity, Organisation, Partnership, Purpose};
+pub use party::{Assurance, Contacts, Membership, Party, PartyRole, PartySignature};
 pub use permit::{AgreedColumn, Permit, PermitRecord, Standing};
 pub use principal::{Action, ActionKind, Derive, Ingest, Link, Principal, Recipient, Release, Role};
 pub use registry::{PolicyEpoch, Registry, Snapshot, SourceFile, Status};

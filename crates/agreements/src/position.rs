@@ -1,5 +1,7 @@
 //! Where in a TOML file something stands, for errors about meaning (the TOML reader itself places errors of form).
 
+use std::cell::OnceCell;
+
 use model::DefinitionError;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -19,12 +21,13 @@ pub(crate) enum Step<'a> {
 pub(crate) struct Locator<'a> {
     file: &'a str,
     text: &'a str,
-    root: Option<Spanned<DeTable<'a>>>,
+    /// Parsed when the first mistake is found.
+    root: OnceCell<Option<Spanned<DeTable<'a>>>>,
 }
 
 impl<'a> Locator<'a> {
     pub(crate) fn new(file: &'a str, text: &'a str) -> Self {
-        Self { file, text, root: DeTable::parse(text).ok() }
+        Self { file, text, root: OnceCell::new() }
     }
 
     /// An error about the value at the end of the path, or about the last value on the way that exists.
@@ -36,7 +39,8 @@ impl<'a> Locator<'a> {
     fn place(&self, path: &[Step<'_>]) -> Option<usize> {
         let (first, rest) = path.split_first()?;
         let Step::Key(key) = first else { return None };
-        let mut value = self.root.as_ref()?.get_ref().get(*key)?;
+        let root = self.root.get_or_init(|| DeTable::parse(self.text).ok());
+        let mut value = root.as_ref()?.get_ref().get(*key)?;
         for step in rest {
             match inside(value, *step) {
                 Some(next) => value = next,

@@ -40,7 +40,7 @@ macro_rules! base64_bytes {
         }
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+                model::load::from_text(deserializer)
             }
         }
     };

@@ -1,5 +1,6 @@
 mod files;
 mod invariants;
+mod random;
 mod reference;
 mod samples;
 mod validity;

@@ -1,6 +1,10 @@
 //! Reading a definition from TOML text, with errors that name file, line and column.
 
-use serde::de::DeserializeOwned;
+use std::fmt::{self, Display};
+use std::marker::PhantomData;
+use std::str::FromStr;
+
+use serde::de::{DeserializeOwned, Deserializer, Error, Visitor};
 
 /// What is wrong with a definition file, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +42,29 @@ pub fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Definitio
     })
 }
 
+/// Reads a value from text by its `FromStr`. The text is judged while the reader still stands on it, so that an error
+/// about one item of an array has the place of that item.
+///
+/// # Errors
+/// If there is no text, or it is not a valid `T`.
+pub fn from_text<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
+    struct Text<T>(PhantomData<T>);
+    impl<T: FromStr<Err: Display>> Visitor<'_> for Text<T> {
+        type Value = T;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a text")
+        }
+        fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+            text.parse().map_err(E::custom)
+        }
+    }
+    deserializer.deserialize_str(Text(PhantomData))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +74,17 @@ mod tests {
     struct Small {
         #[allow(dead_code, reason = "only its presence is tested")]
         name: String,
+    }
+
+    #[test]
+    fn an_item_of_an_array_has_its_own_place() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Ids {
+            #[allow(dead_code, reason = "only the error is tested")]
+            ids: Vec<crate::DatasetId>,
+        }
+        let error = parse::<Ids>("a.toml", "ids = [\n  \"one-a.two\",\n  \"no dot\",\n]\n").unwrap_err();
+        assert_eq!((error.line, error.column), (3, 3), "{error}");
     }
 
     #[test]

@@ -26,8 +26,11 @@ fn forbids() -> impl Strategy<Value = Forbids> {
         roles: BTreeSet::new(),
         public,
     });
-    (purposes(), links, btree_set(pattern, 0..3))
-        .prop_map(|(purposes, links, recipients)| Forbids { purposes, links, recipients })
+    (purposes(), links, btree_set(pattern, 0..3)).prop_map(|(purposes, links, recipients)| Forbids {
+        purposes,
+        links,
+        recipients,
+    })
 }
 
 fn terms() -> impl Strategy<Value = Terms> {
@@ -83,7 +86,7 @@ proptest! {
             prop_assert!(both.tier <= one.tier && both.expires <= one.expires && both.onward <= one.onward);
             prop_assert!(both.query_budget <= one.query_budget && both.k >= one.k);
             prop_assert!(both.raw_days <= one.raw_days && both.derived_days <= one.derived_days);
-            prop_assert!(both.rounding == u32::MAX || both.rounding % one.rounding == 0);
+            prop_assert!(both.rounding == u32::MAX || both.rounding.is_multiple_of(one.rounding));
             prop_assert!(both.zeros == Zeros::Protect || one.zeros == Zeros::Publish);
             prop_assert!(both.obligations.is_superset(&one.obligations));
             prop_assert!(both.forbids.purposes.is_superset(&one.forbids.purposes));

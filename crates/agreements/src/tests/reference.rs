@@ -78,7 +78,8 @@ pub(super) fn allows(world: &World, query: &Query) -> bool {
     if shows && !common(Method::Suppress) && !common(Method::Perturb) {
         return false;
     }
-    chosen.iter().all(|agreement| agreement.law_enforcement) || chosen.iter().all(|agreement| !agreement.law_enforcement)
+    chosen.iter().all(|agreement| agreement.law_enforcement)
+        || chosen.iter().all(|agreement| !agreement.law_enforcement)
 }
 
 fn within_original(query: &Query, inputs: &[(usize, BTreeSet<usize>)]) -> bool {
@@ -91,7 +92,7 @@ fn within_original(query: &Query, inputs: &[(usize, BTreeSet<usize>)]) -> bool {
 }
 
 fn agreement_allows(agreement: &Plain, query: &Query, mine: &BTreeSet<usize>) -> bool {
-    let last = agreement.events.iter().filter(|(_, hour)| *hour <= query.now).map(|(kind, _)| *kind).last();
+    let last = agreement.events.iter().filter(|(_, hour)| *hour <= query.now).map(|(kind, _)| *kind).next_back();
     let in_force = matches!(last, Some(EventKind::Signed | EventKind::Resumed));
     if !in_force || query.now < agreement.effective * 24 || query.now >= agreement.expires * 24 {
         return false;
@@ -126,8 +127,7 @@ fn agreement_allows(agreement: &Plain, query: &Query, mine: &BTreeSet<usize>) ->
     }
     if query.action == ActionKind::Ingest
         && let Some(year) = query.year
-        && mine.iter().any(|dataset| agreement.datasets.contains(dataset))
-        && year < agreement.from_year
+        && mine.iter().any(|dataset| agreement.datasets.contains(dataset) && year < agreement.from_years[*dataset])
     {
         return false;
     }
@@ -148,9 +148,9 @@ fn agreement_allows(agreement: &Plain, query: &Query, mine: &BTreeSet<usize>) ->
 }
 
 fn covers(grant: &PlainGrant, query: &Query, mine: &BTreeSet<usize>, named: &BTreeSet<usize>) -> bool {
-    let others_linkable = named.iter().all(|dataset| {
-        mine.contains(dataset) || grant.datasets.contains(dataset) || grant.link_with.contains(dataset)
-    });
+    let others_linkable = named
+        .iter()
+        .all(|dataset| mine.contains(dataset) || grant.datasets.contains(dataset) || grant.link_with.contains(dataset));
     grant.purposes.contains(&query.purpose)
         && grant.actions.contains(&query.action)
         && grant.recipients.contains(&query.recipient())
@@ -172,10 +172,9 @@ fn meets(pattern: &Pattern, who: &Who) -> bool {
 pub(super) fn coarser(fine: Level, asked: Level) -> bool {
     let area = match fine.area {
         AreaType::Lsoa => true,
-        AreaType::Msoa => matches!(
-            asked.area,
-            AreaType::Msoa | AreaType::District | AreaType::County | AreaType::Partnership
-        ),
+        AreaType::Msoa => {
+            matches!(asked.area, AreaType::Msoa | AreaType::District | AreaType::County | AreaType::Partnership)
+        }
         AreaType::District => matches!(asked.area, AreaType::District | AreaType::County | AreaType::Partnership),
         other => other == asked.area,
     };

@@ -94,7 +94,7 @@ fn every_indicator_may_be_published() {
     let snapshot = registry.snapshot();
     for file in read(&root().join("sample-data/indicators")) {
         let indicator = Indicator::parse(&file.name, text(&file)).unwrap();
-        let purpose: model::PurposeId = indicator.purpose.parse().unwrap();
+        let purpose = indicator.purpose.clone();
         let measures = std::iter::once(&indicator.numerator).chain(&indicator.denominator);
         let inputs = measures.map(|measure| snapshot.governing(&measure.dataset, today())).collect();
         let operator = Principal::new("csr-partnership".parse().unwrap(), Role::Operator, [purpose.clone()]);
@@ -131,7 +131,9 @@ fn decisions_are_as_expected() {
     }
     let errors = expected::check("decisions.txt", &wrong, registry.snapshot()).unwrap_err();
     assert_eq!(errors.len(), wrong.len());
-    for (line, expect) in [("a | b", "9 columns"), ("spy of x-y-z | release | - | abc | - | - | - | 2026-01-01 | allow", "`spy`")] {
+    for (line, expect) in
+        [("a | b", "9 columns"), ("spy of x-y-z | release | - | abc | - | - | - | 2026-01-01 | allow", "`spy`")]
+    {
         let error = expected::parse("t", &format!("# comment\n{line}\n")).unwrap_err();
         assert_eq!(error.line, 2);
         assert!(error.message.contains(expect), "{error}");
@@ -163,7 +165,12 @@ fn suspending_one_sample_closes_that_data_only() {
     log.content.extend(event.to_toml().into_bytes());
     let after = Registry::load(&files, &contracts()).unwrap();
     assert_eq!(after.errors(), &[]);
-    for dataset in before.snapshot().datasets() {
+    let others = [
+        "lancashire-fire-and-rescue.incidents",
+        "office-for-national-statistics.population",
+        "chorley-council.homelessness",
+    ];
+    for dataset in before.snapshot().datasets().filter(|id| others.contains(&id.as_str())) {
         let rows = |registry: &Registry| explain(registry.snapshot(), dataset, today()).rows;
         assert!(!rows(&before).is_empty(), "{dataset}");
         assert_eq!(rows(&after).is_empty(), dataset.as_str() == "lancashire-fire-and-rescue.incidents", "{dataset}");

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::invariants::permissive;
+use super::random::permissive;
 use super::world::*;
 use crate::*;
 
@@ -24,7 +24,10 @@ pub(super) fn derive_query() -> Query {
     }
 }
 
-fn world(events: &[(EventKind, i64)], others: &[(EventKind, i64)]) -> Loaded {
+/// What happened, and at which hour.
+type Events<'a> = &'a [(EventKind, i64)];
+
+fn world(events: Events<'_>, others: Events<'_>) -> Loaded {
     let mut query = derive_query();
     let mut first = permissive(&query, &[0].into(), false);
     first.events = events.to_vec();
@@ -42,7 +45,7 @@ fn a_permit_is_void_after_a_suspension_even_when_it_was_resumed() {
     let query = derive_query();
     let permit = decide::<Derive>(&before.snapshot, &query.request(&before), instant(1)).unwrap();
     assert_eq!(permit.epoch(), before.snapshot.epoch());
-    let cases: [(&[(EventKind, i64)], &[(EventKind, i64)], i64, bool); 8] = [
+    let cases: [(Events<'_>, Events<'_>, i64, bool); 8] = [
         (&signed, &signed, 2, true),
         (&[(Signed, 0), (Suspended, 5)], &signed, 4, true),
         (&[(Signed, 0), (Suspended, 5)], &signed, 5, false),
@@ -84,7 +87,10 @@ fn strangers_learn_nothing_from_a_denial() {
     let request = derive_query().request(&loaded);
     let denial = decide::<Derive>(&loaded.snapshot, &request, instant(2)).unwrap_err();
     assert_eq!(denial.code(), BlockerCode::Suspended);
-    let nothing = Request { inputs: vec![Governing { dataset: "org-z.data".parse().unwrap(), agreements: BTreeSet::new() }], ..request };
+    let nothing = Request {
+        inputs: vec![Governing { dataset: "org-z.data".parse().unwrap(), agreements: BTreeSet::new() }],
+        ..request
+    };
     let absent = decide::<Derive>(&loaded.snapshot, &nothing, instant(2)).unwrap_err();
     assert_eq!(absent.code(), BlockerCode::NoAgreement);
 

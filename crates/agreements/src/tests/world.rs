@@ -13,8 +13,7 @@ pub(super) const ORGANISATIONS: [&str; 3] = ["org-a", "org-b", "org-c"];
 pub(super) const DATASETS: [&str; 3] = ["org-a.data", "org-b.data", "org-c.data"];
 pub(super) const PURPOSES: [&str; 3] = ["purpose-a", "purpose-b", "purpose-c"];
 pub(super) const ROLES: [Role; 4] = [Role::PartnerOfficer, Role::Analyst, Role::Operator, Role::Public];
-pub(super) const LEVELS: [&str; 4] =
-    ["lsoa by calendar-year", "msoa by quarter", "district by month", "lsoa by month"];
+pub(super) const LEVELS: [&str; 4] = ["lsoa by calendar-year", "msoa by quarter", "district by month", "lsoa by month"];
 pub(super) const SCHEME: &str = "opt-out";
 
 /// Agreements, and datasets that a faulty file is about.
@@ -43,7 +42,7 @@ pub(super) struct Plain {
     pub(super) finest: BTreeSet<usize>,
     pub(super) onward: bool,
     pub(super) k: u32,
-    pub(super) from_year: i32,
+    pub(super) from_years: [i32; 3],
 }
 
 #[derive(Debug, Clone, Default)]
@@ -143,7 +142,8 @@ impl Query {
         let mut request = Request::new(principal.clone(), purpose(self.purpose), loaded.inputs(&self.inputs));
         request.outputs = self.outputs.clone();
         request.tier = tier(self.public);
-        request.period = self.year.map(|year| Period::new(PeriodType::CalendarYear, Month::new(year, 1).unwrap()).unwrap());
+        request.period =
+            self.year.map(|year| Period::new(PeriodType::CalendarYear, Month::new(year, 1).unwrap()).unwrap());
         request.opt_outs = self
             .evidence
             .iter()
@@ -297,7 +297,7 @@ impl Plain {
                 "[[dataset]]\nid = \"{}\"\nexposure = {{ kind = \"controlled\" }}\nlevel = \"event\"\nunit_key = \"u\"\n\
                  frequency = \"month\"\nfrom = {}-01-01\ncolumns = [\n\
                  {{ name = \"kind\", type = \"text\", role = \"dimension\", treatment = \"keep\" }},\n]\n",
-                DATASETS[*dataset], self.from_year
+                DATASETS[*dataset], self.from_years[*dataset]
             )
             .unwrap();
         }
