@@ -24,6 +24,8 @@ pub enum FindingKind {
     NestedShell,
     /// Two areas overlap; points there belong to the one whose code sorts first.
     Overlap,
+    /// Two areas overlap by less than a centimetre: their shared border was written twice, with rounding in between.
+    BorderRounding,
     /// A row or feature repeats one before it; the first is kept.
     Repeated,
     /// The name of an area differs from the one read before; the first is kept.
@@ -67,6 +69,7 @@ impl FindingKind {
             Self::SelfIntersection => "ring crosses itself (even-odd rule)",
             Self::NestedShell => "part inside another part (removed)",
             Self::Overlap => "areas overlap (first code wins)",
+            Self::BorderRounding => "shared border differs by rounding (first code wins)",
             Self::Repeated => "repeated (first kept)",
             Self::NameDiffers => "name differs (first kept)",
             Self::WithoutAtoms => "outline of an area without atoms (left out)",

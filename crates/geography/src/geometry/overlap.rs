@@ -15,9 +15,9 @@ pub(crate) struct Overlap {
     pub(crate) depth: f64,
 }
 
-/// Depth from which vertices count as inside rather than on the border, metres: real files write a shared border
-/// twice, with rounding in between.
-const LEAST_DEPTH: f64 = 0.01;
+/// Depth from which a vertex counts as inside rather than on the border, metres: a hundred times what rounding of the
+/// distance itself can amount to.
+const LEAST_DEPTH: f64 = 1e-7;
 
 /// Finds pairs of shapes where a vertex of one lies inside the other. Overlaps in which only edges cross are not seen;
 /// for areas that mean to share a border there is always a vertex near.

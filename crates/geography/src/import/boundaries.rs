@@ -75,12 +75,22 @@ fn text<'a>(properties: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     properties.get(name).and_then(Value::as_str).map(str::trim)
 }
 
+/// Depth up to which an overlap is only a border written twice with rounding in between, metres.
+const ROUNDING_M: f64 = 0.01;
+
 /// Reports areas of one type that overlap.
 pub(crate) fn find_overlaps(codes: &[&AreaCode], shapes: &[Shape], index: &PointIndex, report: &mut FileReport) {
     for overlap in overlaps(shapes, index) {
         let (first, second) = overlap.pair;
-        if let (Some(first), Some(second)) = (codes.get(first), codes.get(second)) {
+        let (Some(first), Some(second)) = (codes.get(first), codes.get(second)) else { continue };
+        if overlap.depth > ROUNDING_M {
             report.find(FindingKind::Overlap, format_args!("{first} and {second} by {:.2} m", overlap.depth));
+        } else {
+            let micrometres = overlap.depth * 1e6;
+            report.find(
+                FindingKind::BorderRounding,
+                format_args!("{first} and {second} by {micrometres:.1} micrometres"),
+            );
         }
     }
 }

@@ -32,12 +32,15 @@ pub(crate) fn read_postcodes(
         (table.optional(file.introduced.as_ref())?, table.optional(file.terminated.as_ref())?);
     let quality = table.optional(file.quality.as_ref())?;
     report.read = table.for_each(|row| {
-        let place = format_args!("line {}", row.line).to_string();
+        let place = format_args!("line {}", row.line);
         let Some(postcode) = Postcode::parse(row.text(postcode)?) else {
             report.find(FindingKind::MalformedPostcode, place);
             return Ok(());
         };
-        let by_code = row.optional(code)?.map(|_| code.map(|code| row.code(code)).transpose()).transpose()?.flatten();
+        let by_code = match code {
+            Some(column) if !row.text(column)?.is_empty() => Some(row.code(column)?),
+            _ => None,
+        };
         let by_point = locate(row, point, index)?;
         let atom = match (by_code, by_point) {
             (Some(code), by_point) => {
@@ -60,12 +63,12 @@ pub(crate) fn read_postcodes(
             quality: row.number(quality)?.and_then(|quality| u8::try_from(quality).ok()),
         };
         if atom.is_none() {
-            report.find(FindingKind::OutsidePartnership, format_args!("line {}", row.line));
+            report.find(FindingKind::OutsidePartnership, place);
         }
         if postcodes.add(postcode, new) {
             report.used += 1;
         } else {
-            report.find(FindingKind::Repeated, format_args!("line {}", row.line));
+            report.find(FindingKind::Repeated, place);
         }
         Ok(())
     })?;

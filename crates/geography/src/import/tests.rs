@@ -226,3 +226,27 @@ fn repairs_and_differences_are_findings() {
         1,
     );
 }
+
+/// Control facts of the committed sample: 70 + 70 atoms, 14 + 17 MSOAs, 14 + 23 wards, 6 networks, 10 beats, 9
+/// neighbourhoods.
+#[test]
+fn the_sample_geography_imports() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sample-data/geography");
+    let text = std::fs::read_to_string(folder.join("geography.toml")).unwrap();
+    let mut importer = Importer::new(Manifest::parse("geography.toml", &text).unwrap());
+    let paths: Vec<String> = importer.paths().into_iter().map(str::to_owned).collect();
+    for path in paths {
+        importer.file(&path, &std::fs::read(folder.join(&path)).unwrap()).unwrap();
+    }
+    let (gazetteer, report) = importer.finish().unwrap();
+    let counts: Vec<usize> = gazetteer.area_types().map(|area_type| gazetteer.areas(area_type).len()).collect();
+    assert_eq!(counts, [140, 31, 37, 6, 10, 9, 2, 1, 1], "{report}");
+    assert_eq!(gazetteer.members(AreaType::District, "E07990118").len(), 70);
+    assert!(gazetteer.postcode_counts().0 > 5_000);
+    // What is drawn is sound, and where it promises to, everything belongs somewhere.
+    let repairs = [UnclosedRing, DuplicateVertex, Spike, DegenerateRing, SelfIntersection, NestedShell, Overlap];
+    assert_eq!(repairs.map(|kind| report.count(kind)), [0; 7], "{report}");
+    assert_eq!(report.count(MalformedPostcode) + report.count(UnknownNetwork), 0, "{report}");
+    let lone = (0..140).map(AtomIndex).filter(|&atom| gazetteer.area_of(atom, AreaType::Pcn).is_none());
+    assert_eq!(lone.count(), 0);
+}

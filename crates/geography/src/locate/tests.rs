@@ -61,6 +61,34 @@ proptest! {
         }
     }
 
+    /// An independent implementation agrees wherever no border runs through the point.
+    #[test]
+    fn agrees_with_another_library(
+        n in 1_usize..6,
+        jitter in prop::collection::vec((-7_i8..8, -7_i8..8), 1..40),
+        points in prop::collection::vec((-0.01_f64..1.01, -0.01_f64..1.01), 1..60),
+    ) {
+        use geo::algorithm::coordinate_position::{CoordPos, CoordinatePosition};
+        let shapes = sheet(n, &jitter);
+        let index = PointIndex::new(&shapes);
+        let polygons: Vec<geo::Polygon> = shapes
+            .iter()
+            .map(|shape| {
+                let line = shape.polygons[0].shell.iter().map(|&[x, y]| geo::coord! { x: x, y: y });
+                geo::Polygon::new(line.collect(), Vec::new())
+            })
+            .collect();
+        let side = (n * 16) as f64 / 4096.0;
+        for (x, y) in points {
+            let point = geo::coord! { x: x.mul_add(side, -2.7), y: y.mul_add(side, 53.6) };
+            let positions: Vec<CoordPos> = polygons.iter().map(|p| p.coordinate_position(&point)).collect();
+            if !positions.contains(&CoordPos::OnBoundary) {
+                let expect = positions.iter().position(|position| *position == CoordPos::Inside);
+                prop_assert_eq!(index.locate([point.x, point.y]).atom().map(AtomIndex::get), expect);
+            }
+        }
+    }
+
     /// Overlaps and holes: the first area in order wins.
     #[test]
     fn overlapping_shapes(
