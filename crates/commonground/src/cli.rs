@@ -36,9 +36,9 @@ pub(crate) struct Cli {
 /// Where things are. Each also has an entry in commonground.toml and a COMMONGROUND_ variable.
 #[derive(Debug, Args)]
 pub(crate) struct Places {
-    /// Configuration file.
-    #[arg(long, global = true, default_value = "commonground.toml")]
-    pub(crate) config: PathBuf,
+    /// Configuration file; commonground.toml in this folder, if there is one.
+    #[arg(long, global = true)]
+    pub(crate) config: Option<PathBuf>,
     /// Data folder: catalogue, encrypted tables and files, audit log.
     #[arg(long, global = true)]
     pub(crate) data: Option<PathBuf>,

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::Places;
 
+/// The configuration file that is read without being named.
+const CONFIG_FILE: &str = "commonground.toml";
+
 /// Everything that can be configured, with its default.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,8 +61,12 @@ impl Config {
     /// # Errors
     /// If the file has an unknown key or a value of the wrong kind; the error names it.
     pub(crate) fn read(places: &Places, base: Self) -> anyhow::Result<Self> {
-        let mut config: Self = Figment::from(Serialized::defaults(base))
-            .merge(Toml::file_exact(&places.config))
+        let mut figment = Figment::from(Serialized::defaults(base));
+        let usual = Path::new(CONFIG_FILE);
+        if let Some(file) = places.config.as_deref().or_else(|| usual.exists().then_some(usual)) {
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        let mut config: Self = figment
             .merge(Env::prefixed("COMMONGROUND_").ignore(&["log"]).split("__"))
             .extract()
             .context("could not read the configuration")?;

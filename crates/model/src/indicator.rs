@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::area::AreaType;
 use crate::classification::AgeBand;
-use crate::id::{DatasetId, IndicatorId, OrganisationId, ViewId};
+use crate::id::{DatasetId, IndicatorId, OrganisationId, PurposeId, ViewId};
 use crate::load::{self, DefinitionError};
 use crate::period::PeriodType;
 
@@ -123,7 +123,7 @@ pub struct Indicator {
     /// How intervals are computed.
     pub interval: IntervalMethod,
     /// The purpose that its publication serves, as named in the agreements' grants.
-    pub purpose: String,
+    pub purpose: PurposeId,
     /// Stage of need, 1 (prevention) to 5 (emergency).
     pub stage_of_need: Option<u8>,
     /// Cost of one event in pence, with its year in the caveats.

@@ -235,6 +235,39 @@ impl Period {
         Self::new(period_type, month).ok_or_else(error)
     }
 
+    /// Reads the short name that files carry: `2025`, `2024-25` (a financial or academic year), `2025-Q1`, `2025-01`.
+    ///
+    /// # Errors
+    /// If the text does not name a period of that type.
+    pub fn parse_name(text: &str, period_type: PeriodType) -> Result<Self, IdError> {
+        let error = || {
+            IdError::new(
+                "period name",
+                text,
+                "write `2025`, `2024-25`, `2025-Q1` or `2025-01`, as the type of period asks",
+            )
+        };
+        let year = |text: &str| text.parse::<i32>().ok().filter(|_| text.len() == 4).ok_or_else(error);
+        let start = match period_type {
+            PeriodType::CalendarYear => Month::new(year(text)?, 1),
+            PeriodType::FinancialYear | PeriodType::AcademicYear => {
+                let (first, last) = text.split_once('-').ok_or_else(error)?;
+                let first = year(first)?;
+                if format!("{:02}", (first + 1) % 100) != last {
+                    return Err(error());
+                }
+                Month::new(first, if period_type == PeriodType::FinancialYear { 4 } else { 9 })
+            }
+            PeriodType::Quarter => {
+                let (first, quarter) = text.split_once("-Q").ok_or_else(error)?;
+                let quarter = quarter.parse::<i32>().ok().filter(|q| (1..=4).contains(q)).ok_or_else(error)?;
+                Month::new(year(first)?, quarter * 3 - 2)
+            }
+            PeriodType::Month | PeriodType::Rolling12 => Some(text.parse()?),
+        };
+        start.and_then(|start| Self::new(period_type, start)).ok_or_else(error)
+    }
+
     /// The words for people: `2023`, `2023/24`, `2023/24 academic year`, `Apr to Jun 2023`, `April 2023`,
     /// `12 months to March 2024`.
     #[must_use]
@@ -325,6 +358,25 @@ mod tests {
             assert_eq!(Period::parse(iso, kind).unwrap(), period);
             let json = serde_json::to_string(&period).unwrap();
             assert_eq!(serde_json::from_str::<Period>(&json).unwrap(), period);
+        }
+    }
+
+    #[test]
+    fn short_names_are_read() {
+        for (text, kind, expect) in [
+            ("2025", PeriodType::CalendarYear, Some("2025-01-01/P1Y")),
+            ("2024-25", PeriodType::FinancialYear, Some("2024-04-01/P1Y")),
+            ("2024-25", PeriodType::AcademicYear, Some("2024-09-01/P1Y")),
+            ("1999-00", PeriodType::FinancialYear, Some("1999-04-01/P1Y")),
+            ("2025-Q3", PeriodType::Quarter, Some("2025-07-01/P3M")),
+            ("2025-11", PeriodType::Month, Some("2025-11-01/P1M")),
+            ("2024-26", PeriodType::FinancialYear, None),
+            ("2025-Q5", PeriodType::Quarter, None),
+            ("25", PeriodType::CalendarYear, None),
+            ("2025-Q1", PeriodType::Month, None),
+        ] {
+            let read = Period::parse_name(text, kind).ok().map(|period| period.to_string());
+            assert_eq!(read.as_deref(), expect, "{text} {kind}");
         }
     }
 

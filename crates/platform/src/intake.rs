@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 
-use agreements::{Ingest, OptOutEvidence, Permit, Request, decide};
+use agreements::{Denial, Ingest, OptOutEvidence, Permit, Request, decide};
 use catalog::{
     Commit, DatasetVersion, IdempotencyKey, JobReason, NewJob, ObjectKind, ObjectName, ObjectRef, Upload, VersionFacts,
     VersionStatus,
@@ -114,14 +114,18 @@ impl Platform {
     ) -> Result<Permit<Ingest>, PlatformError> {
         let now = self.now();
         // A credential may name several purposes; intake needs one that the agreements cover.
-        let mut denial = None;
+        let mut denial: Option<Denial> = None;
         for purpose in &caller.principal.purposes {
             let governing = state.snapshot.governing(&contract.id, now);
             let request = Request::new(caller.principal.clone(), purpose.clone(), vec![governing])
                 .with_opt_outs(vec![supplier_opt_out(contract, now)]);
             match decide::<Ingest>(&state.snapshot, &request, now) {
                 Ok(permit) => return Ok(permit),
-                Err(refusal) => denial = denial.or(Some(refusal)),
+                // The purpose that comes closest is the one to explain.
+                Err(refusal) if denial.as_ref().is_none_or(|known| refusal.blockers.len() < known.blockers.len()) => {
+                    denial = Some(refusal);
+                }
+                Err(_) => {}
             }
         }
         match denial {
@@ -366,18 +370,14 @@ impl Platform {
         Ok(current.into_iter().find(|version| version.facts.period == period))
     }
 
-    /// The period that a partition of a dataset begins with this date or month, for example `2025-01`.
+    /// The partition of a dataset that a short name such as `2025-Q1` means.
     ///
     /// # Errors
-    /// If the dataset is unknown, or its partitions do not begin then.
-    pub fn partition(&self, dataset: &DatasetId, first: &str) -> Result<Period, PlatformError> {
+    /// If the dataset is unknown, or the name is none of its kind of period.
+    pub fn partition(&self, dataset: &DatasetId, name: &str) -> Result<Period, PlatformError> {
         let state = self.state();
         let contract = state.definitions.contract(dataset).ok_or_else(|| unknown(dataset))?;
-        let month = first.get(..7).unwrap_or(first).parse()?;
-        Period::new(contract.partition, month).ok_or_else(|| PlatformError::BadParameter {
-            parameter: "period",
-            problem: format!("a {} of `{dataset}` does not begin in {month}", contract.partition),
-        })
+        Ok(Period::parse_name(name, contract.partition)?)
     }
 }
 
@@ -398,7 +398,7 @@ fn supplier_opt_out(contract: &DatasetContract, now: Timestamp) -> OptOutEvidenc
 }
 
 /// The scheme that agreements name for NHS data.
-pub(crate) const NATIONAL_OPT_OUT: &str = "nhs-national-data-opt-out";
+pub(crate) const NATIONAL_OPT_OUT: &str = "national-data-opt-out";
 
 fn named_upload(request: &UploadRequest, body: Digest) -> Result<Option<Upload>, PlatformError> {
     let key = request.idempotency_key.as_deref().map(str::parse::<IdempotencyKey>).transpose();

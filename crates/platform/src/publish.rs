@@ -80,10 +80,12 @@ impl Platform {
         if !general.is_empty() {
             datasets.extend(self.state().definitions.contracts().map(|contract| contract.id.clone()));
         }
+        // Reference data that no indicator uses has nothing to publish.
+        datasets.retain(|dataset| self.state().definitions.indicators_on(dataset).next().is_some());
         let outcomes = self.publish_datasets(&datasets, done);
         let report = self.settle(outcomes, &mut jobs)?;
-        for job in general {
-            self.finish(&job, JobOutcome::Done("everything was published again".to_owned()))?;
+        for job in general.iter().chain(jobs.values().flatten()) {
+            self.finish(job, JobOutcome::Done("done".to_owned()))?;
         }
         Ok(report)
     }
@@ -380,6 +382,9 @@ impl Platform {
         pending: bool,
     ) -> Result<Option<GroupCells>, PlatformError> {
         let Ok(versions) = self.current_versions(&contract.id) else { return Ok(None) };
+        if state.definitions.indicators_on(&contract.id).next().is_none() {
+            return Ok(None);
+        }
         let allowed = self.allowed(state, contract, &versions)?;
         let revision = self.revision(state, contract, &versions, &allowed.policy)?;
         let known = self

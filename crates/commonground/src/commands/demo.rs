@@ -96,7 +96,7 @@ struct PartnerFile {
     path: PathBuf,
 }
 
-/// `partners/{organisation}/{dataset}/{first month}.{extension}`; the contract says which period that begins.
+/// `partners/{organisation}/{dataset}/{period}.{extension}`, the period by its short name, such as `2025-Q1`.
 fn partner_files(platform: &Platform, folder: &Path) -> anyhow::Result<Vec<PartnerFile>> {
     let mut files = Vec::new();
     for organisation in entries(folder)? {
