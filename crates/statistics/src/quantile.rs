@@ -88,13 +88,21 @@ mod tests {
     #[test]
     fn quintiles_by_population() {
         let even = |n: i32| (0..n).map(|v| (Some(f64::from(v)), 100.0)).collect::<Vec<_>>();
-        let q = |areas: &[(Option<f64>, f64)]| quintiles(areas).unwrap().into_iter().map(|q| q.map_or(0, i32::from)).collect::<Vec<_>>();
+        let q = |areas: &[(Option<f64>, f64)]| {
+            quintiles(areas).unwrap().into_iter().map(|q| q.map_or(0, i32::from)).collect::<Vec<_>>()
+        };
         assert_eq!(q(&even(5)), [1, 2, 3, 4, 5]);
         assert_eq!(q(&even(10)), [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]);
         // One area holds most of the people: its middle is in the middle.
-        assert_eq!(q(&[(Some(1.0), 10.0), (Some(2.0), 10.0), (Some(3.0), 960.0), (Some(4.0), 10.0), (Some(5.0), 10.0)]), [1, 1, 3, 5, 5]);
+        assert_eq!(
+            q(&[(Some(1.0), 10.0), (Some(2.0), 10.0), (Some(3.0), 960.0), (Some(4.0), 10.0), (Some(5.0), 10.0)]),
+            [1, 1, 3, 5, 5]
+        );
         // Equal values share a quintile; an area without a value has none.
-        assert_eq!(q(&[(Some(7.0), 1.0), (Some(7.0), 1.0), (None, 1.0), (Some(7.0), 1.0), (Some(7.0), 1.0), (Some(7.0), 1.0)]), [3, 3, 0, 3, 3, 3]);
+        assert_eq!(
+            q(&[(Some(7.0), 1.0), (Some(7.0), 1.0), (None, 1.0), (Some(7.0), 1.0), (Some(7.0), 1.0), (Some(7.0), 1.0)]),
+            [3, 3, 0, 3, 3, 3]
+        );
         assert_eq!(quintiles(&even(4)), Err(StatisticsError::TooFewAreas { needed: 5 }));
         assert_eq!(quintiles(&[(Some(1.0), f64::NAN)]), Err(StatisticsError::NotANumber));
         assert_eq!(quintiles(&[(Some(1.0), 0.0); 5]), Err(StatisticsError::NoDenominator));

@@ -61,7 +61,10 @@ pub fn directly_standardised_rate(
     let step = (variance / (weights * weights) / observed as f64).sqrt();
     let limits = byar(observed, confidence);
     let limit = |byar: f64| (value + step * (byar - observed as f64)) * multiplier;
-    Ok(Estimate { value: value * multiplier, interval: Interval { lower: limit(limits.lower), upper: limit(limits.upper) } })
+    Ok(Estimate {
+        value: value * multiplier,
+        interval: Interval { lower: limit(limits.lower), upper: limit(limits.upper) },
+    })
 }
 
 #[cfg(test)]
@@ -73,18 +76,20 @@ mod tests {
     #[test]
     fn agrees_with_published_values() {
         let events = [50, 55, 55, 55, 60, 60, 65, 70, 70, 70, 70, 65, 60, 55, 50, 40, 25, 15, 10];
-        let populations = [509, 559, 559, 559, 609, 609, 659, 709, 709, 709, 709, 659, 609, 559, 509, 409, 259, 159, 109];
+        let populations =
+            [509, 559, 559, 559, 609, 609, 659, 709, 709, 709, 709, 659, 609, 559, 509, 409, 259, 159, 109];
         let strata: Vec<Stratum> = events
             .iter()
             .zip(populations)
             .zip(EUROPEAN_STANDARD_POPULATION_2013)
-            .map(|((events, population), standard)| Stratum { events: *events, population: f64::from(population), standard })
+            .map(|((events, population), standard)| Stratum {
+                events: *events,
+                population: f64::from(population),
+                standard,
+            })
             .collect();
         let rate = directly_standardised_rate(&strata, 100_000.0, Confidence::P95).unwrap();
-        for (actual, expect) in [
-            (rate.value, 9_832.763_039_564_017),
-            (rate.interval.lower, 9_232.668_299_548_477),
-        ] {
+        for (actual, expect) in [(rate.value, 9_832.763_039_564_017), (rate.interval.lower, 9_232.668_299_548_477)] {
             assert!((actual / expect - 1.0).abs() < 1e-9, "{actual} is not {expect}");
         }
     }
