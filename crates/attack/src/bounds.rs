@@ -6,20 +6,22 @@
 //! each is wanted, and only what is then undecided is solved by itself. Where a decision rests on real-valued worlds,
 //! whole-number worlds are sought too; they are verified in exact integers.
 
-use microlp::{ComparisonOp, LinearExpr, OptimizationDirection, Problem, Solution, SolveOptions, SolveOutcome, Variable};
+use microlp::{
+    ComparisonOp, LinearExpr, OptimizationDirection, Problem, Solution, SolveOptions, SolveOutcome, Variable,
+};
 
 use crate::component::{Component, Query};
 use crate::modular::{Implied, RowSpace};
 use crate::search::Options;
 use crate::universe::UNBOUNDED;
-use crate::util::{at, id};
+use crate::util::at;
 
 /// Larger than solver errors, smaller than the distance of a vertex of such a system from the next whole number.
 const TOLERANCE: f64 = 1e-5;
 /// Stands for "no upper bound" where the solver needs a number.
 const LARGE: i64 = 1_000_000;
-/// Rounds of raising all undecided sums together.
-const ROUNDS: usize = 8;
+/// Raising all undecided sums together goes on while it settles this many at a time; one by one is cheaper for fewer.
+const WORTHWHILE: usize = 25;
 
 /// What is known of the range of a query.
 #[derive(Debug, Clone, Copy, Default)]
@@ -62,7 +64,8 @@ pub(crate) fn solve(component: &Component, options: &Options) -> Outcome {
     if search.undecided().next().is_some() {
         search.lower_together();
         search.raise_together();
-        search.one_by_one();
+        search.one_by_one(true);
+        search.one_by_one(false);
         search.whole_numbers();
     }
     search.outcome
@@ -72,6 +75,17 @@ struct Search<'a> {
     component: &'a Component,
     options: &'a Options,
     outcome: Outcome,
+    /// Where the search for one query's largest and smallest value starts.
+    upwards: Option<Start>,
+    downwards: Option<Start>,
+}
+
+/// A solved model with a variable that the next constraint ties to a query: so that each query starts from a solution
+/// of the same equations and only the dual simplex has to run.
+struct Start {
+    model: Model,
+    limit: Variable,
+    solution: Solution,
 }
 
 /// The component as a linear programme: the variables of its columns, and room for more.
@@ -162,7 +176,13 @@ impl<'a> Search<'a> {
                 ..Range::default()
             }
         });
-        Self { component, options, outcome: Outcome { ranges: ranges.collect(), solves: 0 } }
+        Self {
+            component,
+            options,
+            outcome: Outcome { ranges: ranges.collect(), solves: 0 },
+            upwards: None,
+            downwards: None,
+        }
     }
 
     /// Which queries are combinations of the equations.
@@ -187,7 +207,12 @@ impl<'a> Search<'a> {
     }
 
     fn pairs(&self) -> impl Iterator<Item = (u32, &'a Query, &Range)> {
-        self.component.queries.iter().zip(&self.outcome.ranges).zip(0..).map(|((query, range), number)| (number, query, range))
+        self.component
+            .queries
+            .iter()
+            .zip(&self.outcome.ranges)
+            .zip(0..)
+            .map(|((query, range), number)| (number, query, range))
     }
 
     fn undecided(&self) -> impl Iterator<Item = (u32, &'a Query, &Range)> {
@@ -254,7 +279,7 @@ impl<'a> Search<'a> {
 
     /// Worlds in which the undecided sums are as high as wanted, as many together as possible.
     fn raise_together(&mut self) {
-        for _ in 0..ROUNDS {
+        loop {
             let wanted: Vec<(&Query, i64)> = self
                 .undecided()
                 .filter_map(|(_, query, range)| range.missing_high(query).map(|to| (query, to)))
@@ -272,81 +297,74 @@ impl<'a> Search<'a> {
             let Some(solution) = optimum(&model.problem) else { return };
             self.record(&model.values(&solution));
             let left = self.undecided().filter(|(_, query, range)| range.missing_high(query).is_some()).count();
-            if left == count {
+            if left + WORTHWHILE > count {
                 return;
             }
         }
     }
 
     /// Exact limits of what is still undecided.
-    fn one_by_one(&mut self) {
-        for direction in [OptimizationDirection::Maximize, OptimizationDirection::Minimize] {
-            let up = direction == OptimizationDirection::Maximize;
-            if self.undecided().next().is_none() {
-                return;
+    fn one_by_one(&mut self, up: bool) {
+        for (number, query) in (0..).zip(&self.component.queries) {
+            let range = self.range(number);
+            let known = if up { range.missing_high(query).is_none() } else { range.low_solved };
+            if range.decided(query) || known {
+                continue;
             }
-            let mut model = Model::new(self.component, direction, false);
-            let limit = model.problem.add_var(1.0, (-1.0, number(LARGE)));
-            let Some(start) = optimum(&model.problem) else {
-                self.give_up();
-                return;
-            };
-            for number in 0..id(self.component.queries.len()) {
-                let (Some(query), Some(range)) =
-                    (self.component.queries.get(number as usize), self.outcome.ranges.get(number as usize))
-                else {
-                    continue;
-                };
-                let skip = if up { range.missing_high(query).is_none() } else { range.low_solved };
-                if range.decided(query) || skip {
-                    continue;
-                }
-                let solution = if self.allowed() { extreme(&model, &start, limit, query, up) } else { None };
-                if let Some(solution) = &solution {
-                    self.record(&model.values(solution));
-                }
-                let Some(range) = self.outcome.ranges.get_mut(number as usize) else { continue };
-                match solution {
-                    Some(solution) => range.settle(solution.objective(), up),
-                    None => range.unfinished = true,
-                }
+            let objective = self.extreme(query, up);
+            let Some(range) = self.outcome.ranges.get_mut(number) else { continue };
+            match objective {
+                Some(objective) => range.settle(objective, up),
+                None => range.unfinished = true,
             }
         }
     }
 
-    fn give_up(&mut self) {
-        for (query, range) in self.component.queries.iter().zip(&mut self.outcome.ranges) {
-            range.unfinished |= !range.decided(query);
-        }
+    fn range(&self, number: usize) -> Range {
+        self.outcome.ranges.get(number).copied().unwrap_or_default()
     }
 
-    /// Whole-number worlds for what only real-valued worlds have decided.
+    /// The largest (or smallest) value of a query over real-valued worlds; the world is recorded.
+    fn extreme(&mut self, query: &Query, up: bool) -> Option<f64> {
+        if !self.allowed() {
+            return None;
+        }
+        let slot = if up { &mut self.upwards } else { &mut self.downwards };
+        if slot.is_none() {
+            *slot = Start::new(self.component, up);
+        }
+        let start = slot.as_ref()?;
+        let solution = start.extreme(query, up)?;
+        let values = start.model.values(&solution);
+        self.record(&values);
+        Some(solution.objective())
+    }
+
+    /// Whole-number worlds for what only real-valued worlds have decided. An extreme point often is one; branch and
+    /// bound follows where it is not.
     fn whole_numbers(&mut self) {
-        for number in 0..id(self.component.queries.len()) {
+        for (number, query) in (0..).zip(&self.component.queries) {
             for up in [true, false] {
-                let (Some(query), Some(range)) =
-                    (self.component.queries.get(number as usize), self.outcome.ranges.get(number as usize).copied())
-                else {
-                    continue;
-                };
-                let target = range.whole_target(query, up);
-                let reached = if up { range.whole_high >= target } else { range.whole_low <= target };
-                if range.unfinished || reached || range.implied {
+                let range = self.range(number);
+                if range.unfinished || range.implied || range.whole_reaches(query, up) {
                     continue;
                 }
-                let found = if self.allowed() { self.whole_extreme(query, target, up) } else { None };
-                let Some(range) = self.outcome.ranges.get_mut(number as usize) else { continue };
-                let Some(value) = found else { continue };
+                self.extreme(query, up);
+                let range = self.range(number);
+                if range.whole_reaches(query, up) || !self.allowed() {
+                    continue;
+                }
+                let target = range.whole_target(query, up);
+                let found = self.whole_extreme(query, target, up);
+                let (Some(value), Some(range)) = (found, self.outcome.ranges.get_mut(number)) else { continue };
                 if up && value < target {
                     (range.high, range.seen_high, range.by_integers) = (value, value, true);
                 } else if !up && value > target {
                     (range.low, range.seen_low, range.by_integers) = (value, value, true);
                 }
             }
-            if let (Some(query), Some(range)) =
-                (self.component.queries.get(number as usize), self.outcome.ranges.get_mut(number as usize))
-            {
-                range.confirmed |= range.whole(query);
+            if let Some(range) = self.outcome.ranges.get_mut(number) {
+                range.confirmed |= range.whole_reaches(query, true) && range.whole_reaches(query, false);
             }
         }
     }
@@ -375,16 +393,26 @@ fn optimum(problem: &Problem) -> Option<Solution> {
     if outcome.is_optimal() { outcome.into_solution().ok() } else { None }
 }
 
-/// The extreme of one query, starting from a solution of the same equations.
-fn extreme(model: &Model, start: &Solution, limit: Variable, query: &Query, up: bool) -> Option<Solution> {
-    let comparison = if up { ComparisonOp::Le } else { ComparisonOp::Ge };
-    let warm = start.clone().add_constraint(model.difference(limit, query), comparison, 0.0).ok();
-    let warm = warm.filter(SolveOutcome::is_optimal).and_then(|outcome| outcome.into_solution().ok());
-    warm.or_else(|| {
-        let mut problem = model.problem.clone();
-        problem.add_constraint(model.difference(limit, query), comparison, 0.0);
-        optimum(&problem)
-    })
+impl Start {
+    fn new(component: &Component, up: bool) -> Option<Self> {
+        let direction = if up { OptimizationDirection::Maximize } else { OptimizationDirection::Minimize };
+        let mut model = Model::new(component, direction, false);
+        let limit = model.problem.add_var(1.0, (-1.0, number(LARGE)));
+        let solution = optimum(&model.problem)?;
+        Some(Self { model, limit, solution })
+    }
+
+    fn extreme(&self, query: &Query, up: bool) -> Option<Solution> {
+        let comparison = if up { ComparisonOp::Le } else { ComparisonOp::Ge };
+        let tie = self.model.difference(self.limit, query);
+        let warm = self.solution.clone().add_constraint(tie.clone(), comparison, 0.0).ok();
+        let warm = warm.filter(SolveOutcome::is_optimal).and_then(|outcome| outcome.into_solution().ok());
+        warm.or_else(|| {
+            let mut problem = self.model.problem.clone();
+            problem.add_constraint(tie, comparison, 0.0);
+            optimum(&problem)
+        })
+    }
 }
 
 impl Range {
@@ -416,8 +444,9 @@ impl Range {
     }
 
     /// Whether whole-number worlds show as much as is claimed of the query.
-    fn whole(&self, query: &Query) -> bool {
-        self.whole_high >= self.whole_target(query, true) && self.whole_low <= self.whole_target(query, false)
+    fn whole_reaches(&self, query: &Query, up: bool) -> bool {
+        let target = self.whole_target(query, up);
+        if up { self.whole_high >= target } else { self.whole_low <= target }
     }
 
     /// How far whole-number worlds must reach: no further than real-valued ones do.

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::AttackError;
 use crate::dimension::NONE;
 use crate::propagate::Intervals;
+use crate::search::Options;
 use crate::universe::Universe;
 use crate::util::{Sets, at, id, put};
 
@@ -54,8 +55,8 @@ struct Classes {
 }
 
 /// Layers that may be separated together: each by itself, and those that differ in one dimension only (a table for a
-/// measure and for a part of it, with and without a breakdown).
-fn families(universe: &Universe) -> BTreeSet<Vec<u32>> {
+/// measure and for a part of it, with and without a breakdown). The largest first, which succeed most often.
+fn families(universe: &Universe) -> Vec<Vec<u32>> {
     let mut families: BTreeSet<Vec<u32>> = (0..id(universe.layers.len())).map(|layer| vec![layer]).collect();
     for d in 0..universe.dimensions.len() {
         let mut same: BTreeMap<Vec<u32>, Vec<u32>> = BTreeMap::new();
@@ -65,6 +66,8 @@ fn families(universe: &Universe) -> BTreeSet<Vec<u32>> {
         }
         families.extend(same.into_values());
     }
+    let mut families: Vec<Vec<u32>> = families.into_iter().collect();
+    families.sort_by_key(|family| std::cmp::Reverse(family.len()));
     families
 }
 
@@ -76,10 +79,10 @@ struct Separation {
 
 impl System {
     /// # Errors
-    /// If there are more than `max_atoms` atoms.
-    pub(crate) fn build(universe: &Universe, intervals: &Intervals, max_atoms: usize) -> Result<Self, AttackError> {
-        let mut classes = atoms(universe, intervals, max_atoms)?;
-        let families = families(universe);
+    /// If there are too many atoms.
+    pub(crate) fn build(universe: &Universe, intervals: &Intervals, options: &Options) -> Result<Self, AttackError> {
+        let mut classes = atoms(universe, intervals, options.max_atoms)?;
+        let families = if options.separate { families(universe) } else { Vec::new() };
         let mut system = Self {
             atoms: classes.rows.len(),
             columns: 0,
@@ -181,7 +184,7 @@ impl Classes {
     }
 
     /// The first separation that halves the columns, or else the best one that saves enough.
-    fn best_separation(&self, families: &BTreeSet<Vec<u32>>) -> Option<Separation> {
+    fn best_separation(&self, families: &[Vec<u32>]) -> Option<Separation> {
         let mut best: Option<Separation> = None;
         let mut tried = BTreeSet::new();
         for family in families {
@@ -257,13 +260,17 @@ fn number(known: &mut HashMap<Vec<u32>, u32>, rows: &mut Vec<Vec<u32>>, row: Vec
 
 /// The atoms that may hold something, merged where they lie in the same cells.
 fn atoms(universe: &Universe, intervals: &Intervals, max_atoms: usize) -> Result<Classes, AttackError> {
-    let per_dimension: Vec<Vec<u32>> = (0..id(universe.dimensions.len())).map(|d| representatives(universe, d)).collect();
+    let per_dimension: Vec<Vec<u32>> =
+        (0..id(universe.dimensions.len())).map(|d| representatives(universe, d)).collect();
     let total = per_dimension.iter().map(Vec::len).fold(1_usize, usize::saturating_mul);
     if total > max_atoms {
-        let message = format!("{total} combinations of codes are told apart, at most {max_atoms} can be attacked: split the group");
+        let message = format!(
+            "{total} combinations of codes are told apart, at most {max_atoms} can be attacked: split the group"
+        );
         return Err(AttackError::Definition { group: universe.name.clone(), message });
     }
-    let finders: Vec<Finder> = universe.layers.iter().map(|layer| Finder::new(universe, layer, &per_dimension)).collect();
+    let finders: Vec<Finder> =
+        universe.layers.iter().map(|layer| Finder::new(universe, layer, &per_dimension)).collect();
     let mut rows = Vec::new();
     let mut known = HashMap::new();
     let mut position = vec![0_u32; per_dimension.len()];
@@ -292,7 +299,9 @@ fn representatives(universe: &Universe, dimension: u32) -> Vec<u32> {
     let levels: Vec<_> = used.iter().filter_map(|level| index.levels.get(*level as usize)).collect();
     let atoms = levels.first().map_or(0, |level| level.of_atom.len());
     let mut known = BTreeSet::new();
-    (0..id(atoms)).filter(|atom| known.insert(levels.iter().map(|l| at(&l.of_atom, *atom)).collect::<Vec<_>>())).collect()
+    (0..id(atoms))
+        .filter(|atom| known.insert(levels.iter().map(|l| at(&l.of_atom, *atom)).collect::<Vec<_>>()))
+        .collect()
 }
 
 /// Finds a layer's cell from one class per dimension.

@@ -80,7 +80,12 @@ impl Components {
                 sets.join(*a, *b);
             }
         }
-        let mut split = Split { component_of: BTreeMap::new(), components: Vec::new(), targets: Vec::new(), known: BTreeMap::new() };
+        let mut split = Split {
+            component_of: BTreeMap::new(),
+            components: Vec::new(),
+            targets: Vec::new(),
+            known: BTreeMap::new(),
+        };
         for cell in goals.cells {
             split.add_target(universe, system, &bounds, &mut sets, *cell, goals);
         }

@@ -93,7 +93,8 @@ pub fn read(dir: &Path) -> Result<Vec<Problem>, AttackError> {
 
 fn read_group(dir: &Path, group: Group) -> Result<Problem, AttackError> {
     let Group { name, threshold, dimensions, tables, bounds, known } = group;
-    let mut problem = Problem { name, threshold, dimensions, tables: Vec::new(), bounds: Vec::new(), known: Vec::new() };
+    let mut problem =
+        Problem { name, threshold, dimensions, tables: Vec::new(), bounds: Vec::new(), known: Vec::new() };
     for table in tables {
         let mut cells = Vec::new();
         let mut wanted = vec![table.count.as_str()];
@@ -156,7 +157,9 @@ fn value(count: &str, status: Option<&str>) -> Result<Option<Value>, String> {
         ("[x]" | "[z]" | "[low]", None) => Ok(None),
         _ => match count.parse() {
             Ok(count) => Ok(Some(Value::Released(count))),
-            Err(_) => Err("the count is not a whole number: withhold it with status `c`, or leave the row out".to_owned()),
+            Err(_) => {
+                Err("the count is not a whole number: withhold it with status `c`, or leave the row out".to_owned())
+            }
         },
     }
 }
@@ -188,13 +191,17 @@ fn read_rows(dir: &Path, problem: &Problem, rows: &Rows, wanted: &[&str]) -> Res
     let mut reader = csv::Reader::from_reader(file);
     let headers = reader.headers().map_err(csv_error)?.clone();
     let column = |name: &str| {
-        headers.iter().position(|header| header == name).ok_or_else(|| {
-            undefined(problem, format!("`{}` has no column `{name}`", rows.file.display()))
-        })
+        headers
+            .iter()
+            .position(|header| header == name)
+            .ok_or_else(|| undefined(problem, format!("`{}` has no column `{name}`", rows.file.display())))
     };
     for name in rows.columns.keys().chain(rows.fixed.keys()) {
         if !problem.dimensions.iter().any(|dimension| dimension.name == *name) {
-            return Err(undefined(problem, format!("`{}` is given codes for `{name}`, which is not a dimension", rows.file.display())));
+            return Err(undefined(
+                problem,
+                format!("`{}` is given codes for `{name}`, which is not a dimension", rows.file.display()),
+            ));
         }
     }
     let mut sources = Vec::new();

@@ -101,7 +101,11 @@ fn eliminate(columns: usize, equations: &[(Vec<(u32, i64)>, i64)], prime: u64) -
         scale(&mut pivot, column, prime);
         for row in &holding {
             let Some(slot) = rows.get_mut(*row as usize) else { continue };
-            let new = if *row == chosen { Row { terms: Vec::new(), value: 0 } } else { subtract(slot, &pivot, column, prime) };
+            let new = if *row == chosen {
+                Row { terms: Vec::new(), value: 0 }
+            } else {
+                subtract(slot, &pivot, column, prime)
+            };
             move_holders(&mut holders, &mut queue, *row, &slot.terms, &new.terms, column);
             *slot = new;
         }
@@ -182,4 +186,27 @@ fn reduce(columns: usize, sum: &[u32], pivots: &[(u32, Row)], prime: u64) -> Opt
     }
     let value = i64::try_from(value).unwrap_or(i64::MAX);
     rest.iter().all(|v| *v == 0).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(equations: &[(&[u32], i64)], sum: &[u32], expect: Implied) {
+        let equations: Vec<(Vec<(u32, i64)>, i64)> =
+            equations.iter().map(|(columns, value)| (columns.iter().map(|c| (*c, 1)).collect(), *value)).collect();
+        assert_eq!(RowSpace::new(6, &equations).implied(sum), expect);
+    }
+
+    #[test]
+    fn combinations_are_recognised() {
+        check(&[(&[0, 1], 7), (&[1], 3)], &[0], Implied::Value(4));
+        check(&[(&[0, 1], 7), (&[1, 2], 3)], &[0], Implied::No);
+        // Halves: (01 + 02 - 12) / 2.
+        check(&[(&[0, 1], 7), (&[1, 2], 9), (&[0, 2], 6)], &[0], Implied::Value(2));
+        // Redundant equations.
+        check(&[(&[0, 1], 7), (&[2, 3], 9), (&[0, 1, 2, 3], 16), (&[0, 2], 5)], &[1, 3], Implied::Value(11));
+        check(&[(&[0, 1], 7)], &[], Implied::Value(0));
+        check(&[], &[5], Implied::No);
+    }
 }

@@ -182,7 +182,16 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "{:<36} {:>7} {:>8} {:>9} {:>6} {:>6} {:>9} {:>6} {:>11} {:>8}",
-            "group", "cells", "withheld", "recovered", "small", "narrow", "disclosed", "public", "unconfirmed", "not done"
+            "group",
+            "cells",
+            "withheld",
+            "recovered",
+            "small",
+            "narrow",
+            "disclosed",
+            "public",
+            "unconfirmed",
+            "not done"
         )?;
         for group in &self.groups {
             for (findings, knowledge) in [(&group.with_marks, ""), (&group.from_values, " (ignoring marks)")] {
@@ -212,8 +221,16 @@ impl fmt::Display for Report {
 fn write_group(f: &mut fmt::Formatter<'_>, group: &GroupReport) -> fmt::Result {
     let found = &group.with_marks;
     let w = found.widths;
-    writeln!(f, "\n{}: threshold {}, {} atoms, {} unknowns in {} components, {} optimisations", group.name, group.threshold, group.atoms, group.columns, group.components, found.solves)?;
-    writeln!(f, "  width of possible values: 0: {}, below k: {}, k to 2k - 1: {}, from 2k: {}", w.zero, w.below_k, w.below_2k, w.from_2k)?;
+    writeln!(
+        f,
+        "\n{}: threshold {}, {} atoms, {} unknowns in {} components, {} optimisations",
+        group.name, group.threshold, group.atoms, group.columns, group.components, found.solves
+    )?;
+    writeln!(
+        f,
+        "  width of possible values: 0: {}, below k: {}, k to 2k - 1: {}, from 2k: {}",
+        w.zero, w.below_k, w.below_2k, w.from_2k
+    )?;
     for (title, findings) in
         [("recovered", &found.recovered), ("provably small", &found.provably_small), ("narrow", &found.narrow)]
     {
@@ -227,7 +244,8 @@ fn write_group(f: &mut fmt::Formatter<'_>, group: &GroupReport) -> fmt::Result {
     for disclosure in found.group_disclosed.iter().take(LISTED) {
         writeln!(f, "  group disclosed: {}", disclosure.cell)?;
     }
-    for (title, cells) in [("not finished", &found.not_finished), ("unconfirmed in whole numbers", &found.unconfirmed)] {
+    for (title, cells) in [("not finished", &found.not_finished), ("unconfirmed in whole numbers", &found.unconfirmed)]
+    {
         for cell in cells.iter().take(LISTED) {
             writeln!(f, "  {title}: {cell}")?;
         }

@@ -22,6 +22,8 @@ pub struct Options {
     pub threads: usize,
     /// Find the exact range of every withheld cell, not only enough to decide it.
     pub exact_ranges: bool,
+    /// Treat tables that share only sums separately. It loses nothing (see `columns.rs`); off only to compare.
+    pub separate: bool,
     /// Most combinations of codes in a group.
     pub max_atoms: usize,
     /// Most optimisations in one component.
@@ -37,6 +39,7 @@ impl Default for Options {
         Self {
             threads: 2,
             exact_ranges: false,
+            separate: true,
             max_atoms: 4_000_000,
             max_solves: 20_000,
             max_size: 50_000_000,
@@ -69,7 +72,11 @@ pub fn attack(problem: &Problem, options: &Options) -> Result<GroupReport, Attac
     // Worlds that respect the marks are worlds without them: only what the marks gave away can change.
     let exposed: Vec<u32> =
         if options.exact_ranges { withheld.clone() } else { with_marks.exposed.iter().copied().collect() };
-    let (from_values, _) = attack_knowing(&universe, Knowledge::Values, &exposed, options)?;
+    let from_values = if exposed.is_empty() {
+        Findings::default()
+    } else {
+        attack_knowing(&universe, Knowledge::Values, &exposed, options)?.0.findings
+    };
     Ok(GroupReport {
         name: universe.name.clone(),
         threshold: universe.threshold,
@@ -79,7 +86,7 @@ pub fn attack(problem: &Problem, options: &Options) -> Result<GroupReport, Attac
         columns: size.columns,
         components: size.components,
         with_marks: with_marks.findings,
-        from_values: from_values.findings,
+        from_values,
     })
 }
 
@@ -104,7 +111,7 @@ fn attack_knowing(
 ) -> Result<(Known, Size), AttackError> {
     let mut intervals = Intervals::given(universe, knowledge);
     intervals.propagate(universe)?;
-    let system = System::build(universe, &intervals, options.max_atoms)?;
+    let system = System::build(universe, &intervals, options)?;
     let open: Vec<u32> = cells.iter().copied().filter(|cell| intervals.fixed(*cell).is_none()).collect();
     let lows = disclosing(universe);
     let goals = Goals { cells: &open, lows: &lows, exact: options.exact_ranges };
@@ -138,7 +145,10 @@ fn attack_knowing(
     let mut known = judge(universe, &ranges, &intervals, &lows, knowledge);
     known.findings.solves = solves;
     if !intervals.complete {
-        known.findings.not_finished.push("interval propagation stopped at its limit; bounds may be wider than provable".to_owned());
+        known
+            .findings
+            .not_finished
+            .push("interval propagation stopped at its limit; bounds may be wider than provable".to_owned());
     }
     Ok((known, size))
 }
@@ -178,10 +188,7 @@ impl CellRange {
 /// Adds up a cell's pieces; independent components reach their limits together.
 fn combine(target: &Target, outcomes: &[Outcome], intervals: &Intervals) -> CellRange {
     let constant = target.constant;
-    let mut range = CellRange {
-        method: Method::Bounds,
-        ..CellRange::known(target.cell, constant)
-    };
+    let mut range = CellRange { method: Method::Bounds, ..CellRange::known(target.cell, constant) };
     let mut implied = true;
     for (component, query) in &target.pieces {
         let piece = outcomes.get(*component as usize).and_then(|o| o.ranges.get(*query as usize));

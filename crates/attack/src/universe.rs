@@ -156,12 +156,16 @@ impl Universe {
         let mut numbers = Vec::new();
         let mut label = format!("{table}:");
         if codes.len() != self.dimensions.len() {
-            let message = format!("a cell of `{table}` has {} codes for {} dimensions", codes.len(), self.dimensions.len());
+            let message =
+                format!("a cell of `{table}` has {} codes for {} dimensions", codes.len(), self.dimensions.len());
             return Err(AttackError::Definition { group: self.name.clone(), message });
         }
         for (dimension, code) in self.dimensions.iter().zip(codes) {
             let Some((level, number)) = dimension.lookup.get(code) else {
-                let message = format!("`{code}` in `{table}` is not a code of dimension `{}`: add it to atoms or levels", dimension.name);
+                let message = format!(
+                    "`{code}` in `{table}` is not a code of dimension `{}`: add it to atoms or levels",
+                    dimension.name
+                );
                 return Err(AttackError::Definition { group: self.name.clone(), message });
             };
             levels.push(*level);
@@ -223,7 +227,8 @@ impl Universe {
                 let mut factors = Vec::new();
                 let mut product = 1_usize;
                 for (d, dimension) in self.dimensions.iter().enumerate() {
-                    let divided = dimension.divide(at(&from.levels, id(d)), at(&state.codes, id(d)), at(&to.levels, id(d)));
+                    let divided =
+                        dimension.divide(at(&from.levels, id(d)), at(&state.codes, id(d)), at(&to.levels, id(d)));
                     let Some(divided) = divided else { break };
                     product = product.saturating_mul(divided.len());
                     factors.push(divided);
@@ -245,7 +250,8 @@ impl Universe {
             for name in &table.sensitive {
                 let position = self.dimensions.iter().position(|d| d.name == *name);
                 let Some((position, dimension)) = position.and_then(|p| Some((p, self.dimensions.get(p)?))) else {
-                    let message = format!("table `{}` names `{name}` as sensitive, which is not a dimension", table.name);
+                    let message =
+                        format!("table `{}` names `{name}` as sensitive, which is not a dimension", table.name);
                     return Err(AttackError::Definition { group: self.name.clone(), message });
                 };
                 for cell in &table.cells {

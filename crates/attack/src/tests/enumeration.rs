@@ -47,11 +47,7 @@ impl Case {
     }
 
     fn problem(&self) -> Problem {
-        let area = dimension(
-            "area",
-            "a b c",
-            &[("ward", &[("W", "a b")]), ("neighbourhood", &[("N", "b c")])],
-        );
+        let area = dimension("area", "a b c", &[("ward", &[("W", "a b")]), ("neighbourhood", &[("N", "b c")])]);
         let rows: Vec<(String, String)> = cells()
             .into_iter()
             .enumerate()
@@ -81,7 +77,8 @@ impl Case {
         let mut world = vec![0_u64; ATOMS];
         // Every atom is at most the grand total, or the smallest released cell around it.
         let limit = |atom: usize| {
-            let released = cells.iter().enumerate().filter(|(i, (_, atoms))| atoms.contains(&atom) && !self.hidden(*i, atoms));
+            let released =
+                cells.iter().enumerate().filter(|(i, (_, atoms))| atoms.contains(&atom) && !self.hidden(*i, atoms));
             let limit = released.map(|(_, (_, atoms))| self.count(atoms)).min().unwrap_or(0);
             if self.bounded { limit.min(self.upper(atom)) } else { limit }
         };
@@ -164,7 +161,12 @@ fn compare(case: &Case, report: &GroupReport, exact: bool) {
             let (_, low, high) = truth.iter().find(|(codes, ..)| label(codes) == finding.cell).unwrap();
             assert!(finding.lower <= *low as i64 && finding.upper >= *high as i64, "{} is not sound", finding.cell);
             if exact || finding.method == Method::Rank {
-                assert_eq!((finding.lower, finding.upper), (*low as i64, *high as i64), "{} is not exact", finding.cell);
+                assert_eq!(
+                    (finding.lower, finding.upper),
+                    (*low as i64, *high as i64),
+                    "{} is not exact",
+                    finding.cell
+                );
             }
         }
         // Nothing is missed, except where it says that whole-number worlds were not found.
@@ -174,7 +176,10 @@ fn compare(case: &Case, report: &GroupReport, exact: bool) {
         for (codes, _, high) in &truth {
             let cell = label(codes);
             let public = case.bounded && findings.small_in_public > 0;
-            assert!(*high >= 3 || small.contains(&cell) || findings.unconfirmed.contains(&cell) || public, "missed that {cell} is small");
+            assert!(
+                *high >= 3 || small.contains(&cell) || findings.unconfirmed.contains(&cell) || public,
+                "missed that {cell} is small"
+            );
         }
     }
 }
@@ -193,6 +198,63 @@ proptest! {
     }
 }
 
+/// Areas by half-years and by their groups, all areas by month: too large to enumerate, small enough to solve on atoms.
+fn separable(counts: &[u64], withheld: &[bool], marks: bool) -> Problem {
+    let areas: [(&str, &[usize]); 6] =
+        [("a", &[0]), ("b", &[1]), ("c", &[2]), ("d", &[3]), ("W", &[0, 1]), ("all", &[0, 1, 2, 3])];
+    let times: [(&str, &[usize]); 9] = [
+        ("1", &[0]),
+        ("2", &[1]),
+        ("3", &[2]),
+        ("4", &[3]),
+        ("5", &[4]),
+        ("6", &[5]),
+        ("H1", &[0, 1, 2]),
+        ("H2", &[3, 4, 5]),
+        ("all", &[0, 1, 2, 3, 4, 5]),
+    ];
+    let mut rows = Vec::new();
+    for (area, i) in areas {
+        for (time, j) in times {
+            // Months only for all areas together.
+            if area != "all" && j.len() == 1 {
+                continue;
+            }
+            let count: u64 = i.iter().flat_map(|i| j.iter().map(move |j| i * 6 + j)).map(|atom| counts[atom]).sum();
+            let hidden = withheld[rows.len()] && !(marks && count == 0) && time != "all";
+            rows.push((format!("{area} {time}"), if hidden { "-".to_owned() } else { count.to_string() }));
+        }
+    }
+    let rows: Vec<(&str, &str)> = rows.iter().map(|(codes, value)| (codes.as_str(), value.as_str())).collect();
+    let time = dimension("time", "1 2 3 4 5 6", &[("half", &[("H1", "1 2 3"), ("H2", "4 5 6")])]);
+    let area = dimension("area", "a b c d", &[("ward", &[("W", "a b")])]);
+    problem(vec![area, time], vec![table("t", marks, &rows)])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The attack on separated tables finds what the attack on atoms finds.
+    #[test]
+    fn separation_loses_nothing(
+        counts in prop::collection::vec(0_u64..6, 24),
+        withheld in prop::collection::vec(prop::bool::weighted(0.6), 60),
+        marks in any::<bool>(),
+    ) {
+        let p = separable(&counts, &withheld, marks);
+        let together = attack(&p, &Options { separate: false, ..exact() }).unwrap();
+        let separately = attack(&p, &exact()).unwrap();
+        prop_assert!(separately.columns <= together.columns);
+        for (a, b) in [(&together.with_marks, &separately.with_marks), (&together.from_values, &separately.from_values)] {
+            let ranges = |f: &[crate::Finding]| f.iter().map(|f| (f.cell.clone(), f.lower, f.upper)).collect::<Vec<_>>();
+            prop_assert_eq!(ranges(&a.recovered), ranges(&b.recovered));
+            prop_assert_eq!(ranges(&a.provably_small), ranges(&b.provably_small));
+            prop_assert_eq!(ranges(&a.narrow), ranges(&b.narrow));
+            prop_assert_eq!(a.widths, b.widths);
+        }
+    }
+}
+
 #[test]
 fn a_wrong_released_value_is_noticed_or_changes_the_answer() {
     let case = Case { counts: vec![1, 2, 3, 4, 1, 2], withheld: vec![false; CELLS], marks: false, bounded: false };
@@ -203,7 +265,12 @@ fn a_wrong_released_value_is_noticed_or_changes_the_answer() {
 
 #[test]
 fn the_report_does_not_depend_on_threads() {
-    let case = Case { counts: vec![1, 2, 3, 4, 1, 2], withheld: (0..CELLS).map(|i| i % 3 != 2).collect(), marks: true, bounded: false };
+    let case = Case {
+        counts: vec![1, 2, 3, 4, 1, 2],
+        withheld: (0..CELLS).map(|i| i % 3 != 2).collect(),
+        marks: true,
+        bounded: false,
+    };
     let one = attack(&case.problem(), &Options { threads: 1, ..Options::default() }).unwrap();
     let four = attack(&case.problem(), &Options { threads: 4, ..Options::default() }).unwrap();
     assert_eq!(one, four);

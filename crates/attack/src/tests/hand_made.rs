@@ -29,9 +29,15 @@ fn check(problem: &Problem, expect: &[&str]) {
 fn two_by_two(zeros: bool, inner: [&str; 4]) -> Problem {
     let [aa, ab, ba, bb] = inner;
     let cells = [
-        ("a x", aa), ("a y", ab), ("a all", "20"),
-        ("b x", ba), ("b y", bb), ("b all", "30"),
-        ("all x", "24"), ("all y", "26"), ("all all", "50"),
+        ("a x", aa),
+        ("a y", ab),
+        ("a all", "20"),
+        ("b x", ba),
+        ("b y", bb),
+        ("b all", "30"),
+        ("all x", "24"),
+        ("all y", "26"),
+        ("all all", "50"),
     ];
     problem(vec![dimension("area", "a b", &[]), dimension("sex", "x y", &[])], vec![table("t", zeros, &cells)])
 }
@@ -70,9 +76,17 @@ fn exact_ranges_are_reported() {
 #[test]
 fn zero_marks_prove_smallness() {
     let cells = [
-        ("a x", "-"), ("a y", "-"), ("a z", "-"), ("a all", "6"),
-        ("b x", "-"), ("b y", "-"), ("b z", "-"), ("b all", "6"),
-        ("all x", "4"), ("all y", "4"), ("all z", "4"),
+        ("a x", "-"),
+        ("a y", "-"),
+        ("a z", "-"),
+        ("a all", "6"),
+        ("b x", "-"),
+        ("b y", "-"),
+        ("b z", "-"),
+        ("b all", "6"),
+        ("all x", "4"),
+        ("all y", "4"),
+        ("all z", "4"),
     ];
     let dimensions = || vec![dimension("area", "a b", &[]), dimension("kind", "x y z", &[])];
     let marked = problem(dimensions(), vec![table("t", true, &cells)]);
@@ -81,9 +95,37 @@ fn zero_marks_prove_smallness() {
     assert!(report.with_marks.provably_small.iter().all(|f| (f.lower, f.upper) == (1, 3)));
     assert!(report.from_values.provably_small.iter().all(|f| (f.lower, f.upper) == (0, 4)));
     // Columns of 12: small only because of the marks.
-    let wide: Vec<_> = cells.iter().map(|(c, v)| (*c, if *v == "4" { "12" } else if *v == "6" { "18" } else { *v })).collect();
+    let wide: Vec<_> = cells
+        .iter()
+        .map(|(c, v)| {
+            (
+                *c,
+                if *v == "4" {
+                    "12"
+                } else if *v == "6" {
+                    "18"
+                } else {
+                    *v
+                },
+            )
+        })
+        .collect();
     check(&problem(dimensions(), vec![table("t", true, &wide)]), &[]);
-    let row: Vec<_> = wide.iter().map(|(c, v)| (*c, if *c == "a all" { "6" } else if *c == "b all" { "30" } else { *v })).collect();
+    let row: Vec<_> = wide
+        .iter()
+        .map(|(c, v)| {
+            (
+                *c,
+                if *c == "a all" {
+                    "6"
+                } else if *c == "b all" {
+                    "30"
+                } else {
+                    *v
+                },
+            )
+        })
+        .collect();
     let report = attack(&problem(dimensions(), vec![table("t", true, &row)]), &Options::default()).unwrap();
     assert_eq!(report.with_marks.provably_small.len(), 3);
     assert!(report.with_marks.provably_small.iter().all(|f| (f.lower, f.upper) == (1, 4)));
@@ -133,10 +175,8 @@ fn public_bounds_narrow() {
     let cells = [("a", "-"), ("b", "-"), ("c", "-"), ("all", "30")];
     let mut bounded = problem(dimensions(), vec![table("t", true, &cells)]);
     check(&bounded, &[]);
-    bounded.bounds = vec![
-        Bound { codes: vec!["a".to_owned()], upper: 12 },
-        Bound { codes: vec!["b".to_owned()], upper: 16 },
-    ];
+    bounded.bounds =
+        vec![Bound { codes: vec!["a".to_owned()], upper: 12 }, Bound { codes: vec!["b".to_owned()], upper: 16 }];
     // c is at least 30 - 12 - 16 = 2, which is no disclosure; a is at most 12.
     check(&bounded, &[]);
     bounded.bounds.push(Bound { codes: vec!["c".to_owned()], upper: 4 });
@@ -155,7 +195,10 @@ fn public_bounds_narrow() {
 
 #[test]
 fn smallness_that_is_public_anyway_is_not_a_finding() {
-    let mut p = problem(vec![dimension("area", "a b c", &[])], vec![table("t", false, &[("a", "-"), ("b", "-"), ("c", "-"), ("all", "30")])]);
+    let mut p = problem(
+        vec![dimension("area", "a b c", &[])],
+        vec![table("t", false, &[("a", "-"), ("b", "-"), ("c", "-"), ("all", "30")])],
+    );
     p.bounds = vec![Bound { codes: vec!["c".to_owned()], upper: 4 }];
     let report = attack(&p, &Options::default()).unwrap();
     assert_eq!(report.with_marks.small_in_public, 1);
@@ -188,15 +231,16 @@ fn a_part_is_bounded_by_the_whole() {
     let all = table("all events", true, &[("a all", "8"), ("b all", "40")]);
     let part = table("part", true, &[("a part", "-"), ("b part", "-"), ("all part", "44")]);
     // a's part is at most 8 and at least 44 - 40.
-    check(&problem(dimensions, vec![all, part]), &[
-        "narrow part: area=a measure=part 4..8 Bounds",
-        "narrow part: area=b measure=part 36..40 Bounds",
-    ]);
+    check(
+        &problem(dimensions, vec![all, part]),
+        &["narrow part: area=a measure=part 4..8 Bounds", "narrow part: area=b measure=part 36..40 Bounds"],
+    );
 }
 
 #[test]
 fn own_records_are_subtracted() {
-    let mut p = problem(vec![dimension("area", "a b", &[])], vec![table("t", true, &[("a", "-"), ("b", "-"), ("all", "9")])]);
+    let mut p =
+        problem(vec![dimension("area", "a b", &[])], vec![table("t", true, &[("a", "-"), ("b", "-"), ("all", "9")])]);
     check(&p, &[]);
     p.known = vec![Known { codes: vec!["a".to_owned()], count: 4 }];
     // b is at most 9 - 4 = 5 and a at most 8, of which 4 are others.
@@ -224,11 +268,15 @@ fn open_tables_are_knowledge_not_targets() {
     let dimensions = vec![dimension("area", "a b", &[]), dimension("kind", "x y", &[])];
     let mut open = table("open", true, &[("a x", "3"), ("b x", "2"), ("all x", "5")]);
     open.open = true;
-    let closed = table("closed", true, &[("a all", "-"), ("b all", "9"), ("a y", "-"), ("b y", "7"), ("all y", "17"), ("all all", "22")]);
-    check(&problem(dimensions, vec![open, closed]), &[
-        "recovered closed: area=a 13..13 Interval",
-        "recovered closed: area=a kind=y 10..10 Interval",
-    ]);
+    let closed = table(
+        "closed",
+        true,
+        &[("a all", "-"), ("b all", "9"), ("a y", "-"), ("b y", "7"), ("all y", "17"), ("all all", "22")],
+    );
+    check(
+        &problem(dimensions, vec![open, closed]),
+        &["recovered closed: area=a 13..13 Interval", "recovered closed: area=a kind=y 10..10 Interval"],
+    );
 }
 
 #[test]
@@ -240,6 +288,7 @@ fn withheld_here_and_released_there_is_recovered() {
 
 #[test]
 fn contradictions_are_errors() {
-    let p = problem(vec![dimension("area", "a b", &[])], vec![table("t", true, &[("a", "3"), ("b", "4"), ("all", "9")])]);
+    let p =
+        problem(vec![dimension("area", "a b", &[])], vec![table("t", true, &[("a", "3"), ("b", "4"), ("all", "9")])]);
     assert!(matches!(attack(&p, &Options::default()), Err(AttackError::Contradiction { .. })));
 }

@@ -40,13 +40,34 @@ fn month(m: usize) -> String {
 /// part of another.
 fn dimensions() -> Vec<Dimension> {
     let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-    let plain = |name: &str, atoms: &str| Dimension { name: name.to_owned(), atoms: words(atoms), levels: Vec::new(), total: "all".to_owned() };
+    let plain = |name: &str, atoms: &str| Dimension {
+        name: name.to_owned(),
+        atoms: words(atoms),
+        levels: Vec::new(),
+        total: "all".to_owned(),
+    };
     let area = Dimension {
         name: "area".to_owned(),
         atoms: (0..140).map(lsoa).collect(),
         levels: vec![
-            level("msoa", 140, |n| if n < 70 { format!("M{:02}", n / 5) } else { format!("M{:02}", 14 + (n - 70) * 17 / 70) }, lsoa),
-            level("ward", 140, |n| if n < 70 { format!("W{:02}", n * 14 / 70) } else { format!("W{:02}", 14 + ((n - 70) * 37 + 11) % 23) }, lsoa),
+            level(
+                "msoa",
+                140,
+                |n| if n < 70 { format!("M{:02}", n / 5) } else { format!("M{:02}", 14 + (n - 70) * 17 / 70) },
+                lsoa,
+            ),
+            level(
+                "ward",
+                140,
+                |n| {
+                    if n < 70 {
+                        format!("W{:02}", n * 14 / 70)
+                    } else {
+                        format!("W{:02}", 14 + ((n - 70) * 37 + 11) % 23)
+                    }
+                },
+                lsoa,
+            ),
             level("neighbourhood", 140, |n| format!("N{}", (n * 7 / 11 + n / 4) % 9), lsoa),
             level("district", 140, |n| format!("D{}", n / 70), lsoa),
         ],
@@ -94,7 +115,9 @@ fn codes(dimension: &Dimension, level: &str) -> Vec<(String, Vec<usize>)> {
     match level {
         "all" => vec![("all".to_owned(), (0..dimension.atoms.len()).collect())],
         level => match dimension.levels.iter().find(|l| l.name == level) {
-            Some(level) => level.codes.iter().map(|(code, atoms)| (code.clone(), atoms.iter().map(number).collect())).collect(),
+            Some(level) => {
+                level.codes.iter().map(|(code, atoms)| (code.clone(), atoms.iter().map(number).collect())).collect()
+            }
             None => dimension.atoms.iter().enumerate().map(|(n, atom)| (atom.clone(), vec![n])).collect(),
         },
     }
@@ -128,8 +151,15 @@ fn problem(seed: u64, events: usize, hide: impl Fn(u64, u64) -> bool) -> Problem
     Problem { name: format!("group {seed}"), threshold: 5, dimensions, tables, bounds: Vec::new(), known: Vec::new() }
 }
 
-fn tabulate(dimensions: &[Dimension], data: &Data, levels: [&str; 4], measure: &str, write: &mut dyn FnMut(Vec<String>, u64)) {
-    let by: Vec<Vec<(String, Vec<usize>)>> = dimensions.iter().zip(levels.iter().chain([&"all"])).map(|(d, l)| codes(d, l)).collect();
+fn tabulate(
+    dimensions: &[Dimension],
+    data: &Data,
+    levels: [&str; 4],
+    measure: &str,
+    write: &mut dyn FnMut(Vec<String>, u64),
+) {
+    let by: Vec<Vec<(String, Vec<usize>)>> =
+        dimensions.iter().zip(levels.iter().chain([&"all"])).map(|(d, l)| codes(d, l)).collect();
     let position: Vec<BTreeMap<usize, usize>> = by
         .iter()
         .map(|codes| codes.iter().enumerate().flat_map(|(i, (_, atoms))| atoms.iter().map(move |a| (*a, i))).collect())
@@ -157,21 +187,25 @@ fn tables_that_share_only_sums_are_separated() {
     let problem = problem(1, 9_000, |count, _| count > 0);
     let universe = Universe::build(&problem).unwrap();
     let intervals = Intervals::given(&universe, Knowledge::Values);
-    let system = System::build(&universe, &intervals, 1_000_000).unwrap();
-    println!("{} atoms, {} columns, {} parts, {} links", system.atoms, system.columns, system.parts, system.links.len());
+    let system = System::build(&universe, &intervals, &Options::default()).unwrap();
+    println!(
+        "{} atoms, {} columns, {} parts, {} links",
+        system.atoms,
+        system.columns,
+        system.parts,
+        system.links.len()
+    );
     assert!(system.parts >= 3);
     assert!((system.columns as usize) < system.atoms / 4);
 }
 
+/// Primaries, and a share of the rest: not a protection, but about as many withheld cells as one has.
 #[test]
 fn a_realistic_group_is_attacked() {
-    // Primaries, and a share of the rest: not a protection, but as many withheld cells as one has.
-    for (seed, events) in [(1, 9_000), (2, 40_000)] {
-        let start = std::time::Instant::now();
-        let problem = problem(seed, events, |count, random| count > 0 && (count < 5 || random < 20));
-        let report = attack(&problem, &Options::default()).unwrap();
-        println!("{}\n{:?}", crate::Report { groups: vec![report.clone()] }, start.elapsed());
-        assert!(report.withheld > 300);
-        assert!(report.with_marks.not_finished.is_empty());
-    }
+    let problem = problem(2, 40_000, |count, random| count > 0 && (count < 5 || random < 20));
+    let report = attack(&problem, &Options::default()).unwrap();
+    println!("{}", crate::Report { groups: vec![report.clone()] });
+    assert!(report.withheld > 300);
+    assert!(report.with_marks.not_finished.is_empty());
+    assert!(!report.with_marks.recovered.is_empty());
 }
