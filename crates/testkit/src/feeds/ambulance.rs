@@ -40,7 +40,8 @@ const FAULTS: Plan = &[
 ];
 /// Call-outs in the quiet area: (month of the sample, how many, all by one person).
 const QUIET: [(i32, u32, bool); 5] = [(2, 7, false), (9, 6, false), (16, 6, true), (26, 8, false), (32, 9, false)];
-const NOTES: [&str; 6] = ["fall at home", "chest pain", "breathless, known to service", "lives alone", "carer present", "referred to GP"];
+const NOTES: [&str; 6] =
+    ["fall at home", "chest pain", "breathless, known to service", "lives alone", "carer present", "referred to GP"];
 
 /// Makes the feed.
 ///
@@ -67,13 +68,15 @@ pub(super) fn make(context: &Context<'_>) -> Result<FeedMade, TestkitError> {
             let category = random.weighted(&[10, 50, 30, 10]);
             let convey = random.chance(7, 10);
             let modern = forms.sex == SexForm::Letters;
-            let pair = |pairs: [(&'static str, &'static str); 2]| pairs.get(usize::from(convey)).copied().unwrap_or_default();
+            let pair =
+                |pairs: [(&'static str, &'static str); 2]| pairs.get(usize::from(convey)).copied().unwrap_or_default();
             let (outcome, outcome_stored) = if modern {
                 pair([("S&T", "see-and-treat"), ("S&C", "see-and-convey")])
             } else {
                 pair([("See & Treat", "see-and-treat"), ("See & Convey", "see-and-convey")])
             };
-            let stored = ["category 1", "category 2", "category 3", "category 4"].get(category).copied().unwrap_or_default();
+            let stored =
+                ["category 1", "category 2", "category 3", "category 4"].get(category).copied().unwrap_or_default();
             shown.record.dims.extend([stored, outcome_stored]);
             let note = if random.chance(1, 25) { random.pick(&NOTES).copied().unwrap_or_default() } else { "" };
             number += 1;
@@ -102,16 +105,34 @@ fn release(month: Month) -> ([&'static str; 11], Forms) {
     if month.year() < 2025 {
         (
             [
-                "IncidentNumber", "CallDate", "NHSNumber", "PatientName", "DateOfBirth", "Postcode", "Gender", "Age",
-                "Category", "Outcome", "CrewNotes",
+                "IncidentNumber",
+                "CallDate",
+                "NHSNumber",
+                "PatientName",
+                "DateOfBirth",
+                "Postcode",
+                "Gender",
+                "Age",
+                "Category",
+                "Outcome",
+                "CrewNotes",
             ],
             Forms { dates: (DateForm::Slashes, DateForm::Iso), postcode: PostcodeForm::Spaced, sex: SexForm::Digits },
         )
     } else {
         (
             [
-                "Incident Number", "Incident_Date", "NHS_No", "Patient Name", "DOB", "Incident Postcode", "Sex",
-                "AgeAtCall", "ResponseCategory", "Outcome", "Crew Notes",
+                "Incident Number",
+                "Incident_Date",
+                "NHS_No",
+                "Patient Name",
+                "DOB",
+                "Incident Postcode",
+                "Sex",
+                "AgeAtCall",
+                "ResponseCategory",
+                "Outcome",
+                "Crew Notes",
             ],
             Forms { dates: (DateForm::Iso, DateForm::Name), postcode: PostcodeForm::Seven, sex: SexForm::Letters },
         )

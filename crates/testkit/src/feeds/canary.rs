@@ -43,10 +43,9 @@ pub(super) enum Carries<'a> {
 impl Canary {
     /// The canaries of a feed's file.
     pub(super) fn of(tag: &str, period: Period) -> Self {
-        all().find(|(own, at, _)| *own == tag && *at == period).map_or_else(
-            || Self { kept: String::new(), refused: String::new(), nhs: None },
-            |(_, _, canary)| canary,
-        )
+        all()
+            .find(|(own, at, _)| *own == tag && *at == period)
+            .map_or_else(|| Self { kept: String::new(), refused: String::new(), nhs: None }, |(_, _, canary)| canary)
     }
 
     /// What the row at a position (from 0) of the file carries.

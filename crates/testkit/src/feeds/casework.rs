@@ -50,13 +50,39 @@ pub(super) fn make(context: &Context<'_>) -> Result<FeedMade, TestkitError> {
         let year = period.start().year();
         let header = if year < 2025 {
             [
-                "Case Ref", "Name", "DOB", "Date Accepted", "NHS Number", "Postcode", "Gender", "Age", "Main Reason",
-                "Referrer", "Intervention Level", "Status", "Contacts Before", "Contacts After", "Consent",
+                "Case Ref",
+                "Name",
+                "DOB",
+                "Date Accepted",
+                "NHS Number",
+                "Postcode",
+                "Gender",
+                "Age",
+                "Main Reason",
+                "Referrer",
+                "Intervention Level",
+                "Status",
+                "Contacts Before",
+                "Contacts After",
+                "Consent",
             ]
         } else {
             [
-                "Ref", "Client", "Date of Birth", "Accepted", "NHS No", "Postcode", "Sex", "Age", "Reason",
-                "Referred By", "Level", "Status", "Calls 12m before", "Calls 12m after", "Consent",
+                "Ref",
+                "Client",
+                "Date of Birth",
+                "Accepted",
+                "NHS No",
+                "Postcode",
+                "Sex",
+                "Age",
+                "Reason",
+                "Referred By",
+                "Level",
+                "Status",
+                "Calls 12m before",
+                "Calls 12m after",
+                "Consent",
             ]
         };
         let mut sheet = Sheet::new(&FEED, period, &header);
@@ -153,10 +179,8 @@ const fn statuses(year: i32) -> &'static [(&'static str, &'static str, u32)] {
 
 /// Each choice as often as its quota says, in random order.
 fn quota(random: &mut Random, choices: &[(&'static str, &'static str, u32)]) -> Vec<(&'static str, &'static str)> {
-    let mut all: Vec<_> = choices
-        .iter()
-        .flat_map(|(written, stored, number)| (0..*number).map(|_| (*written, *stored)))
-        .collect();
+    let mut all: Vec<_> =
+        choices.iter().flat_map(|(written, stored, number)| (0..*number).map(|_| (*written, *stored))).collect();
     random.shuffle(&mut all);
     all
 }

@@ -18,7 +18,14 @@ pub(super) const FEED: Feed = Feed {
 };
 
 const HEADER: [&str; 9] = [
-    "DATE", "DATE_NAME", "GEOGRAPHY_CODE", "GEOGRAPHY_NAME", "GENDER_NAME", "AGE_NAME", "MEASURES_NAME", "OBS_VALUE",
+    "DATE",
+    "DATE_NAME",
+    "GEOGRAPHY_CODE",
+    "GEOGRAPHY_NAME",
+    "GENDER_NAME",
+    "AGE_NAME",
+    "MEASURES_NAME",
+    "OBS_VALUE",
     "OBS_STATUS",
 ];
 /// Stored band, first and last age, and factor of the rate in percent.

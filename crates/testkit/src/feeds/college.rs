@@ -12,12 +12,8 @@ use super::sheet::{Ending, Feed, FeedMade, Place, Record, Sheet};
 use crate::random::Random;
 use crate::world::TestkitError;
 
-pub(super) const FEED: Feed = Feed {
-    organisation: "runshaw-college",
-    dataset: "participation",
-    dims: &["sex", "level"],
-    measures: &["count"],
-};
+pub(super) const FEED: Feed =
+    Feed { organisation: "runshaw-college", dataset: "participation", dims: &["sex", "level"], measures: &["count"] };
 
 const LEARNERS: u32 = 4_200;
 const FAULTS: Plan = &[
@@ -83,7 +79,8 @@ fn learner_row(
     let Some(postcode) = context.postcodes.live(random, lsoa) else { return };
     let (sex, sex_stored) = dirt::sex(random.chance(49, 100), SexForm::Letters, fault);
     let need = context.world.lsoas.get(lsoa).map_or(0, |lsoa| lsoa.need);
-    let shares: Vec<u32> = LEVELS.iter().map(|(_, _, least, most)| least * (1_000 - need.min(1_000)) + most * need).collect();
+    let shares: Vec<u32> =
+        LEVELS.iter().map(|(_, _, least, most)| least * (1_000 - need.min(1_000)) + most * need).collect();
     let (level, level_stored, _, _) = LEVELS.get(random.weighted(&shares)).copied().unwrap_or_default();
     let starts = if random.chance(9, 10) { 0 } else { 1 + i32::try_from(random.below(6)).unwrap_or_default() };
     let date = Date { month: period.start().plus(starts), day: 2 + random.below(20) };

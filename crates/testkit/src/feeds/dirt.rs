@@ -77,11 +77,19 @@ pub(super) fn draw(random: &mut Random, plan: Plan) -> Fault {
 }
 
 /// The text of a date, with its fault.
-pub(super) fn date(random: &mut Random, date: Date, forms: (DateForm, DateForm), fault: Fault, period: Period) -> String {
+pub(super) fn date(
+    random: &mut Random,
+    date: Date,
+    forms: (DateForm, DateForm),
+    fault: Fault,
+    period: Period,
+) -> String {
     let (usual, other) = forms;
     match fault {
         Fault::MissingDate => String::new(),
-        Fault::BadDate => random.pick(&["31/02/2024", "00/00/0000", "tbc", "2024-13-01"]).copied().unwrap_or_default().to_owned(),
+        Fault::BadDate => {
+            random.pick(&["31/02/2024", "00/00/0000", "tbc", "2024-13-01"]).copied().unwrap_or_default().to_owned()
+        }
         Fault::OtherPeriod => Date { month: period.end().plus(1), day: date.day.min(28) }.write(usual),
         Fault::OtherDateForm => date.write(other),
         _ => date.write(usual),

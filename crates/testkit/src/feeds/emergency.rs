@@ -105,16 +105,32 @@ pub(super) fn make(context: &Context<'_>) -> Result<FeedMade, TestkitError> {
 fn release(month: Month) -> (Vec<&'static str>, Forms) {
     if month.year() < 2025 {
         let header = vec![
-            "ATTENDANCE_IDENTIFIER", "NHS_NUMBER", "POSTCODE_OF_USUAL_ADDRESS", "PERSON_STATED_GENDER_CODE",
-            "AGE_AT_CDS_ACTIVITY_DATE", "ARRIVAL_DATE", "ARRIVAL_MODE", "ACUITY", "NATIONAL_DATA_OPT_OUT",
-            "PERSON_BIRTH_DATE", "TRIAGE_NOTE",
+            "ATTENDANCE_IDENTIFIER",
+            "NHS_NUMBER",
+            "POSTCODE_OF_USUAL_ADDRESS",
+            "PERSON_STATED_GENDER_CODE",
+            "AGE_AT_CDS_ACTIVITY_DATE",
+            "ARRIVAL_DATE",
+            "ARRIVAL_MODE",
+            "ACUITY",
+            "NATIONAL_DATA_OPT_OUT",
+            "PERSON_BIRTH_DATE",
+            "TRIAGE_NOTE",
         ];
         let dates = (DateForm::Iso, DateForm::Slashes);
         (header, Forms { dates, postcode: PostcodeForm::Eight, sex: SexForm::Digits })
     } else {
         let header = vec![
-            "Attendance_Identifier", "Der_NHS_Number", "Postcode_Usual", "Sex", "Age_At_Arrival",
-            "Emergency_Care_Arrival_Date", "EC_Arrival_Mode", "EC_Acuity_SNOMED_CT", "NDOO_Flag", "Triage_Note",
+            "Attendance_Identifier",
+            "Der_NHS_Number",
+            "Postcode_Usual",
+            "Sex",
+            "Age_At_Arrival",
+            "Emergency_Care_Arrival_Date",
+            "EC_Arrival_Mode",
+            "EC_Acuity_SNOMED_CT",
+            "NDOO_Flag",
+            "Triage_Note",
         ];
         let dates = (DateForm::Compact, DateForm::Iso);
         (header, Forms { dates, postcode: PostcodeForm::Seven, sex: SexForm::Letters })

@@ -19,7 +19,7 @@ pub(super) const FEED: Feed = Feed {
     measures: &["count"],
 };
 
-const INCIDENTS: u32 = 7_600;
+const INCIDENTS: u32 = 6_000;
 const FAULTS: Plan = &[
     (Fault::OtherDateForm, 300),
     (Fault::TerminatedPostcode, 60),
@@ -94,8 +94,7 @@ pub(super) fn make(context: &Context<'_>) -> Result<FeedMade, TestkitError> {
 fn draw_type(context: &Context<'_>, random: &mut Random, event: &Event) -> (&'static str, &'static str) {
     let neighbourhood = context.world.lsoas.get(event.lsoa).and_then(|lsoa| lsoa.neighbourhood);
     let set = neighbourhood == Some(context.places.fires);
-    let mut shares: Vec<u32> =
-        TYPES.iter().map(|(_, _, usual, many)| 100 * if set { *many } else { *usual }).collect();
+    let mut shares: Vec<u32> = TYPES.iter().map(|(_, _, usual, many)| 100 * if set { *many } else { *usual }).collect();
     // Bonfire season: twice as many fires are set.
     if matches!(event.date.month.month(), 10 | 11) {
         shares.iter_mut().skip(DELIBERATE).take(1).for_each(|share| *share *= 2);

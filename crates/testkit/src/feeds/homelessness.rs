@@ -11,16 +11,15 @@ use crate::output;
 use crate::random::Random;
 use crate::world::TestkitError;
 
-pub(super) const FEED: Feed = Feed {
-    organisation: "chorley-council",
-    dataset: "homelessness",
-    dims: &["duty"],
-    measures: &["households"],
-};
+pub(super) const FEED: Feed =
+    Feed { organisation: "chorley-council", dataset: "homelessness", dims: &["duty"], measures: &["households"] };
 
 const DUTIES: [&str; 2] = ["prevention duty", "relief duty"];
 const HEADER: [&str; 5] = [
-    "Area code", "Area name", "Total initial assessments", "Households owed a prevention duty",
+    "Area code",
+    "Area name",
+    "Total initial assessments",
+    "Households owed a prevention duty",
     "Households owed a relief duty",
 ];
 const BANNER: u32 = 4;
@@ -77,7 +76,13 @@ fn draw(random: &mut Random, district: usize, quarter: usize) -> [u64; 2] {
     [u64::from(random.poisson(66_000)), u64::from(random.poisson(relief))]
 }
 
-fn district_line(context: &Context<'_>, district: usize, quarter: usize, period: Period, duties: [u64; 2]) -> (Line, Fate) {
+fn district_line(
+    context: &Context<'_>,
+    district: usize,
+    quarter: usize,
+    period: Period,
+    duties: [u64; 2],
+) -> (Line, Fate) {
     let [prevention, relief] = duties;
     let hidden = (district, quarter) == WITHHELD;
     let area = context.world.districts.get(district);

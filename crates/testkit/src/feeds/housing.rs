@@ -20,12 +20,8 @@ pub(super) const STOCK: Feed = Feed {
     dims: &["dwelling_type"],
     measures: &["count"],
 };
-pub(super) const REPAIRS: Feed = Feed {
-    organisation: "progress-housing-group",
-    dataset: "repairs",
-    dims: &["repair_type"],
-    measures: &["count"],
-};
+pub(super) const REPAIRS: Feed =
+    Feed { organisation: "progress-housing-group", dataset: "repairs", dims: &["repair_type"], measures: &["count"] };
 
 const DWELLINGS: u32 = 7_000;
 const JOBS: u32 = 20_000;
@@ -177,7 +173,8 @@ fn draw_repair(random: &mut Random, month: Month) -> (&'static str, &'static str
         6..=8 => 12,
         _ => 22,
     };
-    let shares: Vec<u32> = std::iter::once(damp).chain(REPAIR_TYPES.iter().skip(1).map(|(_, _, share)| *share)).collect();
+    let shares: Vec<u32> =
+        std::iter::once(damp).chain(REPAIR_TYPES.iter().skip(1).map(|(_, _, share)| *share)).collect();
     REPAIR_TYPES.get(random.weighted(&shares)).copied().unwrap_or_default()
 }
 

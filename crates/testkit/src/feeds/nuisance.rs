@@ -31,8 +31,11 @@ const FAULTS: Plan = &[
     (Fault::Duplicate, 30),
 ];
 /// Types as written and stored, with their share.
-const TYPES: [(&str, &str, u32); 3] =
-    [("ASB - Nuisance", "nuisance", 70), ("ASB - Personal", "personal", 22), ("ASB - Environmental", "environmental", 8)];
+const TYPES: [(&str, &str, u32); 3] = [
+    ("ASB - Nuisance", "nuisance", 70),
+    ("ASB - Personal", "personal", 22),
+    ("ASB - Environmental", "environmental", 8),
+];
 /// A point in the Irish Sea, west of the county.
 const AT_SEA: (&str, &str) = ("300000", "430000");
 

@@ -42,11 +42,8 @@ impl People {
     pub(super) fn make(seed: Seed, world: &World, postcodes: &Postcodes) -> Self {
         let mut random = Random::stream(seed, "people");
         let residents: u64 = world.lsoas.iter().map(|lsoa| u64::from(lsoa.people(2023).total())).sum();
-        let shares: Vec<u64> = world
-            .lsoas
-            .iter()
-            .map(|lsoa| u64::from(lsoa.people(2023).total()) * POOL / residents.max(1))
-            .collect();
+        let shares: Vec<u64> =
+            world.lsoas.iter().map(|lsoa| u64::from(lsoa.people(2023).total()) * POOL / residents.max(1)).collect();
         let mut numbers: Vec<u64> =
             (FIRST_STEM..).filter_map(nhs_number).take(usize::try_from(POOL).unwrap_or_default()).collect();
         random.shuffle(&mut numbers);
@@ -113,7 +110,10 @@ pub(super) fn draw_name(random: &mut Random) -> String {
         &["by", "den", "la", "lin", "mo", "na", "ra", "rin", "sa", "ta", "tin", "vy", "wen"],
     ];
     const FAMILY: [&[&str]; 2] = [
-        &["Ash", "Bram", "Clay", "Dun", "Elm", "Far", "Hes", "Kel", "Lang", "Mere", "Nor", "Ox", "Pen", "Rush", "Thorn"],
+        &[
+            "Ash", "Bram", "Clay", "Dun", "Elm", "Far", "Hes", "Kel", "Lang", "Mere", "Nor", "Ox", "Pen", "Rush",
+            "Thorn",
+        ],
         &["bank", "bury", "combe", "croft", "gate", "ham", "ley", "mere", "shaw", "stead", "thwaite", "wick", "worth"],
     ];
     let mut word = |parts: [&[&'static str]; 2]| -> String {

@@ -21,7 +21,7 @@ pub(super) const FEED: Feed = Feed {
     measures: &["count"],
 };
 
-const REFERRALS: u32 = 10_000;
+const REFERRALS: u32 = 8_000;
 const FAULTS: Plan = &[
     (Fault::OtherDateForm, 400),
     (Fault::TerminatedPostcode, 80),
@@ -104,13 +104,31 @@ fn draw_stage(random: &mut Random, month: Month) -> (&'static str, &'static str)
 
 /// Header, forms and encoding of the release in use. Names, dates of birth and notes are not in the contract.
 fn release(month: Month) -> ([&'static str; 10], Forms, Ending) {
-    let early = Forms { dates: (DateForm::Slashes, DateForm::Name), postcode: PostcodeForm::Spaced, sex: SexForm::Letters };
+    let early =
+        Forms { dates: (DateForm::Slashes, DateForm::Name), postcode: PostcodeForm::Spaced, sex: SexForm::Letters };
     let first = [
-        "Referral ID", "Referral Date", "NHS No", "Client Name", "DOB", "Post Code", "Sex", "Age", "Stage of Need", "Notes",
+        "Referral ID",
+        "Referral Date",
+        "NHS No",
+        "Client Name",
+        "DOB",
+        "Post Code",
+        "Sex",
+        "Age",
+        "Stage of Need",
+        "Notes",
     ];
     let later = [
-        "ReferralID", "Date Of Referral", "NHS Number", "Client Name", "Date of Birth", "Home Postcode", "Gender",
-        "Age at referral", "Stage", "Free Text",
+        "ReferralID",
+        "Date Of Referral",
+        "NHS Number",
+        "Client Name",
+        "Date of Birth",
+        "Home Postcode",
+        "Gender",
+        "Age at referral",
+        "Stage",
+        "Free Text",
     ];
     match (month.year(), month.month()) {
         (2023, 4) => (first, early, Ending::Windows1252),

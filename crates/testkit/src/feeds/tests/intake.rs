@@ -9,7 +9,7 @@ use crate::feeds::sheet::Expectation;
 use crate::world::World;
 
 /// Reads the file by its contract and compares the counts.
-pub(super) fn check(world: &World, contract: &DatasetContract, bytes: &[u8], expect: &Expectation) {
+pub(super) fn check(places: &Places, contract: &DatasetContract, bytes: &[u8], expect: &Expectation) {
     assert_eq!(contract.file.encoding, Encoding::Auto);
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text.trim_start_matches('\u{feff}').to_owned(),
@@ -27,7 +27,7 @@ pub(super) fn check(world: &World, contract: &DatasetContract, bytes: &[u8], exp
         })
         .collect();
     let kind: PeriodType = expect.period_type.parse().unwrap();
-    let intake = Intake { world, contract, columns, period: Period::parse(&expect.period, kind).unwrap() };
+    let intake = Intake { places, contract, columns, period: Period::parse(&expect.period, kind).unwrap() };
     let mut seen = BTreeSet::new();
     let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
     for record in reader.records() {
@@ -38,7 +38,8 @@ pub(super) fn check(world: &World, contract: &DatasetContract, bytes: &[u8], exp
         *counts.entry(if repeated { "duplicate" } else { fate }).or_default() += 1;
     }
     let count = |fate: &str| counts.get(fate).copied().unwrap_or_default();
-    let found = [count("kept"), count("refused"), count("outside"), count("nowhere"), count("duplicate"), count("skipped")];
+    let found =
+        [count("kept"), count("refused"), count("outside"), count("nowhere"), count("duplicate"), count("skipped")];
     let truth =
         [expect.kept, expect.refused, expect.outside, expect.without_location, expect.duplicates, expect.skipped];
     assert_eq!(found, truth, "{}", expect.path);
@@ -47,8 +48,28 @@ pub(super) fn check(world: &World, contract: &DatasetContract, bytes: &[u8], exp
     assert!(expect.refused * 1_000 <= expect.rows_read * allowed, "{}: {} refused", expect.path, expect.refused);
 }
 
+/// What the partnership's gazetteer knows.
+pub(super) struct Places {
+    postcodes: BTreeSet<String>,
+    /// Of LSOAs and practices.
+    codes: BTreeSet<String>,
+    /// Easting and northing of map points.
+    points: BTreeSet<(i32, i32)>,
+}
+
+impl Places {
+    pub(super) fn of(world: &World) -> Self {
+        let lsoas = world.lsoas.iter().map(|lsoa| lsoa.code.clone());
+        Self {
+            postcodes: world.postcodes.iter().map(|postcode| key(&postcode.text)).collect(),
+            codes: lsoas.chain(world.practices.iter().map(|practice| practice.code.clone())).collect(),
+            points: world.postcodes.iter().map(|postcode| (postcode.point.easting, postcode.point.northing)).collect(),
+        }
+    }
+}
+
 struct Intake<'a> {
-    world: &'a World,
+    places: &'a Places,
     contract: &'a DatasetContract,
     columns: Vec<(&'a Column, usize)>,
     period: Period,
@@ -103,28 +124,25 @@ impl Intake<'_> {
     }
 
     fn locate<'t>(&self, place: impl Fn(Place) -> Option<&'t str>) -> &'static str {
+        let places = self.places;
         if let Some(text) = place(Place::Postcode) {
-            let key = |text: &str| text.to_uppercase().replace(' ', "");
-            let known = self.world.postcodes.iter().any(|postcode| key(&postcode.text) == key(text));
-            return if known { "kept" } else { "nowhere" };
+            return if places.postcodes.contains(&key(text)) { "kept" } else { "nowhere" };
         }
         if let Some(code) = place(Place::AreaCode) {
-            return if self.world.lsoas.iter().any(|lsoa| lsoa.code == code) { "kept" } else { "outside" };
+            return if places.codes.contains(code) { "kept" } else { "outside" };
         }
         if let Some(code) = place(Place::Practice) {
-            return if self.world.practices.iter().any(|practice| practice.code == code) { "kept" } else { "nowhere" };
+            return if places.codes.contains(code) { "kept" } else { "nowhere" };
         }
         let number = |wanted: Place| place(wanted).and_then(|text| text.parse::<i32>().ok());
         match (number(Place::Easting), number(Place::Northing)) {
-            (Some(easting), Some(northing)) => {
-                let known = self
-                    .world
-                    .postcodes
-                    .iter()
-                    .any(|postcode| postcode.point.easting == easting && postcode.point.northing == northing);
-                if known { "kept" } else { "outside" }
-            }
+            (Some(easting), Some(northing)) if places.points.contains(&(easting, northing)) => "kept",
+            (Some(_), Some(_)) => "outside",
             _ => "nowhere",
         }
     }
+}
+
+fn key(postcode: &str) -> String {
+    postcode.to_uppercase().replace(' ', "")
 }

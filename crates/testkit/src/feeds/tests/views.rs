@@ -100,7 +100,9 @@ fn areas(world: &World, kind: AreaType) -> usize {
 
 fn area(world: &World, kind: AreaType, place: Place) -> Option<usize> {
     let lsoa = match (place, kind) {
-        (Place::Pcn(position), AreaType::Pcn) | (Place::District(position), AreaType::District) => return Some(position),
+        (Place::Pcn(position), AreaType::Pcn) | (Place::District(position), AreaType::District) => {
+            return Some(position);
+        }
         (Place::Pcn(_) | Place::District(_), _) => return None,
         (Place::Lsoa(position), _) => position,
     };
@@ -115,4 +117,12 @@ fn area(world: &World, kind: AreaType, place: Place) -> Option<usize> {
         AreaType::District => Some(own.district),
         AreaType::County | AreaType::Partnership => Some(0),
     }
+}
+
+pub(super) fn table(reports: &[Report]) -> String {
+    let lines = reports.iter().map(|r| {
+        format!("| {} | {} | {} | {} | {} |", r.view, r.cells, r.primaries, r.primaries * 1000 / r.cells, r.zeros)
+            + &format!(" {} |", r.mean)
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use model::Month;
 use serde::Serialize;
 
-use super::super::calendar;
 use super::super::context::{Context, project_runs};
 use super::super::sheet::{FeedMade, Place, Record};
 use crate::world::Lsoa;
@@ -61,7 +59,7 @@ pub(super) struct Inequality {
     pub(super) rate_here: u64,
 }
 
-/// Call-outs in the twelve months before July 2024 and the twelve from then.
+/// Call-outs in the eighteen months before July 2024 and the eighteen from then.
 #[derive(Debug, Serialize)]
 pub(super) struct Project {
     pub(super) neighbourhood: String,
@@ -240,15 +238,13 @@ impl Finder<'_> {
 
     fn project(&self) -> Project {
         let place = self.context.places.project;
-        let year_from = |month: Month, first: i32| (first..first + 12).contains(&calendar::index(month));
-        let begins = calendar::months().find(|month| project_runs(*month)).map_or(0, calendar::index);
-        let sum = |first: i32, inside: bool| {
+        let sum = |running: bool, inside: bool| {
             self.count("call-outs", |record, lsoa| {
-                year_from(record.month, first) && (lsoa.neighbourhood == Some(place)) == inside
+                project_runs(record.month) == running && (lsoa.neighbourhood == Some(place)) == inside
             })
         };
-        let (before, after) = (sum(begins - 12, true), sum(begins, true));
-        let (before_elsewhere, after_elsewhere) = (sum(begins - 12, false), sum(begins, false));
+        let (before, after) = (sum(false, true), sum(true, true));
+        let (before_elsewhere, after_elsewhere) = (sum(false, false), sum(true, false));
         Project {
             neighbourhood: self.neighbourhood(place),
             begins: "2024-07",
@@ -304,7 +300,8 @@ impl Finder<'_> {
             }
             for (position, district) in self.context.world.districts.iter().enumerate() {
                 let with = |test: fn(u32) -> bool| {
-                    let own = people.values().filter(|(services, home)| *home == position && test(services.count_ones()));
+                    let own =
+                        people.values().filter(|(services, home)| *home == position && test(services.count_ones()));
                     u64::try_from(own.count()).unwrap_or_default()
                 };
                 known.push(Known {
@@ -323,7 +320,8 @@ impl Finder<'_> {
         let mut by_year: BTreeMap<i32, u64> = BTreeMap::new();
         let own = self.records("homelessness").filter(|record| record.place == Place::District(0));
         for record in own.filter(|record| record.dims.first() == Some(&"relief duty")) {
-            *by_year.entry(record.month.year()).or_default() += record.values.first().copied().flatten().unwrap_or_default();
+            *by_year.entry(record.month.year()).or_default() +=
+                record.values.first().copied().flatten().unwrap_or_default();
         }
         Relief { by_year }
     }
@@ -336,7 +334,8 @@ impl Finder<'_> {
                 let met = own.iter().filter(|record| record.dims.get(position) == Some(&value));
                 u64::try_from(met.count()).unwrap_or_default()
             };
-            let sum = |position: usize| own.iter().filter_map(|record| record.values.get(position).copied().flatten()).sum();
+            let sum =
+                |position: usize| own.iter().filter_map(|record| record.values.get(position).copied().flatten()).sum();
             Cases {
                 year,
                 cases: u64::try_from(own.len()).unwrap_or_default(),

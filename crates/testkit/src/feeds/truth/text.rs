@@ -57,8 +57,8 @@ fn fates(out: &mut String, files: &[Expectation]) {
     let list: Vec<String> = planted.iter().map(|(kind, number)| format!("{kind} {number}")).collect();
     let _ = writeln!(
         out,
-        "\nPlanted faults: {}. One wellbeing file is Windows-1252, others have a byte-order mark, carriage returns and blank\n\
-         lines at the end; headers, codes of sex, date forms and postcode forms change from release to release.\n",
+        "\nPlanted faults: {}. One wellbeing file is Windows-1252, others\n\
+         have a byte-order mark, carriage returns and blank lines at the end; headers, codes of sex, date forms and postcode forms change from release to release.\n",
         list.join(", ")
     );
 }
@@ -80,7 +80,12 @@ fn planted(out: &mut String, truth: &Truth) {
         fires.neighbourhood, fires.fires, fires.rate, fires.rate_elsewhere
     );
     for (word, trend) in [("fall", &planted.emergency_falling), ("rise", &planted.emergency_rising)] {
-        let _ = writeln!(out, "- **Trend**: emergency attendances {word} in `{}`: {}.", trend.neighbourhood, series(&trend.by_year));
+        let _ = writeln!(
+            out,
+            "- **Trend**: emergency attendances {word} in `{}`: {}.",
+            trend.neighbourhood,
+            series(&trend.by_year)
+        );
     }
     let gap = &planted.inequality;
     let _ = writeln!(
@@ -91,10 +96,15 @@ fn planted(out: &mut String, truth: &Truth) {
     let project = &planted.falls_project;
     let _ = writeln!(
         out,
-        "- **Intervention**: a falls project in `{}` from {}, made to cut ambulance call-outs by 30 %. Twelve months before and\n  \
+        "- **Intervention**: a falls project in `{}` from {}, made to cut ambulance call-outs by 30 %. Eighteen months before and\n  \
          after: {} and {}; elsewhere {} and {}; ratio of ratios {} in thousandths.",
-        project.neighbourhood, project.begins, project.before, project.after, project.before_elsewhere,
-        project.after_elsewhere, project.ratio_of_ratios_milli
+        project.neighbourhood,
+        project.begins,
+        project.before,
+        project.after,
+        project.before_elsewhere,
+        project.after_elsewhere,
+        project.ratio_of_ratios_milli
     );
     for stages in &planted.wellbeing_stages {
         let list: Vec<String> = stages.referrals.iter().map(|(stage, number)| format!("{stage} {number}")).collect();
@@ -110,7 +120,11 @@ fn people(out: &mut String, truth: &Truth) {
         out,
         "### People\n\n- **One contributor**: `{}` has {} ambulance call-outs in {}, all of {} person (by year: {}). The count passes a\n  \
          threshold of five; the person must not be shown.",
-        one.lsoa, one.call_outs, one.year, one.people, series(&one.by_year)
+        one.lsoa,
+        one.call_outs,
+        one.year,
+        one.people,
+        series(&one.by_year)
     );
     for cases in &planted.casework {
         let _ = writeln!(
