@@ -1,7 +1,10 @@
-//! What cleaning asks of a gazetteer, and the methods by which a row found its area.
+//! What cleaning asks of a gazetteer, and how the gazetteer of `geography` answers.
 
+use geography::{AtomIndex, Gazetteer, Part, PostcodeProblem, Validity};
 use model::area::{AreaCode, AreaType, BoundaryYear};
 use model::period::Month;
+
+pub use geography::{Change, Method};
 
 /// Where something is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,19 +29,6 @@ pub enum PostcodeAnswer {
     },
     /// Not a postcode.
     Malformed,
-}
-
-/// How a supplied code's area became current areas.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    /// The same area under the same or another code.
-    Unchanged,
-    /// Split into several.
-    Split,
-    /// Merged with others into one.
-    Merged,
-    /// Redrawn so that neither holds; apportioned.
-    Irregular,
 }
 
 /// One part of a supplied area in today's geography.
@@ -82,37 +72,57 @@ pub trait Locator {
     fn practice(&self, code: &str) -> Answer;
 }
 
-/// How a row found its area, as stored in `geography_method`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Method {
-    /// A code of another vintage, converted without loss.
-    Exact,
-    /// The area that holds most of the supplied one.
-    BestFit,
-    /// Through a postcode.
-    Postcode,
-    /// Through coordinates.
-    Point,
-    /// Through a practice's primary care network.
-    PracticeList,
-    /// Allocated by weight.
-    Modelled,
-    /// A current code as supplied.
-    Supplied,
-}
+impl Locator for Gazetteer {
+    fn postcode(&self, text: &str, as_at: Month) -> PostcodeAnswer {
+        let (place, terminated) = match Self::postcode(self, text, Some(as_at)) {
+            Ok(found) => (atom(self, Some(found.atom)), matches!(found.validity, Validity::Terminated(_))),
+            Err(PostcodeProblem::Malformed) => return PostcodeAnswer::Malformed,
+            Err(PostcodeProblem::Outside) => (Answer::Outside, false),
+            Err(PostcodeProblem::Pseudo | PostcodeProblem::Unknown) => (Answer::Unknown, false),
+        };
+        PostcodeAnswer::Read { place, terminated }
+    }
 
-impl Method {
-    /// The text stored in tables.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Exact => "exact",
-            Self::BestFit => "best-fit",
-            Self::Postcode => "postcode",
-            Self::Point => "point",
-            Self::PracticeList => "practice-list",
-            Self::Modelled => "modelled",
-            Self::Supplied => "supplied",
+    fn locate_lonlat(&self, longitude: f64, latitude: f64) -> Answer {
+        atom(self, Self::locate_lonlat(self, longitude, latitude).atom())
+    }
+
+    fn locate_bng(&self, easting: f64, northing: f64) -> Answer {
+        // A position off the grid is no position at all.
+        Self::locate_bng(self, easting, northing).map_or(Answer::Unknown, |location| atom(self, location.atom()))
+    }
+
+    fn area_code(&self, area_type: AreaType, year: BoundaryYear, code: &str) -> CodeAnswer {
+        let former = area_type == AreaType::Lsoa && year.get() == LSOA_2011;
+        if let Some(conversion) = self.convert_lsoa11(code).filter(|_| former) {
+            let code_of = |part: &Part| part.atom.and_then(|atom| self.atom_area(atom)).map(|area| area.code.clone());
+            let pieces = conversion.parts.iter().map(|part| Piece { area: code_of(part), weight: part.weight });
+            return CodeAnswer::Converted { change: conversion.change, pieces: pieces.collect() };
+        }
+        match self.area(area_type, code).filter(|_| !former) {
+            Some(area) => CodeAnswer::Current(area.code.clone()),
+            None if is_gss(code) => CodeAnswer::Outside,
+            None => CodeAnswer::Unknown,
         }
     }
+
+    fn practice(&self, code: &str) -> Answer {
+        Self::practice(self, code).map_or(Answer::Unknown, |practice| Answer::Inside(practice.area.clone()))
+    }
+}
+
+/// The vintage that is converted; the spine is of 2021.
+const LSOA_2011: u16 = 2011;
+
+fn atom(gazetteer: &Gazetteer, atom: Option<AtomIndex>) -> Answer {
+    match atom.and_then(|atom| gazetteer.atom_area(atom)) {
+        Some(area) => Answer::Inside(area.code.clone()),
+        None => Answer::Outside,
+    }
+}
+
+/// Whether a code has the form of the national statistics' area codes, so that an unknown one is of another place.
+fn is_gss(code: &str) -> bool {
+    let mut bytes = code.bytes();
+    code.len() == 9 && bytes.next().is_some_and(|b| b.is_ascii_uppercase()) && bytes.all(|b| b.is_ascii_digit())
 }

@@ -120,10 +120,7 @@ impl<'a> Places<'a> {
     /// A group is allocated over all parts; an event is somewhere, and goes to the part most people live in.
     fn converted(&mut self, change: Change, pieces: &[Piece]) -> Reading {
         self.converted = true;
-        let method = match change {
-            Change::Unchanged | Change::Merged => Method::Exact,
-            Change::Split | Change::Irregular => Method::Modelled,
-        };
+        let method = change.method();
         let mut parts: Vec<(Option<&str>, u64)> =
             pieces.iter().map(|piece| (piece.area.as_ref().map(model::AreaCode::as_str), piece.weight)).collect();
         parts.sort_unstable();

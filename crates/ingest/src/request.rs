@@ -57,7 +57,7 @@ impl Default for Limits {
             bytes: 2 << 30,
             inflated_bytes: 2 << 30,
             ratio: 100,
-            rows: 20_000_000,
+            rows: 5_000_000,
             columns: 2_000,
             field_bytes: 1 << 20,
             findings: 1_000,

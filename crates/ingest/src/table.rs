@@ -43,7 +43,6 @@ impl Table {
     /// Adds up the rows of each area, month and combination of dimensions: counts are summed, scores averaged by
     /// population, and what is partly unknown is unknown.
     pub(crate) fn combine(&mut self) -> Result<(), IngestError> {
-        let key = |entry: &Entry| (entry.month, entry.area, entry.dimensions.clone());
         self.entries.sort_by(|a, b| key(a).cmp(&key(b)).then(a.weight.cmp(&b.weight)).then(compare_numbers(a, b)));
         let mut combined: Vec<Entry> = Vec::new();
         for group in self.entries.chunk_by(|a, b| key(a) == key(b)) {
@@ -162,6 +161,11 @@ impl Table {
 
 fn push(columns: &mut Vec<(Field, ArrayRef)>, name: &str, array: ArrayRef, nullable: bool) {
     columns.push((Field::new(name, array.data_type().clone(), nullable), array));
+}
+
+/// What rows are combined by.
+fn key(entry: &Entry) -> (i32, u32, &[u32]) {
+    (entry.month, entry.area, &entry.dimensions)
 }
 
 /// A dictionary column from interned numbers; its values are those that are used, sorted.

@@ -66,4 +66,4 @@ struct Task {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
