@@ -26,9 +26,7 @@ export function finding(shown: Shown, selected: string): Sentence {
 }
 
 function subject(shown: Shown): string {
-  return shown.category
-    ? `${shown.indicator.title} (${lowerFirst(shown.category)})`
-    : shown.indicator.title;
+  return shown.category ? `${shown.indicator.title} (${lowerFirst(shown.category)})` : shown.indicator.title;
 }
 
 function forArea(shown: Shown, row: Row): Sentence {
@@ -102,7 +100,8 @@ function forAll(shown: Shown): Sentence {
     };
   }
   const missing = shown.rows.size - rows.length;
-  const withheld = missing === 0 ? '' : ` ${plural(missing, words.one, words.many)} ${missing === 1 ? 'has' : 'have'} no figure.`;
+  const withheld =
+    missing === 0 ? '' : ` ${plural(missing, words.one, words.many)} ${missing === 1 ? 'has' : 'have'} no figure.`;
   if (rows.length === 1 || say(highest) === say(lowest)) {
     const where = rows.length === 1 ? highest.area_name : `all ${plural(rows.length, words.one, words.many)} shown`;
     return {
@@ -111,10 +110,12 @@ function forAll(shown: Shown): Sentence {
     };
   }
   const centre = middle(shown.rows.values());
-  const centreText = centre === null ? '' : `The middle ${words.one} has ${withUnit(formatValue(centre, decimals), unit)}.`;
+  const centreText =
+    centre === null ? '' : `The middle ${words.one} has ${withUnit(formatValue(centre, decimals), unit)}.`;
   return {
     headline: `${subject(shown)} in ${shown.periodLabel}: from ${say(lowest)} in ${lowest.area_name} to ${withUnit(say(highest), unit)} in ${highest.area_name}`,
-    detail: `${centreText} ${plural(valuesOf(rows).length, `${words.one} has`, `${words.many} have`)} a figure.${withheld}`.trim()
+    detail:
+      `${centreText} ${plural(valuesOf(rows).length, `${words.one} has`, `${words.many} have`)} a figure.${withheld}`.trim()
   };
 }
 

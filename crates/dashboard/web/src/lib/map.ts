@@ -95,7 +95,13 @@ export function neighbour(shapes: Shape[], from: string, direction: Direction): 
 }
 
 /** Labels that fit: tried in order, left out where they would lie on an earlier one or over the edge. */
-export function placeLabels(shapes: Shape[], width: number, height: number, size: number, taken: Label[] = []): Label[] {
+export function placeLabels(
+  shapes: Shape[],
+  width: number,
+  height: number,
+  size: number,
+  taken: Label[] = []
+): Label[] {
   const placed: Label[] = [];
   const boxes = taken.map((label) => boxOf(label, size * 1.4));
   for (const shape of shapes) {
