@@ -18,6 +18,8 @@ use model::{DatasetId, OrganisationId};
 const AGREEMENTS: usize = 1_000;
 const PARTIES: usize = 14;
 const ROUNDS: usize = 20_000;
+/// Preemption by other programs only ever adds time, so the fastest of a few repetitions is the work itself.
+const REPEATS: usize = 5;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let at: Timestamp = "2024-01-01T00:00:00Z".parse()?;
@@ -39,22 +41,41 @@ fn main() -> Result<(), Box<dyn Error>> {
     let snapshot = registry.snapshot();
     let now: Timestamp = "2024-06-01T00:00:00Z".parse()?;
     let purpose: model::PurposeId = "purpose".parse()?;
-    let mut times = Vec::with_capacity(ROUNDS);
+    let (mut first, mut times) = (Vec::with_capacity(ROUNDS), Vec::with_capacity(ROUNDS));
     for round in 0..ROUNDS {
         let inputs = (0..4).map(|n| dataset((round * 4 + n) % AGREEMENTS).map(|id| snapshot.governing(&id, now)));
         let principal = Principal::new(organisation(round % PARTIES)?, Role::Analyst, [purpose.clone()]);
         let request = Request::new(principal, purpose.clone(), inputs.collect::<Result<_, _>>()?)
             .with_outputs(["lsoa by calendar-year".parse()?]);
-        let start = Instant::now();
-        let decision = decide::<Release>(snapshot, &request, now);
-        times.push(start.elapsed());
-        let _permit = decision?;
+        let mut fastest = Duration::MAX;
+        for attempt in 0..REPEATS {
+            let start = Instant::now();
+            let decision = decide::<Release>(snapshot, &request, now);
+            let elapsed = start.elapsed();
+            let _permit = decision?;
+            fastest = fastest.min(elapsed);
+            if attempt == 0 {
+                first.push(elapsed);
+            }
+        }
+        times.push(fastest);
     }
-    times.sort();
-    let at = |share: usize| times.get(ROUNDS * share / 1_000).copied().unwrap_or(Duration::ZERO);
     println!("{AGREEMENTS} agreements of {PARTIES} parties loaded and verified in {loading:?}");
-    println!("{ROUNDS} decisions, 4 datasets each: p50 {:?}, p99 {:?}, p99.9 {:?}", at(500), at(990), at(999));
+    report("once each, with whatever else the machine does", first);
+    report(&format!("fastest of {REPEATS} each, the work itself"), times);
     Ok(())
+}
+
+fn report(how: &str, mut times: Vec<Duration>) {
+    times.sort();
+    let at = |share: usize| times.get(times.len() * share / 1_000).copied().unwrap_or(Duration::ZERO);
+    println!(
+        "{} decisions on 4 datasets, {how}: p50 {:?}, p99 {:?}, p99.9 {:?}",
+        times.len(),
+        at(500),
+        at(990),
+        at(999)
+    );
 }
 
 fn organisation(number: usize) -> Result<OrganisationId, model::IdError> {

@@ -106,7 +106,11 @@ impl Plain {
         if let Who::Partner(organisation, _) = recipient {
             self.extra_parties.insert(organisation);
         }
-        self.datasets.extend(bound);
+        for dataset in bound {
+            if self.datasets.insert(*dataset) {
+                self.from_years[*dataset] = 2019;
+            }
+        }
         let others = query.inputs.iter().map(|(dataset, _)| *dataset).filter(|dataset| !bound.contains(dataset));
         self.grants.push(PlainGrant {
             purposes: [query.purpose].into(),
