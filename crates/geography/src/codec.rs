@@ -19,11 +19,14 @@ const MAGIC: &[u8; 16] = b"commonground-g01";
 /// Lengths of the rings of a shape, by polygon, shell first.
 type Rings = Vec<Vec<u32>>;
 
+/// An area and the lengths of its rings.
+type Outlined = (Area, Rings);
+
 #[derive(Serialize, Deserialize)]
 struct Stored {
     about: About,
     layers: BTreeMap<AreaType, (Layer, Vec<Rings>)>,
-    context: Vec<(AreaType, BoundaryYear, Vec<(Area, Rings)>)>,
+    context: Vec<(AreaType, BoundaryYear, Vec<Outlined>)>,
     conversions: BTreeMap<AreaCode, Conversion>,
     postcodes: Vec<(String, Vec<Use>)>,
     practices: BTreeMap<String, Practice>,
@@ -104,7 +107,7 @@ impl Stored {
         }
         let mut context = BTreeMap::new();
         for (area_type, year, areas) in self.context {
-            let read = |(area, rings): (Area, Rings)| Ok(Context { area, shape: read_shape(&rings, vertices)? });
+            let read = |(area, rings): Outlined| Ok(Context { area, shape: read_shape(&rings, vertices)? });
             context.insert((area_type, year), areas.into_iter().map(read).collect::<Result<_, GeographyError>>()?);
         }
         let mut postcodes = PostcodeTable::default();

@@ -56,9 +56,8 @@ impl Gazetteer {
 }
 
 fn draw(areas: &[&Area], outlines: Vec<Outline>, tolerance_m: f64) -> Vec<u8> {
-    // `max` turns a tolerance that is no number into 0.
-    let tolerance = tolerance_m.max(0.0).min(MAX_TOLERANCE_M);
-    let simplified = simplify::simplify(Coverage::new(outlines), tolerance);
+    let tolerance = if tolerance_m.is_nan() { 0.0 } else { tolerance_m.clamp(0.0, MAX_TOLERANCE_M) };
+    let simplified = simplify::simplify(&Coverage::new(outlines), tolerance);
     write::feature_collection(areas, &simplified)
 }
 

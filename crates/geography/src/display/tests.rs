@@ -125,26 +125,34 @@ fn islands_and_thin_areas_survive() {
     let mut zigzag_start = vec![[0, 60], [10_000, 60]];
     zigzag_start.extend(zigzag.iter().rev().take(2).rev());
     let outlines = vec![vec![thin], vec![zigzag_start], vec![square(20_000, 0, 40)]];
-    let drawn = simplify::simplify(Coverage::new(outlines), 1_000.0);
+    let drawn = simplify::simplify(&Coverage::new(outlines), 1_000.0);
     assert_eq!(drawn.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1, 1]);
     assert!(drawn.iter().flatten().all(|ring| signed_area(ring) > 0));
 }
 
 #[test]
-fn lines_that_would_cross_keep_their_vertices() {
-    // A deep bay in one area with an island of another in it: the bay straightened would run through the island.
-    let bay = vec![
-        [0, 0],
-        [100_000, 0],
-        [100_000, 100_000],
-        [60_000, 100_000],
-        [50_000, 20_000],
-        [40_000, 100_000],
-        [0, 100_000],
-    ];
-    let island = square(49_000, 60_000, 2_000);
-    let drawn = simplify::simplify(Coverage::new(vec![vec![bay.clone()], vec![island.clone()]]), 8_000.0);
-    assert_eq!(drawn[1].len(), 1);
-    let [ring] = drawn[0].as_slice() else { panic!("the bay vanished") };
-    assert!(ring.contains(&[50_000, 20_000]), "{ring:?}");
+fn lines_that_would_cross_or_swallow_keep_their_vertices() {
+    // A bay in one area with an island of another in it, near its mouth (the straight line would cross it) or deep inside
+    // (the straight line would pass it by on the wrong side).
+    let bay = |bottom| {
+        vec![
+            [0, 0],
+            [100_000, 0],
+            [100_000, 100_000],
+            [60_000, 100_000],
+            [50_000, bottom],
+            [40_000, 100_000],
+            [0, 100_000],
+        ]
+    };
+    for (bottom, island, tolerance) in
+        [(60_000, square(48_000, 97_000, 4_000), 5_000.0), (20_000, square(49_000, 60_000, 2_000), 8_000.0)]
+    {
+        let alone = simplify::simplify(&Coverage::new(vec![vec![bay(bottom)]]), tolerance);
+        assert!(!alone[0][0].contains(&[50_000, bottom]));
+        let drawn = simplify::simplify(&Coverage::new(vec![vec![bay(bottom)], vec![island.clone()]]), tolerance);
+        let [ring] = drawn[0].as_slice() else { panic!("the bay vanished") };
+        assert!(ring.contains(&[50_000, bottom]), "{ring:?}");
+        assert!(drawn[1][0].len() >= 3);
+    }
 }
