@@ -1,6 +1,6 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
-import { notices } from './build/notices';
+import { notices } from './build/notices.ts';
 
 const server = process.env['COMMONGROUND_SERVER'] ?? 'http://127.0.0.1:8080';
 

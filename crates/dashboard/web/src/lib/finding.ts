@@ -66,7 +66,7 @@ function compare(shown: Shown, row: Row & { value: number }): Sentence {
   const { rank, of, tied } = rankOf(shown.rows.values(), row.value);
   const centre = middle(shown.rows.values());
   if (of < 2) return { headline: '', detail: '' };
-  const place = `${tied ? 'joint ' : ''}${rank === 1 ? '' : `${ordinal(rank)} `}highest`;
+  const place = `${tied ? 'joint' : 'the'} ${rank === 1 ? '' : `${ordinal(rank)} `}highest`;
   const rankText = `It is ${place} of the ${plural(of, words.one, words.many)} with a figure.`;
   if (centre === null) return { headline: '', detail: rankText };
   const against = againstMiddle(row, centre);
