@@ -16,12 +16,12 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 
 /// The workspace's root.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
 /// The `commonground` binary that was built with the tests.
-pub fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     let deps = std::env::current_exe().unwrap();
     let binary = deps.parent().and_then(Path::parent).unwrap().join("commonground");
     assert!(binary.exists(), "{} is missing: build the workspace's binaries too", binary.display());
@@ -29,7 +29,7 @@ pub fn binary() -> PathBuf {
 }
 
 /// Settings for a folder that holds a data folder `data` and its key.
-pub fn settings(folder: &Path) -> Settings {
+pub(crate) fn settings(folder: &Path) -> Settings {
     Settings {
         data: folder.join("data"),
         key_file: folder.join("data.key"),
@@ -42,31 +42,31 @@ pub fn settings(folder: &Path) -> Settings {
 }
 
 /// The demo over a copy of the loaded folder.
-pub struct Demo {
-    pub platform: Platform,
-    pub router: Router,
-    pub folder: TempDir,
-    pub keys: BTreeMap<&'static str, String>,
+pub(crate) struct Demo {
+    pub(crate) platform: Platform,
+    pub(crate) router: Router,
+    pub(crate) folder: TempDir,
+    pub(crate) keys: BTreeMap<&'static str, String>,
 }
 
 /// An answer, read whole.
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("not JSON ({error}): {}", self.text()))
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// The id of a problem, after checking that it is one.
-    pub fn problem(&self) -> String {
+    pub(crate) fn problem(&self) -> String {
         assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json", "{}", self.text());
         let json = self.json();
         assert_eq!(json["status"], self.status.as_u16());
@@ -75,7 +75,7 @@ impl Answer {
 }
 
 impl Demo {
-    pub fn open() -> Self {
+    pub(crate) fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         copy(&loaded(), folder.path());
         let (platform, problems) = Platform::open(settings(folder.path())).unwrap();
@@ -94,11 +94,11 @@ impl Demo {
         Self { platform, router, folder, keys }
     }
 
-    pub async fn get(&self, path: &str, key: Option<&str>) -> Answer {
+    pub(crate) async fn get(&self, path: &str, key: Option<&str>) -> Answer {
         self.send(Method::GET, path, key, &[], Vec::new()).await
     }
 
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         method: Method,
         path: &str,
@@ -121,7 +121,7 @@ impl Demo {
 }
 
 /// The folder with the sample loaded: made by the first test that needs it, by the demo command itself.
-pub fn loaded() -> PathBuf {
+pub(crate) fn loaded() -> PathBuf {
     let base = Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo");
     fs::create_dir_all(&base).unwrap();
     let lock = File::create(base.join("lock")).unwrap();
@@ -151,7 +151,7 @@ fn stamp() -> String {
 }
 
 /// Runs `commonground demo --load-only`.
-pub fn load(folder: &Path) -> String {
+pub(crate) fn load(folder: &Path) -> String {
     let output = std::process::Command::new(binary())
         .current_dir(root())
         .args(["demo", "--load-only", "--data"])
@@ -166,7 +166,7 @@ pub fn load(folder: &Path) -> String {
 }
 
 /// Every file below a folder, in order.
-pub fn files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

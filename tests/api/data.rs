@@ -31,7 +31,8 @@ async fn no_controlled_count_is_small_and_enough_is_visible() {
         assert!(visible * 10 >= rows.len() * 6, "{indicator}/{view}: {visible} of {} visible", rows.len());
         for row in &rows {
             let withheld = row["status"] != "ok";
-            for column in ["value", "count", "lower_95", "upper_95", "lower_998", "upper_998", "significance", "trend"] {
+            for column in ["value", "count", "lower_95", "upper_95", "lower_998", "upper_998", "significance", "trend"]
+            {
                 assert!(!withheld || row[column].is_null(), "{indicator}: {row}");
             }
         }
@@ -61,11 +62,16 @@ pub(crate) async fn all_rows(demo: &Demo) -> Vec<(String, String, Vec<Value>)> {
                 queries.extend(["female", "male", "unknown"].map(|sex| format!("&sex={sex}&breakdown={other}")));
             }
             for query in queries {
-                let path = format!("/v1/data.json?indicator={id}&area_type={area_type}&period_type={period_type}&period=all{query}");
+                let path = format!(
+                    "/v1/data.json?indicator={id}&area_type={area_type}&period_type={period_type}&period=all{query}"
+                );
                 let answer = demo.get(&path, Some("analyst")).await;
                 assert_eq!(answer.status, 200, "{path}: {}", answer.text());
                 for row in answer.json()["rows"].as_array().unwrap() {
-                    let key = format!("{} {} {} {} {}", row["area_code"], row["period"], row["sex"], row["age"], row["breakdown"]);
+                    let key = format!(
+                        "{} {} {} {} {}",
+                        row["area_code"], row["period"], row["sex"], row["age"], row["breakdown"]
+                    );
                     rows.insert(key, row.clone());
                 }
             }
@@ -116,7 +122,9 @@ async fn unchanged_answers_are_not_sent_again() {
 #[tokio::test]
 async fn boundaries_cover_the_partnership() {
     let demo = Demo::open();
-    for (area_type, count) in [("lsoa", 140), ("msoa", 31), ("ward", 37), ("pcn", 6), ("beat", 10), ("neighbourhood", 9), ("district", 2)] {
+    for (area_type, count) in
+        [("lsoa", 140), ("msoa", 31), ("ward", 37), ("pcn", 6), ("beat", 10), ("neighbourhood", 9), ("district", 2)]
+    {
         let answer = demo.get(&format!("/v1/geographies/{area_type}/boundaries.geojson"), None).await;
         assert_eq!(answer.json()["features"].as_array().unwrap().len(), count, "{area_type}");
         let areas = demo.get(&format!("/v1/areas?area_type={area_type}"), None).await.json();

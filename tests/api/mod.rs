@@ -1,5 +1,5 @@
 //! The API as a partner, an analyst, a dashboard and a stranger meet it.
 
-mod data;
+pub(crate) mod data;
 mod denials;
 mod uploads;

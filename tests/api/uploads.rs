@@ -10,8 +10,15 @@ const OTHER_QUARTER: &str = "/v1/datasets/lancashire-fire-and-rescue.incidents/v
 /// A quarter of fires, moved from 2025 to 2026.
 fn quarter() -> Vec<u8> {
     let folder = root().join("sample-data/partners/lancashire-fire-and-rescue/incidents");
-    let path = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).find(|p| p.to_string_lossy().contains("2025-01")).unwrap();
-    String::from_utf8(testkit::inflate(&std::fs::read(path).unwrap())).unwrap().replace("2025", "2026").into_bytes()
+    let path = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .find(|p| p.to_string_lossy().contains("2025-Q1"))
+        .unwrap();
+    String::from_utf8(testkit::inflate(&std::fs::read(path).unwrap()).unwrap())
+        .unwrap()
+        .replace("2025", "2026")
+        .into_bytes()
 }
 
 #[tokio::test]
@@ -31,7 +38,10 @@ async fn an_upload_is_taken_in_once_and_published() {
     let same_key = post(PATH, "one", quarter()).await;
     assert_eq!((same_key.status.as_u16(), same_key.json()["version"].clone()), (200, receipt["version"].clone()));
     let same_content = post(PATH, "two", quarter()).await;
-    assert_eq!((same_content.status.as_u16(), same_content.json()["version"].clone()), (200, receipt["version"].clone()));
+    assert_eq!(
+        (same_content.status.as_u16(), same_content.json()["version"].clone()),
+        (200, receipt["version"].clone())
+    );
     let other_content = post(PATH, "one", b"nothing".to_vec()).await;
     assert_eq!(other_content.problem(), "idempotency-conflict");
 

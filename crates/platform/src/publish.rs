@@ -234,13 +234,19 @@ impl Platform {
         let gazetteer = &state.geography()?.gazetteer;
         let request = requests::group_request(&allowed.definitions, gazetteer, contract, &periods, revision)?;
         let tables = versions.iter().map(|version| self.stored_table(version)).collect::<Result<Vec<_>, _>>()?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .map_err(PlatformError::failed("start the query engine"))?;
-        runtime
-            .block_on(engine::tabulate(&allowed.permit, &tables, &request, &self.settings().limits.engine()))
-            .map_err(PlatformError::failed("tabulate a dataset"))
+        let limits = self.settings().limits.engine();
+        let work = || -> Result<Unreleased, PlatformError> {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build()
+                .map_err(PlatformError::failed("start the query engine"))?;
+            runtime
+                .block_on(engine::tabulate(&allowed.permit, &tables, &request, &limits))
+                .map_err(PlatformError::failed("tabulate a dataset"))
+        };
+        // Its own thread: the caller may be inside another runtime.
+        std::thread::scope(|scope| scope.spawn(work).join())
+            .unwrap_or_else(|_| Err(PlatformError::Unavailable { reason: "the query engine stopped".to_owned() }))
     }
 
     fn stored_table(&self, version: &DatasetVersion) -> Result<StoredTable, PlatformError> {
@@ -545,7 +551,8 @@ fn opt_outs(contract: &DatasetContract, versions: &[DatasetVersion]) -> Vec<OptO
     oldest.map(evidence).into_iter().collect()
 }
 
-fn levels(indicator: &Indicator) -> BTreeSet<Level> {
+/// How fine an indicator's tables are.
+pub(crate) fn levels(indicator: &Indicator) -> BTreeSet<Level> {
     indicator.views.iter().map(|view| Level::new(view.area_type, view.period_type)).collect()
 }
 

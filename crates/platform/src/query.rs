@@ -12,6 +12,7 @@ use crate::caller::Caller;
 use crate::cube::{Cube, visible};
 use crate::error::PlatformError;
 use crate::platform::Platform;
+use crate::publish::levels;
 use crate::read::{
     AreaCard, AreasRequest, Boundaries, DataAnswer, DataRequest, IndicatorCard, Me, ParentCard, PeriodChoice, ViewCard,
 };
@@ -132,6 +133,7 @@ impl Platform {
         let now = self.now();
         let ask = |principal: Principal, purpose: &PurposeId| {
             let request = Request::new(principal, purpose.clone(), cube.basis.governing.clone())
+                .with_outputs(levels(indicator))
                 .with_opt_outs(cube.basis.opt_outs.clone())
                 .for_tier(indicator.tier);
             decide::<Release>(&state.snapshot, &request, now).map(drop)

@@ -14,6 +14,9 @@ pub use output::Made;
 pub use random::{Random, Seed};
 pub use world::{SampleFile, TestkitError, World};
 
+pub use feeds::canaries;
+pub use output::inflate;
+
 /// What `TRUTH.md` begins with.
 const TRUTH: &str = "# What is planted in the sample data\n\n\
     Generated together with the data by `cargo run -p testkit --bin make-sample-data -- sample-data`; do not edit. \

@@ -1,6 +1,6 @@
 //! Files as they are committed: CSV quoting and reproducible gzip.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 
 use flate2::{Compression, GzBuilder};
 
@@ -35,6 +35,21 @@ pub fn packed(path: &str, bytes: &[u8]) -> Result<SampleFile, TestkitError> {
     Ok(SampleFile { path, bytes })
 }
 
+/// A committed file as its reader sees it: inflated if it is gzip-compressed, as it is otherwise.
+///
+/// # Errors
+/// If it begins like gzip but cannot be inflated.
+pub fn inflate(bytes: &[u8]) -> Result<Vec<u8>, TestkitError> {
+    if !bytes.starts_with(&[0x1f, 0x8b]) {
+        return Ok(bytes.to_vec());
+    }
+    let mut plain = Vec::new();
+    let fault =
+        |error: std::io::Error| TestkitError::Write { path: "a gzip file".to_owned(), message: error.to_string() };
+    flate2::read::GzDecoder::new(bytes).read_to_end(&mut plain).map_err(fault)?;
+    Ok(plain)
+}
+
 /// Appends one CSV record (RFC 4180, line feed), quoting a field only where it must be.
 pub fn csv_row<S: AsRef<str>>(out: &mut String, fields: impl IntoIterator<Item = S>) {
     for (position, field) in fields.into_iter().enumerate() {
@@ -55,8 +70,6 @@ pub fn csv_row<S: AsRef<str>>(out: &mut String, fields: impl IntoIterator<Item =
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
-
     use super::*;
 
     #[test]
@@ -65,9 +78,9 @@ mod tests {
         assert_eq!(file.path, "a/b.csv.gz");
         assert_eq!(file, packed("a/b.csv", b"x,y\n1,2\n").unwrap());
         assert_eq!(file.bytes.get(4..8), Some([0; 4].as_slice()), "modification time is zero");
-        let mut text = String::new();
-        flate2::read::GzDecoder::new(file.bytes.as_slice()).read_to_string(&mut text).unwrap();
-        assert_eq!(text, "x,y\n1,2\n");
+        assert_eq!(inflate(&file.bytes).unwrap(), b"x,y\n1,2\n");
+        assert_eq!(inflate(b"x,y\n").unwrap(), b"x,y\n");
+        assert!(inflate(&[0x1f, 0x8b, 8, 0]).is_err());
     }
 
     #[test]

@@ -1,0 +1,167 @@
+//! What the analyst holds: one fact for every answered count about controlled data.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use attack::Value;
+use model::{AreaType, DatasetContract, DatasetId, Indicator, Period, View};
+use serde_json::Value as Json;
+
+use crate::support::root;
+
+/// Begins the names of tables whose gaps may be another table's: a rate is withheld if its count or its denominator is.
+pub(super) const EITHER: &str = "either ";
+
+/// A published count, or the mark in its place.
+pub(super) struct Fact {
+    /// The table it stands in.
+    pub(super) table: String,
+    /// The summed column.
+    pub(super) column: String,
+    /// The filter of the measure.
+    pub(super) filter: BTreeMap<String, Vec<String>>,
+    pub(super) area_type: AreaType,
+    pub(super) area: String,
+    pub(super) period: Period,
+    /// Dimension to category, where it is not the total.
+    pub(super) categories: BTreeMap<String, String>,
+    pub(super) value: Value,
+}
+
+/// The facts about one dataset, and the composition of the areas.
+pub(super) struct Facts {
+    pub(super) facts: Vec<Fact>,
+    /// Area type to code to the small areas inside.
+    pub(super) areas: BTreeMap<AreaType, BTreeMap<String, BTreeSet<String>>>,
+}
+
+/// Everything that was answered.
+pub(super) struct Gathered {
+    pub(super) groups: BTreeMap<DatasetId, Facts>,
+    /// Indicators on controlled data that the analyst may not read.
+    pub(super) unread: Vec<String>,
+}
+
+/// The public definitions.
+pub(super) struct Definitions {
+    indicators: Vec<Indicator>,
+    contracts: BTreeMap<DatasetId, DatasetContract>,
+}
+
+impl Definitions {
+    pub(super) fn read() -> Self {
+        let texts = |folder: &str| {
+            crate::support::files(&root().join("sample-data").join(folder))
+                .into_iter()
+                .map(|path| std::fs::read_to_string(path).unwrap())
+                .collect::<Vec<_>>()
+        };
+        let indicators = texts("indicators").iter().map(|text| Indicator::parse("indicator", text).unwrap()).collect();
+        let contracts = texts("contracts").iter().map(|text| DatasetContract::parse("contract", text).unwrap());
+        Self { indicators, contracts: contracts.map(|contract| (contract.id.clone(), contract)).collect() }
+    }
+
+    fn controlled(&self, dataset: &DatasetId) -> bool {
+        !self.contracts[dataset].exposure.is_open()
+    }
+
+    fn find(&self, indicator: &str, view: &str) -> (&Indicator, &View) {
+        let indicator = self.indicators.iter().find(|i| i.id.as_str() == indicator).unwrap();
+        (indicator, indicator.views.iter().find(|v| v.name == view).unwrap())
+    }
+}
+
+/// Sorts the answers by dataset.
+pub(super) fn gather(definitions: &Definitions, tables: Vec<(String, String, Vec<Json>)>, areas: &Json) -> Gathered {
+    let areas = composition(areas);
+    let mut groups: BTreeMap<DatasetId, Facts> = BTreeMap::new();
+    let mut read = BTreeSet::new();
+    for (indicator, view, rows) in tables {
+        let (indicator, view) = definitions.find(&indicator, &view);
+        read.insert(indicator.id.clone());
+        for row in &rows {
+            for (dataset, fact) in facts_of(definitions, indicator, view, row) {
+                let empty = || Facts { facts: Vec::new(), areas: areas.clone() };
+                groups.entry(dataset).or_insert_with(empty).facts.push(fact);
+            }
+        }
+    }
+    let unread = definitions
+        .indicators
+        .iter()
+        .filter(|i| definitions.controlled(&i.numerator.dataset) && !read.contains(&i.id))
+        .map(|i| i.id.to_string())
+        .collect();
+    Gathered { groups, unread }
+}
+
+fn composition(areas: &Json) -> BTreeMap<AreaType, BTreeMap<String, BTreeSet<String>>> {
+    let mut by_type: BTreeMap<AreaType, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
+    for area in areas["areas"].as_array().unwrap() {
+        let atoms = area["atoms"].as_array().unwrap().iter().map(text).collect();
+        by_type.entry(text(&area["area_type"]).parse().unwrap()).or_default().insert(text(&area["code"]), atoms);
+    }
+    by_type
+}
+
+/// The counts that a row tells about controlled datasets: its numerator's, and its denominator's where it is shown.
+fn facts_of(definitions: &Definitions, indicator: &Indicator, view: &View, row: &Json) -> Vec<(DatasetId, Fact)> {
+    let status = row["status"].as_str().unwrap();
+    let denominator = indicator.denominator.as_ref().filter(|measure| definitions.controlled(&measure.dataset));
+    let mut facts = Vec::new();
+    let fact = |kind: &str, measure: &model::indicator::Measure, value| Fact {
+        table: format!("{kind}{}/{}", indicator.id, view.name),
+        column: measure.measure.clone(),
+        filter: measure.filter.clone(),
+        area_type: view.area_type,
+        area: text(&row["area_code"]),
+        period: Period::parse(row["period"].as_str().unwrap(), view.period_type).unwrap(),
+        categories: categories(row),
+        value,
+    };
+    let numerator = match status {
+        "c" => Some(Value::Withheld),
+        // Not available, not applicable, rounded to zero: nothing about the count.
+        "x" | "z" | "low" => None,
+        _ => Some(Value::Released(row["count"].as_u64().unwrap())),
+    };
+    if let Some(value) = numerator.filter(|_| definitions.controlled(&indicator.numerator.dataset)) {
+        let kind = if denominator.is_some() { EITHER } else { "" };
+        facts.push((indicator.numerator.dataset.clone(), fact(kind, &indicator.numerator, value)));
+    }
+    if let Some(measure) = denominator {
+        let contract = &definitions.contracts[&measure.dataset];
+        let same = measure.dataset == indicator.numerator.dataset || contract.partition == view.period_type;
+        assert!(same, "{}: the denominator is of another period: tell the attacker which", indicator.id);
+        assert!(view.by.is_empty(), "{}: tell the attacker which dimensions the denominator shares", indicator.id);
+        let value = match status {
+            "c" => Some(Value::Withheld),
+            "z" => Some(Value::Released(0)),
+            "x" | "low" => None,
+            _ => Some(Value::Released(row["denominator"].as_u64().unwrap())),
+        };
+        if let Some(value) = value {
+            let kind = format!("{EITHER}denominator of ");
+            facts.push((measure.dataset.clone(), fact(&kind, measure, value)));
+        }
+    }
+    facts
+}
+
+fn categories(row: &Json) -> BTreeMap<String, String> {
+    let mut categories = BTreeMap::new();
+    let mut add = |dimension: &str, category: &Json| {
+        if let Some(category) = category.as_str().filter(|category| *category != "all") {
+            categories.insert(dimension.to_owned(), category.to_owned());
+        }
+    };
+    add("sex", &row["sex"]);
+    add("age", &row["age"]);
+    if let Some(dimension) = row["breakdown_type"].as_str() {
+        add(dimension, &row["breakdown"]);
+    }
+    categories
+}
+
+fn text(value: &Json) -> String {
+    value.as_str().unwrap().to_owned()
+}

@@ -1,0 +1,167 @@
+//! A dataset's facts as the attacker's problem: its dimensions only as fine as the tables tell apart.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use attack::{Cell, Dimension, Level, Problem, Table, Value};
+use model::DatasetId;
+
+use super::facts::{EITHER, Fact, Facts};
+
+/// The code of a total.
+pub(super) const TOTAL: &str = "all";
+/// What is in none of the published categories.
+const REST: &str = "(none of these)";
+
+/// Level to code to the units that the code consists of.
+type Levels = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
+
+/// The problem of one protection group. No public upper bounds are given: events are not bounded by populations, and the
+/// stocks here reach beyond the ages of their denominators.
+pub(super) fn problem(dataset: &DatasetId, group: &Facts, k: u32) -> Problem {
+    let facts = &group.facts;
+    let names: BTreeSet<&str> =
+        facts.iter().flat_map(|fact| fact.categories.keys().chain(fact.filter.keys())).map(String::as_str).collect();
+    let mut dimensions = vec![measures(facts), areas(group), periods(facts)];
+    dimensions.extend(names.iter().map(|name| classification(name, group)));
+    let codes = |fact: &Fact| -> Vec<String> {
+        let mut codes = vec![fact.column.clone(), fact.area.clone(), fact.period.to_string()];
+        codes.extend(names.iter().map(|name| code(fact, name)));
+        codes
+    };
+    let mut tables: BTreeMap<&str, BTreeMap<Vec<String>, Value>> = BTreeMap::new();
+    for fact in facts {
+        let before = tables.entry(&fact.table).or_default().insert(codes(fact), fact.value);
+        assert!(before.is_none_or(|value| value == fact.value), "two answers for one cell of {}", fact.table);
+    }
+    let (plain, either): (Vec<_>, Vec<_>) = tables.into_iter().partition(|(name, _)| !name.starts_with(EITHER));
+    // A cell bears the name of its first table: that whose mark speaks of this cell alone, if there is one.
+    let tables = plain.into_iter().chain(either).map(|(name, cells)| Table {
+        name: name.to_owned(),
+        open: false,
+        // A mark that may be the other count's tells nothing of this one.
+        zeros_published: !name.starts_with(EITHER),
+        sensitive: Vec::new(),
+        cells: cells.into_iter().map(|(codes, value)| Cell { codes, value }).collect(),
+    });
+    Problem {
+        name: dataset.to_string(),
+        threshold: k,
+        dimensions,
+        tables: tables.collect(),
+        bounds: Vec::new(),
+        known: Vec::new(),
+    }
+}
+
+/// The code of a fact in a dimension: its category, or the filter's categories together, or the total.
+fn code(fact: &Fact, dimension: &str) -> String {
+    let category = fact.categories.get(dimension).cloned();
+    category.or_else(|| fact.filter.get(dimension).map(|values| values.join(";"))).unwrap_or_else(|| TOTAL.to_owned())
+}
+
+/// Different columns of a dataset; no table has their sum.
+fn measures(facts: &[Fact]) -> Dimension {
+    let atoms: BTreeSet<&String> = facts.iter().map(|fact| &fact.column).collect();
+    let atoms = atoms.into_iter().cloned().collect();
+    Dimension { name: "measure".to_owned(), atoms, levels: Vec::new(), total: "every measure".to_owned() }
+}
+
+fn areas(group: &Facts) -> Dimension {
+    let mut levels = Levels::new();
+    for fact in &group.facts {
+        let units = group.areas[&fact.area_type][&fact.area].clone();
+        levels.entry(fact.area_type.as_str().to_owned()).or_default().insert(fact.area.clone(), units);
+    }
+    coarsest("area", &levels, BTreeSet::new())
+}
+
+fn periods(facts: &[Fact]) -> Dimension {
+    let mut levels = Levels::new();
+    for fact in facts {
+        let units = fact.period.months().map(|month| month.to_string()).collect();
+        let level = levels.entry(fact.period.period_type().as_str().to_owned()).or_default();
+        level.insert(fact.period.to_string(), units);
+    }
+    coarsest("period", &levels, BTreeSet::new())
+}
+
+/// The categories of a dimension. Unless the released totals show that something is left over, the attacker believes
+/// that the published categories cover everything; a dimension that is only filtered has a rest.
+fn classification(name: &str, group: &Facts) -> Dimension {
+    let mut levels = Levels::new();
+    let mut rest = BTreeSet::from([REST.to_owned()]);
+    for fact in &group.facts {
+        if let Some(category) = fact.categories.get(name) {
+            let single = BTreeSet::from([category.clone()]);
+            levels.entry("categories".to_owned()).or_default().insert(category.clone(), single);
+        }
+        if let Some(values) = fact.filter.get(name) {
+            let level = format!("filter {}", values.join(";"));
+            let values_set: BTreeSet<String> = values.iter().cloned().collect();
+            levels.entry(level).or_default().insert(values.join(";"), values_set);
+        }
+    }
+    if levels.contains_key("categories") && remainders_in(name, group).iter().all(|remainder| *remainder == 0) {
+        rest.clear();
+    }
+    coarsest(name, &levels, rest)
+}
+
+/// A dimension whose atoms are the sets of units that no code tells apart.
+fn coarsest(name: &str, levels: &Levels, further: BTreeSet<String>) -> Dimension {
+    let mut signatures: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
+    for unit in &further {
+        signatures.entry(unit).or_default();
+    }
+    for (level, codes) in levels {
+        for (code, units) in codes {
+            assert!(!units.is_empty(), "`{code}` of `{name}` consists of nothing");
+            for unit in units {
+                signatures.entry(unit).or_default().push((level, code));
+            }
+        }
+    }
+    let classes: BTreeSet<&Vec<(&str, &str)>> = signatures.values().collect();
+    let atom = |number: usize| format!("{name} atom {number}");
+    let atoms = (0..classes.len()).map(atom).collect();
+    let mut grouped: BTreeMap<&str, BTreeMap<String, Vec<String>>> = BTreeMap::new();
+    for (number, signature) in classes.into_iter().enumerate() {
+        for (level, code) in signature {
+            grouped.entry(level).or_default().entry((*code).to_owned()).or_default().push(atom(number));
+        }
+    }
+    let levels = grouped.into_iter().map(|(name, codes)| Level { name: name.to_owned(), codes }).collect();
+    Dimension { name: name.to_owned(), atoms, levels, total: TOTAL.to_owned() }
+}
+
+/// By how much released totals exceed the sum of their categories, wherever all of them are released.
+pub(super) fn remainders(group: &Facts) -> Vec<u64> {
+    let names: BTreeSet<&String> = group.facts.iter().flat_map(|fact| fact.categories.keys()).collect();
+    names.into_iter().flat_map(|name| remainders_in(name, group)).collect()
+}
+
+fn remainders_in(name: &str, group: &Facts) -> Vec<u64> {
+    let mut lines: BTreeMap<String, BTreeMap<&str, Value>> = BTreeMap::new();
+    for fact in group.facts.iter().filter(|fact| !fact.filter.contains_key(name)) {
+        let mut others = fact.categories.clone();
+        others.remove(name);
+        let line = format!("{} {:?} {} {} {others:?}", fact.column, fact.filter, fact.area, fact.period);
+        let category = fact.categories.get(name).map_or(TOTAL, String::as_str);
+        lines.entry(line).or_default().insert(category, fact.value);
+    }
+    let every: BTreeSet<&str> = lines.values().flat_map(|line| line.keys().copied()).collect();
+    let mut remainders = Vec::new();
+    for mut line in lines.into_values().filter(|line| line.len() == every.len()) {
+        let Some(Value::Released(total)) = line.remove(TOTAL) else { continue };
+        let parts: Option<u64> = line
+            .values()
+            .map(|value| match value {
+                Value::Released(count) => Some(*count),
+                Value::Withheld => None,
+            })
+            .sum();
+        // More in the parts than in the total is a contradiction, and the attack says so.
+        remainders.extend(parts.and_then(|parts| total.checked_sub(parts)));
+    }
+    remainders
+}

@@ -1,0 +1,117 @@
+//! The attacker over what the API really answers.
+//!
+//! The attacker is an analyst who holds every answer about controlled data, the areas' composition, the indicators'
+//! definitions and the agreements' rules. All of that is read through the front door or from public files; nothing of
+//! the protector is used.
+
+mod control;
+mod facts;
+mod group;
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use attack::{Finding, GroupReport, Options, Report, attack_all};
+
+use crate::api::data::all_rows;
+use crate::support::{Demo, files, root};
+use facts::{Definitions, EITHER, Gathered};
+
+/// The threshold of every sample agreement over controlled data; [`the_rules_are_the_agreements`] holds it to them.
+const K: u32 = 5;
+
+/// What the analyst can gather: every answered count, by dataset.
+async fn gathered(demo: &Demo) -> Gathered {
+    let areas = demo.get("/v1/areas", Some("analyst")).await.json();
+    facts::gather(&Definitions::read(), all_rows(demo).await, &areas)
+}
+
+#[test]
+fn the_rules_are_the_agreements() {
+    let mut seen = 0;
+    for path in files(&root().join("sharing-agreements")) {
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        if path.ends_with("open-data.toml") || !path.extension().is_some_and(|extension| extension == "toml") {
+            continue;
+        }
+        for line in text.lines() {
+            let expected = match line.split_once(" = ") {
+                Some(("k", _)) => format!("k = {K}"),
+                Some(("zeros", _)) => "zeros = \"publish\"".to_owned(),
+                _ => continue,
+            };
+            assert_eq!(line, expected, "{}: tell the attacker of it", path.display());
+            seen += 1;
+        }
+    }
+    assert!(seen >= 16, "{seen}");
+}
+
+#[tokio::test]
+async fn nothing_withheld_is_recovered_from_what_the_api_answers() {
+    let start = Instant::now();
+    let gathered = gathered(&Demo::open()).await;
+    let answered = start.elapsed();
+    let problems: Vec<_> = gathered.groups.iter().map(|(dataset, facts)| group::problem(dataset, facts, K)).collect();
+    let report = attack_all(&problems, &Options::default()).unwrap();
+    println!("{report}");
+    println!("not readable by the analyst, not attacked: {:?}", gathered.unread);
+    println!("answers {answered:.1?}, attack {:.1?}", start.elapsed() - answered);
+    print_remainders(&gathered);
+
+    // The attack looked at something: every controlled dataset that the analyst reads, with gaps in it.
+    assert_eq!(report.groups.len(), gathered.groups.len());
+    assert!(report.groups.len() >= 8, "{}", report.groups.len());
+    assert!(report.cells() > 5_000, "{}", report.cells());
+    assert!(report.withheld() > 100, "{}", report.withheld());
+
+    assert_eq!(report.not_finished(), Vec::<&str>::new(), "undecided cells may be unsafe");
+    let recovered: Vec<&Finding> = report.recovered().into_iter().filter(|finding| discloses(finding)).collect();
+    assert!(recovered.is_empty(), "recovered exactly: {recovered:?}");
+    // Provably small cells are counted and printed in this release; the next makes them a failure.
+    println!("recovered 0, provably small {}", report.groups.iter().map(small).sum::<usize>());
+}
+
+/// Where a row is withheld because of its count *or* its denominator, a cell that may not be protected at all is no
+/// finding: it is one only if its value is one that must be protected.
+fn discloses(finding: &Finding) -> bool {
+    !finding.cell.starts_with(EITHER) || (1..i64::from(K)).contains(&finding.lower)
+}
+
+fn small(group: &GroupReport) -> usize {
+    let found = &group.with_marks.provably_small;
+    found.iter().filter(|finding| !finding.cell.starts_with(EITHER) || finding.upper >= 1).count()
+}
+
+/// What is in a total and in none of its published categories. Nobody prints it; everybody can subtract.
+fn print_remainders(gathered: &Gathered) {
+    for (dataset, facts) in &gathered.groups {
+        let remainders = group::remainders(facts);
+        let small = remainders.iter().filter(|n| (1..u64::from(K)).contains(n)).count();
+        let other = remainders.iter().filter(|n| **n >= u64::from(K)).count();
+        if small + other > 0 {
+            println!("{dataset}: totals beyond their categories: {small} by 1 to {}, {other} by more", K - 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_same_attack_on_tables_without_complementary_suppression_finds_cells() {
+    let gathered = gathered(&Demo::open()).await;
+    let mut recovered = BTreeSet::new();
+    let mut report = Report::default();
+    for (dataset, facts) in &gathered.groups {
+        let (problem, truth) = control::primaries_only(&group::problem(dataset, facts, K));
+        let group = attack::attack(&problem, &Options::default()).unwrap();
+        for finding in &group.with_marks.recovered {
+            // The attacker is right: what it says is what was hidden.
+            assert_eq!(finding.lower, finding.upper, "{finding:?}");
+            assert_eq!(truth.get(&finding.cell).copied(), u64::try_from(finding.lower).ok(), "{finding:?}");
+            recovered.insert(format!("{dataset} {}", finding.cell));
+        }
+        report.groups.push(group);
+    }
+    println!("{report}");
+    println!("control: {} of {} withheld cells recovered", recovered.len(), report.withheld());
+    assert!(recovered.len() > 20, "{} of {}", recovered.len(), report.withheld());
+}
