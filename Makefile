@@ -1,16 +1,17 @@
 # The two commands: `make demo` and `make test`. The others serve them.
-.PHONY: demo build dashboard test rust-test browser-test check real sample-data attack bench clean
+.PHONY: demo build dashboard test rust-test browser-test check real sample-data clean
 
 CARGO ?= cargo
 DATA ?= $(HOME)/.local/share/commonground/demo
 LISTEN ?= 127.0.0.1:8080
 WEB := crates/dashboard/web
+TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),$(CURDIR)/target)
 # cargo-nextest where it is installed, cargo's own runner elsewhere: the tests are the same.
 RUNNER := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
 
 # Builds everything, loads the sample partnership and serves it.
 demo: build
-	target/release/commonground demo --data $(DATA) --listen $(LISTEN)
+	$(TARGET)/release/commonground demo --data $(DATA) --listen $(LISTEN)
 
 build: dashboard
 	$(CARGO) build --release --locked -p commonground
@@ -26,7 +27,8 @@ $(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
 	cd $(WEB) && npm ci --no-audit --no-fund
 	@touch $@
 
-# Every test: Rust, documentation examples, browser.
+# Every test: Rust, documentation examples, browser. One selection of packages and targets throughout, so that nothing is
+# built twice with other features.
 test: rust-test browser-test
 
 rust-test: dashboard
@@ -35,8 +37,8 @@ rust-test: dashboard
 
 # Drives the page in a real browser; needs Chromium (set CHROMIUM to its path if it is not on PATH).
 browser-test: dashboard
-	$(CARGO) build --locked -p commonground
-	cd $(WEB) && npm test
+	$(CARGO) $(RUNNER) --locked --workspace --all-targets --no-run
+	cd $(WEB) && COMMONGROUND_BIN=$(TARGET)/debug/commonground npm test
 
 # Format, lints and dependency rules, as .ci/run calls them.
 check:
@@ -49,7 +51,7 @@ check:
 real: build
 	@test -n "$(REAL)" || { echo "say where the real files are: make real REAL=folder"; exit 2; }
 	@test -d "$(REAL)" || { echo "no folder $(REAL): the real files are needed for this check"; exit 2; }
-	tests/real/run.sh "$(REAL)" target/release/commonground
+	tests/real/run.sh "$(REAL)" $(TARGET)/release/commonground
 
 # Makes sample-data/ anew; a test proves that this changes no byte.
 sample-data:

@@ -4,6 +4,8 @@
 //! cargo run --release -p agreements --example decision-time
 //! ```
 
+#![allow(clippy::disallowed_methods, reason = "an example reads files and measures time")]
+
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt::Write as _;

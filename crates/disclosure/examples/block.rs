@@ -3,6 +3,8 @@
 //! `cargo run --release -p disclosure --example block -- FILE.csv`; the file has the columns `lsoa,age,sex,eth,freq`, without
 //! zero cells. Area `Lnnn` lies in ward `nnn mod 3`, the ward in district `ward mod 2`.
 
+#![allow(clippy::disallowed_methods, reason = "an example reads files and measures time")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::time::Instant;

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p disclosure --example groups [decoys per thousand] [only this group] [without nested differences]`
 
+#![allow(clippy::disallowed_methods, reason = "an example reads files and measures time")]
+
 use std::error::Error;
 use std::time::Instant;
 

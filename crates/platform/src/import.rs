@@ -128,6 +128,12 @@ impl Platform {
         Ok(())
     }
 
+    pub(crate) fn geography_object(&self) -> Result<Option<ObjectName>, PlatformError> {
+        let Some(text) = self.geography_setting()? else { return Ok(None) };
+        let stored: Stored = serde_json::from_str(&text).map_err(PlatformError::failed("read the geography"))?;
+        Ok(Some(stored.object.name))
+    }
+
     fn geography_setting(&self) -> Result<Option<String>, PlatformError> {
         self.catalog().setting(&setting()?).map_err(PlatformError::failed("read the geography"))
     }

@@ -78,8 +78,10 @@ impl Platform {
     ) -> Result<UploadReceipt, PlatformError> {
         let state = self.state();
         let contract = state.definitions.contract(&request.dataset).ok_or_else(|| unknown(&request.dataset))?;
-        let permit = self.permit_ingest(&state, caller, contract)?;
-        let period = parse_period(contract, &request.period)?;
+        let period = parse_period(contract, &request.period);
+        // Whether somebody may upload comes before what is wrong with the period.
+        let permit = self.permit_ingest(&state, caller, contract, period.as_ref().ok().copied())?;
+        let period = period?;
         let work_id = Uuid::now_v7();
         self.record_intent(caller, &permit, &request.dataset, work_id)?;
         let arrival = self.receive(file)?;
@@ -99,7 +101,7 @@ impl Platform {
         let missing = || PlatformError::NotFound { what: "this version".to_owned() };
         let state = self.state();
         let contract = state.definitions.contract(dataset).ok_or_else(|| unknown(dataset))?;
-        let _permit = self.permit_ingest(&state, caller, contract)?;
+        let _permit = self.permit_ingest(&state, caller, contract, None)?;
         let id = Uuid::parse_str(version).map_err(|_| missing())?;
         let version = self.catalog().version(id).map_err(PlatformError::failed("read a version"))?;
         let version = version.filter(|v| v.facts.dataset == *dataset).ok_or_else(missing)?;
@@ -111,14 +113,18 @@ impl Platform {
         state: &State,
         caller: &Caller,
         contract: &DatasetContract,
+        period: Option<Period>,
     ) -> Result<Permit<Ingest>, PlatformError> {
         let now = self.now();
         // A credential may name several purposes; intake needs one that the agreements cover.
         let mut denial: Option<Denial> = None;
         for purpose in &caller.principal.purposes {
             let governing = state.snapshot.governing(&contract.id, now);
-            let request = Request::new(caller.principal.clone(), purpose.clone(), vec![governing])
-                .with_opt_outs(vec![supplier_opt_out(contract, now)]);
+            let request = Request {
+                period,
+                opt_outs: vec![supplier_opt_out(contract, now)],
+                ..Request::new(caller.principal.clone(), purpose.clone(), vec![governing])
+            };
             match decide::<Ingest>(&state.snapshot, &request, now) {
                 Ok(permit) => return Ok(permit),
                 // The purpose that comes closest is the one to explain.

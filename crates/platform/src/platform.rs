@@ -1,11 +1,12 @@
 //! The platform: one data folder, opened by one process.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 use std::time::Duration;
 
 use audit::AuditLog;
-use catalog::{Catalog, DataFolder, ObjectStore, SqliteCatalog};
+use catalog::{Catalog, DataFolder, ObjectName, ObjectStore, SqliteCatalog};
 use jiff::Timestamp;
 use model::DefinitionError;
 use vault::{FileKey, OsEntropy, Vault};
@@ -120,6 +121,7 @@ impl Platform {
     fn start(&self) -> Result<(), PlatformError> {
         self.record(audit::Entry::Started { version: env!("CARGO_PKG_VERSION").parse()? })?;
         self.clear_quarantine()?;
+        self.remove_unreferenced()?;
         self.catalog().requeue_jobs(self.now()).map_err(PlatformError::failed("requeue jobs"))?;
         self.reload_credentials()?;
         self.load_geography()?;
@@ -207,6 +209,22 @@ impl Platform {
     fn clear_quarantine(&self) -> Result<(), PlatformError> {
         for name in self.quarantine().names().map_err(PlatformError::failed("list the quarantine"))? {
             self.quarantine().remove(name).map_err(PlatformError::failed("clear the quarantine"))?;
+        }
+        Ok(())
+    }
+
+    /// Objects that no record names: an upload was cut short between writing and recording.
+    fn remove_unreferenced(&self) -> Result<(), PlatformError> {
+        let versions = self.catalog().versions(None, None).map_err(PlatformError::failed("read versions"))?;
+        let findings =
+            versions.iter().filter_map(|version| version.facts.findings.as_ref()).map(|(object, _)| object.name);
+        let mut named: BTreeSet<ObjectName> =
+            versions.iter().map(|version| version.facts.table.name).chain(findings).collect();
+        named.extend(self.geography_object()?);
+        for name in self.store().names().map_err(PlatformError::failed("list the objects"))? {
+            if !named.contains(&name) {
+                self.store().remove(name).map_err(PlatformError::failed("remove an unused object"))?;
+            }
         }
         Ok(())
     }

@@ -260,8 +260,12 @@ impl Platform {
             TableIdentity { dataset: facts.dataset.clone(), version: facts.id, agreements: facts.agreements.clone() };
         let keys = TableKeys::unwrap(self.keys().vault(), &wrapped, identity, None)
             .map_err(PlatformError::failed("open the keys of a table"))?;
+        let path = self.store().checked_path(&facts.table).map_err(PlatformError::failed("find a table"))?;
+        // The reader would take a plain file too.
+        let mut file = std::fs::File::open(&path).map_err(PlatformError::failed("open a table"))?;
+        vault::require_encrypted(&mut file).map_err(PlatformError::failed("open a table"))?;
         Ok(StoredTable {
-            path: self.store().checked_path(&facts.table).map_err(PlatformError::failed("find a table"))?,
+            path,
             decryption: keys.decryption_properties().map_err(PlatformError::failed("open a table"))?,
         })
     }
