@@ -185,7 +185,6 @@ fn views_are_coarse_enough(context: &Context<'_>, feeds: &[FeedMade]) {
     assert!(reports.len() >= 30, "{}", reports.len());
     let fine: Vec<_> = reports.iter().filter(|report| report.primaries * 100 > report.cells * 15).collect();
     assert!(fine.is_empty(), "{fine:#?}");
-    eprintln!("{}", views::table(&reports));
 }
 
 #[test]

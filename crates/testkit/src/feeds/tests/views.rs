@@ -118,11 +118,3 @@ fn area(world: &World, kind: AreaType, place: Place) -> Option<usize> {
         AreaType::County | AreaType::Partnership => Some(0),
     }
 }
-
-pub(super) fn table(reports: &[Report]) -> String {
-    let lines = reports.iter().map(|r| {
-        format!("| {} | {} | {} | {} | {} |", r.view, r.cells, r.primaries, r.primaries * 1000 / r.cells, r.zeros)
-            + &format!(" {} |", r.mean)
-    });
-    lines.collect::<Vec<_>>().join("\n")
-}
