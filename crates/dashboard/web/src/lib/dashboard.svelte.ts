@@ -42,6 +42,15 @@ export class Dashboard {
   rows = $derived(byArea(this.categoryRows, this.period?.period ?? ''));
   classes = $derived(quantileClasses(valuesOf(this.categoryRows), this.indicator?.decimals ?? 0));
   areasByCode = $derived(new Map((this.areas.value?.areas ?? []).map((area): [string, Area] => [area.code, area])));
+  /** Of small areas, the names of the larger areas that hold them: codes say little to people. */
+  placeNames = $derived(
+    new Map(
+      [...this.areasByCode].flatMap(([code, { parents }]): [string, string][] => {
+        const place = parents.find((parent) => parent.area_type === 'msoa')?.name;
+        return place ? [[code, place]] : [];
+      })
+    )
+  );
   selected = $derived(this.rows.get(this.choice.area));
   categoryText = $derived(
     this.choice.breakdown && this.choice.category && this.choice.category !== 'all'

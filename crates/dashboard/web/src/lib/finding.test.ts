@@ -10,6 +10,7 @@ function shown(rows: Row[], change: Partial<Shown> = {}): Shown {
     periodLabel: '2025',
     category: '',
     rows: new Map(rows.map((r) => [r.area_code, r])),
+    places: new Map(),
     ...change
   };
 }
@@ -50,4 +51,10 @@ test('nothing shown is said, a category is named', () => {
 test('a difference within the interval is not called one', () => {
   expect(againstMiddle({ ...row('A', 10), value: 10, lower_95: 8, upper_95: 12 }, 11)).toBe('similar to');
   expect(againstMiddle({ ...row('A', 10), value: 10, lower_95: null, upper_95: null }, 11)).toBe('lower than');
+});
+
+test('a small area is named with the place it is in', () => {
+  const places = new Map([['A', 'Clayton Brook']]);
+  expect(finding(shown(six, { places }), 'A').headline).toContain('in Place A (Clayton Brook): 10.0');
+  expect(finding(shown(six, { places }), 'B').headline).toContain('in Place B: 20.0');
 });

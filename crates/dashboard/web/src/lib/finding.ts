@@ -12,6 +12,8 @@ export interface Shown {
   category: string;
   /** Rows of the period, by area code. */
   rows: Map<string, Row>;
+  /** Place names of areas whose own name says little, by code. */
+  places: Map<string, string>;
 }
 
 export interface Sentence {
@@ -25,13 +27,18 @@ export function finding(shown: Shown, selected: string): Sentence {
   return row ? forArea(shown, row) : forAll(shown);
 }
 
+function nameOf(shown: Shown, row: Row): string {
+  const place = shown.places.get(row.area_code);
+  return place && place !== row.area_name ? `${row.area_name} (${place})` : row.area_name;
+}
+
 function subject(shown: Shown): string {
   return shown.category ? `${shown.indicator.title} (${lowerFirst(shown.category)})` : shown.indicator.title;
 }
 
 function forArea(shown: Shown, row: Row): Sentence {
   const { decimals, unit } = shown.indicator;
-  const start = `${subject(shown)} in ${row.area_name}`;
+  const start = `${subject(shown)} in ${nameOf(shown, row)}`;
   if (!hasValue(row)) {
     return {
       headline: `${start}: ${withoutValue(row)} for ${shown.periodLabel}`,
@@ -103,7 +110,8 @@ function forAll(shown: Shown): Sentence {
   const withheld =
     missing === 0 ? '' : ` ${plural(missing, words.one, words.many)} ${missing === 1 ? 'has' : 'have'} no figure.`;
   if (rows.length === 1 || say(highest) === say(lowest)) {
-    const where = rows.length === 1 ? highest.area_name : `all ${plural(rows.length, words.one, words.many)} shown`;
+    const where =
+      rows.length === 1 ? nameOf(shown, highest) : `all ${plural(rows.length, words.one, words.many)} shown`;
     return {
       headline: `${subject(shown)} in ${shown.periodLabel}: ${withUnit(say(highest), unit)} in ${where}`,
       detail: withheld.trim()
@@ -113,7 +121,7 @@ function forAll(shown: Shown): Sentence {
   const centreText =
     centre === null ? '' : `The middle ${words.one} has ${withUnit(formatValue(centre, decimals), unit)}.`;
   return {
-    headline: `${subject(shown)} in ${shown.periodLabel}: from ${say(lowest)} in ${lowest.area_name} to ${withUnit(say(highest), unit)} in ${highest.area_name}`,
+    headline: `${subject(shown)} in ${shown.periodLabel}: from ${say(lowest)} in ${nameOf(shown, lowest)} to ${withUnit(say(highest), unit)} in ${nameOf(shown, highest)}`,
     detail:
       `${centreText} ${plural(valuesOf(rows).length, `${words.one} has`, `${words.many} have`)} a figure.${withheld}`.trim()
   };

@@ -12,13 +12,13 @@ const AREAS: Record<string, AreaWords> = {
   lsoa: {
     one: 'small area',
     many: 'small areas',
-    choice: 'Small areas (LSOA)',
+    choice: 'Small areas',
     hint: 'Lower layer super output areas (LSOAs): small areas of about 1,500 people.'
   },
   msoa: {
-    one: 'larger neighbourhood area',
-    many: 'larger neighbourhood areas',
-    choice: 'Larger neighbourhood areas (MSOA)',
+    one: 'larger area',
+    many: 'larger areas',
+    choice: 'Larger areas',
     hint: 'Middle layer super output areas (MSOAs): areas of about 7,500 people.'
   },
   ward: { one: 'ward', many: 'wards', choice: 'Wards', hint: 'Electoral wards of 2025.' },
@@ -51,9 +51,9 @@ export function areaWords(type: string): AreaWords {
 }
 
 const PERIODS: Record<string, [choice: string, one: string]> = {
-  'calendar-year': ['by calendar year', 'year'],
-  'financial-year': ['by financial year (April to March)', 'financial year'],
-  'academic-year': ['by academic year (September to August)', 'academic year'],
+  'calendar-year': ['by year', 'year'],
+  'financial-year': ['by financial year', 'financial year'],
+  'academic-year': ['by academic year', 'academic year'],
   quarter: ['by quarter', 'quarter'],
   month: ['by month', 'month'],
   'rolling-12': ['12 months to each month', '12-month period']
