@@ -24,6 +24,9 @@ pub fn plain(path: &str, bytes: Vec<u8>) -> SampleFile {
 /// A file committed gzip-compressed, without time or name in the header so that the bytes depend on the content only.
 /// `.gz` is added to the path.
 ///
+/// The bytes also depend on the compressor and its version, which `Cargo.lock` pins: zlib-rs, which this crate always
+/// gets with its workbook writer, and whose matches do not depend on the processor.
+///
 /// # Errors
 /// If the compressor fails.
 pub fn packed(path: &str, bytes: &[u8]) -> Result<SampleFile, TestkitError> {

@@ -133,37 +133,59 @@ fn at_point(region: &Region, place: usize) -> Point {
     region.points.get(place).copied().unwrap_or_default()
 }
 
-/// Makes grown parts compact: every place goes to the part whose middle is nearest in relation to the part's size, three
-/// times over; pieces cut off by that go to a part they touch. Small parts keep their middle, whatever lies round them.
-pub(crate) fn relax(region: &Region, labels: &mut Vec<Option<usize>>, parts: usize) {
-    for _ in 0..3 {
-        let mut circles = vec![(Point::default(), 1_i64); parts];
-        for (part, circle) in circles.iter_mut().enumerate() {
-            let own = region.points.iter().zip(labels.iter()).filter(|(_, label)| **label == Some(part));
-            let (mut count, mut easting, mut northing) = (0_i64, 0_i64, 0_i64);
-            for (point, _) in own {
-                count += 1;
-                easting += i64::from(point.easting);
-                northing += i64::from(point.northing);
-            }
-            let count = count.max(1);
-            *circle = (Point { easting: (easting / count) as i32, northing: (northing / count) as i32 }, count);
-        }
+/// How often [`relax`] redraws the parts, and how many of these rounds only settle.
+const ROUNDS: usize = 14;
+const SETTLING: usize = 4;
+
+/// Makes grown parts compact: every place goes to the part whose middle is nearest in relation to the part's size, and
+/// pieces cut off by that go to a part they touch. Sizes follow how far a part is from its share; of several rounds the one
+/// with the fairest least part is kept.
+pub(crate) fn relax(region: &Region, labels: &mut Vec<Option<usize>>, sites: &[Site]) {
+    let parts = sites.len();
+    let shares = sites.iter().map(|site| site.share).sum::<i64>().max(1);
+    let total: i64 = region.weights.iter().sum();
+    let mut sizes: Vec<i64> = (0..parts).map(|part| count(labels, part) * 1_000).collect();
+    let mut drawn = labels.clone();
+    let mut best = (-1, labels.clone());
+    for round in 0..ROUNDS {
+        let middles: Vec<Point> = (0..parts).map(|part| middle(region, &drawn, part)).collect();
         let nearest = |point: &Point| {
-            (0..parts).min_by_key(|part| {
-                let (middle, count) = at(&circles, *part);
-                (distance2(*point, middle) * 16 / count, *part)
-            })
+            (0..parts)
+                .min_by_key(|part| (distance2(*point, at(&middles, *part)) * 1_000 / at(&sizes, *part).max(1), *part))
         };
-        let mut relaxed: Vec<Option<usize>> = region.points.iter().map(nearest).collect();
-        reattach(region, &mut relaxed, parts);
-        let size = |part: usize| relaxed.iter().filter(|label| **label == Some(part)).count();
-        if (0..parts).any(|part| size(part) < 4) {
-            break;
+        drawn = region.points.iter().map(nearest).collect();
+        reattach(region, &mut drawn, parts);
+        let mut least = i64::MAX;
+        for part in 0..parts {
+            let weight =
+                region.weights.iter().zip(&drawn).filter(|(_, l)| **l == Some(part)).map(|(w, _)| w).sum::<i64>();
+            let fair = (total * share(sites, part) / shares).max(1);
+            least = least.min(if count(&drawn, part) < 4 { 0 } else { weight * 1_000 / fair });
+            let wanted = (fair * 1_000 / weight.max(1)).clamp(500, 2_000);
+            let size = (at(&sizes, part) * (1_000 + wanted) / 2_000).max(500);
+            put(&mut sizes, part, size);
         }
-        *labels = relaxed;
+        if round >= SETTLING && least > best.0 {
+            best = (least, drawn.clone());
+        }
     }
+    *labels = best.1;
     smooth(region, labels, parts);
+}
+
+fn count(labels: &[Option<usize>], part: usize) -> i64 {
+    i64::try_from(labels.iter().filter(|label| **label == Some(part)).count()).unwrap_or(i64::MAX)
+}
+
+fn middle(region: &Region, labels: &[Option<usize>], part: usize) -> Point {
+    let (mut places, mut easting, mut northing) = (0_i64, 0_i64, 0_i64);
+    for (point, _) in region.points.iter().zip(labels).filter(|(_, label)| **label == Some(part)) {
+        places += 1;
+        easting += i64::from(point.easting);
+        northing += i64::from(point.northing);
+    }
+    let places = places.max(1);
+    Point { easting: (easting / places) as i32, northing: (northing / places) as i32 }
 }
 
 /// Keeps the largest connected piece of every part and lets the rest join what it touches.

@@ -64,10 +64,10 @@ pub(crate) fn populations(seed: Seed, plan: &Plan, need: &[u32]) -> Vec<[Pyramid
         .iter()
         .enumerate()
         .map(|(lsoa, patch)| {
-            // Half an equal share and half by drawn weight keeps LSOAs within the range of real ones.
+            // Half an equal share, half by drawn weight: that keeps LSOAs within the range of real ones.
             let people = at(&DISTRICT_PEOPLE, patch.district);
             let drawn = people * patch.weight.min(cap(plan)) / at(&totals, patch.district).max(1);
-            let size = (people / 70 + drawn) / 2 + i64::from(random.between(-120, 120));
+            let size = (people / 70 + drawn) / 2 + i64::from(random.between(-300, 300));
             let family = bump(patch.middle, NEW_ESTATE.0, NEW_ESTATE.1);
             let density = patch.weight / i64::try_from(patch.cells.len()).unwrap_or(1).max(1);
             let older = i64::from(random.between(-280, 280)) + (90 - density).clamp(-60, 90) * 2;

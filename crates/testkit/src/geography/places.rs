@@ -191,8 +191,11 @@ pub(crate) const NEIGHBOURHOODS: [(Place, u32); 9] = [
     (("Kingsfold and Middleforth", 3_529, 4_269), 6),
 ];
 
-/// The other districts of the county, then the two unitary districts beside it: code and the places they lie round.
-pub(crate) const CONTEXT: [(&str, &str, &[(i32, i32)]); 12] = [
+/// Code, name, and the points a district lies round, in hundreds of metres.
+type Context = (&'static str, &'static str, &'static [(i32, i32)]);
+
+/// The other districts of the county, then the two unitary districts beside it.
+pub(crate) const CONTEXT: [Context; 12] = [
     ("E07990117", "Burnley", &[(3_840, 4_325), (3_850, 4_290)]),
     ("E07990119", "Fylde", &[(3_360, 4_300), (3_400, 4_320), (3_420, 4_305), (3_370, 4_335)]),
     ("E07990120", "Hyndburn", &[(3_755, 4_290), (3_740, 4_320)]),

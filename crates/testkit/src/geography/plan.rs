@@ -19,6 +19,9 @@ const FIRST_CONTEXT: u16 = 2;
 /// Farther than this from the nearest named place there is no county, metres.
 const REACH: i64 = 8_500;
 
+/// Fewest cells of an LSOA.
+const LEAST_CELLS: usize = 3;
+
 /// An LSOA as a set of cells.
 #[derive(Debug, Clone)]
 pub(crate) struct Patch {
@@ -77,17 +80,21 @@ impl Plan {
                 msoas.iter().map(|(p, n)| Site { point: position(*p), share: i64::from(*n) }).collect();
             let parts = split(&lattice, warp, &density, &cells, &sites, 2);
             for (msoa, (cells, (_, count))) in parts.iter().zip(msoas).enumerate() {
-                let sites = scatter(&lattice, warp, &density, cells, *count, &mut random);
-                let mut lsoas: Vec<Patch> = split(&lattice, warp, &density, cells, &sites, 9)
-                    .into_iter()
-                    .map(|cells| patch(&lattice, &density, district, msoa, cells))
-                    .collect();
+                let lsoas = lsoa_cells(&lattice, warp, &density, cells, *count, &mut random);
+                let mut lsoas: Vec<Patch> =
+                    lsoas.into_iter().map(|cells| patch(&lattice, &density, district, msoa, cells)).collect();
                 lsoas.sort_by_key(|lsoa| (-lsoa.middle.northing, lsoa.middle.easting));
                 patches.extend(lsoas);
             }
         }
-        if patches.len() != 140 || patches.iter().any(|patch| patch.cells.len() < 2) {
-            return Err(TestkitError::World("there must be 140 LSOAs of at least two cells".to_owned()));
+        let tiny = patches.iter().find(|patch| patch.cells.len() < LEAST_CELLS);
+        if let Some(Patch { district, msoa, cells, .. }) = tiny {
+            let size = patches.iter().filter(|p| (p.district, p.msoa) == (*district, *msoa)).map(|p| p.cells.len());
+            return Err(TestkitError::World(format!(
+                "an LSOA of middle-layer area {msoa} of district {district} has only {} of its {} cells",
+                cells.len(),
+                size.sum::<usize>()
+            )));
         }
         let mut labels: Vec<u16> = districts
             .iter()
@@ -221,11 +228,31 @@ fn split(
             .collect(),
     };
     let mut labels = divide(&region, sites, rounds);
-    relax(&region, &mut labels, sites.len());
+    relax(&region, &mut labels, sites);
     let mut parts = vec![Vec::new(); sites.len()];
     for (cell, label) in cells.iter().zip(labels) {
         if let Some(part) = label.and_then(|label| parts.get_mut(label)) {
             part.push(*cell);
+        }
+    }
+    parts
+}
+
+/// Divides a middle-layer area into LSOAs. Starting points that leave no room for one of them are drawn again.
+fn lsoa_cells(
+    lattice: &Lattice,
+    warp: Warp,
+    density: &[i64],
+    cells: &[usize],
+    count: u32,
+    random: &mut Random,
+) -> Vec<Vec<usize>> {
+    let mut parts = Vec::new();
+    for _ in 0..20 {
+        let sites = scatter(lattice, warp, density, cells, count, random);
+        parts = split(lattice, warp, density, cells, &sites, 9);
+        if parts.iter().all(|part| part.len() >= LEAST_CELLS) {
+            break;
         }
     }
     parts

@@ -121,7 +121,7 @@ fn people_are_as_many_and_as_old_as_planned() {
     }
     for lsoa in &world.lsoas {
         let total = lsoa.people(2023).total();
-        assert!((900..=2_900).contains(&total), "{}: {total}", lsoa.code);
+        assert!((1_000..=2_500).contains(&total), "{}: {total}", lsoa.code);
     }
     let older = |year: i32| -> u32 {
         world.lsoas.iter().map(|l| l.people(year).count(true, 75, 90) + l.people(year).count(false, 75, 90)).sum()
