@@ -33,9 +33,14 @@ impl<'a> CsvRecords<'a> {
         if !more {
             return self.check_end().map(|()| None);
         }
+        // The reader's position is behind the last record's text: line ends and blank lines are still to come.
         let position = record.position();
-        let line = position.map_or(start, csv::Position::line) + self.lines_skipped;
-        self.last = position.map(|p| (usize::try_from(p.byte()).unwrap_or(usize::MAX), line));
+        let behind = position.map_or(0, |p| usize::try_from(p.byte()).unwrap_or(usize::MAX));
+        let rest = self.text.as_bytes().get(behind..).unwrap_or_default();
+        let blank: Vec<&u8> = rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).collect();
+        let ends: u64 = blank.iter().map(|byte| u64::from(**byte == b'\n')).sum();
+        let line = position.map_or(start, csv::Position::line) + ends + self.lines_skipped;
+        self.last = Some((behind + blank.len(), line));
         Ok(Some(line))
     }
 

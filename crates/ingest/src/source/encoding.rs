@@ -40,7 +40,8 @@ mod tests {
 
     #[test]
     fn encodings_are_told_apart() {
-        let cases: [(&[u8], Encoding, Option<(&str, Option<u64>)>); 6] = [
+        type Case<'a> = (&'a [u8], Encoding, Option<(&'a str, Option<u64>)>);
+        let cases: [Case<'_>; 6] = [
             ("caf\u{e9}".as_bytes(), Encoding::Auto, Some(("café", None))),
             (b"\xef\xbb\xbfa", Encoding::Auto, Some(("a", None))),
             (b"a\ncaf\xe9 \x96", Encoding::Auto, Some(("a\ncafé –", Some(2)))),

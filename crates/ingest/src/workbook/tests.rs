@@ -71,6 +71,13 @@ pub(crate) fn workbook(cells: &str, shared: &str) -> Vec<u8> {
             ),
         ),
         (
+            "_rels/.rels",
+            &format!(
+                "<Relationships xmlns=\"{package}/relationships\"><Relationship Id=\"rId1\" \
+                 Type=\"{office}/officeDocument\" Target=\"xl/workbook.xml\"/></Relationships>"
+            ),
+        ),
+        (
             "xl/workbook.xml",
             &format!(
                 "<workbook xmlns=\"{main}\" xmlns:r=\"{office}\"><sheets><sheet name=\"A1\" sheetId=\"1\" \
@@ -151,12 +158,12 @@ fn hostile_workbooks_cost_only_the_child() {
 fn limits_hold_in_the_child() {
     let row = |number: u32| format!("<row r=\"{number}\"><c r=\"A{number}\" t=\"s\"><v>1</v></c></row>");
     let cells: String = (1..=50).map(row).collect();
-    let file = workbook(&cells, STRINGS);
+    let file = workbook(&format!("{cells}<!--{}-->", " ".repeat(8 << 20)), STRINGS);
     let cases = [
         (Limits { rows: 20, ..Limits::default() }, "more than 21 rows"),
         (Limits { field_bytes: 5, ..Limits::default() }, "over 5 bytes"),
         (Limits { inflated_bytes: 100, ..Limits::default() }, "more than 100 bytes"),
-        (Limits { workbook_memory: 4096, ..Limits::default() }, "died"),
+        (Limits { workbook_memory: 1 << 20, ..Limits::default() }, "died"),
     ];
     for (limits, expect) in cases {
         let error = rows(&file, None, &limits).unwrap_err();
