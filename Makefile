@@ -32,12 +32,13 @@ $(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
 test: rust-test browser-test
 
 rust-test: dashboard
-	$(CARGO) $(RUNNER) --locked --workspace --all-targets
+	$(CARGO) build --locked --workspace --bins --examples
+	$(CARGO) $(RUNNER) --locked --workspace
 	$(CARGO) test --locked --workspace --doc --quiet
 
 # Drives the page in a real browser; needs Chromium (set CHROMIUM to its path if it is not on PATH).
 browser-test: dashboard
-	$(CARGO) $(RUNNER) --locked --workspace --all-targets --no-run
+	$(CARGO) build --locked --workspace --bins --examples
 	cd $(WEB) && COMMONGROUND_BIN=$(TARGET)/debug/commonground npm test
 
 # Format, lints and dependency rules, as .ci/run calls them.
