@@ -25,8 +25,8 @@ export default defineConfig({
           environment: 'node',
           globalSetup: 'tests/service.ts',
           fileParallelism: false,
-          testTimeout: 30_000,
-          hookTimeout: 60_000
+          testTimeout: 90_000,
+          hookTimeout: 90_000
         }
       }
     ]

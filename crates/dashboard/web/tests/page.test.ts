@@ -285,7 +285,7 @@ test.each([
   ['a selected area', 1280, `${CRIME}&area=E01990001`],
   ['a selected area on a phone', 390, `${CRIME}&area=E01990001`],
   ['a partner', 1280, `${address}/${PARTNERS}#key=${key}`]
-])('axe finds nothing serious: %s', { timeout: 120_000 }, (_, width, at) =>
+])('axe finds nothing serious: %s', { timeout: 180_000 }, (_, width, at) =>
   on(width, at, async ({ page }) => {
     await figures(page);
     await page.evaluate(axe.source);
