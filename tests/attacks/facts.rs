@@ -56,8 +56,9 @@ impl Definitions {
                 .collect::<Vec<_>>()
         };
         let indicators = texts("indicators").iter().map(|text| Indicator::parse("indicator", text).unwrap()).collect();
-        let contracts = texts("contracts").iter().map(|text| DatasetContract::parse("contract", text).unwrap());
-        Self { indicators, contracts: contracts.map(|contract| (contract.id.clone(), contract)).collect() }
+        let contract = |text: &String| DatasetContract::parse("contract", text).unwrap();
+        let contracts: Vec<DatasetContract> = texts("contracts").iter().map(contract).collect();
+        Self { indicators, contracts: contracts.into_iter().map(|contract| (contract.id.clone(), contract)).collect() }
     }
 
     fn controlled(&self, dataset: &DatasetId) -> bool {
@@ -118,15 +119,16 @@ fn facts_of(definitions: &Definitions, indicator: &Indicator, view: &View, row: 
         categories: categories(row),
         value,
     };
-    let numerator = match status {
-        "c" => Some(Value::Withheld),
-        // Not available, not applicable, rounded to zero: nothing about the count.
-        "x" | "z" | "low" => None,
-        _ => Some(Value::Released(row["count"].as_u64().unwrap())),
-    };
-    if let Some(value) = numerator.filter(|_| definitions.controlled(&indicator.numerator.dataset)) {
+    if definitions.controlled(&indicator.numerator.dataset) {
         let kind = if denominator.is_some() { EITHER } else { "" };
-        facts.push((indicator.numerator.dataset.clone(), fact(kind, &indicator.numerator, value)));
+        // Not available, not applicable, rounded to zero: nothing about the count.
+        let value = match status {
+            "c" => Some(Value::Withheld),
+            "x" | "z" | "low" => None,
+            _ => Some(Value::Released(row["count"].as_u64().unwrap())),
+        };
+        let numerator = &indicator.numerator;
+        facts.extend(value.map(|value| (numerator.dataset.clone(), fact(kind, numerator, value))));
     }
     if let Some(measure) = denominator {
         let contract = &definitions.contracts[&measure.dataset];
@@ -139,10 +141,8 @@ fn facts_of(definitions: &Definitions, indicator: &Indicator, view: &View, row: 
             "x" | "low" => None,
             _ => Some(Value::Released(row["denominator"].as_u64().unwrap())),
         };
-        if let Some(value) = value {
-            let kind = format!("{EITHER}denominator of ");
-            facts.push((measure.dataset.clone(), fact(&kind, measure, value)));
-        }
+        let kind = format!("{EITHER}denominator of ");
+        facts.extend(value.map(|value| (measure.dataset.clone(), fact(&kind, measure, value))));
     }
     facts
 }

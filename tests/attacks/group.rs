@@ -12,17 +12,27 @@ pub(super) const TOTAL: &str = "all";
 /// What is in none of the published categories.
 const REST: &str = "(none of these)";
 
+/// What the attacker takes published categories for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Belief {
+    /// Some of the events may be in none of them.
+    SomeMayBeLeftOver,
+    /// They cover everything, unless a released total exceeds the sum of its categories: a guess, but one that anybody
+    /// makes who has seen many lines add up.
+    TheyCoverAll,
+}
+
 /// Level to code to the units that the code consists of.
 type Levels = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
 /// The problem of one protection group. No public upper bounds are given: events are not bounded by populations, and the
 /// stocks here reach beyond the ages of their denominators.
-pub(super) fn problem(dataset: &DatasetId, group: &Facts, k: u32) -> Problem {
+pub(super) fn problem(dataset: &DatasetId, group: &Facts, belief: Belief, k: u32) -> Problem {
     let facts = &group.facts;
     let names: BTreeSet<&str> =
         facts.iter().flat_map(|fact| fact.categories.keys().chain(fact.filter.keys())).map(String::as_str).collect();
     let mut dimensions = vec![measures(facts), areas(group), periods(facts)];
-    dimensions.extend(names.iter().map(|name| classification(name, group)));
+    dimensions.extend(names.iter().map(|name| classification(name, group, belief)));
     let codes = |fact: &Fact| -> Vec<String> {
         let mut codes = vec![fact.column.clone(), fact.area.clone(), fact.period.to_string()];
         codes.extend(names.iter().map(|name| code(fact, name)));
@@ -85,9 +95,8 @@ fn periods(facts: &[Fact]) -> Dimension {
     coarsest("period", &levels, BTreeSet::new())
 }
 
-/// The categories of a dimension. Unless the released totals show that something is left over, the attacker believes
-/// that the published categories cover everything; a dimension that is only filtered has a rest.
-fn classification(name: &str, group: &Facts) -> Dimension {
+/// The categories of a dimension, and what may be in none of them; a dimension that is only filtered always has a rest.
+fn classification(name: &str, group: &Facts, belief: Belief) -> Dimension {
     let mut levels = Levels::new();
     let mut rest = BTreeSet::from([REST.to_owned()]);
     for fact in &group.facts {
@@ -101,7 +110,8 @@ fn classification(name: &str, group: &Facts) -> Dimension {
             levels.entry(level).or_default().insert(values.join(";"), values_set);
         }
     }
-    if levels.contains_key("categories") && remainders_in(name, group).iter().all(|remainder| *remainder == 0) {
+    let adds_up = || remainders_in(name, group).iter().all(|remainder| *remainder == 0);
+    if belief == Belief::TheyCoverAll && levels.contains_key("categories") && adds_up() {
         rest.clear();
     }
     coarsest(name, &levels, rest)
