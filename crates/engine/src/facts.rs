@@ -10,7 +10,7 @@ use crate::error::EngineError;
 use crate::request::GroupRequest;
 
 /// Text that stands for a missing category.
-pub(crate) const UNKNOWN: &str = "unknown";
+pub const UNKNOWN: &str = "unknown";
 
 /// A list of distinct texts and their numbers.
 #[derive(Default)]

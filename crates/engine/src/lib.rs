@@ -19,6 +19,7 @@ use agreements::{Derive, Permit};
 use disclosure::Unreleased;
 
 pub use error::EngineError;
+pub use facts::UNKNOWN;
 pub use request::{AreaSet, Dimension, GroupRequest, Limits, MeasureSpec, StoredTable, TableSpec};
 
 /// Computes everything a group publishes from the current partitions of its dataset.

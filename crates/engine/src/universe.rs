@@ -10,7 +10,7 @@ use model::table::Breakdown;
 use model::{AgeBand, AreaType, CellKey, Month, Period, Sex};
 
 use crate::error::EngineError;
-use crate::facts::Facts;
+use crate::facts::{Facts, UNKNOWN};
 use crate::request::{GroupRequest, TableSpec};
 
 /// Builds the group's cells and hands them to disclosure control.
@@ -331,12 +331,19 @@ struct Contributors(Vec<u64>);
 struct Choice<'a> {
     filter: Option<&'a Vec<String>>,
     category: Option<&'a str>,
+    /// All categories of the table on the dimension.
+    categories: &'a [String],
 }
 
 impl Choice<'_> {
     fn takes(&self, dimension: &str, value: &str) -> bool {
         self.filter.is_none_or(|accepted| accepted.iter().any(|c| in_category(dimension, c, value)))
-            && self.category.is_none_or(|category| in_category(dimension, category, value))
+            && self.category.is_none_or(|category| match category {
+                // Whatever no other category takes: the published categories always add up to the total, so that the
+                // total less its parts is nothing that was not decided about.
+                UNKNOWN => !self.categories.iter().any(|c| c != UNKNOWN && in_category(dimension, c, value)),
+                _ => in_category(dimension, category, value),
+            })
     }
 }
 
@@ -344,8 +351,9 @@ impl Choice<'_> {
 fn choices<'a>(table: &'a TableSpec, dimension: &str) -> Vec<Choice<'a>> {
     let filter = table.measure.filter.get(dimension);
     let categories = table.by.iter().find(|d| d.name == dimension).map(|d| d.categories.as_slice()).unwrap_or_default();
-    let mut choices: Vec<Choice> = categories.iter().map(|c| Choice { filter, category: Some(c) }).collect();
-    choices.push(Choice { filter, category: None });
+    let mut choices: Vec<Choice> =
+        categories.iter().map(|c| Choice { filter, category: Some(c), categories }).collect();
+    choices.push(Choice { filter, category: None, categories });
     choices
 }
 

@@ -310,6 +310,9 @@ pub struct Unpivot {
     pub prefix: String,
     /// The dimension that the rest of the header becomes, for example `age`.
     pub into: String,
+    /// The categories that the rest of the header can be; needed to break a table down by them.
+    #[serde(default)]
+    pub allowed: Vec<String>,
     /// Dimensions with one value for all these columns, for example `sex = "female"`.
     #[serde(default)]
     pub set: BTreeMap<String, String>,

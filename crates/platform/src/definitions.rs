@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::requests::classifications;
 use model::contract::DatasetContract;
 use model::indicator::{Indicator, Measure, View};
 use model::{DatasetId, DefinitionError, IndicatorId, ViewId};
@@ -111,6 +112,16 @@ impl Definitions {
                         view.name,
                         contract.id,
                         contract.dimensions().join(", ")
+                    ));
+                }
+            }
+            for dimension in &view.by {
+                let named = dimension == "age" && !view.age_bands.is_empty();
+                let none = classifications(contract).get(dimension).is_none_or(Vec::is_empty);
+                if none && !named {
+                    return Err(format!(
+                        "view `{}` is broken down by `{dimension}`, but the contract of `{}` does not say which categories there are: give `allowed` or `bands`",
+                        view.name, contract.id
                     ));
                 }
             }

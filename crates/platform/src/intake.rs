@@ -108,13 +108,27 @@ impl Platform {
         self.receipt(&version, false)
     }
 
-    pub(crate) fn permit_ingest(
+    fn permit_ingest(
         &self,
         state: &State,
         caller: &Caller,
         contract: &DatasetContract,
         period: Option<Period>,
     ) -> Result<Permit<Ingest>, PlatformError> {
+        self.decide_ingest(state, caller, contract, period).map_err(|denial| match denial {
+            Some(denial) => self.denied(caller, audit::Work::Ingest, contract.id.as_str(), &denial),
+            None => PlatformError::Unauthenticated,
+        })
+    }
+
+    /// The decision alone, without a record; no denial where the credential names no purpose.
+    pub(crate) fn decide_ingest(
+        &self,
+        state: &State,
+        caller: &Caller,
+        contract: &DatasetContract,
+        period: Option<Period>,
+    ) -> Result<Permit<Ingest>, Option<Denial>> {
         let now = self.now();
         // A credential may name several purposes; intake needs one that the agreements cover.
         let mut denial: Option<Denial> = None;
@@ -134,10 +148,7 @@ impl Platform {
                 Err(_) => {}
             }
         }
-        match denial {
-            Some(denial) => Err(self.denied(caller, audit::Work::Ingest, contract.id.as_str(), &denial)),
-            None => Err(PlatformError::Unauthenticated),
-        }
+        Err(denial)
     }
 
     fn record_intent(
@@ -208,14 +219,17 @@ impl Platform {
         if request.digest.is_some_and(|declared| declared != arrival.digest) {
             return Err(PlatformError::DigestMismatch);
         }
-        let upload = named_upload(request, arrival.digest)?;
+        let upload = named_upload(request, self.keys().keyed_digest(&arrival.digest.0)?)?;
         if let Some(upload) = &upload
             && let Some(known) = self.catalog().find_upload(&contract.id, upload).map_err(conflict(request))?
         {
+            if known.facts.period != period {
+                return Err(PlatformError::IdempotencyConflict { key: upload.key.as_str().to_owned() });
+            }
             return self.receipt(&known, false);
         }
         let agreements: BTreeSet<Digest> = permit.agreements().keys().copied().collect();
-        let content = content_digest(state, contract, &agreements, arrival.digest)?;
+        let content = self.content_digest(state, contract, &agreements, arrival.digest)?;
         if let Some(known) = self.current(&contract.id, period)?.filter(|version| version.facts.content == content) {
             return self.receipt(&known, false);
         }
@@ -266,6 +280,21 @@ impl Platform {
         })?;
         self.wake_publisher();
         Ok(UploadReceipt { findings: cleaned.findings, ..self.receipt(&stored, true)? })
+    }
+
+    /// Keyed digest over everything that the result depends on: the file, the contract, the geography and the agreements.
+    fn content_digest(
+        &self,
+        state: &State,
+        contract: &DatasetContract,
+        agreements: &BTreeSet<Digest>,
+        file: Digest,
+    ) -> Result<Digest, PlatformError> {
+        let contract = serde_json::to_vec(contract).map_err(PlatformError::failed("write a contract"))?;
+        let geography = state.geography()?.digest;
+        let agreements: Vec<u8> = agreements.iter().flat_map(|digest| digest.0).collect();
+        let parts = [file.0.as_slice(), contract.as_slice(), geography.0.as_slice(), agreements.as_slice()];
+        self.keys().keyed_digest(&digest_of(parts).0)
     }
 
     fn clean(
@@ -418,19 +447,6 @@ fn conflict(request: &UploadRequest) -> impl FnOnce(catalog::CatalogError) -> Pl
         (catalog::CatalogError::Conflict { .. }, Some(key)) => PlatformError::IdempotencyConflict { key: key.clone() },
         _ => PlatformError::failed("record a version")(error),
     }
-}
-
-/// Everything that the result depends on: the file, the contract, the geography and the agreements.
-fn content_digest(
-    state: &State,
-    contract: &DatasetContract,
-    agreements: &BTreeSet<Digest>,
-    file: Digest,
-) -> Result<Digest, PlatformError> {
-    let contract = serde_json::to_vec(contract).map_err(PlatformError::failed("write a contract"))?;
-    let geography = state.geography()?.digest;
-    let agreements: Vec<u8> = agreements.iter().flat_map(|digest| digest.0).collect();
-    Ok(digest_of([file.0.as_slice(), contract.as_slice(), geography.0.as_slice(), agreements.as_slice()]))
 }
 
 fn findings_context(version: Uuid) -> Context {

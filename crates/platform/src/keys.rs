@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use catalog::Catalog;
 use disclosure::PlanKey;
 use model::contract::LinkScheme;
-use model::{DatasetContract, DatasetId, Label};
+use model::{DatasetContract, DatasetId, Digest, Label};
 use vault::{Context, DataKey, KeyRing, OsEntropy, Vault};
 
 use crate::error::PlatformError;
@@ -16,6 +16,7 @@ const CREDENTIALS: &str = "credentials";
 const LEDGER: &str = "ledger";
 const PLANS: &str = "plans";
 const RECORDS: &str = "record-keys";
+const CONTENT: &str = "content-digests";
 
 /// The linkage domain of NHS numbers, one for all partners.
 const NHS_DOMAIN: &str = "nhs";
@@ -34,7 +35,7 @@ impl Keys {
             None => KeyRing::default(),
         };
         let keys = Self { vault, ring: Mutex::new(ring) };
-        for name in [CREDENTIALS, LEDGER, PLANS, RECORDS] {
+        for name in [CREDENTIALS, LEDGER, PLANS, RECORDS, CONTENT] {
             keys.ensure(name, catalog)?;
         }
         Ok(keys)
@@ -75,6 +76,11 @@ impl Keys {
     pub(crate) fn plan_key(&self, dataset: &DatasetId) -> Result<PlanKey, PlatformError> {
         let secret = vault::derive_secret(&self.key(PLANS)?, &Context::new("plan key").with(dataset.as_str()));
         Ok(PlanKey::new(*secret))
+    }
+
+    /// A digest that nobody without the key can test guesses against: a small file can be guessed.
+    pub(crate) fn keyed_digest(&self, bytes: &[u8]) -> Result<Digest, PlatformError> {
+        Ok(Digest(*vault::derive_secret(&self.key(CONTENT)?, &Context::new("content").with(bytes))))
     }
 
     /// The pseudonyms and record keys of one dataset.

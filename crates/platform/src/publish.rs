@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use agreements::{
-    Derive, Governing, Level, OptOutEvidence, Permit, Principal, Release, Request, Role, Terms, Zeros, decide,
+    Derive, Governing, Level, Method, OptOutEvidence, Permit, Principal, Release, Request, Role, Terms, Zeros, decide,
 };
 use catalog::{DatasetVersion, Job, JobOutcome, JobReason, LedgerEntry, NewJob, VersionStatus};
 use disclosure::{
@@ -84,7 +84,7 @@ impl Platform {
         datasets.retain(|dataset| self.state().definitions.indicators_on(dataset).next().is_some());
         let outcomes = self.publish_datasets(&datasets, done);
         let report = self.settle(outcomes, &mut jobs)?;
-        for job in general.iter().chain(jobs.values().flatten()) {
+        for job in &general {
             self.finish(job, JobOutcome::Done("done".to_owned()))?;
         }
         Ok(report)
@@ -119,25 +119,27 @@ impl Platform {
         jobs: &mut BTreeMap<DatasetId, Vec<Job>>,
     ) -> Result<PublishReport, PlatformError> {
         let mut report = PublishReport::default();
-        let mut fresh = BTreeMap::new();
+        let (mut fresh, mut failed) = (BTreeMap::new(), BTreeMap::new());
         for (dataset, outcome) in outcomes {
-            let end = match outcome {
+            match outcome {
                 Ok(cells) => {
-                    fresh.insert(dataset.clone(), cells);
                     report.published.push(dataset.clone());
-                    None
+                    fresh.insert(dataset, cells);
                 }
                 Err(error) => {
                     tracing::error!(dataset = dataset.as_str(), causes = causes(&error), "not published");
                     report.failures.push(format!("{dataset}: {}", public_reason(&error)));
-                    Some(error)
+                    failed.insert(dataset, error);
                 }
-            };
-            for job in jobs.remove(&dataset).unwrap_or_default() {
-                self.finish(&job, outcome_of(&job, end.as_ref()))?;
             }
         }
+        // A job is done when readers see what it made.
         self.swap(fresh)?;
+        for (dataset, jobs) in std::mem::take(jobs) {
+            for job in jobs {
+                self.finish(&job, outcome_of(&job, failed.get(&dataset)))?;
+            }
+        }
         Ok(report)
     }
 
@@ -156,7 +158,11 @@ impl Platform {
                     loop {
                         let next = queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
                         let Some(dataset) = next else { break };
-                        let outcome = self.publish_group(&dataset);
+                        // A defect in one group must not end the publishing of all others.
+                        let work = std::panic::AssertUnwindSafe(|| self.publish_group(&dataset));
+                        let outcome = std::panic::catch_unwind(work).unwrap_or_else(|_| {
+                            Err(PlatformError::Unavailable { reason: "publishing stopped on a defect".to_owned() })
+                        });
                         let mut results = results.lock().unwrap_or_else(lock);
                         (results.1)(&dataset);
                         results.0.insert(dataset, outcome);
@@ -316,7 +322,7 @@ impl Platform {
             }
         }
         match (permit, denial) {
-            (Some(permit), _) => Ok(Allowed { permit, definitions, policy: policy(&terms) }),
+            (Some(permit), _) => Ok(Allowed { permit, definitions, policy: policy(&terms)? }),
             (None, Some(denial)) => {
                 let caller = crate::Caller { principal: operator, actor: None };
                 Err(self.denied(&caller, audit::Work::Publish, contract.id.as_str(), &denial))
@@ -567,20 +573,19 @@ fn views_on(definitions: &Definitions, dataset: &DatasetId) -> BTreeSet<ViewId> 
         .collect()
 }
 
-/// The strictest of all terms under which anything of the group is released.
-fn policy(terms: &[Terms]) -> Policy {
-    let k = terms.iter().map(|t| t.k).max().unwrap_or_default().max(2);
-    let protect_zeros = terms.iter().any(|t| t.zeros == Zeros::Protect);
-    let rounding = terms.iter().map(|t| t.rounding).max().unwrap_or(1);
-    Policy {
-        zeros: if protect_zeros {
-            ZeroPolicy::HideShare { per_thousand: HIDDEN_ZEROS_PER_THOUSAND }
-        } else {
-            ZeroPolicy::Publish
-        },
-        rounding: if rounding > 1 { Rounding::Nearest(rounding) } else { Rounding::None },
-        ..Policy::threshold(u64::from(k))
-    }
+/// The policy of a group: the meet of all terms under which anything of it is released.
+fn policy(terms: &[Terms]) -> Result<Policy, PlatformError> {
+    let strictest = terms.iter().cloned().reduce(|a, b| agreements::meet(&a, &b));
+    let Some(terms) = strictest.filter(|terms| terms.methods.contains(&Method::Suppress)) else {
+        let reason = "its agreements share no disclosure method that is built: they must all allow `suppress`";
+        return Err(PlatformError::Unavailable { reason: reason.to_owned() });
+    };
+    let zeros = match terms.zeros {
+        Zeros::Protect => ZeroPolicy::HideShare { per_thousand: HIDDEN_ZEROS_PER_THOUSAND },
+        Zeros::Publish => ZeroPolicy::Publish,
+    };
+    let rounding = if terms.rounding > 1 { Rounding::Nearest(terms.rounding) } else { Rounding::None };
+    Ok(Policy { zeros, rounding, ..Policy::threshold(u64::from(terms.k.max(2))) })
 }
 
 fn geography_method(

@@ -155,7 +155,7 @@ impl Platform {
 
     fn may_ingest(&self, state: &State, caller: &Caller, contract: &DatasetContract) -> bool {
         matches!(caller.principal.role, Role::PartnerOfficer | Role::Operator)
-            && self.permit_ingest(state, caller, contract, None).is_ok()
+            && self.decide_ingest(state, caller, contract, None).is_ok()
     }
 }
 

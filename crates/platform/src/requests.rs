@@ -81,16 +81,22 @@ pub(crate) fn dimensions(contract: &DatasetContract, view: &View) -> Vec<Dimensi
     view.by.iter().map(|name| Dimension { name: name.clone(), categories: categories(contract, view, name) }).collect()
 }
 
-/// A classification covers every row, so that the total minus its published parts is nothing new.
+/// The published categories and, always, `unknown` for every row that is in none of them: what is left of a total is then
+/// a cell like any other, decided about and shown, and not a difference that anybody can take.
 fn categories(contract: &DatasetContract, view: &View, dimension: &str) -> Vec<String> {
-    if dimension == "age" && !view.age_bands.is_empty() {
-        return view.age_bands.iter().map(ToString::to_string).collect();
+    let mut categories: Vec<String> = if dimension == "age" && !view.age_bands.is_empty() {
+        view.age_bands.iter().map(ToString::to_string).collect()
+    } else {
+        classifications(contract).remove(dimension).unwrap_or_default()
+    };
+    if !categories.iter().any(|category| category == engine::UNKNOWN) {
+        categories.push(engine::UNKNOWN.to_owned());
     }
-    classifications(contract).remove(dimension).unwrap_or_default()
+    categories
 }
 
 /// Every value that each dimension can take.
-fn classifications(contract: &DatasetContract) -> BTreeMap<String, Vec<String>> {
+pub(crate) fn classifications(contract: &DatasetContract) -> BTreeMap<String, Vec<String>> {
     let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for column in &contract.columns {
         let values: Vec<String> = if column.bands.is_empty() {
@@ -103,6 +109,7 @@ fn classifications(contract: &DatasetContract) -> BTreeMap<String, Vec<String>> 
         }
     }
     for unpivot in &contract.unpivots {
+        all.entry(unpivot.into.clone()).or_default().extend(unpivot.allowed.iter().cloned());
         for (name, value) in &unpivot.set {
             let values = all.entry(name.clone()).or_default();
             if !values.contains(value) {
