@@ -9,8 +9,8 @@ use agreements::{
 };
 use catalog::{DatasetVersion, Job, JobOutcome, JobReason, LedgerEntry, NewJob, VersionStatus};
 use disclosure::{
-    AuditPort, AuthenticatedEntry, DurableReceipt, GroupTables, LedgerPort, LedgerState, OpenSource, Policy, PortError,
-    ReleaseRecord, Released, Rounding, SealedEntry, Unreleased, ZeroPolicy,
+    AuditPort, AuthenticatedEntry, DurableReceipt, GroupTables, LedgerPort, LedgerState, OpenSource, PlanError, Policy,
+    PortError, ReleaseRecord, Released, Rounding, SealedEntry, StepBudget, Unreleased, ZeroPolicy,
 };
 use engine::StoredTable;
 use model::contract::DatasetContract;
@@ -29,6 +29,8 @@ use crate::state::{GroupCells, State, digest_of};
 
 /// Of 1,000 zeros, how many are hidden where an agreement says that zeros disclose.
 const HIDDEN_ZEROS_PER_THOUSAND: u16 = 250;
+/// The budget of a second, thorough search, in steps.
+const THOROUGH: StepBudget = StepBudget { free_search: 6_000, paid_search: 6_000 };
 /// How often a job is tried before it is given up.
 const ATTEMPTS: u32 = 3;
 
@@ -220,8 +222,15 @@ impl Platform {
         let entries = self.ledger_entries(dataset)?;
         let past = LedgerState::decode(group, &entries).map_err(PlatformError::failed("read the ledger"))?;
         let key = self.keys().plan_key(dataset)?;
-        let plan = disclosure::plan(&past, unreleased, policy, &key)
-            .map_err(PlatformError::failed("plan what is released"))?;
+        let plan = disclosure::plan(&past, unreleased, policy, &key).or_else(|error| match error {
+            // What was decided before leaves less room: a witness is there, but further to seek.
+            PlanError::Unprovable { .. } => {
+                let policy = Policy { budget: THOROUGH, ..policy.clone() };
+                disclosure::plan(&past, unreleased, &policy, &key)
+            }
+            other => Err(other),
+        });
+        let plan = plan.map_err(PlatformError::failed("plan what is released"))?;
         let mut ledger = Ledger { platform: self, dataset, next: u64::try_from(entries.len()).unwrap_or(u64::MAX) + 1 };
         let receipt = DurableReceipt::obtain(&plan, &mut ledger, audit, self.now().as_second())
             .map_err(PlatformError::failed("record a release"))?;
@@ -621,7 +630,6 @@ fn outcome_of(job: &Job, error: Option<&PlatformError>) -> JobOutcome {
 
 /// What a supplier may read about a failure: never which cell it was about.
 fn public_reason(error: &PlatformError) -> String {
-    use disclosure::PlanError;
     if let PlatformError::Failed { source, .. } = error
         && let Some(plan) = source.downcast_ref::<PlanError>()
     {
