@@ -31,7 +31,7 @@ fn the_rules_are_the_agreements() {
     let mut seen = 0;
     for path in files(&root().join("sharing-agreements")) {
         let text = std::fs::read_to_string(&path).unwrap_or_default();
-        if path.ends_with("open-data.toml") || !path.extension().is_some_and(|extension| extension == "toml") {
+        if path.ends_with("open-data.toml") || path.extension().is_none_or(|extension| extension != "toml") {
             continue;
         }
         for line in text.lines() {
