@@ -39,7 +39,7 @@ rust-test: dashboard
 # Drives the page in a real browser; needs Chromium (set CHROMIUM to its path if it is not on PATH).
 browser-test: dashboard
 	$(CARGO) build --locked --workspace --bins --examples
-	cd $(WEB) && COMMONGROUND_BIN=$(TARGET)/debug/commonground npm test
+	cd $(WEB) && BROWSER_TEST_BINARY=$(TARGET)/debug/commonground npm test
 
 # Format, lints and dependency rules, as .ci/run calls them.
 check:

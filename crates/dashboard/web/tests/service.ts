@@ -45,7 +45,7 @@ export default async function setup(project: TestProject): Promise<() => void> {
 }
 
 function binary(): string {
-  const given = process.env['COMMONGROUND_BIN'];
+  const given = process.env['BROWSER_TEST_BINARY'];
   if (given) return resolve(given);
   const metadata = execFileSync('cargo', ['metadata', '--no-deps', '--format-version', '1'], {
     cwd: ROOT,
@@ -55,7 +55,7 @@ function binary(): string {
   const { target_directory } = JSON.parse(metadata) as { target_directory: string };
   const program = join(target_directory, 'debug', 'commonground');
   if (!existsSync(program)) {
-    throw new Error(`no \`${program}\`: run \`cargo build -p commonground\`, or set COMMONGROUND_BIN`);
+    throw new Error(`no \`${program}\`: run \`cargo build -p commonground\`, or set BROWSER_TEST_BINARY`);
   }
   return program;
 }
