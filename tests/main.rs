@@ -10,5 +10,6 @@
 
 mod api;
 mod attacks;
+mod cli;
 mod path;
 mod support;

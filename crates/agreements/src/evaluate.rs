@@ -177,7 +177,7 @@ impl<'a> Evaluator<'a> {
             if let Some(fault) = self.snapshot.faults(dataset).first() {
                 self.block_dataset(BlockerCode::DatasetClosed, dataset, "files without faults", fault.to_string());
             }
-            if input.agreements.is_empty() {
+            if input.agreements.is_empty() || self.has_ungoverned(dataset) {
                 self.block_dataset(BlockerCode::NoAgreement, dataset, "at least one agreement", "none");
             }
             for digest in input.agreements.iter().filter(|digest| self.snapshot.agreement(digest).is_none()) {
@@ -185,6 +185,13 @@ impl<'a> Evaluator<'a> {
                 self.block_dataset(BlockerCode::AgreementUnknown, dataset, "an agreement that is loaded", actual);
             }
         }
+    }
+
+    /// Whether a part of a dataset came without any agreement: what governs its other parts, or what the original was
+    /// released under, does not govern it. Only an intake has no manifest to name one.
+    fn has_ungoverned(&self, dataset: &DatasetId) -> bool {
+        let parts = self.request.inputs.iter().filter(|part| part.dataset == *dataset);
+        self.action != ActionKind::Ingest && parts.into_iter().any(|part| part.agreements.is_empty())
     }
 
     /// Passing on stays within what was released.

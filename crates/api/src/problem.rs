@@ -129,7 +129,10 @@ impl From<PlatformError> for Problem {
                 Self { findings, ..Self::new(REFUSED, detail) }
             }
             PlatformError::Unavailable { .. } => Self::new(UNAVAILABLE, detail),
-            PlatformError::Folder(_) | PlatformError::Definition(_) | PlatformError::Failed { .. } => internal(&error),
+            PlatformError::Folder(_)
+            | PlatformError::WrongKey { .. }
+            | PlatformError::Definition(_)
+            | PlatformError::Failed { .. } => internal(&error),
         }
     }
 }

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use model::{AreaType, IndicatorId};
-use platform::{AreasRequest, PlatformError};
+use platform::{AreasRequest, PlatformError, Readiness};
 use utoipa::openapi::OpenApi;
 
 use crate::App;
@@ -102,15 +102,17 @@ pub(crate) async fn openapi(Extension(document): Extension<std::sync::Arc<OpenAp
 /// Whether the process answers.
 #[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200, body = Health)))]
 pub(crate) async fn healthz() -> Json<Health> {
-    Json(Health { status: "ok".to_owned() })
+    Json(Health::of("ok"))
 }
 
-/// Whether it can do its work: definitions, geography, catalogue and audit log.
+/// Whether it can do its work: geography, catalogue, audit log and contracts. It is `degraded`, and still answers, when some
+/// of the data that it holds are closed.
 #[utoipa::path(get, path = "/readyz", tag = "health",
     responses((status = 200, body = Health), (status = 503, body = Health)))]
 pub(crate) async fn readyz(State(app): State<App>) -> Response {
-    match app.platform.ready() {
-        Ok(()) => Json(Health { status: "ok".to_owned() }).into_response(),
-        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, Json(Health { status: reason })).into_response(),
+    match app.platform.readiness() {
+        Readiness::Ready => Json(Health::of("ok")).into_response(),
+        Readiness::Degraded { problems } => Json(Health { problems, ..Health::of("degraded") }).into_response(),
+        Readiness::NotReady { reason } => (StatusCode::SERVICE_UNAVAILABLE, Json(Health::of(&reason))).into_response(),
     }
 }

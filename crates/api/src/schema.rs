@@ -138,6 +138,16 @@ pub(crate) struct MeDocument {
 /// How the service is.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Health {
-    /// `ok`, or what is missing.
+    /// `ok`, `degraded`, or what is being done or missing.
     pub(crate) status: String,
+    /// What is closed, while the rest answers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) problems: Vec<String>,
+}
+
+impl Health {
+    /// A state without problems to tell.
+    pub(crate) fn of(status: &str) -> Self {
+        Self { status: status.to_owned(), problems: Vec::new() }
+    }
 }

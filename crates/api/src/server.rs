@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::Extension;
 use axum::Router;
 use axum::extract::Request;
+use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -47,11 +48,17 @@ fn operations() -> OpenApiRouter<App> {
         .routes(routes!(uploads::version))
 }
 
-/// Every route over a platform.
+/// What answers while the platform is loading.
+const ANSWER_ALWAYS: [&str; 2] = ["/healthz", "/readyz"];
+/// Seconds after which a caller may ask again while the platform is loading.
+const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("5");
+
+/// Every route over a platform. While the platform is loading, only health answers; everything else is told to come back.
 pub fn router(platform: Platform, limits: HttpLimits) -> Router {
     let limits = Arc::new(limits);
     let app =
         App { platform, uploads: Arc::new(tokio::sync::Semaphore::new(limits.uploads)), limits: Arc::clone(&limits) };
+    let loading = app.platform.clone();
     let (router, document) = operations().split_for_parts();
     router
         .route("/openapi.json", get(reference::openapi))
@@ -62,10 +69,25 @@ pub fn router(platform: Platform, limits: HttpLimits) -> Router {
             let limits = Arc::clone(&limits);
             async move { timed(request, next, &limits).await }
         }))
+        .layer(middleware::from_fn(move |request: Request, next: Next| {
+            let platform = loading.clone();
+            async move { once_loaded(request, next, &platform).await }
+        }))
         .layer(middleware::from_fn(with_fixed_headers))
         .layer(CompressionLayer::new())
         .layer(GlobalConcurrencyLimitLayer::new(app.limits.concurrency))
         .with_state(app)
+}
+
+async fn once_loaded(request: Request, next: Next, platform: &Platform) -> Response {
+    match platform.loading() {
+        Some(what) if !ANSWER_ALWAYS.contains(&request.uri().path()) => {
+            let mut response = Problem::new(problem::UNAVAILABLE, format!("loading: {what}")).into_response();
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_SECONDS);
+            response
+        }
+        _ => next.run(request).await,
+    }
 }
 
 async fn timed(request: Request, next: Next, limits: &HttpLimits) -> Response {

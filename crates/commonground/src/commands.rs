@@ -8,15 +8,15 @@ mod ingest;
 mod query;
 mod serve;
 
-use anyhow::Context;
 use platform::Platform;
 
 use crate::cli::{Cli, Command};
 use crate::config::Config;
+use crate::terminal::{note, say};
 
 /// Runs one command.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
-    start_log();
+    crate::log::start()?;
     let config = Config::read(&cli.places, base(&cli))?;
     match &cli.command {
         Command::Init => init(&config),
@@ -47,23 +47,36 @@ fn base(cli: &Cli) -> Config {
 
 fn init(config: &Config) -> anyhow::Result<()> {
     Platform::create(&config.settings()?)?;
-    println!("data folder  {}", config.data.display());
-    println!("master key   {}  keep a copy elsewhere: without it nothing can be read", config.key_file.display());
-    println!("next         commonground geography import MANIFEST --data {}", config.data.display());
+    let key = config.key_file.display();
+    say(format_args!("data folder  {}", config.data.display()))?;
+    say(format_args!("master key   {key}  keep a copy elsewhere: without it nothing can be read"))?;
+    say(format_args!("next         commonground geography import MANIFEST --data {}", config.data.display()))?;
     Ok(())
 }
 
-fn open(config: &Config) -> anyhow::Result<Platform> {
-    let (platform, problems) = Platform::open(config.settings()?).context("could not open the data folder")?;
+/// Takes the data folder and says what is wrong in definitions and agreements.
+fn attach(config: &Config) -> anyhow::Result<Platform> {
+    let (platform, problems) = Platform::attach(config.settings()?)?;
     for problem in problems {
-        eprintln!("warning: {problem}");
+        note(format_args!("warning: {problem}"));
+    }
+    for dataset in platform.closed_datasets()? {
+        note(format_args!(
+            "warning: `{dataset}` holds data, but has no valid contract in `{}`: it is closed; put its contract back, or give the right folder with `--contracts`",
+            config.contracts.display()
+        ));
     }
     Ok(platform)
 }
 
-/// Operator's log on standard error; level by `COMMONGROUND_LOG`, default warnings.
-fn start_log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("COMMONGROUND_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+fn load(platform: &Platform) -> anyhow::Result<()> {
+    Ok(platform.load()?)
+}
+
+/// The platform, loaded.
+fn open(config: &Config) -> anyhow::Result<Platform> {
+    let platform = attach(config)?;
+    load(&platform)?;
+    platform.loaded();
+    Ok(platform)
 }

@@ -10,6 +10,7 @@ use platform::{Limits, Settings};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::Places;
+use crate::exit::Usage;
 
 /// The configuration file that is read without being named.
 const CONFIG_FILE: &str = "commonground.toml";
@@ -64,12 +65,16 @@ impl Config {
         let mut figment = Figment::from(Serialized::defaults(base));
         let usual = Path::new(CONFIG_FILE);
         if let Some(file) = places.config.as_deref().or_else(|| usual.exists().then_some(usual)) {
+            // A file that is not there would otherwise count as an empty one.
+            std::fs::metadata(file).map_err(|error| {
+                Usage(format!("could not read the configuration `{}`: {error}; correct `--config`", file.display()))
+            })?;
             figment = figment.merge(Toml::file_exact(file));
         }
         let mut config: Self = figment
             .merge(Env::prefixed("COMMONGROUND_").ignore(&["log"]).split("__"))
             .extract()
-            .context("could not read the configuration")?;
+            .map_err(|error| Usage(format!("the configuration cannot be used: {error}")))?;
         let flags = [
             (&places.data, &mut config.data),
             (&places.key_file, &mut config.key_file),

@@ -4,7 +4,9 @@ mod cli;
 mod commands;
 mod config;
 mod exit;
+mod log;
 mod progress;
+mod terminal;
 
 use std::process::ExitCode;
 

@@ -2,15 +2,19 @@
 //!
 //! A contract says how to *read*; the sharing agreement says what *may be taken*. A column is stored only if both name it.
 
-use std::collections::BTreeMap;
+mod column;
+mod file;
+mod place;
 
 use serde::{Deserialize, Serialize};
 
-use crate::area::{AreaType, BoundaryYear};
-use crate::classification::AgeBand;
 use crate::id::DatasetId;
 use crate::load::{self, DefinitionError};
 use crate::period::PeriodType;
+
+pub use column::{Column, ColumnType, LinkScheme, Role, Treatment};
+pub use file::{Encoding, FileFormat, Format, Unpivot};
+pub use place::{GeographyRule, GeographySource, Place};
 
 /// Whether the data are already public.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,53 +87,6 @@ pub struct DatasetContract {
     pub unpivots: Vec<Unpivot>,
 }
 
-/// The file's outer form.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FileFormat {
-    /// CSV, XLSX or GeoJSON.
-    pub format: Format,
-    /// Character encoding of text files.
-    #[serde(default)]
-    pub encoding: Encoding,
-    /// Banner rows before the header.
-    #[serde(default)]
-    pub skip_rows: u32,
-    /// Sheet of a workbook; the first if absent.
-    pub sheet: Option<String>,
-    /// Cell texts that mean "no value", beside the empty cell.
-    #[serde(default)]
-    pub null_values: Vec<String>,
-    /// Cell texts that mean "withheld by the supplier", for example `[c]` or `*`.
-    #[serde(default)]
-    pub withheld_values: Vec<String>,
-}
-
-/// The outer form of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Format {
-    /// Comma-separated values, RFC 4180.
-    Csv,
-    /// An Excel workbook.
-    Xlsx,
-    /// A GeoJSON feature collection of points.
-    Geojson,
-}
-
-/// Character encoding of a text file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Encoding {
-    /// UTF-8 with or without a byte-order mark; Windows-1252 where it is not valid UTF-8, with a finding.
-    #[default]
-    Auto,
-    /// UTF-8; anything else is refused.
-    Utf8,
-    /// Windows-1252.
-    Windows1252,
-}
-
 /// The share of refused rows over which a version is refused whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -142,182 +99,6 @@ impl Default for Tolerance {
     fn default() -> Self {
         Self { refused_per_thousand: 20 }
     }
-}
-
-/// How rows find their area: the sources are tried in order and the first that gives an area wins.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GeographyRule {
-    /// The finest area the dataset supports; `lsoa` for events, coarser for some aggregates.
-    pub area_type: AreaType,
-    /// The vintage of codes the supplier writes; the store is always the current spine.
-    pub boundary_year: BoundaryYear,
-    /// Sources in order of preference.
-    pub sources: Vec<GeographySource>,
-}
-
-/// One way to find a row's area, from columns with role `geography`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum GeographySource {
-    /// An area code of the declared type and vintage, exact or converted by lookup.
-    AreaCode,
-    /// A postcode.
-    Postcode,
-    /// Longitude and latitude, WGS84 degrees.
-    LongitudeLatitude,
-    /// Easting and northing, British National Grid metres.
-    EastingNorthing,
-    /// A general practice, through its primary care network.
-    Practice,
-}
-
-/// What a column holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ColumnType {
-    /// Any text.
-    Text,
-    /// A whole number; thousands commas are accepted.
-    Integer,
-    /// A decimal number; thousands commas are accepted.
-    Decimal,
-    /// A date in one of the column's `formats`.
-    Date,
-    /// A month in one of the column's `formats`.
-    Month,
-}
-
-/// What a column is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// When it happened; decides the period.
-    Time,
-    /// Where it happened; used to find the area, then dropped.
-    Geography,
-    /// A category kept as a coded column.
-    Dimension,
-    /// A number that is summed.
-    Measure,
-    /// A person's or case's identifier: becomes a keyed pseudonym, then dropped.
-    Link,
-    /// Checked and never stored (for example an opt-out flag or a free-text note).
-    Special,
-}
-
-/// What is done to a value before it is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Treatment {
-    /// Stored as read (after recoding).
-    #[default]
-    Keep,
-    /// Put in one of the column's `bands`.
-    Band,
-    /// Dates cut to the month, postcodes and points to the area.
-    Truncate,
-    /// Replaced by a keyed pseudonym.
-    Pseudonymise,
-    /// Read for a rule, never stored.
-    Drop,
-}
-
-/// Which part of a place a geography column holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Place {
-    /// An area code.
-    AreaCode,
-    /// A postcode.
-    Postcode,
-    /// WGS84 longitude, degrees.
-    Longitude,
-    /// WGS84 latitude, degrees.
-    Latitude,
-    /// British National Grid easting, metres.
-    Easting,
-    /// British National Grid northing, metres.
-    Northing,
-    /// General practice code.
-    Practice,
-}
-
-/// How a link column identifies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LinkScheme {
-    /// NHS number, ten digits with a modulus-11 check; one linkage domain across all partners.
-    NhsNumber,
-    /// The supplier's own identifier; one domain a dataset.
-    Local,
-}
-
-/// One column of the feed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Column {
-    /// The header as published.
-    pub source: String,
-    /// Other headers seen for the same column in other releases.
-    #[serde(default)]
-    pub aliases: Vec<String>,
-    /// The name in the common data set (`snake_case`); `sex` and `age` are reserved for those dimensions.
-    pub name: String,
-    /// What it holds.
-    #[serde(rename = "type")]
-    pub column_type: ColumnType,
-    /// What it is for.
-    pub role: Role,
-    /// What is done to it.
-    #[serde(default)]
-    pub treatment: Treatment,
-    /// For geography columns: which part of a place.
-    pub place: Option<Place>,
-    /// For link columns: how it identifies.
-    pub scheme: Option<LinkScheme>,
-    /// Whether a row without it is refused.
-    #[serde(default)]
-    pub required: bool,
-    /// Date or month formats (strftime), tried in order.
-    #[serde(default)]
-    pub formats: Vec<String>,
-    /// Texts to replace, compared without case and outer space.
-    #[serde(default)]
-    pub recode: BTreeMap<String, String>,
-    /// Values accepted after recoding; anything else becomes `other` with a finding. Empty accepts all.
-    #[serde(default)]
-    pub allowed: Vec<String>,
-    /// Age bands for treatment `band`.
-    #[serde(default)]
-    pub bands: Vec<AgeBand>,
-    /// Least and greatest number accepted, both included.
-    pub range: Option<(i64, i64)>,
-    /// Only rows whose value is one of these are meant by the contract; other rows are skipped and counted, not refused.
-    #[serde(default)]
-    pub only: Vec<String>,
-    /// Whether the value identifies the row (a crime or incident number): rows that repeat it are duplicates. Without
-    /// such a column, rows repeated byte for byte are.
-    #[serde(default)]
-    pub unique: bool,
-}
-
-/// Turns wide columns into rows: every column `prefix` + text becomes a row with that text in `into`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Unpivot {
-    /// What the headers begin with, for example `F` in `F0` to `F90`.
-    pub prefix: String,
-    /// The dimension that the rest of the header becomes, for example `age`.
-    pub into: String,
-    /// The categories that the rest of the header can be; needed to break a table down by them.
-    #[serde(default)]
-    pub allowed: Vec<String>,
-    /// Dimensions with one value for all these columns, for example `sex = "female"`.
-    #[serde(default)]
-    pub set: BTreeMap<String, String>,
-    /// The measure that the cell becomes.
-    pub value: String,
 }
 
 impl DatasetContract {
@@ -395,53 +176,6 @@ impl DatasetContract {
         Ok(())
     }
 }
-
-impl GeographySource {
-    /// The places a row needs for this source.
-    #[must_use]
-    pub const fn places(self) -> &'static [Place] {
-        match self {
-            Self::AreaCode => &[Place::AreaCode],
-            Self::Postcode => &[Place::Postcode],
-            Self::LongitudeLatitude => &[Place::Longitude, Place::Latitude],
-            Self::EastingNorthing => &[Place::Easting, Place::Northing],
-            Self::Practice => &[Place::Practice],
-        }
-    }
-}
-
-impl Column {
-    fn check(&self) -> Result<(), String> {
-        let name = &self.name;
-        let snake = !name.is_empty()
-            && name.len() <= 64
-            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-            && name.starts_with(|c: char| c.is_ascii_lowercase());
-        if !snake {
-            return Err(format!("column name `{name}`: use 1 to 64 lower-case letters, digits and underscores"));
-        }
-        if matches!(self.column_type, ColumnType::Date | ColumnType::Month) && self.formats.is_empty() {
-            return Err(format!("column `{name}` is a date or month: give its `formats`, for example [\"%d/%m/%Y\"]"));
-        }
-        if self.treatment == Treatment::Band && self.bands.is_empty() {
-            return Err(format!("column `{name}` is banded: give its `bands`"));
-        }
-        if (self.role == Role::Geography) != self.place.is_some() {
-            return Err(format!("column `{name}`: role `geography` and `place` go together"));
-        }
-        if (self.role == Role::Link) != self.scheme.is_some() {
-            return Err(format!("column `{name}`: role `link` and `scheme` go together"));
-        }
-        if self.role == Role::Link && self.treatment != Treatment::Pseudonymise {
-            return Err(format!("column `{name}` identifies someone: its treatment must be `pseudonymise`"));
-        }
-        if self.role == Role::Measure && !matches!(self.column_type, ColumnType::Integer | ColumnType::Decimal) {
-            return Err(format!("column `{name}` is a measure: its type must be `integer` or `decimal`"));
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use agreements::{Registry, explain};
-use model::DefinitionError;
 
 use crate::definitions::Definitions;
 use crate::error::PlatformError;
@@ -15,8 +14,8 @@ use crate::state;
 pub struct AgreementCheck {
     /// Status of every agreement and who may do what with every dataset, for reading.
     pub lines: Vec<String>,
-    /// Mistakes, each with its place.
-    pub errors: Vec<DefinitionError>,
+    /// Mistakes, each with its place, for reading.
+    pub errors: Vec<String>,
 }
 
 /// Checks a folder of agreements against the contracts, without a data folder.
@@ -25,11 +24,15 @@ pub struct AgreementCheck {
 /// If the folder or the partnership's register cannot be read.
 pub fn check_agreements(agreements: &Path, contracts: &Path) -> Result<AgreementCheck, PlatformError> {
     let now = clock();
-    let (definitions, mut errors) = Definitions::load(&state::texts(contracts)?, &[]);
+    let (definitions, mistakes) = Definitions::load(&state::texts(contracts)?, &[]);
+    let folder = contracts.display();
     let contracts: Vec<_> = definitions.contracts().cloned().collect();
     let registry = Registry::load(&state::sources(agreements)?, &contracts)?;
-    errors.extend(registry.errors().iter().cloned());
     let snapshot = registry.snapshot();
+    let mut errors: Vec<String> = mistakes.iter().chain(registry.errors()).map(ToString::to_string).collect();
+    errors.extend(snapshot.datasets().filter(|dataset| definitions.contract(dataset).is_none()).map(|dataset| {
+        format!("`{dataset}` is in an agreement, but has no valid contract in `{folder}`: nothing of it is taken in or published")
+    }));
     let mut lines = Vec::new();
     for agreement in snapshot.agreements() {
         let status = snapshot.status(&agreement.digest(), now).map_or_else(String::new, |status| status.to_string());

@@ -1,5 +1,7 @@
 //! What a use case answers when it cannot do what was asked. The API and the command line map these once each.
 
+use std::path::PathBuf;
+
 use model::{AreaType, IdError};
 use serde::Serialize;
 
@@ -84,8 +86,23 @@ pub enum PlatformError {
     /// Another process uses the data folder, or its version is another one.
     #[error("{0}")]
     Folder(String),
+    /// The master key is another one than the data were encrypted under.
+    #[error(
+        "`{}` is master key `{found}`, but the data folder `{}` was encrypted under master key `{needed}`: give that key's file with `--key-file`",
+        key_file.display(), data.display()
+    )]
+    WrongKey {
+        /// The key file that was given.
+        key_file: PathBuf,
+        /// The data folder.
+        data: PathBuf,
+        /// Id of the key in the file; says nothing about the key.
+        found: String,
+        /// Id of the key that is needed.
+        needed: String,
+    },
     /// Definitions or agreements cannot be used.
-    #[error("{0}")]
+    #[error(transparent)]
     Definition(#[from] model::DefinitionError),
     /// A name that should have been checked before.
     #[error(transparent)]

@@ -7,9 +7,10 @@ use catalog::Catalog;
 use disclosure::PlanKey;
 use model::contract::LinkScheme;
 use model::{DatasetContract, DatasetId, Digest, Label};
-use vault::{Context, DataKey, KeyRing, OsEntropy, Vault};
+use vault::{Context, DataKey, KeyRing, OsEntropy, Vault, VaultError};
 
 use crate::error::PlatformError;
+use crate::settings::Settings;
 
 const SETTING: &str = "key-ring";
 const CREDENTIALS: &str = "credentials";
@@ -27,13 +28,31 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Reads the ring and makes the keys that every platform has.
-    pub(crate) fn load(vault: Vault, catalog: &dyn Catalog) -> Result<Self, PlatformError> {
+    /// Reads the ring, sees that it belongs to this master key, and makes the keys that every platform has.
+    ///
+    /// The wrapped keys are themselves the check of the master key: every one is opened before any is used or made, so
+    /// that nothing is ever written under a second master key.
+    pub(crate) fn load(vault: Vault, catalog: &dyn Catalog, settings: &Settings) -> Result<Self, PlatformError> {
         let stored = catalog.setting(&label(SETTING)?).map_err(PlatformError::failed("read the keys"))?;
-        let ring = match stored {
+        let ring: KeyRing = match stored {
             Some(text) => serde_json::from_str(&text).map_err(PlatformError::failed("read the keys"))?,
-            None => KeyRing::default(),
+            None if is_empty(catalog)? => KeyRing::default(),
+            None => {
+                return Err(PlatformError::Folder(format!(
+                    "the data folder `{}` holds encrypted data, but not the keys that it was encrypted with: restore the whole folder from one backup",
+                    settings.data.display()
+                )));
+            }
         };
+        ring.check(&vault).map_err(|error| match error {
+            VaultError::UnknownProvider { needed } => PlatformError::WrongKey {
+                key_file: settings.key_file.clone(),
+                data: settings.data.clone(),
+                found: vault.provider_id().to_owned(),
+                needed,
+            },
+            other => PlatformError::failed("open the keys that the catalogue holds")(other),
+        })?;
         let keys = Self { vault, ring: Mutex::new(ring) };
         for name in [CREDENTIALS, LEDGER, PLANS, RECORDS, CONTENT] {
             keys.ensure(name, catalog)?;
@@ -101,6 +120,14 @@ impl Keys {
         }
         Ok(Pseudonyms { makers, records: self.key(RECORDS)? })
     }
+}
+
+/// Whether nothing is stored that a key was needed for.
+fn is_empty(catalog: &dyn Catalog) -> Result<bool, PlatformError> {
+    let failed = PlatformError::failed::<catalog::CatalogError>;
+    Ok(catalog.versions(None, None).map_err(failed("read versions"))?.is_empty()
+        && catalog.ledger_groups().map_err(failed("read the ledger"))?.is_empty()
+        && catalog.credentials().map_err(failed("read credentials"))?.is_empty())
 }
 
 fn label(text: &str) -> Result<Label, PlatformError> {

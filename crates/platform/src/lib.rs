@@ -18,6 +18,7 @@ mod platform;
 mod publish;
 mod query;
 mod read;
+mod readiness;
 mod requests;
 mod settings;
 mod state;
@@ -36,6 +37,7 @@ pub use publish::PublishReport;
 pub use read::{
     AreaCard, AreasRequest, Boundaries, DataAnswer, DataRequest, IndicatorCard, Me, ParentCard, PeriodChoice, ViewCard,
 };
+pub use readiness::Readiness;
 pub use settings::{Limits, Settings};
 
 /// The hidden subcommand under which the program reads one workbook and ends.

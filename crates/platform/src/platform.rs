@@ -14,6 +14,7 @@ use vault::{FileKey, OsEntropy, Vault};
 use crate::access::Accesses;
 use crate::error::PlatformError;
 use crate::keys::Keys;
+use crate::readiness::Loading;
 use crate::settings::Settings;
 use crate::state::{self, State};
 
@@ -29,6 +30,7 @@ struct Inner {
     audit: AuditLog,
     keys: Keys,
     accesses: Accesses,
+    loading: Loading,
     state: RwLock<Arc<State>>,
     /// Held while a group is planned and published: there is one publisher.
     publishing: Mutex<()>,
@@ -56,41 +58,61 @@ pub fn exists(data: &Path) -> bool {
 }
 
 impl Platform {
-    /// Makes a data folder and its master key.
+    /// Makes a data folder and its master key, or binds it to a key file that is there already.
     ///
     /// # Errors
-    /// If either exists already, or cannot be written.
+    /// If the folder exists already, the key file is not one, or either cannot be written.
     pub fn create(settings: &Settings) -> Result<(), PlatformError> {
         if exists(&settings.data) {
-            return Err(PlatformError::Folder(format!("`{}` is a data folder already", settings.data.display())));
+            return Err(PlatformError::Folder(format!(
+                "`{}` is a data folder already: use it as it is, or name another with `--data`",
+                settings.data.display()
+            )));
         }
         if let Some(parent) = settings.key_file.parent() {
             std::fs::create_dir_all(parent).map_err(PlatformError::failed("make the folder of the key file"))?;
         }
         // A key without a folder is harmless; a folder whose key could not be written would not be.
-        if !settings.key_file.exists() {
+        let key = if settings.key_file.exists() {
+            FileKey::open(&settings.key_file, &settings.data)
+                .map_err(PlatformError::failed("open the master key that `--key-file` names"))?
+        } else {
             FileKey::create(&settings.key_file, &settings.data, &mut OsEntropy)
-                .map_err(PlatformError::failed("make the master key"))?;
-        }
-        DataFolder::open_or_create(&settings.data).map_err(PlatformError::failed("make the data folder"))?;
-        Ok(())
+                .map_err(PlatformError::failed("make the master key"))?
+        };
+        let folder =
+            DataFolder::open_or_create(&settings.data).map_err(PlatformError::failed("make the data folder"))?;
+        let catalog = SqliteCatalog::open(&folder.catalog()).map_err(PlatformError::failed("make the catalogue"))?;
+        Keys::load(Vault::new(Arc::new(key)), &catalog, settings).map(drop)
     }
 
-    /// Opens a data folder, and says what is wrong in definitions and agreements; what is wrong is closed, the rest works.
+    /// Opens a data folder and loads it: [`Platform::attach`], then [`Platform::load`].
+    ///
+    /// # Errors
+    /// As those two.
+    pub fn open(settings: Settings) -> Result<(Self, Vec<DefinitionError>), PlatformError> {
+        let (platform, problems) = Self::attach(settings)?;
+        platform.load()?;
+        platform.loaded();
+        Ok((platform, problems))
+    }
+
+    /// Takes a data folder, and says what is wrong in definitions and agreements; what is wrong is closed, the rest works.
+    /// Nothing answers before [`Platform::load`] has ended and [`Platform::loaded`] says so.
     ///
     /// # Errors
     /// If another process has it, the key is another one, or the register of agreements cannot be read.
-    pub fn open(settings: Settings) -> Result<(Self, Vec<DefinitionError>), PlatformError> {
+    pub fn attach(settings: Settings) -> Result<(Self, Vec<DefinitionError>), PlatformError> {
         let folder = DataFolder::open(&settings.data).map_err(PlatformError::failed("open the data folder"))?;
-        let key =
-            FileKey::open(&settings.key_file, &settings.data).map_err(PlatformError::failed("open the master key"))?;
+        let key = FileKey::open(&settings.key_file, &settings.data)
+            .map_err(PlatformError::failed("open the master key that `--key-file` names"))?;
         let catalog = SqliteCatalog::open(&folder.catalog()).map_err(PlatformError::failed("open the catalogue"))?;
         let store = ObjectStore::open(&folder.objects()).map_err(PlatformError::failed("open the object store"))?;
         let quarantine =
             ObjectStore::open(&folder.quarantine()).map_err(PlatformError::failed("open the quarantine"))?;
         let (audit, _) = AuditLog::open_folder(&folder.audit(), audit::Options::default())
             .map_err(PlatformError::failed("open the audit log"))?;
-        let keys = Keys::load(Vault::new(Arc::new(key)), &catalog)?;
+        let keys = Keys::load(Vault::new(Arc::new(key)), &catalog, &settings)?;
         let (definitions, registry, problems) =
             state::load_definitions(&settings.contracts, &settings.indicators, &settings.agreements)?;
         let state = State {
@@ -109,36 +131,37 @@ impl Platform {
             audit,
             keys,
             accesses: Accesses::new(clock()),
+            loading: Loading::default(),
             state: RwLock::new(Arc::new(state)),
             publishing: Mutex::new(()),
             wake: (Mutex::new(Wake::default()), Condvar::new()),
             _folder: folder,
         }));
-        platform.start()?;
         Ok((platform, problems))
     }
 
-    fn start(&self) -> Result<(), PlatformError> {
+    /// Clears what an interrupted run left and reads what is published into memory.
+    ///
+    /// # Errors
+    /// If the folder cannot be read or written.
+    pub fn load(&self) -> Result<(), PlatformError> {
         self.record(audit::Entry::Started { version: env!("CARGO_PKG_VERSION").parse()? })?;
         self.clear_quarantine()?;
         self.remove_unreferenced()?;
         self.catalog().requeue_jobs(self.now()).map_err(PlatformError::failed("requeue jobs"))?;
         self.reload_credentials()?;
+        self.now_loading("reading the geography");
         self.load_geography()?;
+        self.now_loading("restoring what is published");
         self.restore_published()
     }
 
-    /// Whether everything that answers need is there; otherwise what is missing.
-    ///
-    /// # Errors
-    /// With what is missing, in words.
-    pub fn ready(&self) -> Result<(), String> {
-        if self.state().geography.is_none() {
-            return Err("no geography is imported".to_owned());
-        }
-        self.catalog().credentials().map_err(|_| "the catalogue cannot be read".to_owned())?;
-        self.0.audit.head().map(drop).map_err(|_| "the audit log cannot be written".to_owned())?;
-        Ok(())
+    pub(crate) fn loading_state(&self) -> &Loading {
+        &self.0.loading
+    }
+
+    pub(crate) fn audit_log(&self) -> &AuditLog {
+        &self.0.audit
     }
 
     pub(crate) fn settings(&self) -> &Settings {

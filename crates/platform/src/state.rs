@@ -71,7 +71,10 @@ pub(crate) fn texts(folder: &Path) -> Result<Vec<DefinitionFile>, PlatformError>
 /// The TOML files of a folder, by name.
 pub(crate) fn sources(folder: &Path) -> Result<Vec<SourceFile>, PlatformError> {
     let unreadable = |path: &Path, error: std::io::Error| {
-        PlatformError::Folder(format!("could not read `{}`: {error}", path.display()))
+        PlatformError::Folder(format!(
+            "could not read `{}`: {error}; `--agreements`, `--contracts` and `--indicators` name the folders of definitions",
+            path.display()
+        ))
     };
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(|error| unreadable(folder, error))? {

@@ -47,6 +47,14 @@ impl KeyRing {
         vault.unwrap_key(wrapped, &context(name))
     }
 
+    /// Opens every key once: the ring belongs to this master key, and none of it was changed.
+    ///
+    /// # Errors
+    /// As [`Vault::unwrap_key`], about the first key in order of name that does not open.
+    pub fn check(&self, vault: &Vault) -> Result<(), VaultError> {
+        self.keys.iter().try_for_each(|(name, wrapped)| vault.unwrap_key(wrapped, &context(name)).map(drop))
+    }
+
     /// Destroys the key of a name in this ring; the caller stores the ring. Returns whether there was one.
     pub fn destroy(&mut self, name: &str) -> bool {
         self.keys.remove(name).is_some()

@@ -276,9 +276,11 @@ fn fix_request(world: &mut World, query: &mut Query, governed: &[(usize, BTreeSe
             let number = world.agreements.len();
             world.agreements.push(permissive(query, &mine, law));
             let originals = query.original.iter_mut().flat_map(|original| &mut original.inputs);
+            let unnamed = blocker.code == BlockerCode::NoAgreement;
             for (_, bound) in query.inputs.iter_mut().chain(originals).filter(|(known, _)| mine.contains(known)) {
-                bound.remove(&99);
-                bound.insert(number);
+                if bound.remove(&99) || unnamed && bound.is_empty() {
+                    bound.insert(number);
+                }
             }
         }
         BlockerCode::RegimesMixed => {
@@ -339,6 +341,32 @@ fn the_instant_of_expiry_denies() {
         (jiff::Timestamp::MAX, false),
     ] {
         assert_eq!(decide::<Derive>(&loaded.snapshot, &request, now).is_ok(), allowed, "{now}");
+    }
+}
+
+/// A part of a dataset that no agreement governs is not governed by what governs another part of it.
+#[test]
+fn an_ungoverned_part_of_a_dataset_denies() {
+    let query = |parts: &[&[usize]]| Query {
+        action: ActionKind::Derive,
+        organisation: 1,
+        role: Role::Analyst,
+        held: [0].into(),
+        purpose: 0,
+        inputs: parts.iter().map(|bound| (0, bound.iter().copied().collect())).collect(),
+        outputs: BTreeSet::new(),
+        public: false,
+        evidence: BTreeMap::new(),
+        year: None,
+        original: None,
+        now: 0,
+    };
+    let plain = permissive(&query(&[&[0]]), &[0].into(), false);
+    let world = World { agreements: vec![plain], faulty: BTreeSet::new() };
+    for (parts, allowed) in
+        [(&[&[0][..]][..], true), (&[&[0], &[0]], true), (&[&[]], false), (&[&[], &[0]], false), (&[&[0], &[]], false)]
+    {
+        assert_eq!(is_allowed(&world, &query(parts)), allowed, "{parts:?}");
     }
 }
 

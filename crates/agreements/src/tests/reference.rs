@@ -53,6 +53,9 @@ pub(super) fn allows(world: &World, query: &Query) -> bool {
     if query.action == ActionKind::Release && query.outputs.is_empty() {
         return false;
     }
+    if query.action != ActionKind::Ingest && query.inputs.iter().any(|(_, bound)| bound.is_empty()) {
+        return false;
+    }
     let inputs = governing(world, query);
     if inputs.is_empty() || !within_original(query, &inputs) {
         return false;

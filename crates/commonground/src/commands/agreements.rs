@@ -3,6 +3,7 @@
 use crate::cli::AgreementsCommand;
 use crate::config::Config;
 use crate::exit::Refused;
+use crate::terminal::{note, say};
 
 pub(crate) fn run(config: &Config, command: &AgreementsCommand) -> anyhow::Result<()> {
     match command {
@@ -13,13 +14,17 @@ pub(crate) fn run(config: &Config, command: &AgreementsCommand) -> anyhow::Resul
 fn check(config: &Config) -> anyhow::Result<()> {
     let check = platform::check_agreements(&config.agreements, &config.contracts)?;
     for line in &check.lines {
-        println!("{line}");
+        say(line)?;
     }
     for error in &check.errors {
-        eprintln!("error: {error}");
+        note(format_args!("error: {error}"));
     }
     if check.errors.is_empty() {
         return Ok(());
     }
-    Err(Refused(format!("{} mistakes: the agreements that hold them are closed", check.errors.len())).into())
+    let mistakes = check.errors.len();
+    Err(Refused(format!(
+        "{mistakes} mistakes, each with its place above: a definition that holds one is closed until it is mended"
+    ))
+    .into())
 }

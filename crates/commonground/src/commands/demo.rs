@@ -10,6 +10,7 @@ use platform::{Platform, UploadRequest};
 use crate::cli::DemoArgs;
 use crate::config::Config;
 use crate::progress;
+use crate::terminal::{note, say};
 
 pub(crate) fn run(config: &Config, args: &DemoArgs) -> anyhow::Result<()> {
     let listen = args.listen.unwrap_or(config.listen);
@@ -20,22 +21,30 @@ pub(crate) fn run(config: &Config, args: &DemoArgs) -> anyhow::Result<()> {
     if fresh {
         Platform::create(&settings)?;
     }
-    let platform = super::open(config)?;
-    let manifest = args.sample.join("geography/geography.toml");
+    let platform = super::attach(config)?;
+    let sample = args.sample.clone();
+    let prepare = move |platform: &Platform| prepare(platform, &sample, fresh, start);
+    if args.load_only { prepare(&platform) } else { super::serve::serve(&platform, listen, prepare) }
+}
+
+/// Everything between a data folder and the page.
+fn prepare(platform: &Platform, sample: &Path, fresh: bool, start: Instant) -> anyhow::Result<()> {
+    super::load(platform)?;
+    platform.now_loading("importing the geography");
+    let manifest = sample.join("geography/geography.toml");
     if platform.geography_differs(&manifest)? {
         platform.import_geography(&manifest, None)?;
     }
-    load(&platform, &args.sample)?;
-    publish(&platform)?;
-    println!("loaded       in {:.1} s: {}", start.elapsed().as_secs_f64(), platform.holdings()?);
-    println!("             SYNTHETIC DATA: invented for demonstration; it describes no real person or place");
+    platform.now_loading("taking in the partners' files");
+    load(platform, sample)?;
+    platform.now_loading("publishing");
+    publish(platform)?;
+    say(format_args!("loaded       in {:.1} s: {}", start.elapsed().as_secs_f64(), platform.holdings()?))?;
+    say("             SYNTHETIC DATA: invented for demonstration; it describes no real person or place")?;
     if fresh {
-        print_keys(&platform)?;
+        print_keys(platform)?;
     }
-    if args.load_only {
-        return Ok(());
-    }
-    super::serve::serve(platform, listen)
+    Ok(())
 }
 
 /// Uploads every partner file of the sample that is not stored yet, as the partner itself.
@@ -70,7 +79,7 @@ fn publish(platform: &Platform) -> anyhow::Result<()> {
     })?;
     bar.finish_and_clear();
     for failure in &report.failures {
-        eprintln!("warning: {failure}");
+        note(format_args!("warning: {failure}"));
     }
     Ok(())
 }
@@ -78,14 +87,14 @@ fn publish(platform: &Platform) -> anyhow::Result<()> {
 fn print_keys(platform: &Platform) -> anyhow::Result<()> {
     let purposes: Vec<String> =
         ["neighbourhood-needs", "service-planning", "performance-reporting"].map(str::to_owned).into();
-    println!("demo keys    (random, for this folder only, shown once)");
+    say("demo keys    (random, for this folder only, shown once)")?;
     for (organisation, role) in [
         ("chorley-council", "analyst"),
         ("lancashire-fire-and-rescue", "partner-officer"),
         ("south-ribble-council", "dashboard"),
     ] {
         let key = platform.add_credential(organisation, role, &purposes, true)?;
-        println!("  {role:<16} {organisation:<28} {}", key.as_str());
+        say(format_args!("  {role:<16} {organisation:<28} {}", key.as_str()))?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use crate::cli::GeographyCommand;
 use crate::config::Config;
+use crate::terminal::say;
 
 pub(crate) fn run(config: &Config, command: &GeographyCommand) -> anyhow::Result<()> {
     let GeographyCommand::Import { manifest, folder, check } = command;
@@ -10,6 +11,6 @@ pub(crate) fn run(config: &Config, command: &GeographyCommand) -> anyhow::Result
     } else {
         super::open(config)?.import_geography(manifest, folder.as_deref())?
     };
-    println!("{report}");
+    say(report)?;
     Ok(())
 }

@@ -5,39 +5,51 @@ use std::io::{self, Read};
 
 use anyhow::Context;
 use model::DatasetId;
-use platform::{PlatformError, UploadRequest};
+use platform::{PlatformError, UploadReceipt, UploadRequest};
 
 use crate::cli::IngestArgs;
 use crate::config::Config;
+use crate::terminal::{note, say};
 
 pub(crate) fn run(config: &Config, args: &IngestArgs) -> anyhow::Result<()> {
     let dataset: DatasetId = args.dataset.parse().map_err(PlatformError::Name)?;
     let file: Box<dyn Read> = if args.file.as_os_str() == "-" {
         Box::new(io::stdin())
     } else {
-        Box::new(File::open(&args.file).with_context(|| format!("could not open `{}`", args.file.display()))?)
+        let path = args.file.display();
+        let file = File::open(&args.file).with_context(|| format!("could not open `{path}`"))?;
+        if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+            anyhow::bail!("`{path}` is a folder: give one file, of one period");
+        }
+        Box::new(file)
     };
     let platform = super::open(config)?;
     let caller = platform.local_officer(&dataset)?;
     let request = UploadRequest { dataset, period: args.period.clone(), idempotency_key: None, digest: None };
     let outcome = platform.upload(&caller, &request, file);
     if let Err(PlatformError::Refused { findings: Some(findings), .. }) = &outcome {
-        eprintln!("{}", platform::findings_text(findings));
+        note(platform::findings_text(findings));
     }
     let receipt = outcome?;
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&receipt)?);
-    } else {
-        println!("{} {} version {}", receipt.dataset, receipt.period, receipt.version);
-        println!("{}", platform::findings_text(&receipt.findings));
-        if !receipt.created {
-            println!("already stored: nothing was changed");
-        }
-    }
+    // The file is taken in: it is published too, whether or not anybody still reads.
+    let printed = print_receipt(&receipt, args.json);
     if !args.no_publish {
         let report = platform.publish_pending(&mut |_| ())?;
         if !args.json {
-            println!("{report}");
+            say(report)?;
+        }
+    }
+    printed
+}
+
+fn print_receipt(receipt: &UploadReceipt, json: bool) -> anyhow::Result<()> {
+    if json {
+        say(serde_json::to_string_pretty(receipt)?)?;
+    } else {
+        say(format_args!("{} {} version {}", receipt.dataset, receipt.period, receipt.version))?;
+        say(platform::findings_text(&receipt.findings))?;
+        if !receipt.created {
+            say("already stored: nothing was changed")?;
         }
     }
     Ok(())

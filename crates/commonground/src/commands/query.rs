@@ -1,17 +1,17 @@
 //! `commonground query`: published figures, as the API gives them.
 
-use std::io::Write;
+use std::fmt::Write;
 
 use model::TidyRow;
 use platform::{DataRequest, PeriodChoice, Platform, PlatformError};
 
 use crate::cli::{Format, QueryArgs};
 use crate::config::Config;
+use crate::terminal::{note, print};
 
 pub(crate) fn run(config: &Config, args: &QueryArgs) -> anyhow::Result<()> {
     let platform = super::open(config)?;
-    let mut out = std::io::stdout().lock();
-    let Some(indicator) = &args.indicator else { return list(&platform, &mut out) };
+    let Some(indicator) = &args.indicator else { return list(&platform) };
     let request = DataRequest {
         indicator: indicator.parse().map_err(PlatformError::Name)?,
         area_type: args.area_type.as_deref().map(str::parse).transpose().map_err(PlatformError::Name)?,
@@ -30,20 +30,19 @@ pub(crate) fn run(config: &Config, args: &QueryArgs) -> anyhow::Result<()> {
     };
     let answer = platform.data(&platform.local_reader()?, &request)?;
     match args.format {
-        Format::Csv => out.write_all(&api::csv(&answer.rows)?)?,
-        Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&api::json(&answer.rows))?)?,
-        Format::Table => table(answer.rows.get(), &mut out)?,
+        Format::Csv => print(&api::csv(&answer.rows)?)?,
+        Format::Json => print(format!("{}\n", serde_json::to_string_pretty(&api::json(&answer.rows))?).as_bytes())?,
+        Format::Table => print(table(answer.rows.get())?.as_bytes())?,
     }
-    for note in &answer.notes {
-        eprintln!("{note}");
-    }
+    answer.notes.iter().for_each(note);
     if answer.synthetic {
-        eprintln!("{}", api::SYNTHETIC_NOTICE);
+        note(api::SYNTHETIC_NOTICE);
     }
     Ok(())
 }
 
-fn list(platform: &Platform, out: &mut impl Write) -> anyhow::Result<()> {
+fn list(platform: &Platform) -> anyhow::Result<()> {
+    let mut out = String::new();
     for card in platform.indicators(&platform.local_reader()?) {
         writeln!(out, "{:<36} {}", card.id.as_str(), card.title)?;
         for view in card.views {
@@ -59,10 +58,14 @@ fn list(platform: &Platform, out: &mut impl Write) -> anyhow::Result<()> {
             )?;
         }
     }
-    Ok(())
+    if out.is_empty() {
+        note("nothing is published yet: import a geography, then take in files with `commonground ingest`");
+    }
+    Ok(print(out.as_bytes())?)
 }
 
-fn table(rows: &[TidyRow], out: &mut impl Write) -> std::io::Result<()> {
+fn table(rows: &[TidyRow]) -> Result<String, std::fmt::Error> {
+    let mut out = String::new();
     let width = rows.iter().map(|row| row.area_name.chars().count()).max().unwrap_or(4);
     writeln!(
         out,
@@ -90,5 +93,5 @@ fn table(rows: &[TidyRow], out: &mut impl Write) -> std::io::Result<()> {
             of.join(" "),
         )?;
     }
-    Ok(())
+    Ok(out)
 }

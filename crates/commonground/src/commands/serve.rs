@@ -6,32 +6,58 @@ use anyhow::Context;
 use api::HttpLimits;
 use platform::Platform;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 use crate::cli::ServeArgs;
 use crate::config::Config;
 use crate::exit::Refused;
+use crate::terminal::say;
 
 pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
-    let platform = super::open(config)?;
-    serve(platform, args.listen.unwrap_or(config.listen))
+    let platform = super::attach(config)?;
+    serve(&platform, args.listen.unwrap_or(config.listen), |platform| super::load(platform))
 }
 
-/// Serves until interrupted.
-pub(crate) fn serve(platform: Platform, listen: SocketAddr) -> anyhow::Result<()> {
+/// Listens at once, answers that it is loading until `prepare` has ended, then serves until interrupted.
+pub(crate) fn serve(
+    platform: &Platform,
+    listen: SocketAddr,
+    prepare: impl FnOnce(&Platform) -> anyhow::Result<()> + Send + 'static,
+) -> anyhow::Result<()> {
     check_address(listen, platform.has_demo_credentials()?)?;
-    let worker = platform.start_publishing();
     let runtime = tokio::runtime::Runtime::new().context("could not start the server's threads")?;
-    let outcome = runtime.block_on(async {
-        let listener =
-            TcpListener::bind(listen).await.with_context(|| format!("could not listen on {listen}: is it in use?"))?;
-        let address = listener.local_addr().context("could not read the listening address")?;
-        println!("serving      http://{address}");
-        let router = api::router(platform.clone(), HttpLimits::default());
-        api::serve(listener, router, interrupted()).await.context("the server stopped")
+    let listener = runtime.block_on(TcpListener::bind(listen)).with_context(|| {
+        format!("could not listen on {listen}; choose another address with `--listen`, or stop what uses this one")
+    })?;
+    let address = listener.local_addr().context("could not read the listening address")?;
+    // Nobody need read what is printed here.
+    let _ = say(format_args!("listening    http://{address}  loading; /readyz says when it is ready"));
+    let router = api::router(platform.clone(), HttpLimits::default());
+    let mut server = runtime.spawn(api::serve(listener, router, interrupted()));
+
+    // A thread of its own, which an interruption does not wait for: what it leaves half done, the next start takes up.
+    let (done, prepared) = oneshot::channel();
+    let preparing = platform.clone();
+    std::thread::spawn(move || {
+        let _ = done.send(prepare(&preparing));
     });
+    let stopped_early = runtime.block_on(async {
+        tokio::select! {
+            outcome = prepared => outcome.context("loading stopped on a defect").flatten().map(|()| None),
+            stopped = &mut server => Ok(Some(stopped)),
+        }
+    })?;
+    if let Some(stopped) = stopped_early {
+        return stopped.context("the server stopped")?.context("the server stopped");
+    }
+
+    platform.loaded();
+    let worker = platform.start_publishing();
+    let _ = say(format_args!("serving      http://{address}"));
+    let stopped = runtime.block_on(server);
     platform.stop_publishing();
     let _ = worker.join();
-    outcome
+    stopped.context("the server stopped")?.context("the server stopped")
 }
 
 /// Demo keys are printed on the screen and lie beside the data: they are for this machine only.

@@ -60,7 +60,8 @@ fn wilson_agrees_with_published_values() {
     }
 }
 
-/// Newcombe, Statistics in Medicine 17 (1998) 857, table I, method 3 (score without continuity correction), 95 %.
+/// Newcombe, Statistics in Medicine 17 (1998) 857, table I, method 3 (score without continuity correction), 95 %, as
+/// printed to four decimals; the formula in 60-digit decimal arithmetic gives the same.
 #[test]
 fn wilson_agrees_with_newcombe() {
     for (x, n, lower, upper) in
@@ -69,6 +70,40 @@ fn wilson_agrees_with_newcombe() {
         let limits = wilson(x, n, Confidence::P95).unwrap();
         close(limits.lower, lower, 5e-5);
         close(limits.upper, upper, 5e-5);
+    }
+}
+
+/// The same in 60-digit decimal arithmetic, to sixteen decimals.
+#[test]
+fn wilson_agrees_with_decimal_arithmetic() {
+    for (x, n, lower, upper) in [
+        (81, 263, 0.255_288_519_878_274_2, 0.366_209_576_982_800_1),
+        (15, 148, 0.062_386_399_530_736_3, 0.160_487_241_723_308),
+        (0, 20, 0.0, 0.161_125_158_052_819_4),
+        (1, 29, 0.006_113_214_292_762_7, 0.171_755_218_793_202_9),
+    ] {
+        let limits = wilson(x, n, Confidence::P95).unwrap();
+        close(limits.lower, lower, 1e-14);
+        close(limits.upper, upper, 1e-14);
+    }
+}
+
+/// Exact Poisson limits by bisection of the summed probabilities in 60-digit decimal arithmetic.
+#[test]
+fn exact_limits_agree_with_decimal_arithmetic() {
+    for (o, c, lower, upper) in [
+        (1, Confidence::P95, 0.025_317_807_984_29, 5.571_643_390_938_9),
+        (1, Confidence::P998, 0.001_000_500_333_58, 9.233_413_476_451_59),
+        (2, Confidence::P95, 0.242_209_278_543_96, 7.224_687_667_723_96),
+        (2, Confidence::P998, 0.045_402_017_769_49, 11.228_872_242_412_66),
+        (5, Confidence::P95, 1.623_486_390_118_42, 11.668_332_079_322_67),
+        (5, Confidence::P998, 0.739_371_731_917_83, 16.454_745_203_680_11),
+        (9, Confidence::P95, 4.115_373_097_378_33, 17.084_803_451_419_17),
+        (9, Confidence::P998, 2.452_424_404_363_77, 22.657_373_309_062_93),
+    ] {
+        let limits = poisson_exact(o, c).unwrap();
+        close(limits.lower, lower, 1e-12);
+        close(limits.upper, upper, 1e-12);
     }
 }
 

@@ -7,7 +7,7 @@ use super::canary::Canary;
 use super::context::{self, Context};
 use super::demand;
 use super::dirt::{Fault, Plan, SexForm};
-use super::people::{Person, Picker};
+use super::people::Person;
 use super::postcodes::PostcodeForm;
 use super::sheet::{Ending, Feed, FeedMade, Sheet};
 use super::visits::{self, Forms, Visit};
@@ -152,14 +152,7 @@ fn draw_visits<'a>(context: &'a Context<'_>, random: &mut Random) -> Vec<Visit<'
         (u64::from(people.total()) + 4 * older) * (800 + u64::from(lsoa.need) / 2) * demand::winter(month) * effect
     };
     let older_more = |person: &Person| person.activity * if person.born.month.year() < 1958 { 6 } else { 1 };
-    let picker = Picker::new(&context.people, older_more);
-    let mut visits: Vec<Visit<'a>> = demand::draw(random, context.world, CALL_OUTS, weight)
-        .into_iter()
-        .filter_map(|event| {
-            let person = picker.pick(random, &context.people, event.lsoa)?;
-            Some(Visit { person, date: event.date, planted: false })
-        })
-        .collect();
+    let mut visits = visits::draw(context, random, CALL_OUTS, weight, older_more);
     visits.extend(quiet_visits(context));
     visits.sort_by_key(|visit| (visit.date, visit.person.lsoa, visit.person.nhs));
     visits

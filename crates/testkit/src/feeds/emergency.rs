@@ -7,7 +7,6 @@ use super::canary::{Canary, Carries};
 use super::context::Context;
 use super::demand;
 use super::dirt::{Fault, Plan, SexForm};
-use super::people::{Person, Picker};
 use super::postcodes::PostcodeForm;
 use super::sheet::{Ending, Fate, Feed, FeedMade, Sheet};
 use super::visits::{self, Forms, Visit};
@@ -148,12 +147,5 @@ fn draw_visits<'a>(context: &'a Context<'_>, random: &mut Random) -> Vec<Visit<'
         };
         people * (600 + u64::from(lsoa.need) * 12 / 10) * demand::winter(month) * trend
     };
-    let picker = Picker::new(&context.people, |person: &Person| person.activity);
-    demand::draw(random, context.world, ATTENDANCES, weight)
-        .into_iter()
-        .filter_map(|event| {
-            let person = picker.pick(random, &context.people, event.lsoa)?;
-            Some(Visit { person, date: event.date, planted: false })
-        })
-        .collect()
+    visits::draw(context, random, ATTENDANCES, weight, |person| person.activity)
 }

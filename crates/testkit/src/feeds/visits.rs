@@ -1,15 +1,17 @@
 //! Rows about a person who meets a service: what ambulance, hospital and wellbeing extracts have in common.
 
-use model::Period;
+use model::{Month, Period};
 
 use super::calendar::{Date, DateForm};
 use super::canary::Carries;
 use super::context::Context;
+use super::demand;
 use super::dirt::{self, Fault, SexForm};
-use super::people::Person;
+use super::people::{Person, Picker};
 use super::postcodes::PostcodeForm;
 use super::sheet::{Place, Record};
 use crate::random::Random;
+use crate::world::Lsoa;
 
 /// How a release of a feed writes things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +29,24 @@ pub(super) struct Visit<'a> {
     pub(super) date: Date,
     /// Planted: the row has no fault.
     pub(super) planted: bool,
+}
+
+/// Draws `total` visits: where and when in proportion to `place`, who lives there in proportion to `who`. Sorted by day.
+pub(super) fn draw<'a>(
+    context: &'a Context<'_>,
+    random: &mut Random,
+    total: u32,
+    place: impl Fn(usize, &Lsoa, Month) -> u64,
+    who: impl Fn(&Person) -> u32,
+) -> Vec<Visit<'a>> {
+    let picker = Picker::new(&context.people, who);
+    demand::draw(random, context.world, total, place)
+        .into_iter()
+        .filter_map(|event| {
+            let person = picker.pick(random, &context.people, event.lsoa)?;
+            Some(Visit { person, date: event.date, planted: false })
+        })
+        .collect()
 }
 
 /// The common fields as written, and the row as stored with dimensions sex and age.

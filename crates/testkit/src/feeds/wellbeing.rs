@@ -7,7 +7,7 @@ use super::canary::Canary;
 use super::context::Context;
 use super::demand;
 use super::dirt::{Fault, Plan, SexForm};
-use super::people::{Person, Picker};
+use super::people::Person;
 use super::postcodes::PostcodeForm;
 use super::sheet::{Ending, Feed, FeedMade, Sheet};
 use super::visits::{self, Forms, Visit};
@@ -145,12 +145,5 @@ fn draw_visits<'a>(context: &'a Context<'_>, random: &mut Random) -> Vec<Visit<'
     };
     // Adults only, and people whom other services know are referred more often.
     let adults = |person: &Person| if person.born.month.year() < 2005 { person.activity } else { 0 };
-    let picker = Picker::new(&context.people, adults);
-    demand::draw(random, context.world, REFERRALS, weight)
-        .into_iter()
-        .filter_map(|event| {
-            let person = picker.pick(random, &context.people, event.lsoa)?;
-            Some(Visit { person, date: event.date, planted: false })
-        })
-        .collect()
+    visits::draw(context, random, REFERRALS, weight, adults)
 }
