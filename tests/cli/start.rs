@@ -41,35 +41,34 @@ async fn only_health_answers_while_loading() {
 
 #[tokio::test]
 async fn data_without_a_contract_are_closed_and_said_to_be() {
-    for spoil in [None, Some("id = 1\n")] {
-        let folder = tempfile::tempdir().unwrap();
-        support::copy(&support::loaded(), folder.path());
-        let contracts = folder.path().join("contracts");
-        support::copy(&support::root().join("sample-data/contracts"), &contracts);
-        let contract = contracts.join("lancashire-fire-and-rescue.incidents.toml");
-        match spoil {
-            None => fs::remove_file(contract).unwrap(),
-            Some(text) => fs::write(contract, text).unwrap(),
-        }
-        let (code, text) = run(folder.path(), &["query", "--contracts", contracts.to_str().unwrap()]);
-        assert_eq!(code, 0, "{text}");
-        assert!(
-            text.contains("`lancashire-fire-and-rescue.incidents` holds data, but has no valid contract"),
-            "{text}"
-        );
+    let folder = tempfile::tempdir().unwrap();
+    support::copy(&support::loaded(), folder.path());
+    let contracts = folder.path().join("contracts");
+    support::copy(&support::root().join("sample-data/contracts"), &contracts);
+    let contract = contracts.join("lancashire-fire-and-rescue.incidents.toml");
+    let settings = platform::Settings { contracts: contracts.clone(), ..support::settings(folder.path()) };
 
-        let settings = platform::Settings { contracts, ..support::settings(folder.path()) };
-        let (platform, _) = Platform::open(settings).unwrap();
-        let router = api::router(platform.clone(), HttpLimits::default());
-        let demo = Demo { platform, router, folder, keys: Default::default() };
-        let answer = demo.get("/readyz", None).await;
-        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
-        assert_eq!(answer.json()["status"], "degraded");
-        assert!(answer.json()["problems"][0].as_str().unwrap().starts_with("1 of the datasets"), "{}", answer.text());
-        assert!(!answer.text().contains("lancashire"), "everybody may read it: {}", answer.text());
-        assert_eq!(demo.get("/v1/data.csv?indicator=fire-incidents", None).await.problem(), "not-found");
-        assert_eq!(demo.get("/v1/areas", None).await.status, StatusCode::OK);
-    }
+    fs::write(&contract, "id = 1\n").unwrap();
+    let (platform, problems) = Platform::attach(settings.clone()).unwrap();
+    assert!(problems.iter().any(|problem| problem.file.starts_with("lancashire-fire")), "{problems:?}");
+    assert_eq!(platform.closed_datasets().unwrap().len(), 1);
+    drop(platform);
+
+    fs::remove_file(contract).unwrap();
+    let (code, text) = run(folder.path(), &["credential", "list", "--contracts", contracts.to_str().unwrap()]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("`lancashire-fire-and-rescue.incidents` holds data, but has no valid contract"), "{text}");
+
+    let (platform, _) = Platform::open(settings).unwrap();
+    let router = api::router(platform.clone(), HttpLimits::default());
+    let demo = Demo { platform, router, folder, keys: Default::default() };
+    let answer = demo.get("/readyz", None).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    assert_eq!(answer.json()["status"], "degraded");
+    assert!(answer.json()["problems"][0].as_str().unwrap().starts_with("1 of the datasets"), "{}", answer.text());
+    assert!(!answer.text().contains("lancashire"), "everybody may read it: {}", answer.text());
+    assert_eq!(demo.get("/v1/data.csv?indicator=fire-incidents", None).await.problem(), "not-found");
+    assert_eq!(demo.get("/v1/areas", None).await.status, StatusCode::OK);
 }
 
 #[test]

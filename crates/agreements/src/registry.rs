@@ -120,7 +120,7 @@ impl Registry {
         let files: BTreeMap<&str, &[u8]> = files.iter().map(|file| (file.name.as_str(), &*file.content)).collect();
         let register = files
             .get(REGISTER)
-            .ok_or_else(|| DefinitionError::whole(REGISTER, "the partnership's register is missing"))?;
+            .ok_or_else(|| DefinitionError::whole(REGISTER, "the partnership's register is missing: put it beside the agreements, or name their folder with `--agreements`"))?;
         let register = utf8(REGISTER, register)?;
         let contracts = contracts.iter().map(|contract| (contract.id.clone(), contract.clone())).collect();
         let mut loading = Loading {

@@ -78,7 +78,7 @@ pub enum PlatformError {
         findings: Option<Box<ingest::Findings>>,
     },
     /// Not ready yet, or it cannot record what it does.
-    #[error("not available now: {reason}; try again later")]
+    #[error("not available now: {reason}")]
     Unavailable {
         /// Why.
         reason: String,

@@ -276,9 +276,12 @@ fn fix_request(world: &mut World, query: &mut Query, governed: &[(usize, BTreeSe
             let number = world.agreements.len();
             world.agreements.push(permissive(query, &mine, law));
             let originals = query.original.iter_mut().flat_map(|original| &mut original.inputs);
-            let unnamed = blocker.code == BlockerCode::NoAgreement;
             for (_, bound) in query.inputs.iter_mut().chain(originals).filter(|(known, _)| mine.contains(known)) {
-                if bound.remove(&99) || unnamed && bound.is_empty() {
+                let amiss = match blocker.code {
+                    BlockerCode::NoAgreement => bound.is_empty(),
+                    _ => bound.remove(&99),
+                };
+                if amiss {
                     bound.insert(number);
                 }
             }

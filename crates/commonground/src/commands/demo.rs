@@ -12,11 +12,22 @@ use crate::config::Config;
 use crate::progress;
 use crate::terminal::{note, say};
 
+/// Where the sample's geography is listed.
+const MANIFEST: &str = "geography/geography.toml";
+
 pub(crate) fn run(config: &Config, args: &DemoArgs) -> anyhow::Result<()> {
     let listen = args.listen.unwrap_or(config.listen);
     super::serve::check_address(listen, true)?;
     let start = Instant::now();
     let settings = config.settings()?;
+    let manifest = args.sample.join(MANIFEST);
+    std::fs::metadata(&manifest).with_context(|| {
+        let sample = args.sample.display();
+        format!(
+            "could not read `{}`: `{sample}` is not the sample partnership; name its folder with `--sample`",
+            manifest.display()
+        )
+    })?;
     let fresh = !platform::exists(&settings.data);
     if fresh {
         Platform::create(&settings)?;
@@ -31,7 +42,7 @@ pub(crate) fn run(config: &Config, args: &DemoArgs) -> anyhow::Result<()> {
 fn prepare(platform: &Platform, sample: &Path, fresh: bool, start: Instant) -> anyhow::Result<()> {
     super::load(platform)?;
     platform.now_loading("importing the geography");
-    let manifest = sample.join("geography/geography.toml");
+    let manifest = sample.join(MANIFEST);
     if platform.geography_differs(&manifest)? {
         platform.import_geography(&manifest, None)?;
     }
