@@ -11,5 +11,6 @@
 mod api;
 mod attacks;
 mod cli;
+mod intake;
 mod path;
 mod support;

@@ -76,9 +76,15 @@ impl Answer {
 
 impl Demo {
     pub(crate) fn open() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        copy(&loaded(), folder.path());
-        let (platform, problems) = Platform::open(settings(folder.path())).unwrap();
+        Self::open_with(|_, _| ())
+    }
+
+    /// The same with other settings for this folder.
+    pub(crate) fn open_with(change: impl FnOnce(&mut Settings, &Path)) -> Self {
+        let folder = folder();
+        let mut settings = settings(folder.path());
+        change(&mut settings, folder.path());
+        let (platform, problems) = Platform::open(settings).unwrap();
         assert!(problems.is_empty(), "{problems:?}");
         let purposes: Vec<String> = ["neighbourhood-needs", "service-planning"].map(str::to_owned).into();
         let mut keys = BTreeMap::new();
@@ -86,6 +92,9 @@ impl Demo {
             ("analyst", "chorley-council", "analyst"),
             ("officer", "lancashire-fire-and-rescue", "partner-officer"),
             ("dashboard", "south-ribble-council", "dashboard"),
+            ("ambulance", "north-west-ambulance", "partner-officer"),
+            // In the partnership's register, but party to no agreement on controlled data.
+            ("outsider", "office-for-national-statistics", "partner-officer"),
         ] {
             let key = platform.add_credential(organisation, role, &purposes, true).unwrap();
             keys.insert(name, key.as_str().to_owned());
@@ -118,6 +127,18 @@ impl Demo {
         let body = body.collect().await.unwrap().to_bytes().to_vec();
         Answer { status: parts.status, headers: parts.headers, body }
     }
+}
+
+/// A quarter of fires that is not loaded: that of 2025, moved to 2026.
+pub(crate) fn fires() -> Vec<u8> {
+    moved("lancashire-fire-and-rescue/incidents")
+}
+
+/// The first quarter of 2025 of a partner's feed, moved to 2026.
+pub(crate) fn moved(feed: &str) -> Vec<u8> {
+    let path = root().join(format!("sample-data/partners/{feed}/2025-Q1.csv.gz"));
+    let text = String::from_utf8(testkit::inflate(&fs::read(path).unwrap()).unwrap()).unwrap();
+    text.replace("2025", "2026").into_bytes()
 }
 
 /// The folder with the sample loaded: made by the first test that needs it, by the demo command itself.
@@ -174,6 +195,13 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     }
     found.sort();
     found
+}
+
+/// A copy of that folder, not opened.
+pub(crate) fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    copy(&loaded(), folder.path());
+    folder
 }
 
 /// Copies every file below a folder.

@@ -74,8 +74,8 @@ fn cases() -> Vec<Case> {
             Method::POST,
             "/v1/datasets/lancashire-fire-and-rescue.incidents/versions?period=2025-10-01/P3M",
             None,
-            401,
-            "unauthenticated",
+            404,
+            "not-found",
         ),
         case(
             upload,
@@ -121,8 +121,8 @@ fn cases() -> Vec<Case> {
             version,
             "/v1/datasets/lancashire-fire-and-rescue.incidents/versions/00000000-0000-0000-0000-000000000000",
             None,
-            401,
-            "unauthenticated",
+            404,
+            "not-found",
         ),
         get(
             version,
@@ -149,6 +149,51 @@ async fn every_operation_refuses_what_it_must() {
         let shown = format!("{} {:?}: {}", case.path, case.key, answer.text());
         assert_eq!(answer.status, case.status, "{shown}");
         assert_eq!(answer.problem(), case.problem, "{shown}");
+    }
+}
+
+/// A party to an agreement reads the clause that denies; for anybody else the dataset does not exist, in the same words.
+#[tokio::test]
+async fn a_denial_tells_outsiders_nothing() {
+    let demo = Demo::open();
+    let (real, invented) = ("north-west-ambulance.call-outs", "north-west-ambulance.no-such-data");
+    for (method, rest) in [
+        (Method::POST, "versions?period=2025-10-01/P3M"),
+        (Method::GET, "versions/00000000-0000-0000-0000-000000000000"),
+    ] {
+        let ask = |dataset: &'static str, key| {
+            let (demo, path) = (&demo, format!("/v1/datasets/{dataset}/{rest}"));
+            let method = method.clone();
+            async move { demo.send(method, &path, key, &[], Vec::new()).await }
+        };
+        for key in [None, Some("outsider")] {
+            let (known, unknown) = (ask(real, key).await, ask(invented, key).await);
+            assert_eq!(
+                (known.status, known.problem()),
+                (404.try_into().unwrap(), "not-found".to_owned()),
+                "{rest} {key:?}"
+            );
+            assert_eq!(known.text().replace(real, "X"), unknown.text().replace(invented, "X"), "{rest} {key:?}");
+        }
+        let party = ask(real, Some("officer")).await;
+        assert_eq!(party.problem(), "denied", "{rest}");
+        let blockers = party.json()["blockers"].clone();
+        let named = |blocker: &serde_json::Value| blocker["agreement"].as_str().is_some_and(|name| name.contains('@'));
+        assert!(blockers.as_array().unwrap().iter().any(named), "{rest}: {blockers}");
+    }
+    let unseen = demo.get("/v1/data.csv?indicator=ambulance-call-outs", Some("outsider")).await;
+    let unknown = demo.get("/v1/data.csv?indicator=no-such-indicator", Some("outsider")).await;
+    let same = unseen.text().replace("ambulance-call-outs", "no-such-indicator");
+    assert_eq!((unseen.status.as_u16(), same), (404, unknown.text()));
+}
+
+#[tokio::test]
+async fn the_scheme_of_a_credential_is_read_in_any_case() {
+    let demo = Demo::open();
+    for scheme in ["bearer", "BEARER"] {
+        let value = format!("{scheme} {}", demo.keys["analyst"]);
+        let answer = demo.send(Method::GET, "/v1/me", None, &[("authorization", &value)], Vec::new()).await;
+        assert_eq!(answer.json()["role"], "analyst", "{}", answer.text());
     }
 }
 

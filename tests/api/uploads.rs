@@ -1,25 +1,17 @@
 //! Uploads through the API: once, twice, wrong.
 
-use axum::http::Method;
+use std::convert::Infallible;
+use std::time::Duration;
 
-use crate::support::{Demo, root};
+use api::HttpLimits;
+use axum::body::{Body, Bytes};
+use axum::http::{Method, Request};
+use tower::ServiceExt;
+
+use crate::support::{Demo, fires, moved};
 
 const PATH: &str = "/v1/datasets/lancashire-fire-and-rescue.incidents/versions?period=2026-01-01/P3M";
 const OTHER_QUARTER: &str = "/v1/datasets/lancashire-fire-and-rescue.incidents/versions?period=2026-04-01/P3M";
-
-/// A quarter of fires, moved from 2025 to 2026.
-fn quarter() -> Vec<u8> {
-    let folder = root().join("sample-data/partners/lancashire-fire-and-rescue/incidents");
-    let path = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|e| e.unwrap().path())
-        .find(|p| p.to_string_lossy().contains("2025-Q1"))
-        .unwrap();
-    String::from_utf8(testkit::inflate(&std::fs::read(path).unwrap()).unwrap())
-        .unwrap()
-        .replace("2025", "2026")
-        .into_bytes()
-}
 
 #[tokio::test]
 async fn an_upload_is_taken_in_once_and_published() {
@@ -28,16 +20,16 @@ async fn an_upload_is_taken_in_once_and_published() {
         let demo = &demo;
         async move { demo.send(Method::POST, path, Some("officer"), &[("idempotency-key", key)], body).await }
     };
-    let first = post(PATH, "one", quarter()).await;
+    let first = post(PATH, "one", fires()).await;
     assert_eq!(first.status, 201, "{}", first.text());
     let receipt = first.json();
     let counts = &receipt["findings"]["counts"];
     assert!(counts["kept"].as_u64().unwrap() > 100, "{receipt}");
     assert!(!receipt["findings"]["dropped_columns"].as_array().unwrap().is_empty(), "{receipt}");
 
-    let same_key = post(PATH, "one", quarter()).await;
+    let same_key = post(PATH, "one", fires()).await;
     assert_eq!((same_key.status.as_u16(), same_key.json()["version"].clone()), (200, receipt["version"].clone()));
-    let same_content = post(PATH, "two", quarter()).await;
+    let same_content = post(PATH, "two", fires()).await;
     assert_eq!(
         (same_content.status.as_u16(), same_content.json()["version"].clone()),
         (200, receipt["version"].clone())
@@ -58,7 +50,7 @@ async fn an_upload_is_taken_in_once_and_published() {
 async fn files_that_do_not_fit_leave_nothing() {
     let demo = Demo::open();
     let before = demo.platform.holdings().unwrap().to_string();
-    let good = quarter();
+    let good = fires();
     let mut binary = good.clone();
     binary.splice(200..240, [0_u8; 40]);
     let cases: [(&str, Vec<u8>, &str); 6] = [
@@ -75,7 +67,7 @@ async fn files_that_do_not_fit_leave_nothing() {
         assert_eq!(answer.problem(), problem, "{name}: {}", answer.text());
     }
     let digest = [("content-digest", "sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:")];
-    let answer = demo.send(Method::POST, PATH, Some("officer"), &digest, quarter()).await;
+    let answer = demo.send(Method::POST, PATH, Some("officer"), &digest, fires()).await;
     assert_eq!(answer.problem(), "digest-mismatch");
     assert_eq!(demo.platform.holdings().unwrap().to_string(), before);
     let quarantine = demo.folder.path().join("data/quarantine");
@@ -85,8 +77,109 @@ async fn files_that_do_not_fit_leave_nothing() {
 #[tokio::test]
 async fn refusals_never_show_a_value() {
     let demo = Demo::open();
-    let text = String::from_utf8(quarter()).unwrap().replace("2026", "Zq-secret-20");
+    let text = String::from_utf8(fires()).unwrap().replace("2026", "Zq-secret-20");
     let answer = demo.send(Method::POST, PATH, Some("officer"), &[], text.into_bytes()).await;
     assert_eq!(answer.problem(), "contract-refused");
     assert!(!answer.text().contains("Zq-secret"), "{}", answer.text());
+}
+
+/// A file of which nothing is kept would publish zeros. Its sender can say that there was nothing, and only so.
+#[tokio::test]
+async fn an_empty_period_must_be_confirmed() {
+    let demo = Demo::open();
+    let file = String::from_utf8(fires()).unwrap();
+    let header = format!("{}\n", file.lines().next().unwrap());
+    let before = demo.platform.holdings().unwrap().to_string();
+    let post = |empty: &str, body: &str| {
+        let (demo, path, body) = (&demo, format!("{PATH}{empty}"), body.as_bytes().to_vec());
+        async move { demo.send(Method::POST, &path, Some("officer"), &[], body).await }
+    };
+    let refused = post("", &header).await;
+    assert_eq!(refused.problem(), "contract-refused");
+    assert!(refused.text().contains("empty=confirmed"), "{}", refused.text());
+    assert_eq!(refused.json()["findings"]["counts"]["rows_read"], 0);
+    assert_eq!(post("&empty=confirmed", &file).await.problem(), "contract-refused");
+    assert_eq!(post("&empty=yes", &header).await.problem(), "bad-parameter");
+    assert_eq!(demo.platform.holdings().unwrap().to_string(), before);
+    let confirmed = post("&empty=confirmed", &header).await;
+    assert_eq!(confirmed.status, 201, "{}", confirmed.text());
+    assert_eq!(demo.platform.publish_pending(&mut |_| ()).unwrap().failures, Vec::<String>::new());
+}
+
+/// The same figures are the same content, whatever bytes they come in.
+#[tokio::test]
+async fn other_bytes_with_the_same_figures_are_no_revision() {
+    let demo = Demo::open();
+    let file = String::from_utf8(fires()).unwrap();
+    let post = |body: String| demo.send(Method::POST, PATH, Some("officer"), &[], body.into_bytes());
+    let first = post(file.clone()).await;
+    assert_eq!(first.status, 201, "{}", first.text());
+    let (header, rows) = file.split_once('\n').unwrap();
+    let reversed: Vec<&str> = rows.lines().rev().collect();
+    for (name, same) in [
+        ("rows in another order", format!("{header}\n{}\n", reversed.join("\n"))),
+        ("a byte order mark", format!("\u{feff}{file}")),
+        ("other line ends", file.replace('\n', "\r\n")),
+    ] {
+        let again = post(same).await;
+        assert_eq!(again.status, 200, "{name}: {}", again.text());
+        assert_eq!(
+            (&again.json()["version"], &again.json()["revision"]),
+            (&first.json()["version"], &1.into()),
+            "{name}"
+        );
+    }
+    let fewer = format!("{header}\n{}\n", reversed[1..].join("\n"));
+    let revision = post(fewer).await;
+    assert_eq!((revision.status.as_u16(), &revision.json()["revision"]), (201, &2.into()), "{}", revision.text());
+}
+
+/// The agreement says who applies opt-outs; nobody else's word counts, and nobody's silence.
+#[tokio::test]
+async fn opt_outs_are_declared_by_whoever_applies_them() {
+    let demo = Demo::open();
+    let path = "/v1/datasets/north-west-ambulance.call-outs/versions?period=2026-01-01/P3M";
+    let today = demo.platform.now().to_string();
+    let post = |declared: &str| {
+        let (demo, path) = (&demo, format!("{path}{declared}"));
+        async move { demo.send(Method::POST, &path, Some("ambulance"), &[], moved("north-west-ambulance/call-outs")).await }
+    };
+    for (declared, status, expect) in [
+        ("", 403, "no evidence"),
+        ("&opt_outs_applied=2026-01-01", 403, "less than 21 days ago"),
+        ("&opt_outs_applied=2999-01-01", 400, "future"),
+        ("&opt_outs_applied=yesterday", 400, "write a day"),
+    ] {
+        let answer = post(declared).await;
+        assert_eq!(answer.status, status, "{declared}: {}", answer.text());
+        assert!(answer.text().contains(expect), "{declared}: {}", answer.text());
+    }
+    let stored = post(&format!("&opt_outs_applied={today}")).await;
+    assert_eq!(stored.status, 201, "{}", stored.text());
+    assert_eq!(stored.json()["opt_outs_applied"], today);
+    let version = demo.get(stored.headers["location"].to_str().unwrap(), Some("ambulance")).await;
+    assert_eq!(version.json()["opt_outs_applied"], today, "{}", version.text());
+}
+
+#[tokio::test]
+async fn slow_senders_keep_no_places() {
+    let demo = Demo::open();
+    let limits =
+        HttpLimits { upload_idle_seconds: 1, uploads: 2, uploads_per_organisation: 1, ..HttpLimits::default() };
+    let router = api::router(demo.platform.clone(), limits);
+    let send = |key: &str, path: &str, body: Body| {
+        let request = Request::post(path).header("authorization", format!("Bearer {}", demo.keys[key]));
+        let (router, request) = (router.clone(), request.body(body).unwrap());
+        async move { router.oneshot(request).await.unwrap() }
+    };
+    let silent = futures::stream::pending::<Result<Bytes, Infallible>>();
+    let slow = tokio::spawn(send("officer", PATH, Body::from_stream(silent)));
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let second = send("officer", PATH, Body::from(fires())).await;
+    assert_eq!(second.status(), 429, "an organisation has one place here");
+    let other = "/v1/datasets/north-west-ambulance.call-outs/versions?period=2026-01-01/P3M";
+    assert_eq!(send("ambulance", other, Body::empty()).await.status(), 403, "another organisation still has its own");
+    let slow = tokio::time::timeout(Duration::from_secs(20), slow).await.unwrap().unwrap();
+    assert_eq!(slow.status(), 408);
+    assert_eq!(send("officer", PATH, Body::from(fires())).await.status(), 201, "the place was given back");
 }

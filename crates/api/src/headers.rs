@@ -31,12 +31,17 @@ pub(crate) fn caller(platform: &Platform, headers: &HeaderMap) -> Result<Caller,
     let token = match headers.get(header::AUTHORIZATION) {
         None => None,
         Some(value) => {
-            let text = value.to_str().map_err(|_| platform::PlatformError::Unauthenticated)?;
-            let token = text.strip_prefix("Bearer ").ok_or(platform::PlatformError::Unauthenticated)?;
-            Some(token.trim())
+            let token = value.to_str().ok().and_then(bearer).ok_or(platform::PlatformError::Unauthenticated)?;
+            Some(token)
         }
     };
     Ok(platform.authenticate(token)?)
+}
+
+/// The token behind the scheme, whose case does not matter (RFC 9110, 11.1).
+fn bearer(text: &str) -> Option<&str> {
+    let (scheme, token) = text.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// An answer that may be kept but must be asked about each time; 304 if the caller has it.
@@ -63,6 +68,21 @@ pub(crate) fn tagged(request: &HeaderMap, etag: &str, content_type: &'static str
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_scheme_is_read_in_any_case() {
+        for (text, expect) in [
+            ("Bearer cg_a_b", Some("cg_a_b")),
+            ("bearer cg_a_b", Some("cg_a_b")),
+            ("BEARER  cg_a_b ", Some("cg_a_b")),
+            ("Basic cg_a_b", None),
+            ("bearercg_a_b", None),
+            ("Bearer", None),
+            ("", None),
+        ] {
+            assert_eq!(bearer(text), expect, "{text}");
+        }
+    }
 
     #[test]
     fn known_content_is_not_sent_again() {

@@ -8,6 +8,7 @@ mod encode;
 mod headers;
 mod pages;
 mod params;
+mod places;
 pub mod problem;
 mod reference;
 mod schema;
@@ -15,25 +16,30 @@ mod server;
 mod uploads;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use platform::Platform;
+use serde::{Deserialize, Serialize};
 
 pub use encode::{csv, json};
 pub use schema::SYNTHETIC_NOTICE;
 pub use server::{openapi, router, serve};
 
-/// Limits of the HTTP interface.
-#[derive(Debug, Clone)]
+/// Limits of the HTTP interface; every one can be configured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct HttpLimits {
-    /// Time for one request other than an upload.
-    pub request_timeout: Duration,
-    /// Time for one upload.
-    pub upload_timeout: Duration,
+    /// Seconds for one request other than an upload.
+    pub request_seconds: u64,
+    /// Seconds for one upload.
+    pub upload_seconds: u64,
+    /// Seconds without a byte after which an upload ends.
+    pub upload_idle_seconds: u64,
     /// Requests served at once; more wait.
     pub concurrency: usize,
     /// Uploads read at once; more are told to come back.
     pub uploads: usize,
+    /// Uploads of one organisation read at once.
+    pub uploads_per_organisation: usize,
     /// Bytes of a query string.
     pub query_bytes: usize,
 }
@@ -41,10 +47,12 @@ pub struct HttpLimits {
 impl Default for HttpLimits {
     fn default() -> Self {
         Self {
-            request_timeout: Duration::from_secs(30),
-            upload_timeout: Duration::from_secs(600),
+            request_seconds: 30,
+            upload_seconds: 600,
+            upload_idle_seconds: 30,
             concurrency: 256,
-            uploads: 4,
+            uploads: 6,
+            uploads_per_organisation: 2,
             query_bytes: 8192,
         }
     }
@@ -54,6 +62,6 @@ impl Default for HttpLimits {
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) platform: Platform,
-    pub(crate) uploads: Arc<tokio::sync::Semaphore>,
+    pub(crate) places: Arc<places::UploadPlaces>,
     pub(crate) limits: Arc<HttpLimits>,
 }

@@ -41,11 +41,12 @@ problems! {
     DENIED = FORBIDDEN, "denied", "the agreements do not allow this", "see `blockers`, or quote `reference` to the programme office";
     NOT_FOUND = NOT_FOUND, "not-found", "no such thing, or not visible to you", "check the address; sign in if it is not public";
     METHOD = METHOD_NOT_ALLOWED, "method-not-allowed", "this address does not take that method", "see /openapi.json for what it takes";
+    STALLED = REQUEST_TIMEOUT, "upload-stalled", "the file stopped arriving", "send it again; nothing was stored";
     CONFLICT = CONFLICT, "idempotency-conflict", "this idempotency key was used for other content", "send a new key for a new file";
     TOO_LARGE = PAYLOAD_TOO_LARGE, "too-large", "the content is larger than allowed", "send less at once; `detail` names the limit";
     URI_TOO_LONG = URI_TOO_LONG, "query-too-long", "the query is longer than allowed", "ask for fewer areas at once";
     REFUSED = UNPROCESSABLE_ENTITY, "contract-refused", "the file does not fit its contract; nothing was stored", "see `findings`, correct the file and send it again";
-    BUSY = TOO_MANY_REQUESTS, "busy", "too many uploads at once", "try again in a minute";
+    BUSY = TOO_MANY_REQUESTS, "busy", "too many uploads at once", "wait for your organisation's other uploads to end, or try again in a minute";
     INTERNAL = INTERNAL_SERVER_ERROR, "internal", "something failed here", "try again; if it stays, quote `reference` to the programme office";
     UNAVAILABLE = SERVICE_UNAVAILABLE, "unavailable", "not available now", "try again later";
     TIMEOUT = GATEWAY_TIMEOUT, "timeout", "the request took too long and was stopped", "ask for less at once";
@@ -124,6 +125,7 @@ impl From<PlatformError> for Problem {
             PlatformError::IdempotencyConflict { .. } => Self::new(CONFLICT, detail),
             PlatformError::DigestMismatch => Self::new(DIGEST_MISMATCH, detail),
             PlatformError::TooLarge { .. } => Self::new(TOO_LARGE, detail),
+            PlatformError::Stalled => Self::new(STALLED, detail),
             PlatformError::Refused { findings, .. } => {
                 let findings = findings.and_then(|f| serde_json::to_value(f).ok());
                 Self { findings, ..Self::new(REFUSED, detail) }

@@ -18,6 +18,7 @@ use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::places::UploadPlaces;
 use crate::problem::{self, Problem};
 use crate::{App, HttpLimits, data, headers, pages, reference, uploads};
 
@@ -56,8 +57,8 @@ const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("5");
 /// Every route over a platform. While the platform is loading, only health answers; everything else is told to come back.
 pub fn router(platform: Platform, limits: HttpLimits) -> Router {
     let limits = Arc::new(limits);
-    let app =
-        App { platform, uploads: Arc::new(tokio::sync::Semaphore::new(limits.uploads)), limits: Arc::clone(&limits) };
+    let places = Arc::new(UploadPlaces::new(limits.uploads, limits.uploads_per_organisation));
+    let app = App { platform, places, limits: Arc::clone(&limits) };
     let loading = app.platform.clone();
     let (router, document) = operations().split_for_parts();
     router
@@ -91,8 +92,8 @@ async fn once_loaded(request: Request, next: Next, platform: &Platform) -> Respo
 }
 
 async fn timed(request: Request, next: Next, limits: &HttpLimits) -> Response {
-    let limit =
-        if request.method() == axum::http::Method::POST { limits.upload_timeout } else { limits.request_timeout };
+    let upload = request.method() == axum::http::Method::POST;
+    let limit = Duration::from_secs(if upload { limits.upload_seconds } else { limits.request_seconds });
     let method = request.method().clone();
     // The path alone: queries may hold what somebody is interested in.
     let path = request.uri().path().to_owned();

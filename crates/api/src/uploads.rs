@@ -1,5 +1,8 @@
 //! Uploads: a partition of a dataset, streamed to the platform, answered with its findings.
 
+use std::io;
+use std::time::Duration;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -7,27 +10,31 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use futures::TryStreamExt;
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
 use model::{DatasetId, Digest};
 use platform::{PlatformError, UploadRequest};
+use tokio::time::Instant;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
-use crate::App;
 use crate::headers::caller;
 use crate::params::Params;
 use crate::problem::{self, Problem};
+use crate::{App, HttpLimits};
 
 /// Sends one period of a dataset. The body is the file itself.
 #[utoipa::path(post, path = "/v1/datasets/{id}/versions", tag = "datasets",
     params(("id" = String, Path, description = "dataset id, for example lancashire-fire-and-rescue.incidents"),
         ("period" = String, Query, description = "the period that the file covers, ISO 8601 interval such as 2024-01-01/P3M"),
+        ("empty" = Option<String>, Query, description = "`confirmed`: there was nothing to report in the period, and the file has no rows to keep"),
+        ("opt_outs_applied" = Option<String>, Query, description = "when opt-outs were applied to this file, where the agreement asks you to: a day such as 2026-03-31, or an instant"),
         ("Idempotency-Key" = Option<String>, Header, description = "the same key and file again give the same version"),
         ("Content-Digest" = Option<String>, Header, description = "sha-256=:base64: of the body")),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 201, description = "stored; findings in the body", body = Object),
         (status = 200, description = "already stored", body = Object), (status = 400, body = Problem),
         (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
-        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 408, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
         (status = 429, body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn create(
     State(app): State<App>,
@@ -36,26 +43,26 @@ pub(crate) async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let params = Params::read(&uri, &["period"], app.limits.query_bytes)?;
+    let params = Params::read(&uri, &["period", "empty", "opt_outs_applied"], app.limits.query_bytes)?;
     let caller = caller(&app.platform, &headers)?;
-    if caller.is_public() {
-        return Err(PlatformError::Unauthenticated.into());
-    }
+    let dataset = dataset(&id)?;
+    let Some(organisation) = caller.organisation() else {
+        return Err(PlatformError::NotFound { what: format!("dataset `{dataset}`") }.into());
+    };
     let request = UploadRequest {
-        dataset: dataset(&id)?,
+        dataset,
         period: params.required("period")?.to_owned(),
         idempotency_key: header_text(&headers, "idempotency-key")?.map(str::to_owned),
         digest: header_text(&headers, "content-digest")?.map(content_digest).transpose()?,
+        empty: confirmed(&params)?,
+        opt_outs_applied: params.text("opt_outs_applied").map(str::to_owned),
     };
-    let permit = std::sync::Arc::clone(&app.uploads)
-        .try_acquire_owned()
-        .map_err(|_| Problem::new(problem::BUSY, "all upload places are taken"))?;
-    let stream = body.into_data_stream().map_err(std::io::Error::other);
-    let reader = SyncIoBridge::new(StreamReader::new(stream));
+    let place = app.places.take(organisation).map_err(|why| Problem::new(problem::BUSY, why))?;
+    let reader = SyncIoBridge::new(StreamReader::new(Box::pin(in_time(body, &app.limits))));
     let platform = app.platform.clone();
     let work = tokio::task::spawn_blocking(move || {
         let receipt = platform.upload(&caller, &request, reader);
-        drop(permit);
+        drop(place);
         receipt
     });
     let receipt = work
@@ -79,10 +86,30 @@ pub(crate) async fn version(
 ) -> Result<Response, Problem> {
     Params::read(&uri, &[], app.limits.query_bytes)?;
     let caller = caller(&app.platform, &headers)?;
-    if caller.is_public() {
-        return Err(PlatformError::Unauthenticated.into());
-    }
     Ok(Json(app.platform.version(&caller, &dataset(&id)?, &version)?).into_response())
+}
+
+/// A body that ends in an error where nothing comes for too long, or the whole takes too long: whoever sends slowly must
+/// not keep a place.
+fn in_time(body: Body, limits: &HttpLimits) -> impl Stream<Item = io::Result<Bytes>> + use<> {
+    let idle = Duration::from_secs(limits.upload_idle_seconds);
+    let end = Instant::now() + Duration::from_secs(limits.upload_seconds);
+    futures::stream::try_unfold(body.into_data_stream(), move |mut stream| async move {
+        match tokio::time::timeout_at(end.min(Instant::now() + idle), stream.next()).await {
+            Ok(Some(Ok(bytes))) => Ok(Some((bytes, stream))),
+            Ok(Some(Err(error))) => Err(io::Error::other(error)),
+            Ok(None) => Ok(None),
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        }
+    })
+}
+
+fn confirmed(params: &Params) -> Result<bool, Problem> {
+    match params.text("empty") {
+        None => Ok(false),
+        Some("confirmed") => Ok(true),
+        Some(_) => Err(Problem::new(problem::BAD_PARAMETER, "`empty`: write `confirmed`, or leave it out")),
+    }
 }
 
 fn dataset(text: &str) -> Result<DatasetId, Problem> {

@@ -151,6 +151,9 @@ pub enum Entry {
         rows_kept: u64,
         /// Findings reported to the supplier.
         findings: u64,
+        /// When opt-outs were applied, by the sender's declaration, if there was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opt_outs_applied: Option<Timestamp>,
     },
     /// Work ended without a result.
     Failed {

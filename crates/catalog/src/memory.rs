@@ -150,6 +150,19 @@ impl Catalog for MemoryCatalog {
         Ok(Commit::New(version))
     }
 
+    fn discard_version(&self, id: Uuid) -> Result<()> {
+        let mut state = self.lock()?;
+        if state.version_mut(id)?.status != VersionStatus::Staged {
+            return Err(CatalogError::conflict("dataset version", id, "only a staged version is discarded"));
+        }
+        if state.jobs.iter().any(|job| job.facts.version == Some(id)) {
+            return Err(CatalogError::conflict("dataset version", id, "a job names it"));
+        }
+        state.uploads.retain(|_, (_, version)| *version != id);
+        state.versions.retain(|_, version| version.facts.id != id);
+        Ok(())
+    }
+
     fn change_version(&self, id: Uuid, to: VersionStatus, job: Option<NewJob>) -> Result<DatasetVersion> {
         let mut state = self.lock()?;
         let version = state.version_mut(id)?.clone();

@@ -41,7 +41,13 @@ pub trait Catalog: Send + Sync {
         job: Option<NewJob>,
     ) -> Result<Commit>;
 
-    /// Approves a staged version or withdraws one, and queues a job with it.
+    /// Removes a staged version and the uploads recorded with it, as if they had never been; its number is free again.
+    ///
+    /// # Errors
+    /// [`CatalogError::NotFound`]; [`CatalogError::Conflict`] if it is not staged, or a job names it.
+    fn discard_version(&self, id: Uuid) -> Result<()>;
+
+    /// Makes a staged version current or withdraws a version, and queues a job with it.
     ///
     /// # Errors
     /// [`CatalogError::NotFound`]; [`CatalogError::Conflict`] for any other step (a staged version that a later revision

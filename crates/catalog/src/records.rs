@@ -67,9 +67,12 @@ pub struct VersionFacts {
     pub dataset: DatasetId,
     /// The partition.
     pub period: Period,
-    /// Digest of everything the result depends on: the file, the contract, the lookups. The same content for the same
-    /// partition is the same version.
+    /// Keyed digest of the table with the contract, the geography and the agreements that made it. The same content for
+    /// the same partition is the same version, whatever bytes it came in.
     pub content: Digest,
+    /// Keyed digest of the file's bytes with the same, so that a file sent again is known before it is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<Digest>,
     /// Digest of the table's schema.
     pub schema: Digest,
     /// Digests of the agreements that govern it.
@@ -84,13 +87,26 @@ pub struct VersionFacts {
     pub received_at: Timestamp,
     /// The upload it came from, if its caller named it.
     pub upload: Option<Upload>,
+    /// What the sender declared about opt-outs, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opt_outs: Option<OptOutDeclaration>,
+}
+
+/// A sender's word that people who opted out were left out of a file. Nobody here has seen the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OptOutDeclaration {
+    /// When the list was applied, by their account.
+    pub applied_at: Timestamp,
+    /// Who says so.
+    pub declared_by: OrganisationId,
 }
 
 /// Where a version stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum VersionStatus {
-    /// Taken in, waiting for approval.
+    /// Taken in, but not yet in the audit log: acknowledged to nobody.
     Staged,
     /// The one in use for its partition.
     Current,

@@ -147,6 +147,10 @@ impl Catalog for SqliteCatalog {
         self.write("record a version", |transaction| versions::commit(transaction, facts, table_keys, status, job))
     }
 
+    fn discard_version(&self, id: Uuid) -> Result<()> {
+        self.write("discard a version", |transaction| versions::discard(transaction, id))
+    }
+
     fn change_version(&self, id: Uuid, to: VersionStatus, job: Option<NewJob>) -> Result<DatasetVersion> {
         self.write("change a version", |transaction| versions::change(transaction, id, to, job))
     }

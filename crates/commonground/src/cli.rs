@@ -110,6 +110,12 @@ pub(crate) struct IngestArgs {
     /// The period that the file covers, for example 2025-01-01/P3M.
     #[arg(long)]
     pub(crate) period: String,
+    /// Confirm that there was nothing to report: without it, a file of which nothing is kept is refused.
+    #[arg(long)]
+    pub(crate) empty_period: bool,
+    /// When opt-outs were applied to the file, where the agreement asks its sender to: 2026-03-31, or an instant.
+    #[arg(long)]
+    pub(crate) opt_outs_applied: Option<String>,
     /// Print the findings as JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use api::HttpLimits;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use platform::{Limits, Settings};
@@ -33,6 +34,8 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     /// Limits of work.
     pub(crate) limits: Limits,
+    /// Limits of the HTTP interface.
+    pub(crate) http: HttpLimits,
 }
 
 impl Default for Config {
@@ -45,6 +48,7 @@ impl Default for Config {
             indicators: "indicators".into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             limits: Limits::default(),
+            http: HttpLimits::default(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! LSOA 2011 to LSOA 2021: unchanged, split, merged or irregular, with totals conserved.
 
+use std::cmp::Reverse;
+
 use model::AreaCode;
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +58,7 @@ impl Change {
 pub struct Part {
     /// The 2021 atom it lies in; `None` for a part outside the partnership.
     pub atom: Option<AtomIndex>,
-    /// Its share of the area is `weight` out of [`Conversion::total_weight`].
+    /// Its share of the area is `weight` out of the sum of all its parts' weights.
     pub weight: u64,
 }
 
@@ -75,47 +77,38 @@ pub struct Conversion {
 }
 
 impl Conversion {
-    /// The sum of the parts' weights, at least 1.
-    #[must_use]
-    pub fn total_weight(&self) -> u64 {
-        self.parts.iter().map(|part| part.weight).sum::<u64>().max(1)
-    }
-
     /// The method of values carried over: exact for one part, whatever the letter says.
     #[must_use]
     pub const fn method(&self) -> Method {
         self.change.method()
     }
+}
 
-    /// Divides a count among the parts in proportion to their weights by largest remainder; the shares add up to `count`.
-    ///
-    /// The exact quotas are rounded down and what is left goes, one each, to the largest remainders (ties to the earlier
-    /// part). Negative counts (corrections) are divided by size and keep their sign.
-    #[must_use]
-    pub fn apportion(&self, count: i64) -> Vec<(Option<AtomIndex>, i64)> {
-        let total = u128::from(self.total_weight());
-        let size = u128::from(count.unsigned_abs());
-        let mut shares: Vec<(u128, u128)> = self
-            .parts
-            .iter()
-            .map(|part| (size * u128::from(part.weight) / total, size * u128::from(part.weight) % total))
-            .collect();
-        let assigned: u128 = shares.iter().map(|(share, _)| share).sum();
-        let mut order: Vec<usize> = (0..shares.len()).collect();
-        order.sort_by_key(|&index| std::cmp::Reverse(shares.get(index).map_or(0, |&(_, remainder)| remainder)));
-        let mut left = size - assigned;
-        for index in order {
-            if let Some((share, _)) = shares.get_mut(index)
-                && left > 0
-            {
-                *share += 1;
-                left -= 1;
-            }
-        }
-        let signed =
-            |share: u128| i64::try_from(share).map_or(i64::MIN, |share| if count < 0 { -share } else { share });
-        self.parts.iter().zip(shares).map(|(part, (share, _))| (part.atom, signed(share))).collect()
+/// Divides a count by weights with the largest-remainder method (Hamilton): exact quotas are rounded down, and what is
+/// left goes, one each, to the largest remainders (ties: the larger weight, then the earlier part). The shares always add
+/// up to the count. Without any weight the first part takes all. Negative counts (corrections) are divided by size and
+/// keep their sign.
+#[must_use]
+pub fn apportion(count: i64, weights: &[u64]) -> Vec<i64> {
+    let sum: u128 = weights.iter().copied().map(u128::from).sum();
+    if sum == 0 {
+        return (0..weights.len()).map(|index| if index == 0 { count } else { 0 }).collect();
     }
+    let size = u128::from(count.unsigned_abs());
+    let quota = |weight: &u64| size * u128::from(*weight);
+    let mut shares: Vec<u128> = weights.iter().map(|weight| quota(weight) / sum).collect();
+    let assigned: u128 = shares.iter().sum();
+    let mut order: Vec<(usize, &u64)> = weights.iter().enumerate().collect();
+    order.sort_by_key(|(index, weight)| (Reverse(quota(weight) % sum), Reverse(**weight), *index));
+    let left = usize::try_from(size.saturating_sub(assigned)).unwrap_or(usize::MAX);
+    for (index, _) in order.into_iter().take(left) {
+        if let Some(share) = shares.get_mut(index) {
+            *share += 1;
+        }
+    }
+    // Only the size of the least count has no positive counterpart, and only one part can have all of it.
+    let signed = |share: u128| i64::try_from(share).map_or(i64::MIN, |share| if count < 0 { -share } else { share });
+    shares.into_iter().map(signed).collect()
 }
 
 #[cfg(test)]
@@ -124,26 +117,9 @@ mod tests {
 
     use super::*;
 
-    fn conversion(weights: &[u64]) -> Conversion {
-        let parts = weights.iter().enumerate().map(|(index, &weight)| {
-            let atom = Some(AtomIndex(u16::try_from(index).unwrap()));
-            Part { atom, weight }
-        });
-        Conversion {
-            code: "E01980001".parse().unwrap(),
-            change: Change::Split,
-            parts: parts.collect(),
-            by_population: true,
-        }
-    }
-
-    fn shares(weights: &[u64], count: i64) -> Vec<i64> {
-        conversion(weights).apportion(count).into_iter().map(|(_, share)| share).collect()
-    }
-
     #[test]
     fn largest_remainders() {
-        let cases: [(&[u64], i64, &[i64]); 8] = [
+        let cases: [(&[u64], i64, &[i64]); 11] = [
             (&[1], 7, &[7]),
             (&[1, 1], 7, &[4, 3]),
             (&[1, 1, 1], 10, &[4, 3, 3]),
@@ -152,9 +128,12 @@ mod tests {
             (&[0, 5], 3, &[0, 3]),
             (&[1, 1], i64::MIN, &[i64::MIN / 2, i64::MIN / 2]),
             (&[1], i64::MIN, &[i64::MIN]),
+            (&[1, 2], 1, &[0, 1]),
+            (&[0, 0], 5, &[5, 0]),
+            (&[], 3, &[]),
         ];
         for (weights, count, expect) in cases {
-            assert_eq!(shares(weights, count), expect, "{weights:?} {count}");
+            assert_eq!(apportion(count, weights), expect, "{weights:?} {count}");
         }
     }
 
@@ -162,7 +141,7 @@ mod tests {
         #[test]
         fn totals_are_conserved(weights in prop::collection::vec(0_u64..10_000, 1..6), count in any::<i64>()) {
             prop_assume!(weights.iter().any(|&w| w > 0));
-            let found = shares(&weights, count);
+            let found = apportion(count, &weights);
             prop_assert_eq!(found.iter().map(|&s| i128::from(s)).sum::<i128>(), i128::from(count));
             let total: u64 = weights.iter().sum();
             for (share, weight) in found.iter().zip(&weights) {

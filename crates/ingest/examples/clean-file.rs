@@ -51,6 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         pseudonymiser: &Unkeyed,
         period: Period::parse(period, contract.partition)?,
         limits: &Limits { findings: 20, ..Limits::default() },
+        empty: false,
         opt_outs: &BTreeSet::new(),
         file_name: Path::new(file).file_name().and_then(|name| name.to_str()),
         workbook: Some(&reader),

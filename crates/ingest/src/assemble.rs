@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use geography::apportion;
 use model::contract::Level;
 
-use crate::allocate::allocate;
 use crate::error::IngestError;
 use crate::findings::{At, Kind, Recorder};
 use crate::frame::TextFrame;
@@ -78,7 +78,7 @@ fn read_wide(
     let lines: HashMap<u32, u64> = rows.iter().map(|row| (row.index, row.line)).collect();
     let mut cells = WideCells::new();
     let mut refused: BTreeMap<u32, ()> = BTreeMap::new();
-    for cell in frame.unpivot(plan.wides.len())? {
+    for cell in frame.unpivot() {
         let (Some(line), Some(wide)) = (lines.get(&cell.row), plan.wides.get(cell.wide)) else { continue };
         let (number, issue) = read_number(markers.read(cell.text), false, None);
         match issue {
@@ -192,7 +192,7 @@ fn share(number: Number, parts: &[Part]) -> Vec<Number> {
     match number {
         Number::Integer(Some(total)) => {
             let weights: Vec<u64> = parts.iter().map(|(_, weight)| *weight).collect();
-            allocate(total, &weights).into_iter().map(|part| Number::Integer(Some(part))).collect()
+            apportion(total, &weights).into_iter().map(|part| Number::Integer(Some(part))).collect()
         }
         other => vec![other; parts.len()],
     }

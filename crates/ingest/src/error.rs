@@ -104,6 +104,35 @@ pub enum IngestError {
         /// What was found.
         findings: Box<Findings>,
     },
+    /// No row with a figure was kept: the file would stand for a period in which nothing happened.
+    #[error(
+        "nothing in the file was kept: {rows} rows were read, {outside} of them outside the partnership, {unusable} \
+         refused or without a usable place; correct the file or, if there was nothing to report, confirm that the \
+         period is empty (`empty=confirmed`, on the command line `--empty-period`)"
+    )]
+    NothingKept {
+        /// Rows read.
+        rows: u64,
+        /// Rows of places outside the partnership.
+        outside: u64,
+        /// Rows that were refused or say nothing usable about where.
+        unusable: u64,
+        /// What was found.
+        findings: Box<Findings>,
+    },
+    /// The supplier confirmed an empty period, and the file says otherwise.
+    #[error(
+        "the file was sent as one of an empty period, but {kept} of its rows were kept and {unusable} could not be \
+         read or placed: correct it, or send it without confirming that the period is empty"
+    )]
+    NotEmpty {
+        /// Rows kept.
+        kept: u64,
+        /// Rows that were refused or say nothing usable about where.
+        unusable: u64,
+        /// What was found.
+        findings: Box<Findings>,
+    },
     /// Reading took too long.
     #[error("reading took longer than {seconds} s and was stopped: send a smaller file")]
     TimeLimit {
@@ -133,7 +162,9 @@ impl IngestError {
     #[must_use]
     pub fn findings(&self) -> Option<&Findings> {
         match self {
-            Self::OverTolerance { findings, .. } => Some(findings),
+            Self::OverTolerance { findings, .. }
+            | Self::NothingKept { findings, .. }
+            | Self::NotEmpty { findings, .. } => Some(findings),
             _ => None,
         }
     }

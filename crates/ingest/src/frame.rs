@@ -1,9 +1,7 @@
-//! The text of the agreed columns as a data frame, and wide columns turned into rows: where Polars is used.
-//!
-//! Its own unpivot needs features that cost a good deal of building; walking the wide columns is the same.
+//! The text of the agreed columns, column by column, and wide columns turned into rows.
 
+use arrow::array::{Array, LargeStringArray, LargeStringBuilder};
 use csv::StringRecord;
-use polars::prelude::{Column, DataFrame, IntoColumn, StringChunked, StringChunkedBuilder};
 use sha2::{Digest, Sha256};
 
 use crate::error::IngestError;
@@ -15,13 +13,25 @@ use crate::source::{Deadline, Records, limit};
 /// How many rows are read between two looks at the clock.
 const CLOCK: u64 = 4096;
 
-/// The file's text: one column a field of the plan (`f0`...), one a wide column (`w0`...).
+/// The file's text.
 pub(crate) struct TextFrame {
-    frame: DataFrame,
+    /// One column a field of the plan, then one a wide column.
+    columns: Vec<TextColumn>,
+    /// How many of them are fields.
+    fields: usize,
     /// The line of each row.
     pub(crate) lines: Vec<u64>,
     /// A digest of each row as a whole, to recognise repeated rows; it never leaves this process.
     pub(crate) digests: Vec<[u8; 32]>,
+}
+
+/// The cells of one column; a workbook's short rows have no cell.
+pub(crate) struct TextColumn(LargeStringArray);
+
+impl TextColumn {
+    pub(crate) fn get(&self, row: usize) -> Option<&str> {
+        (row < self.0.len() && self.0.is_valid(row)).then(|| self.0.value(row))
+    }
 }
 
 /// One cell of a wide column.
@@ -42,10 +52,7 @@ impl TextFrame {
     ) -> Result<Self, IngestError> {
         let positions = plan.fields.iter().map(|field| field.position);
         let positions: Vec<usize> = positions.chain(plan.wides.iter().map(|wide| wide.position)).collect();
-        let names = (0..plan.fields.len()).map(|i| format!("f{i}"));
-        let names = names.chain((0..plan.wides.len()).map(|i| format!("w{i}")));
-        let mut builders: Vec<StringChunkedBuilder> =
-            names.map(|name| StringChunkedBuilder::new(name.into(), 0)).collect();
+        let mut builders: Vec<LargeStringBuilder> = positions.iter().map(|_| LargeStringBuilder::new()).collect();
         let (mut lines, mut digests) = (Vec::new(), Vec::new());
         let mut record = StringRecord::new();
         while let Some(line) = records.next(&mut record)? {
@@ -75,29 +82,22 @@ impl TextFrame {
             lines.push(line);
             digests.push(digest(&record));
         }
-        let columns: Vec<Column> = builders.into_iter().map(|builder| builder.finish().into_column()).collect();
-        let frame =
-            DataFrame::new(lines.len(), columns).map_err(|e| IngestError::table("building the table of text", e))?;
-        Ok(Self { frame, lines, digests })
+        let columns = builders.into_iter().map(|mut builder| TextColumn(builder.finish())).collect();
+        Ok(Self { columns, fields: plan.fields.len(), lines, digests })
     }
 
-    /// The text of a field, row by row.
-    pub(crate) fn field(&self, index: usize) -> Result<&StringChunked, IngestError> {
-        text_column(&self.frame, &format!("f{index}"))
+    /// The fields of the plan, in order.
+    pub(crate) fn fields(&self) -> &[TextColumn] {
+        self.columns.get(..self.fields).unwrap_or_default()
     }
 
     /// The wide columns as rows: every cell with its row and wide column, one wide column after another.
-    pub(crate) fn unpivot(&self, wides: usize) -> Result<impl Iterator<Item = WideCell<'_>>, IngestError> {
-        let columns: Vec<&StringChunked> =
-            (0..wides).map(|index| text_column(&self.frame, &format!("w{index}"))).collect::<Result<_, _>>()?;
-        Ok(columns.into_iter().enumerate().flat_map(|(wide, column)| {
-            (0_u32..).zip(column.iter()).map(move |(row, text)| WideCell { row, wide, text })
-        }))
+    pub(crate) fn unpivot(&self) -> impl Iterator<Item = WideCell<'_>> {
+        let wides = self.columns.get(self.fields..).unwrap_or_default();
+        wides.iter().enumerate().flat_map(|(wide, column)| {
+            (0_u32..).zip(column.0.iter()).map(move |(row, text)| WideCell { row, wide, text })
+        })
     }
-}
-
-fn text_column<'f>(frame: &'f DataFrame, name: &str) -> Result<&'f StringChunked, IngestError> {
-    frame.column(name).and_then(|column| column.str()).map_err(|e| IngestError::table("reading a column of text", e))
 }
 
 fn check_fields(record: &StringRecord, line: u64, request: &CleanRequest<'_>) -> Result<(), IngestError> {

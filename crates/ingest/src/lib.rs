@@ -2,11 +2,10 @@
 //! parses every cell against the contract, finds each row's area, replaces identifiers by pseudonyms, and hands over a
 //! sorted Arrow table together with everything it found on the way.
 //!
-//! **Architecture invariants:** this is the only crate that uses Polars (in `frame`). A column that is not agreed is
-//! dropped before any of its cells is read. Precise locations and identifiers end here. Workbooks are parsed in a child
+//! **Architecture invariants:** a column that is not agreed is dropped before any of its cells is read. Precise
+//! locations and identifiers end here. Workbooks are parsed in a child
 //! process that may die.
 
-mod allocate;
 mod assemble;
 mod error;
 mod findings;
@@ -27,6 +26,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use arrow::array::RecordBatch;
+use arrow::ipc::writer::StreamWriter;
 use csv::StringRecord;
 use model::contract::Format;
 use model::{Digest, Month};
@@ -54,6 +54,9 @@ pub struct Cleaned {
     pub months: BTreeSet<Month>,
     /// A digest of the table's column names, types and nullability.
     pub schema_hash: Digest,
+    /// A digest of the table itself: the same whatever the order, line ends or encoding of the rows it was made from.
+    /// Small tables can be guessed, so it must be keyed before anybody sees it.
+    pub content: Digest,
 }
 
 impl fmt::Debug for Cleaned {
@@ -70,7 +73,7 @@ impl fmt::Debug for Cleaned {
 ///
 /// # Errors
 /// If the file as a whole cannot be taken: wrong kind, over a limit, missing columns, nothing agreed that makes a row,
-/// or too many bad rows.
+/// too many bad rows, or no row with a figure although the supplier did not confirm an empty period.
 pub fn clean(file: &[u8], request: &CleanRequest<'_>) -> Result<Cleaned, IngestError> {
     let deadline = Deadline::start(request.limits);
     let mut recorder = Recorder::new(request.limits.findings);
@@ -100,10 +103,12 @@ pub fn clean(file: &[u8], request: &CleanRequest<'_>) -> Result<Cleaned, IngestE
     }
     let findings = recorder.finish();
     tolerate(&findings, request)?;
+    expect_figures(&findings, table.has_figures(), request)?;
     let months = table.entries.iter().filter_map(|entry| Month::from_ordinal(entry.month)).collect();
     let batch = table.into_batch(&plan, request)?;
     let schema_hash = schema_hash(&batch);
-    Ok(Cleaned { batch, findings, months, schema_hash })
+    let content = content_digest(&batch)?;
+    Ok(Cleaned { batch, findings, months, schema_hash, content })
 }
 
 fn sheet(
@@ -113,7 +118,8 @@ fn sheet(
 ) -> Result<Vec<(u64, StringRecord)>, IngestError> {
     let reader = request.workbook.ok_or(WorkbookError::NotConfigured)?;
     let file = &request.contract.file;
-    Ok(reader.rows(bytes, file.sheet.as_deref(), file.skip_rows, request.limits, deadline.left())?)
+    let time = deadline.left().min(request.limits.workbook_time);
+    Ok(reader.rows(bytes, file.sheet.as_deref(), file.skip_rows, request.limits, time)?)
 }
 
 /// Refuses the file whole where more rows were refused than the contract tolerates.
@@ -127,6 +133,44 @@ fn tolerate(findings: &Findings, request: &CleanRequest<'_>) -> Result<(), Inges
     Err(IngestError::OverTolerance { refused: counts.refused, rows, tolerance, findings: Box::new(findings.clone()) })
 }
 
+/// Nothing kept is refused unless it is confirmed, and a confirmation is refused unless nothing was there to keep: a row
+/// that could not be read or placed may have been something.
+fn expect_figures(findings: &Findings, any: bool, request: &CleanRequest<'_>) -> Result<(), IngestError> {
+    let counts = findings.counts;
+    let unusable = counts.refused.saturating_add(counts.without_location);
+    let findings = || Box::new(findings.clone());
+    match (request.empty, any) {
+        (false, true) => Ok(()),
+        (true, false) if unusable == 0 => Ok(()),
+        (false, false) => Err(IngestError::NothingKept {
+            rows: counts.rows_read,
+            outside: counts.outside,
+            unusable,
+            findings: findings(),
+        }),
+        (true, _) => Err(IngestError::NotEmpty { kept: counts.kept, unusable, findings: findings() }),
+    }
+}
+
+/// SHA-256 over the table as an Arrow stream.
+fn content_digest(batch: &RecordBatch) -> Result<Digest, IngestError> {
+    struct Hashing(sha2::Sha256);
+    impl std::io::Write for Hashing {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.update(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let failed = |error| IngestError::table("digesting the table", error);
+    let mut writer = StreamWriter::try_new(Hashing(sha2::Sha256::new()), &batch.schema()).map_err(failed)?;
+    writer.write(batch).map_err(failed)?;
+    let hashing = writer.into_inner().map_err(failed)?;
+    Ok(Digest(hashing.0.finalize().into()))
+}
+
 fn schema_hash(batch: &RecordBatch) -> Digest {
     let mut hasher = sha2::Sha256::new();
     for field in batch.schema_ref().fields() {
@@ -136,4 +180,4 @@ fn schema_hash(batch: &RecordBatch) -> Digest {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -49,6 +49,12 @@ pub struct Limits {
     pub time: Duration,
     /// Address space of the child process that reads workbooks, bytes.
     pub workbook_memory: u64,
+    /// Wall clock for that process, which is killed when it is over.
+    pub workbook_time: Duration,
+    /// Parts of a workbook's archive.
+    pub workbook_entries: u64,
+    /// Cells of a sheet, the empty ones before the last of each row included.
+    pub workbook_cells: u64,
 }
 
 impl Default for Limits {
@@ -63,6 +69,9 @@ impl Default for Limits {
             findings: 1_000,
             time: Duration::from_secs(300),
             workbook_memory: 1 << 30,
+            workbook_time: Duration::from_secs(60),
+            workbook_entries: 1_000,
+            workbook_cells: 20_000_000,
         }
     }
 }
@@ -82,6 +91,9 @@ pub struct CleanRequest<'a> {
     pub period: Period,
     /// Limits.
     pub limits: &'a Limits,
+    /// Whether the supplier confirms that there was nothing to report. Without it a file of which nothing is kept is
+    /// refused; with it, a file with figures is.
+    pub empty: bool,
     /// Pseudonyms of people who opted out; their rows are left out and counted.
     pub opt_outs: &'a BTreeSet<[u8; 16]>,
     /// The file's name as sent, if known; only its extension is looked at.

@@ -2,11 +2,10 @@
 
 use model::contract::{ColumnType, LinkScheme, Role, Treatment};
 use model::period::Month;
-use polars::prelude::StringChunked;
 
 use crate::error::IngestError;
 use crate::findings::{At, Kind, Recorder};
-use crate::frame::TextFrame;
+use crate::frame::{TextColumn, TextFrame};
 use crate::intern::Interner;
 use crate::locate::Method;
 use crate::parse::{Category, Cell, Markers, Moment, Moments, birth_age, decimal, identifier, integer, listed};
@@ -81,7 +80,7 @@ struct Cleaner<'a, 'r> {
     request: CleanRequest<'a>,
     plan: &'r Plan<'a>,
     markers: Markers<'a>,
-    cells: Vec<&'r StringChunked>,
+    cells: &'r [TextColumn],
     readers: Vec<Reader<'a>>,
     places: Places<'a>,
     recorder: &'r mut Recorder,
@@ -104,7 +103,7 @@ pub(crate) fn candidates<'a>(
     recorder: &mut Recorder,
     check_time: impl Fn() -> Result<(), IngestError>,
 ) -> Result<Candidates<'a>, IngestError> {
-    let cells = (0..plan.fields.len()).map(|index| frame.field(index)).collect::<Result<_, _>>()?;
+    let cells = frame.fields();
     let mut cleaner = Cleaner {
         request,
         plan,
@@ -307,7 +306,7 @@ impl<'a> Cleaner<'a, '_> {
     }
 
     fn locate(&mut self, index: u32, month: Month) -> Result<(Place, Method), Fate> {
-        let (markers, cells) = (&self.markers, &self.cells);
+        let (markers, cells) = (&self.markers, self.cells);
         let row = usize::try_from(index).unwrap_or(usize::MAX);
         let cell = |field: usize| markers.read(cells.get(field).and_then(|cells| cells.get(row)));
         let verdict = self.places.locate(cell, month);

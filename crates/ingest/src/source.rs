@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use ::csv::StringRecord;
+pub(crate) use inflate::greatest_inflated;
 use model::contract::Format;
 
 use crate::error::IngestError;

@@ -40,6 +40,12 @@ pub(crate) struct Table {
 }
 
 impl Table {
+    /// Whether any row has a figure; one whose measures are all withheld or missing has none.
+    pub(crate) fn has_figures(&self) -> bool {
+        let known = |number: &Number| matches!(number, Number::Integer(Some(_)) | Number::Decimal(Some(_)));
+        self.entries.iter().any(|entry| entry.numbers.iter().any(known))
+    }
+
     /// Adds up the rows of each area, month and combination of dimensions: counts are summed, scores averaged by
     /// population, and what is partly unknown is unknown.
     pub(crate) fn combine(&mut self) -> Result<(), IngestError> {

@@ -2,7 +2,7 @@
 
 mod accounting;
 mod agreement;
-mod feeds;
+pub(crate) mod feeds;
 mod people;
 mod samples;
 
@@ -103,6 +103,7 @@ pub(crate) struct Setting {
     pub(crate) agreed: BTreeMap<String, AgreedColumn>,
     pub(crate) period: Period,
     pub(crate) limits: Limits,
+    pub(crate) empty: bool,
     pub(crate) opt_outs: BTreeSet<[u8; 16]>,
     pub(crate) file_name: Option<&'static str>,
     pub(crate) workbook: Option<WorkbookReader>,
@@ -128,6 +129,7 @@ impl Setting {
             agreed,
             period,
             limits: Limits::default(),
+            empty: false,
             opt_outs: BTreeSet::new(),
             file_name: None,
             workbook: None,
@@ -142,6 +144,7 @@ impl Setting {
             pseudonymiser: &Plain,
             period: self.period,
             limits: &self.limits,
+            empty: self.empty,
             opt_outs: &self.opt_outs,
             file_name: self.file_name,
             workbook: self.workbook.as_ref(),

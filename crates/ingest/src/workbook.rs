@@ -9,6 +9,7 @@
 //! hold something, then one `end,{rows}` or `refused,{message}`. A stream without either means the child died.
 
 mod child;
+mod package;
 mod parent;
 
 pub use child::child_main;
@@ -46,6 +47,12 @@ pub enum WorkbookError {
         /// The limit.
         limit: u64,
     },
+    /// The sheet is too large with its empty cells.
+    #[error("its rows have more than {limit} cells together, the empty ones included: split it, or send CSV")]
+    TooManyCells {
+        /// The limit.
+        limit: u64,
+    },
     /// The child read the file and refused it.
     #[error("{0}")]
     Refused(String),
@@ -61,6 +68,9 @@ struct Task {
     rows: u64,
     columns: u64,
     field_bytes: u64,
+    entries: u64,
+    inflated_bytes: u64,
+    ratio: u64,
     address_space: u64,
     processor_seconds: u64,
 }

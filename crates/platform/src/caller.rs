@@ -26,6 +26,12 @@ impl Caller {
         self.principal.role == Role::Public
     }
 
+    /// Whom the caller belongs to; nobody without a credential.
+    #[must_use]
+    pub const fn organisation(&self) -> Option<&OrganisationId> {
+        self.principal.organisation.as_ref()
+    }
+
     pub(crate) const fn public() -> Self {
         Self { principal: Principal::public(), actor: None }
     }

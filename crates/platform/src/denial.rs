@@ -1,4 +1,5 @@
-//! A refusal by the agreements: recorded, and told to the caller as far as they may know.
+//! A refusal by the agreements: recorded, and told to the caller as far as they may know. A party to an agreement that
+//! denies reads its clause; to anybody else what is denied does not exist.
 
 use agreements::Denial;
 use audit::Work;
@@ -24,6 +25,10 @@ impl Platform {
             if let Err(error) = self.record(entry) {
                 return error;
             }
+        }
+        if view.blockers.is_empty() {
+            let kind = if work == Work::Query { "indicator" } else { "dataset" };
+            return PlatformError::NotFound { what: format!("{kind} `{subject}`") };
         }
         PlatformError::Denied {
             code: view.code.to_owned(),

@@ -69,6 +69,9 @@ pub enum PlatformError {
         /// The limit.
         limit_bytes: u64,
     },
+    /// No more of an upload arrived in time.
+    #[error("the file stopped arriving: nothing was stored; send it again")]
+    Stalled,
     /// The file does not fit its contract; nothing was stored.
     #[error("the file was refused: {reason}")]
     Refused {

@@ -1,18 +1,17 @@
 //! Intake: one file of one period of a dataset, from an encrypted quarantine to an encrypted table, or nothing at all.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 
-use agreements::{Denial, Ingest, OptOutEvidence, Permit, Request, decide};
+use agreements::{Denial, Ingest, Permit, Request, decide};
 use catalog::{
-    Commit, DatasetVersion, IdempotencyKey, JobReason, NewJob, ObjectKind, ObjectName, ObjectRef, Upload, VersionFacts,
+    DatasetVersion, IdempotencyKey, ObjectKind, ObjectName, ObjectRef, OptOutDeclaration, Upload, VersionFacts,
     VersionStatus,
 };
-use ingest::{CleanRequest, Cleaned, Findings, IngestError, WorkbookReader};
+use ingest::{CleanRequest, Cleaned, IngestError, WorkbookReader};
 use jiff::Timestamp;
 use model::contract::{DatasetContract, Format};
 use model::{DatasetId, Digest, Period};
-use serde::Serialize;
 use sha2::Digest as _;
 use uuid::Uuid;
 use vault::{Context, OsEntropy, SealWriter, TableIdentity, TableKeys};
@@ -20,7 +19,10 @@ use zeroize::Zeroizing;
 
 use crate::caller::Caller;
 use crate::error::PlatformError;
+use crate::opt_outs;
 use crate::platform::Platform;
+use crate::receipt::UploadReceipt;
+use crate::staging::Prepared;
 use crate::state::{State, digest_of};
 
 /// What comes with a file.
@@ -34,27 +36,25 @@ pub struct UploadRequest {
     pub idempotency_key: Option<String>,
     /// The digest that the caller computed.
     pub digest: Option<Digest>,
+    /// Whether the caller says that there was nothing to report in the period.
+    pub empty: bool,
+    /// When the caller says that opt-outs were applied: an instant, or a day in UTC.
+    pub opt_outs_applied: Option<String>,
 }
 
-/// What became of a file: durable before it is given.
-#[derive(Debug, Clone, Serialize)]
-pub struct UploadReceipt {
-    /// The dataset.
-    pub dataset: DatasetId,
-    /// The period, ISO 8601 interval.
-    pub period: String,
-    /// Id of the version.
-    pub version: Uuid,
-    /// Number of the revision within its period, from 1.
-    pub revision: u32,
-    /// Whether this upload made it; false if the same content was there.
-    pub created: bool,
-    /// When it was received.
-    pub received_at: Timestamp,
-    /// Row by row: kept, dropped, corrected, refused.
-    pub findings: Findings,
-    /// How far its publication has come: `pending`, `running`, `done` or `failed`, with a sentence where there is one.
-    pub publication: String,
+/// One upload that is allowed.
+struct Intake<'a> {
+    contract: &'a DatasetContract,
+    period: Period,
+    request: &'a UploadRequest,
+    permit: &'a Permit<Ingest>,
+    opt_outs: Option<OptOutDeclaration>,
+}
+
+/// What reading a file came to: it is known already, or there is a version to keep.
+enum Taken {
+    Known(Box<UploadReceipt>),
+    New(Box<Prepared>),
 }
 
 struct Arrival {
@@ -76,21 +76,37 @@ impl Platform {
         request: &UploadRequest,
         file: impl Read,
     ) -> Result<UploadReceipt, PlatformError> {
+        // What is wrong whichever dataset is meant comes first: then it says nothing about one.
+        let applied = opt_outs::parse(request.opt_outs_applied.as_deref(), self.now())?;
         let state = self.state();
-        let contract = state.definitions.contract(&request.dataset).ok_or_else(|| unknown(&request.dataset))?;
+        let contract = self.known_contract(&state, caller, &request.dataset)?;
         let period = parse_period(contract, &request.period);
         // Whether somebody may upload comes before what is wrong with the period.
-        let permit = self.permit_ingest(&state, caller, contract, period.as_ref().ok().copied())?;
+        let permit = self.permit_ingest(&state, caller, contract, period.as_ref().ok().copied(), applied)?;
         let period = period?;
+        let declared = |by| applied.map(|applied_at| OptOutDeclaration { applied_at, declared_by: by });
+        let intake = Intake {
+            contract,
+            period,
+            request,
+            permit: &permit,
+            opt_outs: caller.principal.organisation.clone().and_then(declared),
+        };
         let work_id = Uuid::now_v7();
         self.record_intent(caller, &permit, &request.dataset, work_id)?;
-        let arrival = self.receive(file)?;
-        let outcome = self.take_in(&state, contract, period, request, &permit, &arrival, work_id);
-        self.quarantine().remove(arrival.object.name).map_err(PlatformError::failed("clear the quarantine"))?;
-        if outcome.is_err() {
-            self.record(audit::Entry::Failed { work_id, code: "refused".parse()? })?;
+        let taken = self.receive(file).and_then(|arrival| {
+            let taken = self.take_in(&state, &intake, &arrival);
+            self.clear(&arrival);
+            taken
+        });
+        match taken {
+            Ok(Taken::Known(receipt)) => Ok(*receipt),
+            Ok(Taken::New(prepared)) => self.keep(*prepared, work_id),
+            Err(error) => {
+                self.record(audit::Entry::Failed { work_id, code: "refused".parse()? })?;
+                Err(error)
+            }
         }
-        outcome
     }
 
     /// A stored version, for the organisation that supplied it.
@@ -100,12 +116,38 @@ impl Platform {
     pub fn version(&self, caller: &Caller, dataset: &DatasetId, version: &str) -> Result<UploadReceipt, PlatformError> {
         let missing = || PlatformError::NotFound { what: "this version".to_owned() };
         let state = self.state();
-        let contract = state.definitions.contract(dataset).ok_or_else(|| unknown(dataset))?;
-        let _permit = self.permit_ingest(&state, caller, contract, None)?;
+        let contract = self.known_contract(&state, caller, dataset)?;
+        // Nothing is taken in, so nothing need be declared anew.
+        let _permit = self.permit_ingest(&state, caller, contract, None, Some(self.now()))?;
         let id = Uuid::parse_str(version).map_err(|_| missing())?;
         let version = self.catalog().version(id).map_err(PlatformError::failed("read a version"))?;
-        let version = version.filter(|v| v.facts.dataset == *dataset).ok_or_else(missing)?;
-        self.receipt(&version, false)
+        let acknowledged = |v: &DatasetVersion| v.facts.dataset == *dataset && v.status != VersionStatus::Staged;
+        self.receipt(&version.filter(acknowledged).ok_or_else(missing)?, false)
+    }
+
+    /// The contract of a dataset. Without a credential there is none: nothing about datasets is public. A guess at a name
+    /// is recorded as a refusal is, so that neither the answer nor its time tells whether the dataset exists.
+    fn known_contract<'s>(
+        &self,
+        state: &'s State,
+        caller: &Caller,
+        dataset: &DatasetId,
+    ) -> Result<&'s DatasetContract, PlatformError> {
+        match state.definitions.contract(dataset).filter(|_| !caller.is_public()) {
+            Some(contract) => Ok(contract),
+            None if caller.is_public() => Err(unknown(dataset)),
+            None => {
+                self.record(audit::Entry::Denied {
+                    actor: caller.actor.clone(),
+                    work: audit::Work::Ingest,
+                    subject: dataset.as_str().parse().ok(),
+                    purpose: None,
+                    code: "no-agreement".parse()?,
+                    agreement: None,
+                })?;
+                Err(unknown(dataset))
+            }
+        }
     }
 
     fn permit_ingest(
@@ -114,8 +156,9 @@ impl Platform {
         caller: &Caller,
         contract: &DatasetContract,
         period: Option<Period>,
+        opt_outs_applied: Option<Timestamp>,
     ) -> Result<Permit<Ingest>, PlatformError> {
-        self.decide_ingest(state, caller, contract, period).map_err(|denial| match denial {
+        self.decide_ingest(state, caller, contract, period, opt_outs_applied).map_err(|denial| match denial {
             Some(denial) => self.denied(caller, audit::Work::Ingest, contract.id.as_str(), &denial),
             None => PlatformError::Unauthenticated,
         })
@@ -128,15 +171,17 @@ impl Platform {
         caller: &Caller,
         contract: &DatasetContract,
         period: Option<Period>,
+        opt_outs_applied: Option<Timestamp>,
     ) -> Result<Permit<Ingest>, Option<Denial>> {
         let now = self.now();
         // A credential may name several purposes; intake needs one that the agreements cover.
         let mut denial: Option<Denial> = None;
         for purpose in &caller.principal.purposes {
             let governing = state.snapshot.governing(&contract.id, now);
+            let by = caller.principal.organisation.as_ref();
             let request = Request {
                 period,
-                opt_outs: vec![supplier_opt_out(contract, now)],
+                opt_outs: opt_outs::declared(&state.snapshot, &governing, by, opt_outs_applied),
                 ..Request::new(caller.principal.clone(), purpose.clone(), vec![governing])
             };
             match decide::<Ingest>(&state.snapshot, &request, now) {
@@ -189,7 +234,8 @@ impl Platform {
             let count = match file.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(count) => count,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::TimedOut => return Err(PlatformError::Stalled),
                 Err(error) => return Err(PlatformError::failed("read the upload")(error)),
             };
             let chunk = buffer.get(..count).unwrap_or_default();
@@ -205,106 +251,73 @@ impl Platform {
         Ok(Arrival { object, key, context, digest: Digest(hasher.finalize().into()) })
     }
 
-    #[allow(clippy::too_many_arguments, reason = "the facts of one upload, each with its own type")]
-    fn take_in(
-        &self,
-        state: &State,
-        contract: &DatasetContract,
-        period: Period,
-        request: &UploadRequest,
-        permit: &Permit<Ingest>,
-        arrival: &Arrival,
-        work_id: Uuid,
-    ) -> Result<UploadReceipt, PlatformError> {
+    /// Removes a file from the quarantine. What became of it stands by now: if this fails, the next start removes it.
+    fn clear(&self, arrival: &Arrival) {
+        if let Err(error) = self.quarantine().remove(arrival.object.name) {
+            let causes = crate::error::causes(&error);
+            tracing::warn!(causes, "an upload stays in the quarantine, encrypted, until the next start");
+        }
+    }
+
+    fn take_in(&self, state: &State, intake: &Intake<'_>, arrival: &Arrival) -> Result<Taken, PlatformError> {
+        let Intake { contract, period, request, permit, .. } = *intake;
         if request.digest.is_some_and(|declared| declared != arrival.digest) {
             return Err(PlatformError::DigestMismatch);
         }
         let upload = named_upload(request, self.keys().keyed_digest(&arrival.digest.0)?)?;
         if let Some(upload) = &upload
-            && let Some(known) = self.catalog().find_upload(&contract.id, upload).map_err(conflict(request))?
+            && let Some(known) = self.catalog().find_upload(&contract.id, upload).map_err(conflict(Some(upload)))?
+            && known.status != VersionStatus::Staged
         {
             if known.facts.period != period {
                 return Err(PlatformError::IdempotencyConflict { key: upload.key.as_str().to_owned() });
             }
-            return self.receipt(&known, false);
+            return Ok(Taken::Known(Box::new(self.receipt(&known, false)?)));
         }
         let agreements: BTreeSet<Digest> = permit.agreements().keys().copied().collect();
-        let content = self.content_digest(state, contract, &agreements, arrival.digest)?;
-        if let Some(known) = self.current(&contract.id, period)?.filter(|version| version.facts.content == content) {
-            return self.receipt(&known, false);
+        let file = self.content_digest(state, contract, &agreements, arrival.digest)?;
+        if let Some(known) = self.current(&contract.id, period)?.filter(|version| version.facts.file == Some(file)) {
+            return Ok(Taken::Known(Box::new(self.receipt(&known, false)?)));
         }
-        let cleaned = self.clean(state, contract, period, permit, arrival)?;
+        let cleaned = self.clean(state, intake, arrival)?;
         let version = Uuid::now_v7();
         let identity = TableIdentity { dataset: contract.id.clone(), version, agreements: agreements.clone() };
         let (table, keys) = self.write_table(&cleaned, identity)?;
-        let findings = self.write_findings(&cleaned.findings, version)?;
         let facts = VersionFacts {
             id: version,
             dataset: contract.id.clone(),
             period,
-            content,
+            content: self.content_digest(state, contract, &agreements, cleaned.content)?,
+            file: Some(file),
             schema: cleaned.schema_hash,
-            agreements: agreements.clone(),
+            agreements,
             rows: cleaned.findings.counts.kept,
-            table: table.clone(),
-            findings: Some(findings.clone()),
+            table,
+            findings: Some(self.write_findings(&cleaned.findings, version)?),
             received_at: self.now(),
             upload,
+            opt_outs: intake.opt_outs.clone(),
         };
-        let job =
-            NewJob { id: Uuid::now_v7(), reason: JobReason::Ingested, version: Some(version), created_at: self.now() };
-        let commit = self
-            .catalog()
-            .commit_version(facts, &keys, VersionStatus::Current, Some(job))
-            .map_err(conflict(request))?;
-        let stored = match commit {
-            Commit::New(stored) => stored,
-            Commit::Existing(known) => {
-                for object in [table.name, findings.0.name] {
-                    self.store().remove(object).map_err(PlatformError::failed("remove an unused object"))?;
-                }
-                return self.receipt(&known, false);
-            }
-        };
-        self.record(audit::Entry::Ingested {
-            work_id,
-            dataset: contract.id.clone(),
-            period,
-            revision: stored.revision,
-            version,
-            table: table.digest,
-            agreements,
-            rows_read: cleaned.findings.counts.rows_read,
-            rows_kept: cleaned.findings.counts.kept,
-            findings: cleaned.findings.tallies.values().flat_map(BTreeMap::values).sum(),
-        })?;
-        self.wake_publisher();
-        Ok(UploadReceipt { findings: cleaned.findings, ..self.receipt(&stored, true)? })
+        Ok(Taken::New(Box::new(Prepared { facts, keys, findings: cleaned.findings })))
     }
 
-    /// Keyed digest over everything that the result depends on: the file, the contract, the geography and the agreements.
+    /// Keyed digest over something with everything that its result depends on: contract, geography and agreements.
     fn content_digest(
         &self,
         state: &State,
         contract: &DatasetContract,
         agreements: &BTreeSet<Digest>,
-        file: Digest,
+        of: Digest,
     ) -> Result<Digest, PlatformError> {
         let contract = serde_json::to_vec(contract).map_err(PlatformError::failed("write a contract"))?;
         let geography = state.geography()?.digest;
         let agreements: Vec<u8> = agreements.iter().flat_map(|digest| digest.0).collect();
-        let parts = [file.0.as_slice(), contract.as_slice(), geography.0.as_slice(), agreements.as_slice()];
+        let parts = [of.0.as_slice(), contract.as_slice(), geography.0.as_slice(), agreements.as_slice()];
         self.keys().keyed_digest(&digest_of(parts).0)
     }
 
-    fn clean(
-        &self,
-        state: &State,
-        contract: &DatasetContract,
-        period: Period,
-        permit: &Permit<Ingest>,
-        arrival: &Arrival,
-    ) -> Result<Cleaned, PlatformError> {
+    fn clean(&self, state: &State, intake: &Intake<'_>, arrival: &Arrival) -> Result<Cleaned, PlatformError> {
+        let Intake { contract, period, request, permit, .. } = *intake;
         let sealed = self.quarantine().read(&arrival.object).map_err(PlatformError::failed("read the quarantine"))?;
         let bytes = vault::open_bytes(&sealed, &arrival.key, &arrival.context)
             .map_err(PlatformError::failed("open the quarantine"))?;
@@ -329,6 +342,7 @@ impl Platform {
             pseudonymiser: &pseudonymiser,
             period,
             limits: &self.settings().limits.ingest(),
+            empty: request.empty,
             opt_outs: &BTreeSet::new(),
             file_name: None,
             workbook: workbook.as_ref(),
@@ -347,54 +361,6 @@ impl Platform {
         let object = writer.commit().map_err(PlatformError::failed("write a table"))?;
         let text = serde_json::to_string(&wrapped).map_err(PlatformError::failed("write the keys of a table"))?;
         Ok((object, text))
-    }
-
-    fn write_findings(&self, findings: &Findings, version: Uuid) -> Result<(ObjectRef, String), PlatformError> {
-        let context = findings_context(version);
-        let (key, wrapped) = self
-            .keys()
-            .vault()
-            .new_data_key("findings", &context, &mut OsEntropy)
-            .map_err(PlatformError::failed("make a key"))?;
-        let plain = Zeroizing::new(serde_json::to_vec(findings).map_err(PlatformError::failed("write findings"))?);
-        let sealed = vault::seal_bytes(&plain, &key, &context, &mut OsEntropy)
-            .map_err(PlatformError::failed("encrypt findings"))?;
-        let name = ObjectName::new(ObjectKind::Findings, version);
-        let object = self.store().put(name, &sealed).map_err(PlatformError::failed("write findings"))?;
-        Ok((object, serde_json::to_string(&wrapped).map_err(PlatformError::failed("write a key"))?))
-    }
-
-    fn read_findings(&self, version: &DatasetVersion) -> Result<Findings, PlatformError> {
-        let Some((object, wrapped)) = &version.facts.findings else { return Ok(Findings::default()) };
-        let context = findings_context(version.facts.id);
-        let wrapped = serde_json::from_str(wrapped).map_err(PlatformError::failed("read a key"))?;
-        let key = self.keys().vault().unwrap_key(&wrapped, &context).map_err(PlatformError::failed("open findings"))?;
-        let sealed = self.store().read(object).map_err(PlatformError::failed("read findings"))?;
-        let plain = vault::open_bytes(&sealed, &key, &context).map_err(PlatformError::failed("open findings"))?;
-        serde_json::from_slice(&plain).map_err(PlatformError::failed("read findings"))
-    }
-
-    fn receipt(&self, version: &DatasetVersion, created: bool) -> Result<UploadReceipt, PlatformError> {
-        let facts = &version.facts;
-        let jobs = self.catalog().jobs(None).map_err(PlatformError::failed("read jobs"))?;
-        let job = jobs.iter().rev().find(|job| job.facts.version == Some(facts.id));
-        let publication = job.map_or_else(
-            || "none".to_owned(),
-            |job| match &job.message {
-                Some(message) => format!("{}: {message}", job.state.as_str()),
-                None => job.state.as_str().to_owned(),
-            },
-        );
-        Ok(UploadReceipt {
-            dataset: facts.dataset.clone(),
-            period: facts.period.to_string(),
-            version: facts.id,
-            revision: version.revision,
-            created,
-            received_at: facts.received_at,
-            findings: self.read_findings(version)?,
-            publication,
-        })
     }
 
     fn current(&self, dataset: &DatasetId, period: Period) -> Result<Option<DatasetVersion>, PlatformError> {
@@ -427,14 +393,6 @@ fn parse_period(contract: &DatasetContract, text: &str) -> Result<Period, Platfo
     })
 }
 
-/// Suppliers apply opt-outs before they send; each file they send says so anew.
-fn supplier_opt_out(contract: &DatasetContract, now: Timestamp) -> OptOutEvidence {
-    OptOutEvidence { dataset: contract.id.clone(), scheme: NATIONAL_OPT_OUT.to_owned(), applied_at: now }
-}
-
-/// The scheme that agreements name for NHS data.
-pub(crate) const NATIONAL_OPT_OUT: &str = "national-data-opt-out";
-
 fn named_upload(request: &UploadRequest, body: Digest) -> Result<Option<Upload>, PlatformError> {
     let key = request.idempotency_key.as_deref().map(str::parse::<IdempotencyKey>).transpose();
     let key =
@@ -442,15 +400,14 @@ fn named_upload(request: &UploadRequest, body: Digest) -> Result<Option<Upload>,
     Ok(key.map(|key| Upload { key, body }))
 }
 
-fn conflict(request: &UploadRequest) -> impl FnOnce(catalog::CatalogError) -> PlatformError + '_ {
-    move |error| match (&error, &request.idempotency_key) {
-        (catalog::CatalogError::Conflict { .. }, Some(key)) => PlatformError::IdempotencyConflict { key: key.clone() },
+/// An idempotency key that was used for something else, or a catalogue that failed.
+pub(crate) fn conflict(upload: Option<&Upload>) -> impl FnOnce(catalog::CatalogError) -> PlatformError + '_ {
+    move |error| match (&error, upload) {
+        (catalog::CatalogError::Conflict { .. }, Some(upload)) => {
+            PlatformError::IdempotencyConflict { key: upload.key.as_str().to_owned() }
+        }
         _ => PlatformError::failed("record a version")(error),
     }
-}
-
-fn findings_context(version: Uuid) -> Context {
-    Context::new("findings").with(version.as_bytes())
 }
 
 fn refused(error: IngestError) -> PlatformError {

@@ -14,13 +14,16 @@ mod holdings;
 mod import;
 mod intake;
 mod keys;
+mod opt_outs;
 mod platform;
 mod publish;
 mod query;
 mod read;
 mod readiness;
+mod receipt;
 mod requests;
 mod settings;
+mod staging;
 mod state;
 
 use std::process::ExitCode;
@@ -31,13 +34,14 @@ pub use definitions::{DefinitionFile, Definitions};
 pub use error::{Blocker, PlatformError, causes};
 pub use holdings::{Holdings, findings_text};
 pub use import::check_geography;
-pub use intake::{UploadReceipt, UploadRequest};
+pub use intake::UploadRequest;
 pub use platform::{Platform, exists};
 pub use publish::PublishReport;
 pub use read::{
     AreaCard, AreasRequest, Boundaries, DataAnswer, DataRequest, IndicatorCard, Me, ParentCard, PeriodChoice, ViewCard,
 };
 pub use readiness::Readiness;
+pub use receipt::UploadReceipt;
 pub use settings::{Limits, Settings};
 
 /// The hidden subcommand under which the program reads one workbook and ends.

@@ -34,9 +34,11 @@ struct Inner {
     state: RwLock<Arc<State>>,
     /// Held while a group is planned and published: there is one publisher.
     publishing: Mutex<()>,
+    /// Held while a version is staged, recorded and made current.
+    staging: Mutex<()>,
     wake: (Mutex<Wake>, Condvar),
     // The last field: the folder's lock is given up after everything else.
-    _folder: DataFolder,
+    folder: DataFolder,
 }
 
 #[derive(Default)]
@@ -134,8 +136,9 @@ impl Platform {
             loading: Loading::default(),
             state: RwLock::new(Arc::new(state)),
             publishing: Mutex::new(()),
+            staging: Mutex::new(()),
             wake: (Mutex::new(Wake::default()), Condvar::new()),
-            _folder: folder,
+            folder,
         }));
         Ok((platform, problems))
     }
@@ -147,6 +150,7 @@ impl Platform {
     pub fn load(&self) -> Result<(), PlatformError> {
         self.record(audit::Entry::Started { version: env!("CARGO_PKG_VERSION").parse()? })?;
         self.clear_quarantine()?;
+        self.settle_staged()?;
         self.remove_unreferenced()?;
         self.catalog().requeue_jobs(self.now()).map_err(PlatformError::failed("requeue jobs"))?;
         self.reload_credentials()?;
@@ -188,7 +192,9 @@ impl Platform {
         &self.0.accesses
     }
 
-    pub(crate) fn now(&self) -> Timestamp {
+    /// The time by the platform's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
         clock()
     }
 
@@ -202,6 +208,14 @@ impl Platform {
         let mut next = State::clone(&current);
         change(&mut next);
         *current = Arc::new(next);
+    }
+
+    pub(crate) fn staging(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.0.staging.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(crate) fn audit_folder(&self) -> std::path::PathBuf {
+        self.0.folder.audit()
     }
 
     pub(crate) fn publishing(&self) -> std::sync::MutexGuard<'_, ()> {

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use agreements::{
-    Derive, Governing, Level, Method, OptOutEvidence, Permit, Principal, Release, Request, Role, Terms, Zeros, decide,
-};
+use agreements::{Derive, Governing, Level, Method, Permit, Principal, Release, Request, Role, Terms, Zeros, decide};
 use catalog::{DatasetVersion, Job, JobOutcome, JobReason, LedgerEntry, NewJob, VersionStatus};
 use disclosure::{
     AuditPort, AuthenticatedEntry, DurableReceipt, GroupTables, LedgerPort, LedgerState, OpenSource, PlanError, Policy,
@@ -22,7 +20,7 @@ use vault::{Context, OsEntropy, TableIdentity, TableKeys};
 use crate::cube::{self, Basis, Cube, DenominatorPeriods, DenominatorRule, Layout, TableArea};
 use crate::definitions::Definitions;
 use crate::error::{PlatformError, causes};
-use crate::intake::NATIONAL_OPT_OUT;
+use crate::opt_outs;
 use crate::platform::Platform;
 use crate::requests;
 use crate::state::{GroupCells, State, digest_of};
@@ -306,8 +304,9 @@ impl Platform {
     ) -> Result<Allowed, PlatformError> {
         let now = self.now();
         let operator = operator(state);
-        let inputs = vec![Governing { dataset: contract.id.clone(), agreements: agreements_of(versions) }];
-        let opt_outs = opt_outs(contract, versions);
+        let governing = Governing { dataset: contract.id.clone(), agreements: agreements_of(versions) };
+        let opt_outs = opt_outs::of_versions(&state.snapshot, &governing, versions);
+        let inputs = vec![governing];
         let (mut permit, mut terms, mut definitions) =
             (None, Vec::<Terms>::new(), Definitions::clone(&state.definitions));
         let mut denial = None;
@@ -481,8 +480,9 @@ impl Platform {
         let (mut governing, mut evidence) = (Vec::new(), Vec::new());
         for dataset in indicator.datasets() {
             let versions = self.current_versions(dataset)?;
-            governing.push(Governing { dataset: dataset.clone(), agreements: agreements_of(&versions) });
-            evidence.extend(opt_outs(contract(state, dataset)?, &versions));
+            let stands = Governing { dataset: dataset.clone(), agreements: agreements_of(&versions) };
+            evidence.extend(opt_outs::of_versions(&state.snapshot, &stands, &versions));
+            governing.push(stands);
         }
         let mut cubes = Vec::new();
         for view in &indicator.views {
@@ -560,14 +560,6 @@ fn operator(state: &State) -> Principal {
 
 fn agreements_of(versions: &[DatasetVersion]) -> BTreeSet<Digest> {
     versions.iter().flat_map(|version| version.facts.agreements.iter().copied()).collect()
-}
-
-/// Each file says anew that opt-outs were applied; the oldest in use counts.
-fn opt_outs(contract: &DatasetContract, versions: &[DatasetVersion]) -> Vec<OptOutEvidence> {
-    let oldest = versions.iter().map(|version| version.facts.received_at).min();
-    let evidence =
-        |applied_at| OptOutEvidence { dataset: contract.id.clone(), scheme: NATIONAL_OPT_OUT.to_owned(), applied_at };
-    oldest.map(evidence).into_iter().collect()
 }
 
 /// How fine an indicator's tables are.

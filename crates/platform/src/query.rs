@@ -155,7 +155,8 @@ impl Platform {
 
     fn may_ingest(&self, state: &State, caller: &Caller, contract: &DatasetContract) -> bool {
         matches!(caller.principal.role, Role::PartnerOfficer | Role::Operator)
-            && self.decide_ingest(state, caller, contract, None).is_ok()
+            // Whether they may once they have declared what the agreements want declared with each file.
+            && self.decide_ingest(state, caller, contract, None, Some(self.now())).is_ok()
     }
 }
 

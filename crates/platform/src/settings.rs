@@ -44,6 +44,14 @@ pub struct Limits {
     pub ingest_seconds: u64,
     /// Bytes of memory of the process that reads a workbook.
     pub workbook_memory_bytes: u64,
+    /// Seconds for that process; then it is killed.
+    pub workbook_seconds: u64,
+    /// Parts of a workbook's archive.
+    pub workbook_entries: u64,
+    /// Cells of a workbook's sheet, the empty ones before the last of each row included.
+    pub workbook_cells: u64,
+    /// How many times larger an upload may become when it is decompressed.
+    pub inflation_ratio: u64,
     /// Bytes of memory of the query engine for one protection group.
     pub query_memory_bytes: usize,
     /// Seconds for tabulating one protection group.
@@ -69,6 +77,10 @@ impl Default for Limits {
             findings: 1_000,
             ingest_seconds: 300,
             workbook_memory_bytes: 1 << 30,
+            workbook_seconds: 60,
+            workbook_entries: 1_000,
+            workbook_cells: 20_000_000,
+            inflation_ratio: 100,
             query_memory_bytes: 512 << 20,
             query_seconds: 120,
             max_cells: 1_000_000,
@@ -89,8 +101,11 @@ impl Limits {
             field_bytes: self.field_bytes,
             findings: self.findings,
             time: Duration::from_secs(self.ingest_seconds),
+            ratio: self.inflation_ratio,
             workbook_memory: self.workbook_memory_bytes,
-            ..ingest::Limits::default()
+            workbook_time: Duration::from_secs(self.workbook_seconds),
+            workbook_entries: self.workbook_entries,
+            workbook_cells: self.workbook_cells,
         }
     }
 

@@ -46,6 +46,7 @@ fn entries() -> Vec<Entry> {
             rows_read: 10,
             rows_kept: 9,
             findings: 1,
+            opt_outs_applied: None,
         },
         Entry::Failed { work_id: Uuid::from_u128(1), code: "over-tolerance".parse().unwrap() },
         Entry::Released {

@@ -44,6 +44,12 @@ fn by_id(connection: &Connection, id: Uuid) -> Result<Option<Job>> {
     found.map(read).transpose()
 }
 
+/// Whether any job is about a version.
+pub(super) fn names(connection: &Connection, version: Uuid) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM job WHERE version = ?1)";
+    connection.query_row(sql, [version.to_string()], |row| row.get(0)).map_err(failed("find a job"))
+}
+
 pub(super) fn insert(transaction: &Connection, job: &NewJob) -> Result<()> {
     if by_id(transaction, job.id)?.is_some() {
         return Err(CatalogError::conflict("job", job.id, "the id is taken"));

@@ -46,6 +46,8 @@ fn facts(version: u8, set: u8, month: i32, content: u8, named: Option<(u8, u8)>)
         findings: Some((object(ObjectKind::Findings, version), "wrapped".to_owned())),
         received_at: at(1),
         upload: named.map(|(key, body)| upload(key, body)),
+        file: Some(digest(content)),
+        opt_outs: None,
     }
 }
 
@@ -90,6 +92,7 @@ fn credential(n: u8) -> Credential {
 enum Operation {
     Commit { version: u8, set: u8, month: i32, content: u8, named: Option<(u8, u8)>, staged: bool, job: Option<u8> },
     FindUpload { set: u8, key: u8, body: u8 },
+    Discard { version: u8 },
     Change { version: u8, to: VersionStatus, job: Option<u8> },
     ReplaceKeys { version: u8, keys: Option<u8> },
     Enqueue { job: u8, version: Option<u8> },
@@ -117,6 +120,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         }),
         1 => (0_u8..2, small(), 0_u8..2).prop_map(|(set, key, body)| O::FindUpload { set, key, body }),
         3 => (0_u8..12, status, prop::option::of(0_u8..8)).prop_map(|(version, to, job)| O::Change { version, to, job }),
+        2 => (0_u8..12).prop_map(|version| O::Discard { version }),
         1 => (0_u8..12, prop::option::of(small())).prop_map(|(version, keys)| O::ReplaceKeys { version, keys }),
         2 => (0_u8..8, prop::option::of(0_u8..12)).prop_map(|(job, version)| O::Enqueue { job, version }),
         2 => (0_i64..99).prop_map(O::Claim),
@@ -146,6 +150,7 @@ fn run(catalog: &dyn Catalog, operation: &Operation) -> String {
             format!("{:?}", catalog.commit_version(facts(version, set, month, content, named), "keys", status, queued))
         }
         O::FindUpload { set, key, body } => format!("{:?}", catalog.find_upload(&dataset(set), &upload(key, body))),
+        O::Discard { version } => format!("{:?}", catalog.discard_version(id(version))),
         O::Change { version, to, job: queued } => {
             format!("{:?}", catalog.change_version(id(version), to, queued.map(|n| job(n, Some(version)))))
         }
@@ -459,4 +464,23 @@ fn idempotency_keys_are_validated() {
         assert_eq!(text.parse::<IdempotencyKey>().is_ok(), valid, "{text}");
     }
     assert!("k".repeat(129).parse::<IdempotencyKey>().is_err());
+}
+
+/// What was staged and discarded leaves nothing: neither its number, nor its content, nor the key it was sent with.
+#[test]
+fn a_discarded_version_was_never_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let stored = SqliteCatalog::open(&folder.path().join("catalog.sqlite")).unwrap();
+    let catalogs: [Box<dyn Catalog>; 2] = [Box::new(MemoryCatalog::default()), Box::new(stored)];
+    for catalog in catalogs {
+        let commit =
+            |version, status| catalog.commit_version(facts(version, 1, 1, 1, Some((1, 1))), "keys", status, None);
+        let Commit::New(first) = commit(1, VersionStatus::Staged).unwrap() else { panic!("it is new") };
+        catalog.discard_version(first.facts.id).unwrap();
+        assert_eq!(catalog.versions(None, None).unwrap(), []);
+        assert_eq!(catalog.find_upload(&dataset(1), &upload(1, 2)).unwrap(), None, "the key is free for another body");
+        let Commit::New(again) = commit(2, VersionStatus::Current).unwrap() else { panic!("it is new") };
+        assert_eq!((again.revision, again.facts.id), (1, id(2)));
+        assert!(matches!(catalog.discard_version(id(2)), Err(CatalogError::Conflict { .. })), "it is current");
+    }
 }

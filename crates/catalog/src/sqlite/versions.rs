@@ -173,6 +173,20 @@ fn supersede(transaction: &Connection, facts: &VersionFacts, below: u32) -> Resu
     Ok(())
 }
 
+pub(super) fn discard(transaction: &Connection, id: Uuid) -> Result<()> {
+    let version = by_id(transaction, id)?.ok_or_else(|| CatalogError::not_found("dataset version", id))?;
+    if version.status != VersionStatus::Staged {
+        return Err(CatalogError::conflict("dataset version", id, "only a staged version is discarded"));
+    }
+    if jobs::names(transaction, id)? {
+        return Err(CatalogError::conflict("dataset version", id, "a job names it"));
+    }
+    for sql in ["DELETE FROM upload WHERE version = ?1", "DELETE FROM version WHERE id = ?1"] {
+        transaction.execute(sql, [id.to_string()]).map_err(failed("discard a version"))?;
+    }
+    Ok(())
+}
+
 pub(super) fn change(
     transaction: &Connection,
     id: Uuid,

@@ -35,7 +35,7 @@ pub(crate) fn run(config: &Config, args: &DemoArgs) -> anyhow::Result<()> {
     let platform = super::attach(config)?;
     let sample = args.sample.clone();
     let prepare = move |platform: &Platform| prepare(platform, &sample, fresh, start);
-    if args.load_only { prepare(&platform) } else { super::serve::serve(&platform, listen, prepare) }
+    if args.load_only { prepare(&platform) } else { super::serve::serve(&platform, config, listen, prepare) }
 }
 
 /// Everything between a data folder and the page.
@@ -62,6 +62,7 @@ fn prepare(platform: &Platform, sample: &Path, fresh: bool, start: Instant) -> a
 fn load(platform: &Platform, sample: &Path) -> anyhow::Result<()> {
     let files = partner_files(platform, &sample.join("partners"))?;
     let bar = progress::bar(files.len(), "taking in");
+    let declared = platform.now().to_string();
     for file in &files {
         bar.set_message(format!("{} {}", file.dataset, file.period.label()));
         let caller = platform.local_officer(&file.dataset)?;
@@ -72,6 +73,9 @@ fn load(platform: &Platform, sample: &Path) -> anyhow::Result<()> {
             period: file.period.to_string(),
             idempotency_key: None,
             digest: None,
+            empty: false,
+            // The synthetic partners leave opted-out people out, and say so as real ones must.
+            opt_outs_applied: Some(declared.clone()),
         };
         platform
             .upload(&caller, &request, reader)

@@ -25,7 +25,14 @@ pub(crate) fn run(config: &Config, args: &IngestArgs) -> anyhow::Result<()> {
     };
     let platform = super::open(config)?;
     let caller = platform.local_officer(&dataset)?;
-    let request = UploadRequest { dataset, period: args.period.clone(), idempotency_key: None, digest: None };
+    let request = UploadRequest {
+        dataset,
+        period: args.period.clone(),
+        idempotency_key: None,
+        digest: None,
+        empty: args.empty_period,
+        opt_outs_applied: args.opt_outs_applied.clone(),
+    };
     let outcome = platform.upload(&caller, &request, file);
     if let Err(PlatformError::Refused { findings: Some(findings), .. }) = &outcome {
         note(platform::findings_text(findings));

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 
 use anyhow::Context;
-use api::HttpLimits;
 use platform::Platform;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -15,12 +14,13 @@ use crate::terminal::say;
 
 pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
     let platform = super::attach(config)?;
-    serve(&platform, args.listen.unwrap_or(config.listen), |platform| super::load(platform))
+    serve(&platform, config, args.listen.unwrap_or(config.listen), |platform| super::load(platform))
 }
 
 /// Listens at once, answers that it is loading until `prepare` has ended, then serves until interrupted.
 pub(crate) fn serve(
     platform: &Platform,
+    config: &Config,
     listen: SocketAddr,
     prepare: impl FnOnce(&Platform) -> anyhow::Result<()> + Send + 'static,
 ) -> anyhow::Result<()> {
@@ -32,7 +32,7 @@ pub(crate) fn serve(
     let address = listener.local_addr().context("could not read the listening address")?;
     // Nobody need read what is printed here.
     let _ = say(format_args!("listening    http://{address}  loading; /readyz says when it is ready"));
-    let router = api::router(platform.clone(), HttpLimits::default());
+    let router = api::router(platform.clone(), config.http.clone());
     let mut server = runtime.spawn(api::serve(listener, router, interrupted()));
 
     // A thread of its own, which an interruption does not wait for: what it leaves half done, the next start takes up.

@@ -61,8 +61,9 @@ fn conversions_from_2011() {
     let (gazetteer, report) = fixture().import().unwrap();
     let convert = |code: &str, count| {
         let conversion = gazetteer.convert_lsoa11(code)?;
-        let shares = conversion.apportion(count).into_iter();
-        Some((conversion.method(), shares.map(|(atom, n)| (atom.map(|a| a.0), n)).collect::<Vec<_>>()))
+        let weights: Vec<u64> = conversion.parts.iter().map(|part| part.weight).collect();
+        let atoms = conversion.parts.iter().map(|part| part.atom.map(|atom| atom.0));
+        Some((conversion.method(), atoms.zip(crate::apportion(count, &weights)).collect::<Vec<_>>()))
     };
     assert_eq!(convert("E01980001", 10), Some((Method::Modelled, vec![(Some(0), 6), (Some(1), 4)])));
     assert_eq!(convert("E01980003", 7), Some((Method::Exact, vec![(Some(2), 7)])));

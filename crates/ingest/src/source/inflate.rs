@@ -11,16 +11,20 @@ use crate::source::limit;
 /// Small files may expand more: a few repeated lines compress very well.
 const FREE_BYTES: u64 = 1 << 16;
 
+/// The most bytes that `sent` bytes may inflate to.
+pub(crate) fn greatest_inflated(sent: u64, ratio: u64, inflated_bytes: u64) -> u64 {
+    sent.saturating_mul(ratio).saturating_add(FREE_BYTES).min(inflated_bytes)
+}
+
 pub(super) fn inflate(file: &[u8], limits: &Limits) -> Result<Vec<u8>, IngestError> {
     let sent = u64::try_from(file.len()).unwrap_or(u64::MAX);
-    let by_ratio = sent.saturating_mul(limits.ratio).saturating_add(FREE_BYTES);
-    let greatest = by_ratio.min(limits.inflated_bytes);
+    let greatest = greatest_inflated(sent, limits.ratio, limits.inflated_bytes);
     let mut bytes = Vec::new();
     let mut reader = MultiGzDecoder::new(file).take(greatest.saturating_add(1));
     reader.read_to_end(&mut bytes).map_err(|_| IngestError::Compressed)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) <= greatest {
         Ok(bytes)
-    } else if by_ratio < limits.inflated_bytes {
+    } else if greatest < limits.inflated_bytes {
         Err(IngestError::Ratio { ratio: limits.ratio })
     } else {
         Err(limit("the inflated content is", limits.inflated_bytes, " bytes"))

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::Setting;
-use super::feeds::police;
+use super::feeds::{police, practices};
 use super::people::CONTRACT;
 use crate::{Counts, IngestError};
 
@@ -11,8 +11,7 @@ use crate::{Counts, IngestError};
 fn counts(setting: &Setting, file: &[u8]) -> Option<Counts> {
     match setting.clean(file) {
         Ok(cleaned) => Some(cleaned.findings.counts),
-        Err(IngestError::OverTolerance { findings, .. }) => Some(findings.counts),
-        Err(_) => None,
+        Err(error) => error.findings().map(|findings| findings.counts),
     }
 }
 
@@ -74,7 +73,12 @@ proptest! {
         for (from, to) in order.iter().enumerate().take(rows.len()) {
             shuffled.swap(from, to.index(rows.len()));
         }
-        let (a, b) = (setting.ok(person_file(&rows)), setting.ok(person_file(&shuffled)));
+        let (a, b) = match (setting.clean(person_file(&rows)), setting.clean(person_file(&shuffled))) {
+            (Ok(a), Ok(b)) => (a, b),
+            (Err(IngestError::NothingKept { .. }), Err(IngestError::NothingKept { .. })) => return Ok(()),
+            (a, b) => return Err(TestCaseError::fail(format!("{a:?} {b:?}"))),
+        };
+        prop_assert_eq!(a.content, b.content);
         prop_assert_eq!(&a.batch, &b.batch);
         prop_assert_eq!(a.findings.counts, b.findings.counts);
         prop_assert_eq!(a.findings.tallies, b.findings.tallies);
@@ -88,5 +92,70 @@ proptest! {
         if let Some(counts) = counts(&setting, person_file(&rows).as_bytes()) {
             prop_assert!(counts.add_up(), "{counts:?}");
         }
+    }
+}
+
+/// A file of which nothing is kept would publish zeros: it is refused, unless its sender says that the period is empty.
+#[test]
+fn an_empty_period_is_said_and_never_guessed() {
+    let header = "CallDate,NHSNumber,Postcode,Gender,Age,Contacts\n";
+    let kept = "01/02/2024,9434765919,ZZ1 1AA,F,40,1\n";
+    let outside = "01/02/2024,9434765919,M1 1AA,F,40,1\n";
+    let nowhere = "01/02/2024,9434765919,,F,40,1\n";
+    let refused = "x,9434765919,ZZ1 1AA,F,40,1\n";
+    let cases = [
+        (vec![], Some("0 rows were read"), None),
+        (vec![outside, outside], Some("2 rows were read, 2 of them outside"), None),
+        (vec![nowhere], Some("1 refused or without a usable place"), Some("1 could not be read or placed")),
+        (vec![refused], Some("1 refused or without a usable place"), Some("1 could not be read or placed")),
+        (vec![kept, outside], None, Some("1 of its rows were kept")),
+    ];
+    let mut setting = Setting::new(CONTRACT, "2024-01");
+    for (rows, unsaid, said) in cases {
+        let file = format!("{header}{}", rows.concat());
+        for (empty, expect) in [(false, unsaid), (true, said)] {
+            setting.empty = empty;
+            match (setting.clean(&file), expect) {
+                (Ok(cleaned), None) => assert_eq!(cleaned.batch.num_rows() == 0, empty, "{file}"),
+                (Err(error), Some(expect)) => {
+                    assert!(error.to_string().contains(expect), "{file} {error}");
+                    assert_eq!(error.findings().unwrap().counts.rows_read, rows.len() as u64, "{file}");
+                }
+                (outcome, _) => panic!("{file} {empty}: {outcome:?}"),
+            }
+        }
+    }
+}
+
+/// Rows whose every figure is withheld say nothing either.
+#[test]
+fn rows_without_a_figure_are_nothing() {
+    let setting = Setting::new(&practices(), "2023-04");
+    let file = |register: &str| {
+        format!("PRACTICE_CODE,GROUP_CODE,REGISTER,PRACTICE_LIST_SIZE\nP99001,DM,{register},*\nP99002,DM,*,*\n")
+    };
+    assert_eq!(setting.ok(file("0")).batch.num_rows(), 2);
+    assert!(setting.refusal(file("*")).contains("nothing in the file was kept"));
+}
+
+/// The digest of the table is that of its figures, not of the bytes they came in.
+#[test]
+fn other_bytes_with_the_same_figures_have_the_same_digest() {
+    let setting = Setting::new(CONTRACT, "2024-01");
+    let header = "CallDate,NHSNumber,Postcode,Gender,Age,Contacts\n";
+    let (one, two) = ("01/02/2024,9434765919,ZZ1 1AA,F,40,1\n", "02/02/2024,9990000018,ZZ1 1AB,M,70,2\n");
+    let digest = |file: String| setting.ok(file).content;
+    let first = digest(format!("{header}{one}{two}"));
+    for same in [
+        format!("{header}{two}{one}"),
+        format!("\u{feff}{header}{one}{two}"),
+        format!("{header}{one}{two}").replace('\n', "\r\n"),
+        format!("{header}{one}{}", two.trim_end()),
+        format!("{header}{one}{two}").replace("ZZ1 1AA", "zz11aa"),
+    ] {
+        assert_eq!(digest(same.clone()), first, "{same}");
+    }
+    for other in [format!("{header}{one}"), format!("{header}{one}{two}").replace(",70,", ",60,")] {
+        assert_ne!(digest(other.clone()), first, "{other}");
     }
 }

@@ -133,7 +133,8 @@ fn findings_are_stored_and_limited() {
     let mut setting = Setting::new(&police(), "2018-12");
     setting.limits.findings = 3;
     setting.contract.tolerance.refused_per_thousand = 1000;
-    let file = format!("Month,Crime type,LSOA code\n{}", "x,y,E01990001\n".repeat(10));
+    let bad = "x,y,E01990001\n".repeat(10);
+    let file = format!("Month,Crime type,LSOA code\n{bad}2018-12,Burglary,E01990001\n");
     let findings = setting.ok(&file).findings;
     assert_eq!((findings.first.len(), findings.count(Kind::NotADate)), (3, 10));
     let json = serde_json::to_string(&findings).unwrap();

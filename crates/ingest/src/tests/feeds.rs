@@ -278,9 +278,8 @@ range = [0, 10000]
     assert!(refused.contains("3 of 3 rows"), "{refused}");
 }
 
-#[test]
-fn practice_prevalence_by_network() {
-    let contract = format!(
+pub(crate) fn practices() -> String {
+    format!(
         r#"id = "nhs-ccg.practice-prevalence"{HEAD}
 level = "aggregate"
 partition = "financial-year"
@@ -314,11 +313,15 @@ name = "list_size"
 type = "integer"
 role = "measure"
 "#
-    );
+    )
+}
+
+#[test]
+fn practice_prevalence_by_network() {
     let file = "practice_code ,GROUP_CODE,REGISTER,PATIENT_LIST_TYPE,PRACTICE_LIST_SIZE\n\
                 P99001,DM,400,17OV,8000\nP99002,COPD,*,TOTAL,7000\nP99003,XX,5,TOTAL,6000\n\
                 Y00000,DM,1,TOTAL,1\nP99003,DM,2000,TOTAL,6000\n";
-    let cleaned = Setting::new(&contract, "2023-04").ok(file);
+    let cleaned = Setting::new(&practices(), "2023-04").ok(file);
     assert_eq!(
         lines(&cleaned.batch),
         [

@@ -144,6 +144,7 @@ fn messages_never_quote_people() {
         "CANARYNAME,01/02/2024,CANARYNHS,Q,M,1,1".to_owned(),
         "CANARYNAME,CANARYDATE".to_owned(),
         "CANARYNAME,01/02/2024,9434765919,ZZ1 1AA,CANARYSEX,CANARYAGE,501".to_owned(),
+        "CANARYNAME,01/02/2024,9434765919,ZZ1 1AA,CANARYSEX,CANARYAGE,5".to_owned(),
     ];
     let quiet = |text: &str| assert!(!text.contains("CANARY"), "{text}");
     let file = format!("{HEADER}{}\n", rows.join("\n"));

@@ -7,7 +7,7 @@ use calamine::{DataRef, ExcelDateTime, Reader, Xlsx};
 use csv::{StringRecord, Writer};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use super::Task;
+use super::{Task, package};
 
 /// The most the task line may hold.
 const TASK_BYTES: u64 = 1 << 16;
@@ -74,7 +74,8 @@ fn refused(message: impl Into<String>) -> Stop {
 }
 
 fn frames<W: Write>(file: Vec<u8>, task: &Task, writer: &mut Writer<W>) -> Result<u64, Stop> {
-    let damaged = || refused("not an Excel workbook (.xlsx), or damaged: save it again");
+    package::inspect(&file, task).map_err(Stop::Refused)?;
+    let damaged = || refused(package::DAMAGED);
     let mut book = Xlsx::new(Cursor::new(file)).map_err(|_| damaged())?;
     let names = book.sheet_names();
     let name = match &task.sheet {

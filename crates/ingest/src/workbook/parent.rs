@@ -45,6 +45,9 @@ impl WorkbookReader {
             rows: limits.rows.saturating_add(u64::from(skip_rows)).saturating_add(1),
             columns: limits.columns,
             field_bytes: limits.field_bytes,
+            entries: limits.workbook_entries,
+            inflated_bytes: limits.inflated_bytes,
+            ratio: limits.ratio,
             address_space: limits.workbook_memory,
             processor_seconds: time.as_secs().saturating_add(1),
         };
@@ -54,7 +57,7 @@ impl WorkbookReader {
         let _ = child.kill();
         let status = child.wait().map_err(WorkbookError::Start)?;
         let output = answer?;
-        parse(&output, skip_rows, limits.columns)?.ok_or_else(|| WorkbookError::Died { how: how(status) })
+        parse(&output, skip_rows, limits)?.ok_or_else(|| WorkbookError::Died { how: how(status) })
     }
 
     fn start(&self) -> Result<Child, WorkbookError> {
@@ -114,16 +117,22 @@ fn collect(output: ChildStdout, limit: u64) -> Result<Vec<u8>, WorkbookError> {
 }
 
 /// Reads frames; `None` if there is no last frame.
-fn parse(output: &[u8], skip_rows: u32, columns: u64) -> Result<Option<Rows>, WorkbookError> {
+fn parse(output: &[u8], skip_rows: u32, limits: &Limits) -> Result<Option<Rows>, WorkbookError> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(output);
     let mut rows = Vec::new();
+    // A frame names the cells that hold something; the record has them all, and can be a thousand times as large.
+    let mut cells = 0_u64;
     let mut frame = StringRecord::new();
     while reader.read_record(&mut frame).map_err(|_| WorkbookError::Protocol)? {
         match frame.get(0) {
             Some("end") => return Ok(Some(rows)),
             Some("refused") => return Err(WorkbookError::Refused(frame.get(1).unwrap_or_default().to_owned())),
             Some("row") => {
-                let (number, record) = parse_row(&frame, columns).ok_or(WorkbookError::Protocol)?;
+                let (number, record) = parse_row(&frame, limits.columns).ok_or(WorkbookError::Protocol)?;
+                cells = cells.saturating_add(u64::try_from(record.len()).unwrap_or(u64::MAX));
+                if cells > limits.workbook_cells {
+                    return Err(WorkbookError::TooManyCells { limit: limits.workbook_cells });
+                }
                 if number > u64::from(skip_rows) {
                     rows.push((number, record));
                 }

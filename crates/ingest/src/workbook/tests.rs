@@ -1,5 +1,6 @@
 //! Workbooks through a real child process, hostile ones included.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -7,6 +8,8 @@ use csv::StringRecord;
 
 use super::{WorkbookError, WorkbookReader};
 use crate::request::Limits;
+use crate::tests::Setting;
+use crate::tests::feeds::police;
 
 /// The example that runs `child_main`; the test runners build examples beside the tests.
 pub(crate) fn reader() -> WorkbookReader {
@@ -20,15 +23,16 @@ fn rows(file: &[u8], sheet: Option<&str>, limits: &Limits) -> Result<Vec<(u64, S
     reader().rows(file, sheet, 0, limits, Duration::from_secs(20))
 }
 
-/// An uncompressed ZIP archive of the parts.
-fn zip(parts: &[(&str, &str)]) -> Vec<u8> {
+/// A ZIP archive of the parts; `declared` is what it says of their sizes instead of the truth.
+fn zip(parts: &[(&str, &str)], deflate: bool, declared: Option<u32>) -> Vec<u8> {
     let (mut file, mut directory) = (Vec::new(), Vec::new());
     for (name, content) in parts {
         let mut crc = flate2::Crc::new();
         crc.update(content.as_bytes());
-        let size = u32::try_from(content.len()).unwrap();
-        let mut common = vec![20, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        for number in [crc.sum(), size, size] {
+        let stored = if deflate { deflated(content) } else { content.as_bytes().to_vec() };
+        let size = declared.unwrap_or(u32::try_from(content.len()).unwrap());
+        let mut common = vec![20, 0, 0, 0, if deflate { 8 } else { 0 }, 0, 0, 0, 0, 0];
+        for number in [crc.sum(), u32::try_from(stored.len()).unwrap(), size] {
             common.extend(number.to_le_bytes());
         }
         common.extend(u16::try_from(name.len()).unwrap().to_le_bytes());
@@ -42,7 +46,7 @@ fn zip(parts: &[(&str, &str)]) -> Vec<u8> {
         file.extend(b"PK\x03\x04");
         file.extend(&common);
         file.extend(name.as_bytes());
-        file.extend(content.as_bytes());
+        file.extend(stored);
     }
     let start = u32::try_from(file.len()).unwrap();
     let count = u16::try_from(parts.len()).unwrap().to_le_bytes();
@@ -56,13 +60,19 @@ fn zip(parts: &[(&str, &str)]) -> Vec<u8> {
     file
 }
 
+fn deflated(content: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(content.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
 /// A workbook of one sheet `A1` with these cells, and shared strings.
 pub(crate) fn workbook(cells: &str, shared: &str) -> Vec<u8> {
     let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
     let office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
     let package = "http://schemas.openxmlformats.org/package/2006";
     let types = "application/vnd.openxmlformats-officedocument.spreadsheetml";
-    zip(&[
+    let parts: [(&str, &str); 7] = [
         (
             "[Content_Types].xml",
             &format!(
@@ -102,7 +112,8 @@ pub(crate) fn workbook(cells: &str, shared: &str) -> Vec<u8> {
             "xl/worksheets/sheet1.xml",
             &format!("<worksheet xmlns=\"{main}\"><sheetData>{cells}</sheetData></worksheet>"),
         ),
-    ])
+    ];
+    zip(&parts, false, None)
 }
 
 const STRINGS: &str = "uniqueCount=\"2\"><si><t>Area code</t></si><si><t>Households, all</t></si>";
@@ -162,13 +173,67 @@ fn limits_hold_in_the_child() {
     let cases = [
         (Limits { rows: 20, ..Limits::default() }, "more than 21 rows"),
         (Limits { field_bytes: 5, ..Limits::default() }, "over 5 bytes"),
-        (Limits { inflated_bytes: 100, ..Limits::default() }, "more than 100 bytes"),
+        (Limits { inflated_bytes: 1_000, ..Limits::default() }, "inflates to more than 1000 bytes"),
+        (Limits { workbook_entries: 6, ..Limits::default() }, "more than 6 parts"),
+        (Limits { workbook_cells: 49, ..Limits::default() }, "more than 49 cells"),
         (Limits { workbook_memory: 1 << 20, ..Limits::default() }, "died"),
     ];
     for (limits, expect) in cases {
         let error = rows(&file, None, &limits).unwrap_err();
         assert!(error.to_string().contains(expect), "{expect}: {error}");
     }
+}
+
+/// What the spreadsheet library would read for minutes, or read although it is no XML, is refused before it looks.
+#[test]
+fn hostile_packages_are_refused() {
+    let spaces = " ".repeat(1 << 20);
+    let cell = "<row r=\"1\"><c r=\"A1\"><v>1</v></c></row>";
+    let sheet = |xml: &str| zip(&[("xl/worksheets/sheet1.xml", xml)], true, None);
+    let many: Vec<String> = (0..1_001).map(|number| format!("xl/media/{number}.png")).collect();
+    let many: Vec<(&str, &str)> = many.iter().map(|name| (name.as_str(), "")).collect();
+    let bomb = [("xl/sharedStrings.xml", spaces.as_str())];
+    let cases = [
+        ("a bomb", zip(&bomb, true, None), "inflates to more than"),
+        ("a bomb that says it is small", zip(&bomb, true, Some(100)), "malformed"),
+        ("one that is no XML", zip(&[("xl/media/1.png", spaces.as_str())], true, Some(100)), "not an Excel workbook"),
+        ("many parts", zip(&many, false, None), "more than 1000 parts"),
+        ("one name twice", zip(&[("a.xml", "<a/>"), ("a.xml", "<a/>")], false, None), "same name"),
+        ("a type definition", sheet("<!DOCTYPE a [<!ENTITY b \"c\">]><a>&b;</a>"), "document type definition"),
+        ("an entity of its own", sheet("<a>&b;</a>"), "malformed"),
+        ("an open element", sheet("<a><b></b>"), "malformed"),
+        ("elements that cross", sheet("<a><b></a></b>"), "malformed"),
+        ("an attribute twice", sheet("<a b=\"1\" b=\"2\"/>"), "malformed"),
+        ("no element", sheet("<!-- a -->"), "malformed"),
+        ("cut in the middle", sheet("<a><b c="), "malformed"),
+        ("a wrong comment", workbook(&format!("{cell}<!-- a -- b -->"), STRINGS), "malformed"),
+    ];
+    for (name, file, expect) in cases {
+        let error = rows(&file, None, &Limits::default()).unwrap_err();
+        assert!(error.to_string().contains(expect), "{name}: {error}");
+    }
+    let usual = workbook(&format!("{cell}<!-- 1 &lt; 2 -->"), &STRINGS.replace("Area code", "R&amp;D &#65;"));
+    assert_eq!(rows(&usual, None, &Limits::default()).unwrap().len(), 1);
+}
+
+/// A row is as wide as its last cell: few bytes must not become many cells in this process.
+#[test]
+fn empty_cells_count() {
+    let cells: String = (1..=20).map(|row| format!("<row r=\"{row}\"><c r=\"BXX{row}\"><v>1</v></c></row>")).collect();
+    let limits = Limits { workbook_cells: 30_000, ..Limits::default() };
+    let error = rows(&workbook(&cells, STRINGS), None, &limits).unwrap_err();
+    assert!(matches!(error, WorkbookError::TooManyCells { limit: 30_000 }), "{error}");
+}
+
+#[test]
+fn the_reader_has_a_time_limit_of_its_own() {
+    let contract = police().replace("format = \"csv\"", "format = \"xlsx\"");
+    let mut setting = Setting::new(&contract, "2018-12");
+    setting.limits.workbook_time = Duration::from_millis(200);
+    setting.workbook = Some(WorkbookReader::new("/bin/sleep", ["30"]));
+    let started = Instant::now();
+    let error = setting.refusal(b"PK\x03\x04");
+    assert!(error.contains("took longer than") && started.elapsed() < Duration::from_secs(10), "{error}");
 }
 
 #[test]

@@ -1,0 +1,84 @@
+//! Who says that people who opted out were left out of a file, and when.
+//!
+//! The platform never sees a list of opt-outs and vouches for none. An agreement names the scheme and the party that
+//! applies it; that party declares with each file when it did; the declaration is kept with the version and in the audit
+//! log, and is the only evidence that a decision is given.
+
+use agreements::{Governing, OptOutEvidence, Snapshot};
+use catalog::DatasetVersion;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use model::OrganisationId;
+
+use crate::error::PlatformError;
+
+/// Reads the instant, or the day in UTC, at which opt-outs were applied.
+pub(crate) fn parse(text: Option<&str>, now: Timestamp) -> Result<Option<Timestamp>, PlatformError> {
+    let Some(text) = text else { return Ok(None) };
+    let bad = |problem| PlatformError::BadParameter { parameter: "opt_outs_applied", problem };
+    let day = |text: &str| text.parse::<Date>().and_then(|day| TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)));
+    let applied = text
+        .parse()
+        .or_else(|_| day(text))
+        .map_err(|_| bad("write a day such as 2026-03-31, or an instant such as 2026-03-31T09:00:00Z".to_owned()))?;
+    if applied > now {
+        return Err(bad("it lies in the future: say when opt-outs were applied to this file".to_owned()));
+    }
+    Ok(Some(applied))
+}
+
+/// The evidence in a declaration: for the schemes that the agreements charge this organisation with, and no others.
+pub(crate) fn declared(
+    snapshot: &Snapshot,
+    governing: &Governing,
+    by: Option<&OrganisationId>,
+    applied_at: Option<Timestamp>,
+) -> Vec<OptOutEvidence> {
+    let Some(applied_at) = applied_at else { return Vec::new() };
+    let agreements = governing.agreements.iter().filter_map(|digest| snapshot.agreement(digest));
+    let rules = agreements.filter_map(|agreement| agreement.document().optout.as_ref());
+    rules
+        .filter(|rule| Some(&rule.applied_by) == by)
+        .map(|rule| OptOutEvidence { dataset: governing.dataset.clone(), scheme: rule.scheme.clone(), applied_at })
+        .collect()
+}
+
+/// The evidence that the versions in use hold together: the oldest declaration counts, and one that lacks is none.
+pub(crate) fn of_versions(
+    snapshot: &Snapshot,
+    governing: &Governing,
+    versions: &[DatasetVersion],
+) -> Vec<OptOutEvidence> {
+    let declarations: Option<Vec<_>> = versions.iter().map(|version| version.facts.opt_outs.as_ref()).collect();
+    let oldest = declarations.into_iter().flatten().min_by_key(|declared| declared.applied_at);
+    oldest.map_or_else(Vec::new, |oldest| {
+        declared(snapshot, governing, Some(&oldest.declared_by), Some(oldest.applied_at))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_and_instants_of_the_past_are_read() {
+        let now = "2026-03-31T12:00:00Z".parse().unwrap();
+        for (text, expect) in [
+            ("2026-03-31", Ok("2026-03-31T00:00:00Z")),
+            ("2026-03-31T11:59:59Z", Ok("2026-03-31T11:59:59Z")),
+            ("2026-03-31T13:00:00+02:00", Ok("2026-03-31T11:00:00Z")),
+            ("2026-04-01", Err("future")),
+            ("2026-03-31T12:00:01Z", Err("future")),
+            ("yes", Err("write a day")),
+            ("", Err("write a day")),
+        ] {
+            match (parse(Some(text), now), expect) {
+                (Ok(found), Ok(expect)) => assert_eq!(found.unwrap().to_string(), expect, "{text}"),
+                (Err(error), Err(expect)) => assert!(error.to_string().contains(expect), "{text}: {error}"),
+                (found, _) => panic!("{text}: {found:?}"),
+            }
+        }
+        assert_eq!(parse(None, now).unwrap(), None);
+    }
+}

@@ -1,0 +1,181 @@
+//! Intake where something stops half way: what was acknowledged stays, and nothing else does.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use audit::{AuditLog, Entry};
+use catalog::{Catalog, Commit, DataFolder, DatasetVersion, JobState, SqliteCatalog, VersionStatus};
+use platform::{Platform, UploadRequest};
+
+use crate::support::{self, Demo, fires};
+
+fn request(dataset: &str, period: &str) -> UploadRequest {
+    UploadRequest {
+        dataset: dataset.parse().unwrap(),
+        period: period.to_owned(),
+        idempotency_key: Some("once".to_owned()),
+        digest: None,
+        empty: false,
+        opt_outs_applied: None,
+    }
+}
+
+fn upload_fires(platform: &Platform) -> platform::UploadReceipt {
+    let request = request("lancashire-fire-and-rescue.incidents", "2026-01-01/P3M");
+    let officer = platform.local_officer(&request.dataset).unwrap();
+    platform.upload(&officer, &request, fires().as_slice()).unwrap()
+}
+
+/// Ends a platform and leaves its folder.
+fn end(demo: Demo) -> tempfile::TempDir {
+    let Demo { platform, router, folder, .. } = demo;
+    drop((platform, router));
+    folder
+}
+
+fn objects(folder: &Path) -> Vec<PathBuf> {
+    support::files(&folder.join("data/objects"))
+}
+
+/// How far an upload came before the machine stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Crash {
+    ObjectsWritten,
+    Staged,
+    Audited,
+}
+
+/// A folder in which an upload went through, and its version.
+fn completed() -> (tempfile::TempDir, DatasetVersion) {
+    let demo = Demo::open();
+    let receipt = upload_fires(&demo.platform);
+    let folder = end(demo);
+    let data = DataFolder::open(&folder.path().join("data")).unwrap();
+    let version = SqliteCatalog::open(&data.catalog()).unwrap().version(receipt.version).unwrap().unwrap();
+    assert_eq!(version.status, VersionStatus::Current);
+    assert_eq!(taken_in(&data.audit(), &version), 1, "an acknowledged version is in the audit log");
+    (folder, version)
+}
+
+/// A folder in which that upload stopped half way: its steps are repeated with the very objects, keys and records.
+fn crashed(completed: &Path, version: &DatasetVersion, at: Crash) -> tempfile::TempDir {
+    let folder = support::folder();
+    let facts = version.facts.clone();
+    for name in [facts.table.name, facts.findings.as_ref().unwrap().0.name] {
+        let name = format!("data/objects/{name}");
+        fs::copy(completed.join(&name), folder.path().join(&name)).unwrap();
+    }
+    let data = DataFolder::open(&folder.path().join("data")).unwrap();
+    let keys = version.table_keys.clone().unwrap();
+    if at != Crash::ObjectsWritten {
+        let catalog = SqliteCatalog::open(&data.catalog()).unwrap();
+        let commit = catalog.commit_version(facts.clone(), &keys, VersionStatus::Staged, None).unwrap();
+        assert!(matches!(commit, Commit::New(_)));
+    }
+    if at == Crash::Audited {
+        let (log, _) = AuditLog::open_folder(&data.audit(), audit::Options::default()).unwrap();
+        let entry = Entry::Ingested {
+            work_id: facts.id,
+            dataset: facts.dataset.clone(),
+            period: facts.period,
+            revision: version.revision,
+            version: facts.id,
+            table: facts.table.digest,
+            agreements: facts.agreements.clone(),
+            rows_read: facts.rows,
+            rows_kept: facts.rows,
+            findings: 0,
+            opt_outs_applied: None,
+        };
+        log.append(entry, facts.received_at).unwrap();
+    }
+    folder
+}
+
+/// How often the audit log says that a version was taken in.
+fn taken_in(folder: &Path, version: &DatasetVersion) -> usize {
+    let mut count = 0;
+    audit::verify_storage(&audit::FolderStorage::new(folder), &[], &mut |record| {
+        count += usize::from(matches!(&record.entry, Entry::Ingested { version: id, .. } if *id == version.facts.id));
+    })
+    .unwrap();
+    count
+}
+
+#[test]
+fn an_upload_that_was_not_audited_leaves_nothing() {
+    let (completed, version) = completed();
+    for crash in [Crash::ObjectsWritten, Crash::Staged] {
+        let folder = crashed(completed.path(), &version, crash);
+        let before = objects(folder.path()).len();
+        let (platform, _) = Platform::open(support::settings(folder.path())).unwrap();
+        assert_eq!(objects(folder.path()).len(), before - 2, "{crash:?}");
+        let officer = platform.local_officer(&version.facts.dataset).unwrap();
+        let id = version.facts.id.to_string();
+        assert!(platform.version(&officer, &version.facts.dataset, &id).is_err(), "{crash:?}");
+        // Neither its number nor its key is used up.
+        let again = upload_fires(&platform);
+        assert_eq!((again.created, again.revision), (true, 1), "{crash:?}");
+        assert_ne!(again.version, version.facts.id, "{crash:?}");
+    }
+}
+
+#[test]
+fn an_upload_that_was_audited_is_finished() {
+    let (completed, version) = completed();
+    let folder = crashed(completed.path(), &version, Crash::Audited);
+    let (platform, _) = Platform::open(support::settings(folder.path())).unwrap();
+    let officer = platform.local_officer(&version.facts.dataset).unwrap();
+    let receipt = platform.version(&officer, &version.facts.dataset, &version.facts.id.to_string()).unwrap();
+    assert_eq!((receipt.revision, receipt.publication.as_str()), (1, "pending"));
+    let again = upload_fires(&platform);
+    assert_eq!((again.created, again.version), (false, version.facts.id));
+    assert_eq!(platform.publish_pending(&mut |_| ()).unwrap().failures, Vec::<String>::new());
+    drop(platform);
+    let data = DataFolder::open(&folder.path().join("data")).unwrap();
+    let catalog = SqliteCatalog::open(&data.catalog()).unwrap();
+    assert_eq!(catalog.version(version.facts.id).unwrap().unwrap().status, VersionStatus::Current);
+    assert_eq!(catalog.jobs(Some(JobState::Pending)).unwrap(), []);
+    assert_eq!(taken_in(&data.audit(), &version), 1);
+}
+
+/// The reader of workbooks, which runs while the upload lies in the quarantine, makes it impossible to remove it.
+#[test]
+fn a_quarantine_that_cannot_be_cleared_costs_no_upload() {
+    let demo = Demo::open_with(|settings, folder| {
+        let quarantine = folder.join("data/quarantine");
+        let script = format!(
+            "#!/bin/sh\nfor f in '{}'/*; do /bin/rm \"$f\"; /bin/mkdir \"$f\"; done\nexec '{}' \"$@\"\n",
+            quarantine.display(),
+            support::binary().display()
+        );
+        settings.workbook_program = folder.join("reader");
+        fs::write(&settings.workbook_program, script).unwrap();
+        fs::set_permissions(&settings.workbook_program, fs::Permissions::from_mode(0o700)).unwrap();
+    });
+    let workbook = fs::read(support::root().join("sample-data/partners/chorley-council/homelessness/2025-Q1.xlsx"));
+    let request = request("chorley-council.homelessness", "2025-01-01/P3M");
+    let officer = demo.platform.local_officer(&request.dataset).unwrap();
+    // Other bytes with the same figures: the file is read, and recognised by what is in it.
+    let file = with_comment(&workbook.unwrap());
+    let receipt = demo.platform.upload(&officer, &request, file.as_slice()).unwrap();
+    assert!(!receipt.created && receipt.findings.counts.kept > 0, "{receipt:?}");
+    let folder = end(demo);
+    let left: Vec<PathBuf> =
+        fs::read_dir(folder.path().join("data/quarantine")).unwrap().map(|e| e.unwrap().path()).collect();
+    assert_eq!(left.len(), 1, "the reader did not interfere: {left:?}");
+    fs::remove_dir(&left[0]).unwrap();
+    fs::write(&left[0], b"sealed").unwrap();
+    Platform::open(support::settings(folder.path())).unwrap();
+    assert!(!left[0].exists(), "the next start clears the quarantine");
+}
+
+/// A ZIP archive with a comment at its end.
+fn with_comment(archive: &[u8]) -> Vec<u8> {
+    let mut archive = archive.to_vec();
+    let length = archive.len() - 2;
+    assert_eq!(archive[length..], [0, 0], "it has no comment yet");
+    archive.splice(length.., [1, 0, b' ']);
+    archive
+}
