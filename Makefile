@@ -1,5 +1,5 @@
 # The two commands: `make demo` and `make test`. The others serve them.
-.PHONY: demo build dashboard test rust-test browser-test check real sample-data clean
+.PHONY: demo build dashboard test rust-test browser-test attack-long check real sample-data clean
 
 CARGO ?= cargo
 DATA ?= $(HOME)/.local/share/commonground/demo
@@ -40,6 +40,10 @@ rust-test: dashboard
 browser-test: dashboard
 	$(CARGO) build --locked --workspace --bins --examples
 	cd $(WEB) && BROWSER_TEST_BINARY=$(TARGET)/debug/commonground npm test
+
+# The attacker's tests that take minutes, in release mode: inversion of whole families of tables, thousands of random groups.
+attack-long:
+	$(CARGO) test --release --locked -p attack -- --ignored --nocapture long_
 
 # Format, lints and dependency rules, as .ci/run calls them.
 check:

@@ -53,14 +53,7 @@ pub(super) fn problem(dataset: &DatasetId, group: &Facts, belief: Belief, k: u32
         sensitive: Vec::new(),
         cells: cells.into_iter().map(|(codes, value)| Cell { codes, value }).collect(),
     });
-    Problem {
-        name: dataset.to_string(),
-        threshold: k,
-        dimensions,
-        tables: tables.collect(),
-        bounds: Vec::new(),
-        known: Vec::new(),
-    }
+    Problem { name: dataset.to_string(), threshold: k, dimensions, tables: tables.collect(), ..Problem::default() }
 }
 
 /// The code of a fact in a dimension: its category, or the filter's categories together, or the total.
@@ -167,7 +160,7 @@ fn remainders_in(name: &str, group: &Facts) -> Vec<u64> {
             .values()
             .map(|value| match value {
                 Value::Released(count) => Some(*count),
-                Value::Withheld => None,
+                Value::Withheld | Value::Between(..) => None,
             })
             .sum();
         // More in the parts than in the total is a contradiction, and the attack says so.

@@ -23,6 +23,9 @@ const LARGE: i64 = 1_000_000;
 /// Raising all undecided sums together goes on while it settles this many at a time; one by one is cheaper for fewer.
 const WORTHWHILE: usize = 25;
 
+/// Worlds kept of a component.
+const KEPT: usize = 200;
+
 /// What is known of the range of a query.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Range {
@@ -51,24 +54,48 @@ pub(crate) struct Range {
 }
 
 /// What was found out in one component.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Outcome {
     pub(crate) ranges: Vec<Range>,
     pub(crate) solves: usize,
+    /// Whole-number worlds, of use to whoever knows a little more.
+    pub(crate) worlds: Vec<Vec<i64>>,
 }
 
 /// Attacks the queries of a component.
 pub(crate) fn solve(component: &Component, options: &Options) -> Outcome {
     let mut search = Search::new(component, options);
     search.rank();
-    if search.undecided().next().is_some() {
-        search.lower_together();
-        search.raise_together();
-        search.one_by_one(true);
-        search.one_by_one(false);
-        search.whole_numbers();
+    search.run()
+}
+
+/// Attacks the queries of a component again, for somebody who knows more than `before`. The worlds found then that are
+/// worlds still are not sought again, and neither is what had been found out of a query that was not safe.
+pub(crate) fn solve_again(component: &Component, before: &Outcome, options: &Options) -> Outcome {
+    let mut search = Search::new(component, options);
+    for (range, old) in search.outcome.ranges.iter_mut().zip(&before.ranges) {
+        (range.low, range.high) = (range.low.max(old.low), range.high.min(old.high));
+        if old.implied || (old.low_solved && old.high_solved) {
+            *range = *old;
+        }
     }
-    search.outcome
+    for world in before.worlds.iter().filter(|world| component.admits(world)) {
+        search.record_whole(world);
+    }
+    search.run()
+}
+
+impl Search<'_> {
+    fn run(mut self) -> Outcome {
+        if self.undecided().next().is_some() {
+            self.lower_together();
+            self.raise_together();
+            self.one_by_one(true);
+            self.one_by_one(false);
+            self.whole_numbers();
+        }
+        self.outcome
+    }
 }
 
 struct Search<'a> {
@@ -122,21 +149,25 @@ impl Model {
         }
         let mut model = Self { problem, variables };
         for constraint in &component.constraints {
+            // Scaled, because the factors of comparisons are populations.
+            let largest = constraint.terms.iter().map(|(_, factor)| factor.saturating_abs()).max().unwrap_or(1);
+            let scaled = |value: i64| number(value) / number(largest.max(1));
             let mut sum = LinearExpr::empty();
             for (column, factor) in &constraint.terms {
                 if let Some(variable) = model.variables.get(*column as usize) {
-                    sum.add(*variable, number(*factor));
+                    sum.add(*variable, scaled(*factor));
                 }
             }
             if constraint.low == constraint.high {
-                model.problem.add_constraint(sum, ComparisonOp::Eq, number(constraint.low));
+                model.problem.add_constraint(sum, ComparisonOp::Eq, scaled(constraint.low));
                 continue;
             }
-            if constraint.low > 0 || constraint.terms.iter().any(|(_, factor)| *factor < 0) {
-                model.problem.add_constraint(sum.clone(), ComparisonOp::Ge, number(constraint.low));
+            let negative = constraint.terms.iter().any(|(_, factor)| *factor < 0);
+            if constraint.low > 0 || (negative && constraint.low > -UNBOUNDED) {
+                model.problem.add_constraint(sum.clone(), ComparisonOp::Ge, scaled(constraint.low));
             }
             if constraint.high < UNBOUNDED {
-                model.problem.add_constraint(sum, ComparisonOp::Le, number(constraint.high));
+                model.problem.add_constraint(sum, ComparisonOp::Le, scaled(constraint.high));
             }
         }
         model
@@ -179,7 +210,7 @@ impl<'a> Search<'a> {
         Self {
             component,
             options,
-            outcome: Outcome { ranges: ranges.collect(), solves: 0 },
+            outcome: Outcome { ranges: ranges.collect(), ..Outcome::default() },
             upwards: None,
             downwards: None,
         }
@@ -227,38 +258,30 @@ impl<'a> Search<'a> {
 
     /// Learns what a real-valued world shows.
     fn record(&mut self, values: &[f64]) {
-        let whole = self.round(values);
         for (query, range) in self.component.queries.iter().zip(&mut self.outcome.ranges) {
             let sum: f64 = query.columns.iter().map(|column| at(values, *column)).sum();
             range.seen_low = range.seen_low.min(ceiling(sum));
             range.seen_high = range.seen_high.max(floor(sum));
-            if let Some(whole) = &whole {
-                let sum = query.columns.iter().map(|column| at(whole, *column)).sum();
-                range.whole_low = range.whole_low.min(sum);
-                range.whole_high = range.whole_high.max(sum);
-            }
+        }
+        if let Some(whole) = round(values).filter(|whole| self.component.admits(whole)) {
+            self.record_whole(&whole);
         }
     }
 
-    /// The world in whole numbers, if it is one: checked exactly.
-    fn round(&self, values: &[f64]) -> Option<Vec<i64>> {
-        let mut whole = Vec::with_capacity(values.len());
-        for (value, (low, high)) in values.iter().zip(&self.component.columns) {
-            let rounded = value.round();
-            if (value - rounded).abs() > TOLERANCE || rounded.abs() > 1e15 {
-                return None;
-            }
-            let rounded = rounded as i64;
-            if rounded < *low || rounded > *high {
-                return None;
-            }
-            whole.push(rounded);
+    /// Learns what a whole-number world shows, and keeps it if it shows something new.
+    fn record_whole(&mut self, world: &[i64]) {
+        let mut news = false;
+        for (query, range) in self.component.queries.iter().zip(&mut self.outcome.ranges) {
+            let sum = query.columns.iter().map(|column| at(world, *column)).sum();
+            news |= sum < range.whole_low || sum > range.whole_high;
+            range.whole_low = range.whole_low.min(sum);
+            range.whole_high = range.whole_high.max(sum);
+            range.seen_low = range.seen_low.min(sum);
+            range.seen_high = range.seen_high.max(sum);
         }
-        let holds = self.component.constraints.iter().all(|constraint| {
-            let sum: i64 = constraint.terms.iter().map(|(column, factor)| factor * at(&whole, *column)).sum();
-            (constraint.low..=constraint.high).contains(&sum)
-        });
-        holds.then_some(whole)
+        if news && self.outcome.worlds.len() < KEPT {
+            self.outcome.worlds.push(world.to_vec());
+        }
     }
 
     /// A world in which the wanted sums are low together.
@@ -386,6 +409,15 @@ impl<'a> Search<'a> {
         let value = if up { floor(solution.objective()) } else { ceiling(solution.objective()) };
         optimal.then_some(value)
     }
+}
+
+/// The values as whole numbers, if they are.
+fn round(values: &[f64]) -> Option<Vec<i64>> {
+    let whole = |value: &f64| {
+        let rounded = value.round();
+        ((value - rounded).abs() <= TOLERANCE && rounded.abs() <= 1e15).then_some(rounded as i64)
+    };
+    values.iter().map(whole).collect()
 }
 
 fn optimum(problem: &Problem) -> Option<Solution> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::AttackError;
-use crate::columns::System;
+use crate::columns::{Link, System};
 use crate::propagate::{Intervals, Knowledge};
 use crate::universe::{UNBOUNDED, Universe};
 use crate::util::{Sets, at, id, put};
@@ -11,13 +11,14 @@ use crate::util::{Sets, at, id, put};
 /// `low <= sum of terms <= high`.
 #[derive(Clone)]
 pub(crate) struct Constraint {
-    /// Column and +1 or -1, ascending by column.
+    /// Column and factor, ascending by column; +1 or -1 except in comparisons.
     pub(crate) terms: Vec<(u32, i64)>,
     pub(crate) low: i64,
     pub(crate) high: i64,
 }
 
 /// A sum of columns of one component whose range is wanted.
+#[derive(Clone)]
 pub(crate) struct Query {
     pub(crate) columns: Vec<u32>,
     /// Large enough once this is reached.
@@ -29,12 +30,28 @@ pub(crate) struct Query {
 }
 
 /// An independent part of the equations.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Component {
     /// Smallest and largest value of each column.
     pub(crate) columns: Vec<(i64, i64)>,
     pub(crate) constraints: Vec<Constraint>,
     pub(crate) queries: Vec<Query>,
+}
+
+impl Component {
+    /// Whether these numbers are a world, in exact integers.
+    pub(crate) fn admits(&self, world: &[i64]) -> bool {
+        let inside = |(value, (low, high)): (&i64, &(i64, i64))| (low..=high).contains(&value);
+        let holds = |constraint: &Constraint| {
+            let terms = constraint.terms.iter();
+            let sum =
+                terms.map(|(column, factor)| factor.saturating_mul(at(world, *column))).fold(0, i64::saturating_add);
+            (constraint.low..=constraint.high).contains(&sum)
+        };
+        world.len() == self.columns.len()
+            && world.iter().zip(&self.columns).all(inside)
+            && self.constraints.iter().all(holds)
+    }
 }
 
 /// A withheld cell as a constant plus one query in each of several components.
@@ -56,6 +73,8 @@ pub(crate) struct Goals<'a> {
     pub(crate) cells: &'a [u32],
     /// By cell: the largest value at which a group is not disclosed.
     pub(crate) lows: &'a BTreeMap<u32, i64>,
+    /// How many more than the threshold a count should be able to reach: 1 for who has a record in it.
+    pub(crate) spare: i64,
     /// Whether to find exact ranges whatever is needed for a decision.
     pub(crate) exact: bool,
 }
@@ -71,6 +90,7 @@ impl Components {
         let bounds = column_bounds(universe, intervals, system)?;
         let mut constraints = link_constraints(system, &bounds);
         constraints.extend(cell_constraints(universe, intervals, system, &bounds, knowledge));
+        constraints.extend(comparisons(universe, system, &bounds));
         let contradiction = || AttackError::Contradiction { group: universe.name.clone(), cell: "its sums".to_owned() };
         let constraints = simplify(constraints).ok_or_else(contradiction)?;
 
@@ -148,7 +168,7 @@ impl Split {
                     query.want_high = UNBOUNDED;
                     query.want_low = -1;
                 } else {
-                    query.want_high = query.want_high.max(state.own + universe.threshold - constant);
+                    query.want_high = query.want_high.max(state.own + universe.threshold + goals.spare - constant);
                     let low = goals.lows.get(&cell).copied().unwrap_or(i64::MAX);
                     query.want_low = query.want_low.min(low.saturating_sub(constant));
                 }
@@ -178,26 +198,42 @@ fn column_bounds(universe: &Universe, intervals: &Intervals, system: &System) ->
 }
 
 /// A constraint with the known columns moved to the other side.
-fn constraint(plus: &[u32], minus: &[u32], low: i64, high: i64, bounds: &[(i64, i64)]) -> Constraint {
-    let mut known = 0;
-    let mut terms: BTreeMap<u32, i64> = BTreeMap::new();
-    for (columns, sign) in [(plus, 1), (minus, -1)] {
-        for column in columns {
-            let (column_low, column_high) = at(bounds, *column);
-            if column_low == column_high {
-                known += sign * column_low;
-            } else {
-                *terms.entry(*column).or_insert(0) += sign;
-            }
+fn constraint(terms: impl Iterator<Item = (u32, i64)>, low: i64, high: i64, bounds: &[(i64, i64)]) -> Constraint {
+    let mut known = 0_i64;
+    let mut unknown: BTreeMap<u32, i64> = BTreeMap::new();
+    for (column, factor) in terms {
+        let (column_low, column_high) = at(bounds, column);
+        if column_low == column_high {
+            known = known.saturating_add(factor.saturating_mul(column_low));
+        } else {
+            *unknown.entry(column).or_insert(0) += factor;
         }
     }
-    let terms = terms.into_iter().filter(|(_, factor)| *factor != 0).collect();
-    let high = if high >= UNBOUNDED { UNBOUNDED } else { high - known };
-    Constraint { terms, low: low.saturating_sub(known), high }
+    let terms = unknown.into_iter().filter(|(_, factor)| *factor != 0).collect();
+    let low = if low <= -UNBOUNDED { -UNBOUNDED } else { low.saturating_sub(known) };
+    let high = if high >= UNBOUNDED { UNBOUNDED } else { high.saturating_sub(known) };
+    Constraint { terms, low, high }
 }
 
 fn link_constraints(system: &System, bounds: &[(i64, i64)]) -> Vec<Constraint> {
-    system.links.iter().map(|link| constraint(&link.plus, &link.minus, 0, 0, bounds)).collect()
+    let sides = |link: &Link| {
+        let (plus, minus) = (link.plus.clone(), link.minus.clone());
+        plus.into_iter().map(|column| (column, 1)).chain(minus.into_iter().map(|column| (column, -1)))
+    };
+    system.links.iter().map(|link| constraint(sides(link), 0, 0, bounds)).collect()
+}
+
+fn comparisons<'a>(
+    universe: &'a Universe,
+    system: &'a System,
+    bounds: &'a [(i64, i64)],
+) -> impl Iterator<Item = Constraint> + 'a {
+    universe.facts.iter().map(|fact| {
+        let terms = fact.terms.iter().flat_map(|(cell, factor)| {
+            system.of_cell.get(*cell as usize).into_iter().flatten().map(|column| (*column, *factor))
+        });
+        constraint(terms, fact.low, fact.high, bounds)
+    })
 }
 
 /// Known cells as equations and withheld cells as inequalities, without those that follow from finer cells.
@@ -233,7 +269,7 @@ fn cell_constraints(
         let high = if high_follows { UNBOUNDED } else { *high };
         if low > 0 || high < UNBOUNDED {
             let columns = system.of_cell.get(cell).map_or(&[][..], Vec::as_slice);
-            constraints.push(constraint(columns, &[], low, high, bounds));
+            constraints.push(constraint(columns.iter().map(|column| (*column, 1)), low, high, bounds));
         }
     }
     constraints

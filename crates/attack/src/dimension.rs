@@ -125,4 +125,14 @@ impl DimensionIndex {
     pub(crate) fn divide(&self, level: u32, code: u32, to: u32) -> Option<&[u32]> {
         self.divisions.get(level as usize)?.get(code as usize)?.get(to as usize)?.as_deref()
     }
+
+    /// The atoms of a code, ascending.
+    pub(crate) fn members(&self, level: u32, code: u32) -> Option<&[u32]> {
+        self.levels.get(level as usize)?.members.get(code as usize).map(Vec::as_slice)
+    }
+
+    /// How many atoms there are.
+    pub(crate) fn atoms(&self) -> usize {
+        self.levels.first().map_or(0, |level| level.codes)
+    }
 }

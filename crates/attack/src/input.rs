@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::AttackError;
-use crate::problem::{Bound, Cell, Dimension, Known, Problem, Table, Value};
+use crate::derived::{Limits, Printed, Ranked, Rate, comparisons_of_classes};
+use crate::problem::{Attacker, Bound, Cell, Dimension, Known, Problem, Table, Value};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,7 +26,13 @@ struct Group {
     #[serde(default)]
     bounds: Vec<BoundFile>,
     #[serde(default)]
+    rates: Vec<RateFile>,
+    #[serde(default)]
+    classes: Vec<ClassFile>,
+    #[serde(default)]
     known: Vec<KnownRecords>,
+    #[serde(default)]
+    attackers: Vec<AttackerRecords>,
 }
 
 /// Where a CSV's rows get their codes from.
@@ -52,6 +59,9 @@ struct TableFile {
     #[serde(default = "count_column")]
     count: String,
     status: Option<String>,
+    /// The count is at most this far from what is printed.
+    #[serde(default)]
+    within: u64,
     #[serde(default)]
     open: bool,
     #[serde(default)]
@@ -68,7 +78,39 @@ fn count_column() -> String {
 #[serde(deny_unknown_fields)]
 struct BoundFile {
     rows: Rows,
-    upper: String,
+    lower: Option<String>,
+    upper: Option<String>,
+}
+
+/// Rates with limits: columns of what was printed.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RateFile {
+    rows: Rows,
+    denominator: String,
+    per: f64,
+    limits: Limits,
+    value: Option<String>,
+    lower_95: Option<String>,
+    upper_95: Option<String>,
+    lower_998: Option<String>,
+    upper_998: Option<String>,
+}
+
+/// Rows in classes or ranks: a higher number is a higher rate.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClassFile {
+    rows: Rows,
+    class: String,
+    denominator: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AttackerRecords {
+    name: String,
+    known: Vec<KnownRecords>,
 }
 
 #[derive(Deserialize)]
@@ -92,41 +134,94 @@ pub fn read(dir: &Path) -> Result<Vec<Problem>, AttackError> {
 }
 
 fn read_group(dir: &Path, group: Group) -> Result<Problem, AttackError> {
-    let Group { name, threshold, dimensions, tables, bounds, known } = group;
-    let mut problem =
-        Problem { name, threshold, dimensions, tables: Vec::new(), bounds: Vec::new(), known: Vec::new() };
+    let Group { name, threshold, dimensions, tables, bounds, rates, classes, known, attackers } = group;
+    let mut problem = Problem { name, threshold, dimensions, ..Problem::default() };
     for table in tables {
-        let mut cells = Vec::new();
-        let mut wanted = vec![table.count.as_str()];
-        wanted.extend(table.status.as_deref());
-        for row in read_rows(dir, &problem, &table.rows, &wanted)? {
-            let count = row.values.first().map(String::as_str).unwrap_or_default();
-            let status = table.status.as_ref().map(|_| row.values.get(1).map(String::as_str).unwrap_or_default());
-            let value = value(count, status).map_err(|message| row.error(message))?;
-            if let Some(value) = value {
-                cells.push(Cell { codes: row.codes, value });
-            }
-        }
-        problem.tables.push(Table {
-            name: table.name,
-            open: table.open,
-            zeros_published: table.zeros_published,
-            sensitive: table.sensitive,
-            cells,
-        });
+        let table = read_table(dir, &problem, table)?;
+        problem.tables.push(table);
     }
     for bound in bounds {
-        for row in read_rows(dir, &problem, &bound.rows, &[&bound.upper])? {
-            let text = row.values.first().map(String::as_str).unwrap_or_default();
-            let upper = text.trim().parse().map_err(|_| row.error(format!("`{text}` is not a whole number")))?;
-            problem.bounds.push(Bound { codes: row.codes, upper });
+        let columns = [bound.lower.as_deref(), bound.upper.as_deref()];
+        for row in read_rows(dir, &problem, &bound.rows, &columns)? {
+            let (lower, upper) = (row.count(0)?.unwrap_or(0), row.count(1)?);
+            problem.bounds.push(Bound { codes: row.codes, lower, upper });
         }
     }
-    for records in known {
-        let codes = codes_of_known(&problem, &records)?;
-        problem.known.push(Known { codes, count: records.count });
+    for file in rates {
+        let bounds = read_rates(dir, &problem, &file)?;
+        problem.bounds.extend(bounds);
+    }
+    for file in classes {
+        let mut by_class: BTreeMap<u64, Vec<Ranked>> = BTreeMap::new();
+        for row in read_rows(dir, &problem, &file.rows, &[Some(&file.class), file.denominator.as_deref()])? {
+            let denominator = row.count(1)?.unwrap_or(1);
+            // A row without a class says nothing.
+            if let Some(class) = row.count(0)? {
+                by_class.entry(class).or_default().push(Ranked { codes: row.codes, denominator });
+            }
+        }
+        problem.comparisons.extend(comparisons_of_classes(&by_class.into_values().collect::<Vec<_>>()));
+    }
+    problem.known = read_known(&problem, &known)?;
+    for attacker in attackers {
+        let known = read_known(&problem, &attacker.known)?;
+        problem.attackers.push(Attacker { name: attacker.name, known });
     }
     Ok(problem)
+}
+
+fn read_table(dir: &Path, problem: &Problem, table: TableFile) -> Result<Table, AttackError> {
+    let mut cells = Vec::new();
+    for row in read_rows(dir, problem, &table.rows, &[Some(&table.count), table.status.as_deref()])? {
+        let status = table.status.as_ref().map(|_| row.text(1));
+        let value = match value(row.text(0), status).map_err(|message| row.error(message))? {
+            Some(Value::Released(count)) if table.within > 0 => {
+                Value::Between(count.saturating_sub(table.within), count.saturating_add(table.within))
+            }
+            Some(value) => value,
+            None => continue,
+        };
+        cells.push(Cell { codes: row.codes, value });
+    }
+    let TableFile { name, open, zeros_published, sensitive, .. } = table;
+    Ok(Table { name, open, zeros_published, sensitive, cells })
+}
+
+/// What printed rates say of the counts behind them.
+fn read_rates(dir: &Path, problem: &Problem, file: &RateFile) -> Result<Vec<Bound>, AttackError> {
+    let figures = [&file.value, &file.lower_95, &file.upper_95, &file.lower_998, &file.upper_998];
+    let mut wanted = vec![Some(file.denominator.as_str())];
+    wanted.extend(figures.iter().map(|column| column.as_deref()));
+    let mut bounds = Vec::new();
+    for row in read_rows(dir, problem, &file.rows, &wanted)? {
+        let Some(denominator) = row.count(0)? else { continue };
+        let printed = |number: usize| Printed::parse(row.text(number));
+        if (1..=figures.len()).all(|number| printed(number).is_none()) {
+            continue;
+        }
+        let rate = Rate {
+            denominator,
+            per: file.per,
+            limits: file.limits,
+            value: printed(1),
+            limits_95: (printed(2), printed(3)),
+            limits_998: (printed(4), printed(5)),
+        };
+        let Some((lower, upper)) = rate.range() else {
+            let message = "no count has the printed rate and limits: check `per`, `limits` and the denominator";
+            return Err(row.error(message.to_owned()));
+        };
+        bounds.push(Bound { codes: row.codes, lower, upper: Some(upper) });
+    }
+    Ok(bounds)
+}
+
+fn read_known(problem: &Problem, records: &[KnownRecords]) -> Result<Vec<Known>, AttackError> {
+    let mut known = Vec::new();
+    for records in records {
+        known.push(Known { codes: codes_of_known(problem, records)?, count: records.count });
+    }
+    Ok(known)
 }
 
 fn codes_of_known(problem: &Problem, records: &KnownRecords) -> Result<Vec<String>, AttackError> {
@@ -173,6 +268,19 @@ struct CsvRow {
 }
 
 impl CsvRow {
+    fn text(&self, number: usize) -> &str {
+        self.values.get(number).map_or("", String::as_str)
+    }
+
+    /// A whole number, if there is one.
+    fn count(&self, number: usize) -> Result<Option<u64>, AttackError> {
+        let text = self.text(number).trim();
+        if text.is_empty() {
+            return Ok(None);
+        }
+        text.parse().map(Some).map_err(|_| self.error(format!("`{text}` is not a whole number")))
+    }
+
     fn error(&self, message: String) -> AttackError {
         AttackError::Row { path: self.path.clone(), line: self.line, message }
     }
@@ -184,7 +292,8 @@ enum Source {
     Fixed(String),
 }
 
-fn read_rows(dir: &Path, problem: &Problem, rows: &Rows, wanted: &[&str]) -> Result<Vec<CsvRow>, AttackError> {
+/// The rows with their codes and, in order, the text of the wanted columns (empty where no column is named).
+fn read_rows(dir: &Path, problem: &Problem, rows: &Rows, wanted: &[Option<&str>]) -> Result<Vec<CsvRow>, AttackError> {
     let path = dir.join(&rows.file);
     let csv_error = |source| AttackError::Csv { path: path.clone(), source };
     let file = fs::File::open(&path).map_err(|source| AttackError::Read { path: path.clone(), source })?;
@@ -212,7 +321,10 @@ fn read_rows(dir: &Path, problem: &Problem, rows: &Rows, wanted: &[&str]) -> Res
             (None, None) => Source::Fixed(dimension.total.clone()),
         });
     }
-    let values = wanted.iter().map(|name| column(name)).collect::<Result<Vec<_>, _>>()?;
+    let mut values = Vec::new();
+    for name in wanted {
+        values.push(name.map(column).transpose()?);
+    }
     let mut filter = Vec::new();
     for (name, text) in &rows.filter {
         filter.push((column(name)?, text));
@@ -232,7 +344,7 @@ fn read_rows(dir: &Path, problem: &Problem, rows: &Rows, wanted: &[&str]) -> Res
             path: path.clone(),
             line: record.position().map_or(0, csv::Position::line),
             codes: sources.iter().map(code).collect(),
-            values: values.iter().map(|index| field(*index).to_owned()).collect(),
+            values: values.iter().map(|index| index.map(field).unwrap_or_default().to_owned()).collect(),
         });
     }
     Ok(result)

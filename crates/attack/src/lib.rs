@@ -18,16 +18,25 @@
 //! **Architecture invariant:** apart from [`run`] and [`read`], which read the folder, this crate does no IO; it reads
 //! no clock and draws no randomness, and its report does not depend on the number of threads.
 
+pub mod averaging;
 mod bounds;
 mod columns;
 mod component;
+pub mod derived;
+mod differences;
 mod dimension;
 mod error;
+pub mod groups;
 mod input;
+pub mod inversion;
+mod judge;
+pub mod known_bad;
 mod modular;
+mod own;
 mod problem;
 mod propagate;
 mod report;
+mod revisions;
 mod search;
 mod universe;
 mod util;
@@ -36,8 +45,11 @@ use std::path::Path;
 
 pub use error::AttackError;
 pub use input::read;
-pub use problem::{Bound, Cell, Dimension, Known, Level, Problem, Table, Value};
-pub use report::{Finding, Findings, GroupDisclosure, GroupReport, Method, Report, Widths};
+pub use problem::{Attacker, Bound, Cell, Comparison, Dimension, Known, Level, Problem, Table, Value};
+pub use report::{
+    Declared, Failure, Finding, Findings, GroupDisclosure, GroupReport, Method, Promise, Report, Sliver, Widths,
+};
+pub use revisions::{Feed, jointly, read_over_time};
 pub use search::{Options, attack, attack_all};
 
 /// Attacks the tables of a folder (`tables.json` and CSV files, see `docs/attack-input.md`).

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 /// One protection group as seen from outside. Codes are text; each cell names one code per dimension, in the order of
 /// [`Problem::dimensions`].
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Problem {
     /// The group's name, for the report.
     pub name: String,
@@ -16,10 +16,15 @@ pub struct Problem {
     pub dimensions: Vec<Dimension>,
     /// Released tables.
     pub tables: Vec<Table>,
-    /// Public upper bounds, for example populations where each person counts at most once.
+    /// Public limits of counts, for example populations where each person counts at most once, or what a published
+    /// rate allows.
     pub bounds: Vec<Bound>,
-    /// Records the attacker knows to be in the data, for example their own.
+    /// What published comparisons say: ranks, classes, words, colours.
+    pub comparisons: Vec<Comparison>,
+    /// Records that everybody knows to be in the data.
     pub known: Vec<Known>,
+    /// Attackers who also know records of their own: single contributors, partners, coalitions of them.
+    pub attackers: Vec<Attacker>,
 }
 
 /// A dimension: its atoms and the levels that group them. Overlapping geographies are levels of one dimension.
@@ -53,7 +58,7 @@ pub struct Level {
 }
 
 /// A released table. A row that is absent says nothing.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Table {
     /// Its name, for the report.
     pub name: String,
@@ -81,17 +86,33 @@ pub struct Cell {
 pub enum Value {
     /// The count.
     Released(u64),
+    /// The count is in this range: it was rounded or perturbed, or an interval was published.
+    Between(u64, u64),
     /// A mark in place of the count.
     Withheld,
 }
 
-/// A public upper bound on a count.
+/// Public limits of a count.
 #[derive(Clone)]
 pub struct Bound {
     /// One code per dimension.
     pub codes: Vec<String>,
-    /// The count is at most this.
-    pub upper: u64,
+    /// The count is at least this.
+    pub lower: u64,
+    /// The count is at most this; `None` if nothing is known.
+    pub upper: Option<u64>,
+}
+
+/// `low <= sum of factor times count <= high`: what a rank, a class or a word says of counts. That the rate of A is at
+/// least that of B is `count A * population B - count B * population A >= 0`.
+#[derive(Clone)]
+pub struct Comparison {
+    /// Cells (one code per dimension) and their factors.
+    pub terms: Vec<(Vec<String>, i64)>,
+    /// The sum is at least this.
+    pub low: Option<i64>,
+    /// The sum is at most this.
+    pub high: Option<i64>,
 }
 
 /// Records that the attacker knows to be in the data.
@@ -101,4 +122,13 @@ pub struct Known {
     pub codes: Vec<String>,
     /// How many.
     pub count: u64,
+}
+
+/// Somebody who knows which records are their own.
+#[derive(Clone)]
+pub struct Attacker {
+    /// Who it is, for the report.
+    pub name: String,
+    /// Their records.
+    pub known: Vec<Known>,
 }

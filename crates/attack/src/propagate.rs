@@ -1,7 +1,7 @@
 //! Peeling and interval propagation over sums of cells, in exact integers.
 
 use crate::AttackError;
-use crate::universe::{Relation, UNBOUNDED, Universe};
+use crate::universe::{Fact, Relation, UNBOUNDED, Universe};
 use crate::util::{at, put};
 
 /// Sweeps over all sums. Stopping early only leaves intervals wider; the later attacks do not rely on the fixpoint.
@@ -53,6 +53,9 @@ impl Intervals {
             let mut changed = false;
             for relation in &universe.relations {
                 changed |= self.narrow(relation);
+            }
+            for fact in &universe.facts {
+                changed |= self.compare(fact);
             }
             let empty = self.low.iter().zip(&self.high).position(|(low, high)| low > high);
             if let Some(cell) = empty {
@@ -106,6 +109,34 @@ impl Intervals {
         changed
     }
 
+    /// Narrows the cells of a comparison: each term is what the others leave of the sum.
+    fn compare(&mut self, fact: &Fact) -> bool {
+        // In 128 bits, where no product and no sum of the few terms overflows.
+        let (low, high) = (i128::from(fact.low), i128::from(fact.high));
+        let limits = |intervals: &Self, (cell, factor): &(u32, i64)| {
+            let (a, b) = (at(&intervals.low, *cell), at(&intervals.high, *cell));
+            let (a, b) = if *factor < 0 { (b, a) } else { (a, b) };
+            let product = |value: i64| (value < UNBOUNDED).then(|| i128::from(value) * i128::from(*factor));
+            (product(a), product(b))
+        };
+        let mut changed = false;
+        for (number, (cell, factor)) in fact.terms.iter().enumerate() {
+            let others = || fact.terms.iter().enumerate().filter(move |(other, _)| *other != number);
+            let least: Option<i128> = others().map(|(_, term)| limits(self, term).0).sum();
+            let most: Option<i128> = others().map(|(_, term)| limits(self, term).1).sum();
+            let at_most = least.filter(|_| fact.high < UNBOUNDED).map(|least| high - least);
+            let at_least = most.filter(|_| fact.low > -UNBOUNDED).map(|most| low - most);
+            let factor = i128::from(*factor);
+            // Divided by a negative factor, the limits change places.
+            let (below, above) = if factor < 0 { (at_most, at_least) } else { (at_least, at_most) };
+            let (below, above) = (below.map(|v| divide_up(v, factor)), above.map(|v| divide_down(v, factor)));
+            let new_low = below.and_then(|v| i64::try_from(v).ok()).unwrap_or(0);
+            let new_high = above.and_then(|v| i64::try_from(v).ok()).unwrap_or(UNBOUNDED);
+            changed |= self.meet(*cell, new_low, new_high);
+        }
+        changed
+    }
+
     /// Intersects the interval of a cell; whether it changed.
     pub(crate) fn meet(&mut self, cell: u32, low: i64, high: i64) -> bool {
         let (old_low, old_high) = (at(&self.low, cell), at(&self.high, cell));
@@ -113,4 +144,14 @@ impl Intervals {
         put(&mut self.high, cell, old_high.min(high));
         low > old_low || high < old_high
     }
+}
+
+/// Quotient rounded down; of 0 for the factor 0, which no comparison needs.
+fn divide_down(value: i128, factor: i128) -> i128 {
+    let (value, factor) = if factor < 0 { (-value, -factor) } else { (value, factor) };
+    value.checked_div_euclid(factor).unwrap_or(0)
+}
+
+fn divide_up(value: i128, factor: i128) -> i128 {
+    -divide_down(-value, factor)
 }

@@ -106,6 +106,31 @@ pub struct Findings {
     pub solves: usize,
 }
 
+/// A difference of released cells that is from 1 to k - 1: so many people are in one and not in the others.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct Sliver {
+    /// The cells.
+    pub cells: String,
+    /// The difference.
+    pub count: i64,
+}
+
+/// The count is about people: it is in the field, not in debugging output.
+impl fmt::Debug for Sliver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.cells)
+    }
+}
+
+/// What somebody found who knows records of their own, beyond what everybody finds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Declared {
+    /// Who it is.
+    pub attacker: String,
+    /// What they found.
+    pub findings: Findings,
+}
+
 /// What was found in one protection group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GroupReport {
@@ -117,6 +142,8 @@ pub struct GroupReport {
     pub cells: usize,
     /// Withheld cells among them.
     pub withheld: usize,
+    /// Cells published as a range: rounded, perturbed, or an interval.
+    pub blurred: usize,
     /// Atoms that may hold something, after merging.
     pub atoms: usize,
     /// Unknowns in the components that were attacked.
@@ -127,6 +154,10 @@ pub struct GroupReport {
     pub with_marks: Findings,
     /// Found from released values alone, among the cells that the marks expose.
     pub from_values: Findings,
+    /// Small differences of released cells.
+    pub slivers: Vec<Sliver>,
+    /// Found by attackers with records of their own; any single contributor is listed only with findings.
+    pub declared: Vec<Declared>,
 }
 
 /// What was found in all groups.
@@ -174,6 +205,82 @@ impl Report {
     }
 }
 
+/// What breaks a promise about published tables.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// The group.
+    pub group: String,
+    /// Who found it.
+    pub attacker: String,
+    /// Which promise.
+    pub promise: Promise,
+    /// In how many cells.
+    pub cells: usize,
+}
+
+/// What is promised of published tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Promise {
+    /// No withheld cell has one possible value.
+    NoRecovery,
+    /// The possible values of every withheld cell reach the threshold, and are as wide.
+    NoProofOfSmallness,
+    /// No group shares an attribute.
+    NoGroupDisclosure,
+    /// No difference of released cells is small.
+    NoSliver,
+    /// Every cell was decided.
+    Decided,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.promise {
+            Promise::NoRecovery => "recovered",
+            Promise::NoProofOfSmallness => "proved small, or to within less than the threshold",
+            Promise::NoGroupDisclosure => "disclose a group",
+            Promise::NoSliver => "are small differences of released cells",
+            Promise::Decided => "were not decided within the limits",
+        };
+        write!(f, "{}: {} cells {what} ({})", self.group, self.cells, self.attacker)
+    }
+}
+
+impl Findings {
+    /// How many cells break each promise.
+    fn broken(&self) -> [(Promise, usize); 4] {
+        [
+            (Promise::NoRecovery, self.recovered.len()),
+            (Promise::NoProofOfSmallness, self.provably_small.len() + self.narrow.len()),
+            (Promise::NoGroupDisclosure, self.group_disclosed.len()),
+            (Promise::Decided, self.not_finished.len()),
+        ]
+    }
+}
+
+impl Report {
+    /// Every broken promise, by group and attacker. Which of them count as a failure is for the caller to say.
+    #[must_use]
+    pub fn failures(&self) -> Vec<Failure> {
+        let mut failures = Vec::new();
+        for group in &self.groups {
+            let everybody = ("everybody", &group.with_marks);
+            let declared = group.declared.iter().map(|d| (d.attacker.as_str(), &d.findings));
+            let broken = [everybody]
+                .into_iter()
+                .chain(declared)
+                .flat_map(|(attacker, findings)| findings.broken().map(|(promise, cells)| (attacker, promise, cells)));
+            let slivers = ("everybody", Promise::NoSliver, group.slivers.len());
+            for (attacker, promise, cells) in broken.chain([slivers]).filter(|(.., cells)| *cells > 0) {
+                let (group, attacker) = (group.name.clone(), attacker.to_owned());
+                failures.push(Failure { group, attacker, promise, cells });
+            }
+        }
+        failures
+    }
+}
+
 /// Findings listed by name in the readable report, per kind and group.
 const LISTED: usize = 10;
 
@@ -194,7 +301,9 @@ impl fmt::Display for Report {
             "not done"
         )?;
         for group in &self.groups {
-            for (findings, knowledge) in [(&group.with_marks, ""), (&group.from_values, " (ignoring marks)")] {
+            let declared = group.declared.iter().map(|d| (&d.findings, format!(" ({})", d.attacker)));
+            let both = [(&group.with_marks, String::new()), (&group.from_values, " (ignoring marks)".to_owned())];
+            for (findings, knowledge) in both.into_iter().chain(declared) {
                 writeln!(
                     f,
                     "{:<36} {:>7} {:>8} {:>9} {:>6} {:>6} {:>9} {:>6} {:>11} {:>8}",
@@ -240,6 +349,9 @@ fn write_group(f: &mut fmt::Formatter<'_>, group: &GroupReport) -> fmt::Result {
         if findings.len() > LISTED {
             writeln!(f, "  {title}: and {} more", findings.len() - LISTED)?;
         }
+    }
+    for sliver in group.slivers.iter().take(LISTED) {
+        writeln!(f, "  small difference: {}", sliver.cells)?;
     }
     for disclosure in found.group_disclosed.iter().take(LISTED) {
         writeln!(f, "  group disclosed: {}", disclosure.cell)?;

@@ -1,9 +1,15 @@
 //! Tests of the attacker, against hand-made tables, complete enumeration and the reference block.
 
+mod averaging;
 mod block;
+mod derived;
 mod enumeration;
 mod files;
+mod groups;
 mod hand_made;
+mod inversion;
+mod known_bad;
+mod oracle;
 mod realistic;
 
 use std::collections::BTreeMap;
@@ -30,7 +36,7 @@ fn table(name: &str, zeros_published: bool, cells: &[(&str, &str)]) -> Table {
 }
 
 fn problem(dimensions: Vec<Dimension>, tables: Vec<Table>) -> Problem {
-    Problem { name: "test".to_owned(), threshold: 5, dimensions, tables, bounds: Vec::new(), known: Vec::new() }
+    Problem { name: "test".to_owned(), threshold: 5, dimensions, tables, ..Problem::default() }
 }
 
 fn exact() -> Options {

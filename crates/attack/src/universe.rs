@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::AttackError;
 use crate::dimension::DimensionIndex;
-use crate::problem::{Problem, Value};
+use crate::problem::{Known, Problem, Value};
 use crate::propagate::Knowledge;
 use crate::util::{at, id};
 
@@ -20,6 +20,7 @@ pub(crate) struct Layer {
 }
 
 /// A distinct cell, whichever tables it occurs in.
+#[derive(Clone)]
 pub(crate) struct CellState {
     pub(crate) layer: u32,
     pub(crate) codes: Vec<u32>,
@@ -31,6 +32,8 @@ pub(crate) struct CellState {
     pub(crate) controlled: bool,
     /// Withheld where zeros are always published.
     pub(crate) marked: bool,
+    /// Published as a range, in a table that is not open.
+    pub(crate) blurred: bool,
     /// Known to be at least this.
     pub(crate) floor: i64,
     /// Known to be at most this.
@@ -56,6 +59,17 @@ pub(crate) struct Relation {
     pub(crate) parts: Vec<u32>,
 }
 
+/// `low <= sum of factor times cell <= high`.
+#[derive(Clone)]
+pub(crate) struct Fact {
+    pub(crate) terms: Vec<(u32, i64)>,
+    pub(crate) low: i64,
+    pub(crate) high: i64,
+}
+
+/// Cells and how many records of somebody lie in each.
+pub(crate) type Own = Vec<(u32, i64)>;
+
 pub(crate) struct Universe {
     pub(crate) name: String,
     pub(crate) threshold: i64,
@@ -63,6 +77,10 @@ pub(crate) struct Universe {
     pub(crate) layers: Vec<Layer>,
     pub(crate) cells: Vec<CellState>,
     pub(crate) relations: Vec<Relation>,
+    /// What comparisons say.
+    pub(crate) facts: Vec<Fact>,
+    /// Who declares which records.
+    pub(crate) attackers: Vec<(String, Own)>,
     /// (group, category in it) for each sensitive dimension.
     pub(crate) sensitive: Vec<(u32, u32)>,
     layer_ids: BTreeMap<Vec<u32>, u32>,
@@ -82,11 +100,20 @@ impl Universe {
             layers: Vec::new(),
             cells: Vec::new(),
             relations: Vec::new(),
+            facts: Vec::new(),
+            attackers: Vec::new(),
             sensitive: Vec::new(),
             layer_ids: BTreeMap::new(),
         };
         universe.add_tables(problem)?;
-        universe.add_knowledge(problem)?;
+        universe.add_bounds(problem)?;
+        universe.add_comparisons(problem)?;
+        for attacker in &problem.attackers {
+            let own = universe.resolve(&attacker.known)?;
+            universe.attackers.push((attacker.name.clone(), own));
+        }
+        let own = universe.resolve(&problem.known)?;
+        universe.declare(&own)?;
         universe.relations = universe.find_relations();
         universe.sensitive = universe.find_sensitive(problem)?;
         Ok(universe)
@@ -118,30 +145,64 @@ impl Universe {
                         }
                         state.released = Some(count);
                     }
+                    Value::Between(low, high) => {
+                        state.blurred |= !table.open;
+                        state.floor = state.floor.max(i64::try_from(low).unwrap_or(UNBOUNDED));
+                        state.ceiling = state.ceiling.min(i64::try_from(high).unwrap_or(UNBOUNDED));
+                    }
                 }
             }
         }
         Ok(())
     }
 
-    fn add_knowledge(&mut self, problem: &Problem) -> Result<(), AttackError> {
+    fn add_bounds(&mut self, problem: &Problem) -> Result<(), AttackError> {
         for bound in &problem.bounds {
-            let index = self.cell(&bound.codes, "public bound")?;
+            let index = self.cell(&bound.codes, "public limit")?;
             if let Some(state) = self.cells.get_mut(index as usize) {
-                state.ceiling = state.ceiling.min(i64::try_from(bound.upper).unwrap_or(UNBOUNDED));
+                state.floor = state.floor.max(i64::try_from(bound.lower).unwrap_or(UNBOUNDED));
+                let upper = bound.upper.and_then(|upper| i64::try_from(upper).ok());
+                state.ceiling = state.ceiling.min(upper.unwrap_or(UNBOUNDED));
             }
         }
-        let mut own = Vec::new();
-        for known in &problem.known {
-            let index = self.cell(&known.codes, "known records")?;
-            own.push((index, i64::try_from(known.count).unwrap_or(UNBOUNDED)));
+        Ok(())
+    }
+
+    fn add_comparisons(&mut self, problem: &Problem) -> Result<(), AttackError> {
+        for comparison in &problem.comparisons {
+            let mut terms: BTreeMap<u32, i64> = BTreeMap::new();
+            for (codes, factor) in &comparison.terms {
+                let sum = terms.entry(self.cell(codes, "comparison")?).or_default();
+                *sum = sum.saturating_add(*factor);
+            }
+            let terms = terms.into_iter().filter(|(_, factor)| *factor != 0).collect();
+            let low = comparison.low.unwrap_or(-UNBOUNDED);
+            self.facts.push(Fact { terms, low, high: comparison.high.unwrap_or(UNBOUNDED) });
         }
+        Ok(())
+    }
+
+    fn resolve(&mut self, known: &[Known]) -> Result<Own, AttackError> {
+        let mut own = Vec::new();
+        for known in known {
+            let count = i64::try_from(known.count).unwrap_or(UNBOUNDED);
+            own.push((self.cell(&known.codes, "known records")?, count));
+        }
+        Ok(own)
+    }
+
+    /// Adds records that the attacker knows to be in the data.
+    ///
+    /// # Errors
+    /// If a cell cannot hold them.
+    pub(crate) fn declare(&mut self, own: &[(u32, i64)]) -> Result<(), AttackError> {
         for index in 0..id(self.cells.len()) {
             let inside: i64 = own.iter().filter(|(region, _)| self.contains(index, *region)).map(|(_, n)| n).sum();
             if let Some(state) = self.cells.get_mut(index as usize) {
-                state.own = inside;
-                state.floor = state.floor.max(inside);
-                if state.released.is_some_and(|value| value < state.floor || value > state.ceiling) {
+                state.own += inside;
+                state.floor = state.floor.max(state.own);
+                let value = state.released.unwrap_or(state.floor);
+                if value < state.floor || value > state.ceiling {
                     let (group, cell) = (self.name.clone(), state.label.clone());
                     return Err(AttackError::Contradiction { group, cell });
                 }
@@ -191,6 +252,7 @@ impl Universe {
                 withheld: false,
                 controlled: false,
                 marked: false,
+                blurred: false,
                 floor: 0,
                 ceiling: UNBOUNDED,
                 own: 0,
@@ -199,16 +261,16 @@ impl Universe {
         Ok(index)
     }
 
-    fn members(&self, cell: u32, dimension: usize) -> &[u32] {
+    pub(crate) fn members(&self, cell: u32, dimension: usize) -> &[u32] {
         let Some(state) = self.cells.get(cell as usize) else { return &[] };
         let level = self.layers.get(state.layer as usize).and_then(|layer| layer.levels.get(dimension));
         let code = state.codes.get(dimension);
         let (Some(level), Some(code), Some(index)) = (level, code, self.dimensions.get(dimension)) else { return &[] };
-        index.levels.get(*level as usize).and_then(|l| l.members.get(*code as usize)).map_or(&[], Vec::as_slice)
+        index.members(*level, *code).unwrap_or(&[])
     }
 
     /// Whether `inner` lies inside `outer`.
-    fn contains(&self, outer: u32, inner: u32) -> bool {
+    pub(crate) fn contains(&self, outer: u32, inner: u32) -> bool {
         (0..self.dimensions.len()).all(|d| {
             let outer = self.members(outer, d);
             self.members(inner, d).iter().all(|atom| outer.binary_search(atom).is_ok())
@@ -269,7 +331,35 @@ impl Universe {
         Ok(pairs.into_iter().collect())
     }
 
-    fn find(&self, codes: &[String]) -> Option<u32> {
+    /// For every kind of atom that lies in some of these regions, in which of them it lies.
+    ///
+    /// # Errors
+    /// If a region has a code that is not defined.
+    pub(crate) fn membership(&self, regions: &[&[String]]) -> Result<Vec<Vec<bool>>, AttackError> {
+        let mut kinds = BTreeSet::from([vec![true; regions.len()]]);
+        for (d, dimension) in self.dimensions.iter().enumerate() {
+            let mut inside: Vec<Vec<bool>> = vec![vec![false; regions.len()]; dimension.atoms()];
+            for (number, region) in regions.iter().enumerate() {
+                let code = region.get(d).map_or("", String::as_str);
+                let members = dimension.lookup.get(code).and_then(|(level, code)| dimension.members(*level, *code));
+                let Some(members) = members else {
+                    let message = format!("`{code}` is not a code of dimension `{}`", dimension.name);
+                    return Err(AttackError::Definition { group: self.name.clone(), message });
+                };
+                for atom in members {
+                    if let Some(slot) = inside.get_mut(*atom as usize).and_then(|atom| atom.get_mut(number)) {
+                        *slot = true;
+                    }
+                }
+            }
+            let inside: BTreeSet<Vec<bool>> = inside.into_iter().collect();
+            let both = |kind: &Vec<bool>, atom: &Vec<bool>| kind.iter().zip(atom).map(|(a, b)| *a && *b).collect();
+            kinds = kinds.iter().flat_map(|kind| inside.iter().map(move |atom| both(kind, atom))).collect();
+        }
+        Ok(kinds.into_iter().filter(|kind| kind.contains(&true)).collect())
+    }
+
+    pub(crate) fn find(&self, codes: &[String]) -> Option<u32> {
         let mut levels = Vec::new();
         let mut numbers = Vec::new();
         for (dimension, code) in self.dimensions.iter().zip(codes) {

@@ -63,7 +63,7 @@ impl Case {
             for (i, area) in ["a", "b", "c"].iter().enumerate() {
                 for (j, sex) in ["x", "y"].iter().enumerate() {
                     let codes = vec![(*area).to_owned(), (*sex).to_owned()];
-                    p.bounds.push(Bound { codes, upper: self.upper(i * 2 + j) });
+                    p.bounds.push(Bound { codes, lower: 0, upper: Some(self.upper(i * 2 + j)) });
                 }
             }
         }

@@ -69,3 +69,54 @@ fn mistakes_are_explained() {
         }
     }
 }
+
+/// Rates, classes, noise, declared records, and a second revision.
+#[test]
+fn everything_that_can_be_described_is_read() {
+    let tables = |count: &str| {
+        let text = r#"{"groups": [{
+          "name": "calls", "threshold": 5,
+          "dimensions": [{"name": "area", "atoms": ["a", "b", "c", "d"]}, {"name": "period", "atoms": ["Q1"]}],
+          "tables": [
+            {"name": "calls", "rows": {"file": "data.csv", "columns": {"area": "code"}}, "status": "status", "zeros_published": true},
+            {"name": "noisy", "rows": {"file": "noisy.csv", "columns": {"area": "code"}}, "within": 2}
+          ],
+          "bounds": [{"rows": {"file": "limits.csv", "columns": {"area": "code"}}, "lower": "low", "upper": "high"}],
+          "rates": [{"rows": {"file": "data.csv", "columns": {"area": "code"}}, "denominator": "people", "per": 100,
+                     "limits": "wilson", "value": "rate", "lower_95": "low", "upper_95": "high"}],
+          "classes": [{"rows": {"file": "data.csv", "columns": {"area": "code"}}, "class": "class", "denominator": "people"}],
+          "attackers": [{"name": "partner", "known": [{"at": {"area": "a"}, "count": 2}]}]
+        }]}"#;
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+        write("tables.json", text);
+        let rows = "a,,c,100,,,,1\nb,,c,100,10.0,5.5,17.4,2\nc,30,ok,100,30.0,,,3\nd,,c,200,,,,\nall,COUNT,ok,,,,,\n";
+        let header = "code,count,status,people,rate,low,high,class\n";
+        write("data.csv", &format!("{header}{}", rows.replace("COUNT", count)));
+        write("noisy.csv", "code,count\nd,20\n");
+        write("limits.csv", "code,low,high\na,1,\nd,,40\n");
+        dir
+    };
+    let first = tables("70");
+    let problem = crate::read(first.path()).unwrap().remove(0);
+    assert_eq!((problem.bounds.len(), problem.comparisons.len(), problem.attackers.len()), (4, 2, 1));
+    let report = run(first.path()).unwrap();
+    let group = &report.groups[0];
+    // The printed rate of b is 10 of 100, and a's class is lower: 8 to 10 are left for a, 20 to 22 for d.
+    let found = |findings: &[crate::Finding]| {
+        findings.iter().map(|f| format!("{} {}..{}", f.cell, f.lower, f.upper)).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&group.with_marks.recovered), ["calls: area=b 10..10"]);
+    assert_eq!(found(&group.with_marks.narrow), ["calls: area=a 8..10", "calls: area=d 20..22"]);
+    let failures = report.failures();
+    assert!(failures.iter().any(|f| f.promise == crate::Promise::NoProofOfSmallness && f.attacker == "everybody"));
+    assert!(failures.iter().any(|f| f.to_string() == "calls: 1 cells recovered (everybody)"), "{failures:?}");
+    // One more in all, and nothing else is known of it: two revisions of the same tables.
+    let second = tables("71");
+    let folders = [first.path().to_owned(), second.path().to_owned()];
+    let joint = crate::read_over_time(&folders, crate::Feed::Appends).unwrap();
+    assert_eq!((joint.len(), joint[0].dimensions.len(), joint[0].tables.len()), (1, 3, 4));
+    let report = crate::attack_all(&joint, &crate::Options::default()).unwrap();
+    assert_eq!(report.groups[0].with_marks.recovered.len(), 2);
+    assert!(crate::read_over_time(&[], crate::Feed::Appends).unwrap().is_empty());
+}

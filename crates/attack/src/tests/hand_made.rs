@@ -175,11 +175,13 @@ fn public_bounds_narrow() {
     let cells = [("a", "-"), ("b", "-"), ("c", "-"), ("all", "30")];
     let mut bounded = problem(dimensions(), vec![table("t", true, &cells)]);
     check(&bounded, &[]);
-    bounded.bounds =
-        vec![Bound { codes: vec!["a".to_owned()], upper: 12 }, Bound { codes: vec!["b".to_owned()], upper: 16 }];
+    bounded.bounds = vec![
+        Bound { codes: vec!["a".to_owned()], lower: 0, upper: Some(12) },
+        Bound { codes: vec!["b".to_owned()], lower: 0, upper: Some(16) },
+    ];
     // c is at least 30 - 12 - 16 = 2, which is no disclosure; a is at most 12.
     check(&bounded, &[]);
-    bounded.bounds.push(Bound { codes: vec!["c".to_owned()], upper: 4 });
+    bounded.bounds.push(Bound { codes: vec!["c".to_owned()], lower: 0, upper: Some(4) });
     // Public facts alone prove c small; the release narrows it to 2..4.
     check(
         &bounded,
@@ -199,7 +201,7 @@ fn smallness_that_is_public_anyway_is_not_a_finding() {
         vec![dimension("area", "a b c", &[])],
         vec![table("t", false, &[("a", "-"), ("b", "-"), ("c", "-"), ("all", "30")])],
     );
-    p.bounds = vec![Bound { codes: vec!["c".to_owned()], upper: 4 }];
+    p.bounds = vec![Bound { codes: vec!["c".to_owned()], lower: 0, upper: Some(4) }];
     let report = attack(&p, &Options::default()).unwrap();
     assert_eq!(report.with_marks.small_in_public, 1);
     assert_eq!(found(&report), Vec::<String>::new());
@@ -259,7 +261,7 @@ fn groups_are_disclosed() {
     check(&with("10", "10", "20"), &[]);
     check(&with("6", "0", "-"), &["recovered t: area=a 6..6 Interval"]);
     let mut population = problem(dimensions(), vec![table("t", true, &[("a yes", "18")])]);
-    population.bounds = vec![Bound { codes: vec!["a".to_owned(), "yes".to_owned()], upper: 20 }];
+    population.bounds = vec![Bound { codes: vec!["a".to_owned(), "yes".to_owned()], lower: 0, upper: Some(20) }];
     check(&population, &["disclosed t: area=a condition=yes"]);
 }
 
@@ -291,4 +293,70 @@ fn contradictions_are_errors() {
     let p =
         problem(vec![dimension("area", "a b", &[])], vec![table("t", true, &[("a", "3"), ("b", "4"), ("all", "9")])]);
     assert!(matches!(attack(&p, &Options::default()), Err(AttackError::Contradiction { .. })));
+}
+
+/// Differences of released cells that no table shows.
+#[test]
+fn slivers_are_found() {
+    let area = dimension(
+        "area",
+        "a b c d e",
+        &[
+            ("ward", &[("W", "a b c d")]),
+            ("neighbourhood", &[("N", "a b c")]),
+            ("half", &[("H1", "a b"), ("H2", "c d e")]),
+        ],
+    );
+    let slivers = |cells: &[(&str, &str)]| {
+        let report = attack(&problem(vec![area.clone()], vec![table("t", true, cells)]), &Options::default()).unwrap();
+        report.slivers.iter().map(|s| format!("{} = {}", s.cells, s.count)).collect::<Vec<_>>()
+    };
+    // A ward less a neighbourhood inside it.
+    assert_eq!(slivers(&[("W", "30"), ("N", "27")]), ["t: area=W less t: area=N = 3"]);
+    assert_eq!(slivers(&[("W", "30"), ("N", "25")]), Vec::<String>::new());
+    assert_eq!(slivers(&[("W", "30"), ("N", "30")]), Vec::<String>::new());
+    // Halves cover the ward, and one area more.
+    assert_eq!(slivers(&[("W", "30"), ("H1", "12"), ("H2", "20")]), ["t: area=H1 and t: area=H2 less t: area=W = 2"]);
+    // A total less two of its parts.
+    assert_eq!(slivers(&[("all", "40"), ("H1", "12"), ("c", "26")]), ["t: less t: area=H1 and t: area=c = 2"]);
+    // What is in no area: the total less all the areas that are shown.
+    assert_eq!(
+        slivers(&[("all", "40"), ("a", "9"), ("b", "8"), ("c", "11"), ("d", "10")]),
+        ["t: less t: area=c and its 3 others = 2"]
+    );
+}
+
+/// Nothing depends on the order in which tables, cells and codes are given.
+#[test]
+fn the_order_of_the_input_does_not_matter() {
+    use crate::groups::{Numbers, Size, random_group};
+    let shuffle = |numbers: &mut Numbers, length: usize| {
+        let mut order: Vec<usize> = (0..length).collect();
+        (1..length).rev().for_each(|n| order.swap(n, numbers.below(n + 1)));
+        order
+    };
+    for seed in 0..12 {
+        let group = random_group(seed, Size::Medium);
+        let problem = group.release(1, true, |cell| (1..9).contains(&cell.count));
+        let mut numbers = Numbers::new(seed);
+        let mut other = problem.clone();
+        for table in &mut other.tables {
+            let cells = shuffle(&mut numbers, table.cells.len()).into_iter().map(|n| table.cells[n].clone());
+            table.cells = cells.collect();
+        }
+        let atoms = shuffle(&mut numbers, other.dimensions[0].atoms.len());
+        other.dimensions[0].atoms = atoms.iter().map(|n| problem.dimensions[0].atoms[*n].clone()).collect();
+        let found = |p: &Problem| {
+            let report = attack(p, &exact()).unwrap();
+            let mut found: Vec<String> =
+                found(&report).iter().map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect();
+            found.extend(report.slivers.iter().map(|sliver| sliver.count.to_string()));
+            found.sort();
+            found
+        };
+        let (one, two) = (found(&problem), found(&other));
+        let only = |a: &[String], b: &[String]| a.iter().filter(|line| !b.contains(line)).cloned().collect::<Vec<_>>();
+        assert_eq!(only(&one, &two), only(&two, &one), "{seed}");
+        assert_eq!(one.len(), two.len(), "{seed}");
+    }
 }

@@ -148,7 +148,7 @@ fn problem(seed: u64, events: usize, hide: impl Fn(u64, u64) -> bool) -> Problem
         }
         tables.push(Table { name: name.to_owned(), open: false, zeros_published: true, sensitive: Vec::new(), cells });
     }
-    Problem { name: format!("group {seed}"), threshold: 5, dimensions, tables, bounds: Vec::new(), known: Vec::new() }
+    Problem { name: format!("group {seed}"), threshold: 5, dimensions, tables, ..Problem::default() }
 }
 
 fn tabulate(
