@@ -10,10 +10,11 @@ use zeroize::Zeroizing;
 use crate::ids::{CellId, GroupId};
 use crate::policy::{Policy, Rounding};
 use crate::released::{Cell, GroupTables, Released};
+use crate::rules::Reason;
 use crate::verify::{VerifyError, verify};
 
 /// Version of the entry's form.
-pub(crate) const ENTRY_VERSION: u32 = 1;
+pub(crate) const ENTRY_VERSION: u32 = 2;
 
 /// The bytes of a ledger entry, to be encrypted and stored durably and to be seen by nobody. They are wiped when dropped.
 pub struct SealedEntry {
@@ -167,19 +168,30 @@ pub(crate) struct Entry {
     pub(crate) group: GroupId,
     pub(crate) revision: Digest,
     pub(crate) policy: Policy,
+    /// True count per atom.
+    pub(crate) truth: Vec<u64>,
+    /// Who stands behind the atoms, where that is known.
+    pub(crate) contributions: Vec<EntryContribution>,
     pub(crate) cells: Vec<EntryCell>,
     pub(crate) tables: Vec<EntryTable>,
 }
 
-#[derive(Serialize, Deserialize)]
+/// Atom, number of the contributor, number of the partner, amount.
+pub(crate) type EntryContribution = (u32, u32, u16, u64);
+
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct EntryCell {
     pub(crate) id: CellId,
     pub(crate) outcome: Outcome,
     pub(crate) count: u64,
     pub(crate) contributors: u64,
     pub(crate) known_upper: Option<u64>,
+    pub(crate) headline: bool,
+    pub(crate) sensitive: bool,
     /// Released by an earlier plan, so known for good whatever the rules are now.
     pub(crate) earlier: bool,
+    /// Why it is withheld.
+    pub(crate) reason: Option<Reason>,
     /// Table and column; `None` for a cell that is not available or has no atoms.
     pub(crate) place: Option<(u32, u32)>,
 }
@@ -194,21 +206,19 @@ pub(crate) enum Outcome {
 
 #[derive(Serialize, Deserialize)]
 pub(crate) struct EntryTable {
-    /// True count per atom.
-    pub(crate) truth: Vec<u64>,
+    /// How many atoms the table has.
+    pub(crate) atoms: u32,
+    /// For each atom of the group, the table's atom that it is part of.
+    pub(crate) places: Vec<Option<u32>>,
     pub(crate) columns: Vec<EntryColumn>,
-    /// Changes of the truth: atom and difference.
+    /// Changes of the truth: atom of the table, and difference.
     pub(crate) worlds: Vec<Vec<(u32, i64)>>,
-    /// Column, and the worlds where it is largest and smallest; `None` is the truth.
-    pub(crate) witnesses: Vec<(u32, Option<u32>, Option<u32>)>,
 }
 
 #[derive(Serialize, Deserialize)]
 pub(crate) struct EntryColumn {
     pub(crate) kind: ColumnKind,
     pub(crate) atoms: Vec<u32>,
-    /// For a difference, which no cell describes: what everybody knows that it is at most.
-    pub(crate) upper: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

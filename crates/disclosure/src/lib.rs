@@ -11,13 +11,17 @@
 //!
 //! **Architecture invariant:** pure and deterministic; no IO, no clock, no randomness but the key that is passed in.
 
+mod contributions;
+mod differences;
 mod ids;
 mod key;
 mod ledger;
+mod material;
 mod plan;
 mod policy;
 mod receipt;
 mod released;
+mod rules;
 mod split;
 mod suppress;
 mod table;
@@ -31,8 +35,9 @@ pub use ids::{CellId, GroupId, MeasureId, NameError};
 pub use key::PlanKey;
 pub use ledger::{AuthenticatedEntry, LedgerError, LedgerState, SealedEntry, restore};
 pub use plan::{Plan, PlanError, Summary, Tally, plan};
-pub use policy::{Policy, Rounding, StepBudget, ZeroPolicy};
+pub use policy::{Dominance, Policy, Rounding, Share, StepBudget, ZeroPolicy};
 pub use receipt::{AuditPort, CommitError, DurableReceipt, LedgerPort, PortError, ReceiptError, ReleaseRecord, commit};
 pub use released::{Cell, GroupTables, OpenError, OpenSource, Released};
+pub use rules::Reason;
 pub use unreleased::{AtomIndex, BuildError, CellFacts, Unreleased, UnreleasedBuilder};
 pub use verify::VerifyError;

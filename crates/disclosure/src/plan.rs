@@ -7,19 +7,25 @@ use model::{AreaType, Digest, Exposure, PeriodType};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use crate::contributions::Contribution;
 use crate::ids::{CellId, GroupId};
 use crate::key::PlanKey;
 use crate::ledger::{
     ColumnKind, ENTRY_VERSION, Entry, EntryCell, EntryColumn, EntryTable, LedgerState, Outcome, Past, SealedEntry,
 };
+use crate::material::{Material, MaterialCell};
 use crate::policy::Policy;
 use crate::released::{Cell, GroupTables};
-use crate::split::{Part, parts};
+use crate::rules::{Reason, Rules};
+use crate::split::{Part, Readers, parts};
 use crate::suppress::{Solution, Unprovable, solve};
-use crate::table::{Role, at};
+use crate::table::{Role, at, set};
 use crate::universe::Universe;
 use crate::unreleased::Unreleased;
 use crate::verify::{VerifyError, verify};
+
+/// How often a group is planned again because of what could be subtracted from the plan before.
+const MOST_ROUNDS: u32 = 8;
 
 /// Why there is no plan. The previous one stays in force.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +44,9 @@ pub enum PlanError {
     /// A policy that protects nothing.
     #[error("threshold `{0}` protects nothing: use at least 2")]
     Threshold(u64),
+    /// A share of more contributors than are remembered.
+    #[error("dominance of `{0}` contributors cannot be judged: use 1 to 8")]
+    Dominance(u8),
     /// Marks of earlier plans would get another meaning.
     #[error("the rule for zeros of group `{0}` differs from its earlier plans: marks would change their meaning")]
     ZerosChanged(GroupId),
@@ -169,20 +178,14 @@ impl Summary {
 /// # Errors
 /// See [`PlanError`]; the previous plan stays in force.
 pub fn plan(past: &LedgerState, truth: &Unreleased, policy: &Policy, key: &PlanKey) -> Result<Plan, PlanError> {
-    check_arguments(past, truth, policy)?;
-    let universe = Universe::new(truth, past, policy, key);
-    // Split where that is sound; where a part cannot be proved because of a shared total, as one table.
-    let solved = match solve_parts(parts(truth, &universe, true), policy) {
-        Ok(solved) => solved,
-        Err(_) => solve_parts(parts(truth, &universe, false), policy).map_err(|column| PlanError::Unprovable {
-            group: truth.group.clone(),
-            cell: name_of(truth, &universe, column),
-        })?,
-    };
-    let steps = solved.iter().map(|(_, solution)| solution.steps).sum();
-    let entry = entry(past, truth, policy, &universe, &solved);
     let group = truth.group.clone();
-    let checked = verify(&entry).map_err(|source| PlanError::Unverified { group: group.clone(), source })?;
+    let (mut entry, mut steps) = decide(past, truth, policy, key, Rules::ALL, true)?;
+    let mut checked = verify(&entry);
+    if matches!(checked, Err(VerifyError::Split { .. })) {
+        (entry, steps) = decide(past, truth, policy, key, Rules::ALL, false)?;
+        checked = verify(&entry);
+    }
+    let checked = checked.map_err(|source| PlanError::Unverified { group: group.clone(), source })?;
     let tables = entry.tables();
     let bytes = serde_json::to_vec(&entry).map_err(|_| PlanError::Encoding(group.clone()))?;
     let summary =
@@ -195,6 +198,43 @@ pub fn plan(past: &LedgerState, truth: &Unreleased, policy: &Policy, key: &PlanK
     })
 }
 
+/// Decides every cell, without the check; and the steps that took.
+pub(crate) fn decide(
+    past: &LedgerState,
+    truth: &Unreleased,
+    policy: &Policy,
+    key: &PlanKey,
+    rules: Rules,
+    split: bool,
+) -> Result<(Entry, u64), PlanError> {
+    check_arguments(past, truth, policy)?;
+    let material = Material::new(truth, past);
+    let mut universe = Universe::new(&material, policy, key, rules);
+    let readers = Readers {
+        contributors: policy.own_records && rules.own_records,
+        partners: policy.own_rows && rules.partners && universe.contributions.partners() > 1,
+    };
+    let mut rounds = 0;
+    let solved = loop {
+        // Split where that is sound; where a part cannot be proved because of a shared total, as one table.
+        let solved = match solve_parts(parts(&universe, readers, split), policy) {
+            Ok(solved) => solved,
+            Err(_) => solve_parts(parts(&universe, readers, false), policy).map_err(|column| {
+                PlanError::Unprovable { group: truth.group.clone(), cell: name_of(&material, &universe, column) }
+            })?,
+        };
+        // With cells withheld, others may be the disjoint parts of a released one.
+        rounds += 1;
+        let withheld = withheld_columns(&universe, &solved);
+        let differences = policy.nested_differences && rules.differences && rounds < MOST_ROUNDS;
+        if !differences || !universe.add_differences(Some(&withheld), policy, rules) {
+            break solved;
+        }
+    };
+    let steps = solved.iter().map(|(_, solution)| solution.steps).sum();
+    Ok((entry(&material, truth.revision, policy, &universe, &solved), steps))
+}
+
 fn check_arguments(past: &LedgerState, truth: &Unreleased, policy: &Policy) -> Result<(), PlanError> {
     if truth.exposure != Exposure::Controlled {
         return Err(PlanError::Open(truth.group.clone()));
@@ -204,6 +244,11 @@ fn check_arguments(past: &LedgerState, truth: &Unreleased, policy: &Policy) -> R
     }
     if policy.k < 2 {
         return Err(PlanError::Threshold(policy.k));
+    }
+    if let Some(share) = policy.dominance.largest
+        && !(1..=8).contains(&share.contributors)
+    {
+        return Err(PlanError::Dominance(share.contributors));
     }
     if past.policy.as_ref().is_some_and(|earlier| earlier.zeros != policy.zeros) {
         return Err(PlanError::ZerosChanged(truth.group.clone()));
@@ -219,6 +264,19 @@ fn check_arguments(past: &LedgerState, truth: &Unreleased, policy: &Policy) -> R
     Ok(())
 }
 
+/// Whether each column of the universe is withheld.
+fn withheld_columns(universe: &Universe<'_>, solved: &[(Part, Solution)]) -> Vec<bool> {
+    let mut withheld = vec![false; universe.columns.len()];
+    for (part, solution) in solved {
+        for (column, hidden) in part.columns.iter().zip(&solution.withheld) {
+            if let Some(column) = column {
+                set(&mut withheld, *column, *hidden);
+            }
+        }
+    }
+    withheld
+}
+
 /// Solves each part; on failure says which column of the universe has no proof.
 fn solve_parts(parts: Vec<Part>, policy: &Policy) -> Result<Vec<(Part, Solution)>, Option<u32>> {
     let solved = parts.into_iter().map(|part| match solve(&part.table, &policy.budget) {
@@ -229,61 +287,71 @@ fn solve_parts(parts: Vec<Part>, policy: &Policy) -> Result<Vec<(Part, Solution)
 }
 
 /// A cell with this column, or, as a difference has none, one that contains it.
-fn name_of(truth: &Unreleased, universe: &Universe, column: Option<u32>) -> String {
-    let named = truth.cells.keys().zip(&universe.places).find(|(_, place)| **place == column);
-    let inside = column.and_then(|column| universe.atoms.row(column).first());
-    let around = || truth.cells.iter().find(|(_, cell)| inside.is_some_and(|atom| cell.atoms.contains(atom)));
-    named.map(|(id, _)| id).or_else(|| around().map(|(id, _)| id)).map_or_else(String::new, ToString::to_string)
+fn name_of(material: &Material, universe: &Universe<'_>, column: Option<u32>) -> String {
+    let with = |wanted: Option<u32>| {
+        let mut named = material.cells.iter().zip(&universe.places);
+        named.find(|(_, place)| place.is_some() && **place == wanted).map(|(cell, _)| cell.id.to_string())
+    };
+    let inside = || {
+        let atom = universe.atoms.row(column?).first()?;
+        universe.members.row(*atom).iter().find_map(|around| with(Some(*around)))
+    };
+    with(column).or_else(inside).unwrap_or_default()
 }
 
 fn entry(
-    past: &LedgerState,
-    truth: &Unreleased,
+    material: &Material,
+    revision: Digest,
     policy: &Policy,
-    universe: &Universe,
+    universe: &Universe<'_>,
     solved: &[(Part, Solution)],
 ) -> Entry {
     let mut places: Vec<Option<(u32, u32)>> = vec![None; universe.columns.len()];
-    let mut withheld = vec![false; universe.columns.len()];
-    for ((part, solution), table) in solved.iter().zip(0_u32..) {
-        for ((column, hidden), index) in part.columns.iter().zip(&solution.withheld).zip(0_u32..) {
-            let Some(column) = column else { continue };
-            if let (Some(place), Some(flag)) = (places.get_mut(*column as usize), withheld.get_mut(*column as usize)) {
-                (*place, *flag) = (Some((table, index)), *hidden);
-            }
+    let withheld = withheld_columns(universe, solved);
+    for ((part, _), table) in solved.iter().zip(0_u32..) {
+        for (column, index) in part.columns.iter().zip(0_u32..) {
+            column.iter().for_each(|column| set(&mut places, *column, Some((table, index))));
         }
     }
-    let cell = |((id, cell), column): ((&CellId, &crate::unreleased::CellEntry), &Option<u32>)| {
+    let cell = |(cell, column): (&MaterialCell, &Option<u32>)| {
         let outcome = match column {
             None => Outcome::NotAvailable,
             Some(column) if at(&withheld, *column) => Outcome::Withheld,
             Some(_) => Outcome::Released,
         };
+        let reason = column.and_then(|column| universe.reasons.get(column as usize).copied().flatten());
         EntryCell {
-            id: id.clone(),
+            id: cell.id.clone(),
             outcome,
-            count: match outcome {
-                Outcome::NotAvailable => 0,
-                _ => cell.atoms.iter().map(|atom| at(&truth.counts, *atom)).sum(),
-            },
+            count: column.map_or(0, |column| unsigned(universe.columns.get(column as usize).map_or(0, |c| c.value))),
             contributors: cell.contributors,
             known_upper: cell.facts.known_upper,
-            earlier: matches!(past.cells.get(id), Some(Past::Released(_))),
+            headline: cell.facts.headline,
+            sensitive: cell.sensitive,
+            earlier: matches!(cell.past, Some(Past::Released(_))),
+            reason: (outcome == Outcome::Withheld).then_some(reason.unwrap_or(Reason::Secondary)),
             place: column.and_then(|column| places.get(column as usize).copied().flatten()),
         }
     };
+    let contribution = |entry: &Contribution| (entry.atom, entry.contributor, entry.partner, entry.amount);
     Entry {
         version: ENTRY_VERSION,
-        group: truth.group.clone(),
-        revision: truth.revision,
+        group: material.group.clone(),
+        revision,
         policy: policy.clone(),
-        cells: truth.cells.iter().zip(&universe.places).map(cell).collect(),
+        truth: universe.truth.iter().map(|count| unsigned(*count)).collect(),
+        contributions: universe.contributions.all().iter().map(contribution).collect(),
+        cells: material.cells.iter().zip(&universe.places).map(cell).collect(),
         tables: solved.iter().map(|(part, solution)| entry_table(part, solution)).collect(),
     }
 }
 
+/// A count; none is negative.
+fn unsigned(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0)
+}
+
 fn entry_table(part: &Part, solution: &Solution) -> EntryTable {
-    let count = |value: &i64| u64::try_from(*value).unwrap_or(0);
     let kind = |index: u32, role: Role| match role {
         Role::Difference => ColumnKind::Difference,
         _ if at(&solution.withheld, index) => ColumnKind::Withheld,
@@ -293,13 +361,12 @@ fn entry_table(part: &Part, solution: &Solution) -> EntryTable {
     let columns = part.table.columns.iter().zip(0_u32..).map(|(column, index)| EntryColumn {
         kind: kind(index, column.role),
         atoms: part.table.atoms.row(index).to_vec(),
-        upper: column.upper.filter(|_| column.role == Role::Difference).as_ref().map(count),
     });
     EntryTable {
-        truth: part.table.truth.iter().map(count).collect(),
+        atoms: u32::try_from(part.table.truth.len()).unwrap_or(u32::MAX),
+        places: part.places.clone(),
         columns: columns.collect(),
         worlds: solution.worlds.iter().map(|world| world.atoms.clone()).collect(),
-        witnesses: solution.witnesses.clone(),
     }
 }
 

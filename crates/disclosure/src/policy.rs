@@ -13,8 +13,15 @@ pub struct Policy {
     pub rounding: Rounding,
     /// Of 1,000 releasable cells (headline totals apart), how many the key withholds without need.
     pub decoys_per_thousand: u16,
-    /// Whether the difference of two nested cells is protected like a cell, although nobody prints it.
+    /// Whether what released cells differ by is protected like a cell, although nobody prints it: the difference of two
+    /// nested cells, and what is left of a cell after all its parts of one kind.
     pub nested_differences: bool,
+    /// When one contributor or partner makes up too much of a count or sum.
+    pub dominance: Dominance,
+    /// Whether the proof also holds against every single contributor who knows their own records.
+    pub own_records: bool,
+    /// Whether the proof also holds against every single partner who knows the rows that came from it.
+    pub own_rows: bool,
     /// How hard to search; the budgets count steps, so that the result does not depend on the machine.
     pub budget: StepBudget,
 }
@@ -29,9 +36,44 @@ impl Policy {
             rounding: Rounding::None,
             decoys_per_thousand: 0,
             nested_differences: true,
+            dominance: Dominance::NONE,
+            own_records: false,
+            own_rows: true,
             budget: StepBudget::DEFAULT,
         }
     }
+}
+
+/// Limits on what one contributor makes up. `None` is no limit. Percentages are whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Dominance {
+    /// Unsafe if the n largest contributors make up more than so many percent.
+    pub largest: Option<Share>,
+    /// The p % rule: unsafe if the total less the two largest is below p % of the largest, so that the second largest could
+    /// estimate the largest more closely than by p %.
+    pub p_percent: Option<u8>,
+    /// The p % rule with partners, by way of whom the records came, in place of contributors.
+    pub partner_p_percent: Option<u8>,
+}
+
+impl Dominance {
+    /// No limit.
+    pub const NONE: Self = Self { largest: None, p_percent: None, partner_p_percent: None };
+
+    /// Whether there is any limit.
+    #[must_use]
+    pub const fn any(&self) -> bool {
+        self.largest.is_some() || self.p_percent.is_some() || self.partner_p_percent.is_some()
+    }
+}
+
+/// The most that the largest contributors may make up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// How many of the largest.
+    pub contributors: u8,
+    /// Their share at most, in percent.
+    pub percent: u8,
 }
 
 /// What happens to zeros.

@@ -8,44 +8,44 @@
 //! of B, and the other way round: each is a world of the whole group. Slab totals are therefore frozen in both tables, which
 //! only makes the proof harder; where a slab's total is itself withheld, nothing is split.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::table::{Column, Role, Rows, Table, add, at, set};
-use crate::universe::{Universe, signed};
-use crate::unreleased::Unreleased;
+use crate::material::signed;
+use crate::table::{Column, Known, Reader, Role, Rows, Table, add, at, set};
+use crate::universe::Universe;
 
 /// Atoms with the same columns are one atom: no released or withheld cell can tell them apart.
 struct Piece {
     truth: Vec<i64>,
     /// Columns of each atom: of the universe, and from its end on slab totals.
     rows: Vec<Vec<u32>>,
+    /// For each atom of the universe, the atom here that it is part of.
+    places: Vec<Option<u32>>,
 }
 
 /// One table and, for each of its columns, the column of the universe (`None` for a slab total).
 pub(crate) struct Part {
     pub(crate) table: Table,
     pub(crate) columns: Vec<Option<u32>>,
+    /// For each atom of the universe, the table's atom that it is part of.
+    pub(crate) places: Vec<Option<u32>>,
+}
+
+/// Against whose own knowledge the proof holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Readers {
+    pub(crate) contributors: bool,
+    pub(crate) partners: bool,
 }
 
 /// The group as one table, or as several if `split`.
-pub(crate) fn parts(truth: &Unreleased, universe: &Universe, split: bool) -> Vec<Part> {
-    let members = universe.atoms.transposed(truth.counts.len());
-    let mut base = Piece { truth: Vec::new(), rows: Vec::new() };
-    let mut known: HashMap<&[u32], usize> = HashMap::new();
-    for (count, atom) in truth.counts.iter().zip(0_u32..) {
-        let row = members.row(atom);
-        if row.is_empty() {
-            continue;
-        }
-        let place = *known.entry(row).or_insert(base.truth.len());
-        if place == base.truth.len() {
-            base.truth.push(0);
-            base.rows.push(row.to_vec());
-        }
-        if let Some(total) = base.truth.get_mut(place) {
-            *total += signed(*count);
-        }
-    }
+pub(crate) fn parts(universe: &Universe<'_>, readers: Readers, split: bool) -> Vec<Part> {
+    let numbers = 0..u32::try_from(universe.truth.len()).unwrap_or(0);
+    let mut base = Piece {
+        truth: universe.truth.clone(),
+        rows: numbers.clone().map(|atom| universe.members.row(atom).to_vec()).collect(),
+        places: numbers.map(Some).collect(),
+    };
     let mut pinned = BTreeSet::new();
     let mut pieces = Vec::new();
     let mut next_slab = u32::try_from(universe.columns.len()).unwrap_or(u32::MAX);
@@ -57,7 +57,7 @@ pub(crate) fn parts(truth: &Unreleased, universe: &Universe, split: bool) -> Vec
         }
     }
     pieces.push(base);
-    pieces.into_iter().map(|piece| part(piece, universe, &pinned)).collect()
+    pieces.into_iter().map(|piece| part(piece, universe, readers, &pinned)).collect()
 }
 
 /// Numbers distinct rows in the order met.
@@ -94,7 +94,7 @@ fn root(parents: &mut [u32], mut node: u32) -> u32 {
 /// Splits the table of one family off, or says that it cannot be.
 fn split_off(
     base: &Piece,
-    universe: &Universe,
+    universe: &Universe<'_>,
     family: u32,
     next_slab: &mut u32,
     pinned: &mut BTreeSet<u32>,
@@ -134,17 +134,26 @@ fn split_off(
             }
             row
         });
-        Piece { rows: rows.collect(), truth: sets.totals }
+        Piece { rows: rows.collect(), truth: sets.totals, places: Vec::new() }
     };
-    let (ours, rest) = (with_slab(ours, 0), with_slab(rest, offset));
+    let (ours, mut rest) = (with_slab(ours, 0), with_slab(rest, offset));
+    let place = |of: fn(&(u32, u32)) -> u32| {
+        let pairs = &pairs;
+        base.places.iter().map(move |atom| pairs.get((*atom)? as usize).map(of))
+    };
+    rest.places = place(|pair| pair.1).collect();
     // Atoms outside the family's table belong to the rest alone.
-    let mut inside = Piece { truth: Vec::new(), rows: Vec::new() };
+    let mut inside = Piece { truth: Vec::new(), rows: Vec::new(), places: Vec::new() };
+    let mut kept = Vec::with_capacity(ours.rows.len());
     for (row, count) in ours.rows.into_iter().zip(ours.truth) {
-        if row.iter().any(in_family) {
+        let real = row.iter().any(in_family);
+        kept.push(real.then(|| u32::try_from(inside.rows.len()).unwrap_or(u32::MAX)));
+        if real {
             inside.rows.push(row);
             inside.truth.push(count);
         }
     }
+    inside.places = place(|pair| pair.0).map(|atom| kept.get(atom? as usize).copied().flatten()).collect();
     Some((inside, rest))
 }
 
@@ -206,7 +215,7 @@ impl Slabs {
 }
 
 /// Makes a table of a piece.
-fn part(piece: Piece, universe: &Universe, pinned: &BTreeSet<u32>) -> Part {
+fn part(piece: Piece, universe: &Universe<'_>, readers: Readers, pinned: &BTreeSet<u32>) -> Part {
     let ids: BTreeSet<u32> = piece.rows.iter().flatten().copied().collect();
     let numbers: HashMap<u32, u32> = ids.iter().copied().zip(0_u32..).collect();
     let rows = piece.rows.iter().map(|row| row.iter().filter_map(|id| numbers.get(id).copied()).collect());
@@ -218,5 +227,37 @@ fn part(piece: Piece, universe: &Universe, pinned: &BTreeSet<u32>) -> Part {
     };
     let columns = ids.iter().map(column).collect();
     let of_universe = |id: &u32| ((*id as usize) < universe.columns.len()).then_some(*id);
-    Part { columns: ids.iter().map(of_universe).collect(), table: Table::new(piece.truth, columns, atoms) }
+    let mut table = Table::new(piece.truth, columns, atoms);
+    table.known = known_records(universe, readers, &piece.places, table.truth.len());
+    Part { columns: ids.iter().map(of_universe).collect(), table, places: piece.places }
+}
+
+/// Who knows how many of their own records in each atom of a table, the most first. Records of nobody known are of one person
+/// each; they differ only in the atom.
+fn known_records(universe: &Universe<'_>, readers: Readers, places: &[Option<u32>], atoms: usize) -> Known {
+    let mut amounts: BTreeMap<(u32, Reader), i64> = BTreeMap::new();
+    let named = &universe.contributions;
+    for ((place, count), atom) in places.iter().zip(&universe.truth).zip(0_u32..) {
+        let Some(place) = *place else { continue };
+        if readers.contributors && *count > 0 && named.of(atom).is_empty() {
+            amounts.insert((place, Reader::Somebody(place)), 1);
+        }
+        for entry in named.of(atom) {
+            let amount = signed(entry.amount);
+            if readers.contributors {
+                *amounts.entry((place, Reader::Contributor(entry.contributor))).or_insert(0) += amount;
+            }
+            if readers.partners {
+                *amounts.entry((place, Reader::Partner(entry.partner))).or_insert(0) += amount;
+            }
+        }
+    }
+    let mut known = Known(vec![Vec::new(); atoms]);
+    for ((atom, reader), amount) in amounts {
+        if let Some(list) = known.0.get_mut(atom as usize) {
+            list.push((amount, reader));
+        }
+    }
+    known.0.iter_mut().for_each(|list| list.sort_unstable_by(|a, b| b.cmp(a)));
+    known
 }

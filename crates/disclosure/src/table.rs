@@ -79,8 +79,29 @@ pub(crate) enum Role {
     Difference,
 }
 
+/// Somebody who knows records of their own, and so excludes worlds without them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Reader {
+    /// A contributor by number.
+    Contributor(u32),
+    /// One of the people in an atom of which only the count is known.
+    Somebody(u32),
+    /// A partner by number.
+    Partner(u16),
+}
+
+/// By atom: who knows how many records there to be their own, the most first.
+#[derive(Debug, Default)]
+pub(crate) struct Known(pub(crate) Vec<Vec<(i64, Reader)>>);
+
+impl Known {
+    pub(crate) fn of(&self, atom: u32) -> &[(i64, Reader)] {
+        self.0.get(atom as usize).map_or(&[], Vec::as_slice)
+    }
+}
+
 /// A distinct set of atoms that one or several cells count.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Column {
     pub(crate) role: Role,
     /// The true count.
@@ -95,8 +116,27 @@ pub(crate) struct Column {
     pub(crate) upper: Option<i64>,
     /// A world must reach this, if it is withheld.
     pub(crate) reach: i64,
+    /// A world must have at most this, if it is withheld; the greatest number demands nothing.
+    pub(crate) fall: i64,
     /// Two worlds must differ by this, if it is withheld.
     pub(crate) width: i64,
+}
+
+impl Default for Column {
+    /// A column that never changes.
+    fn default() -> Self {
+        Self {
+            role: Role::Frozen,
+            value: 0,
+            cost: 0,
+            order: 0,
+            lower: 0,
+            upper: None,
+            reach: 0,
+            fall: i64::MAX,
+            width: 0,
+        }
+    }
 }
 
 /// See the module.
@@ -111,6 +151,8 @@ pub(crate) struct Table {
     pub(crate) members: Rows,
     /// Atoms that lie in no published zero.
     pub(crate) live: Vec<bool>,
+    /// Own records of single readers.
+    pub(crate) known: Known,
 }
 
 impl Table {
@@ -126,7 +168,7 @@ impl Table {
                 atoms.row(index).iter().for_each(|atom| set(&mut live, *atom, false));
             }
         }
-        Self { truth, columns, atoms, members, live }
+        Self { truth, columns, atoms, members, live, known: Known::default() }
     }
 
     pub(crate) fn column(&self, index: u32) -> Column {

@@ -1,35 +1,48 @@
-//! Everything of a group that must be decided or protected: distinct columns, what is unsafe about them, and the differences
-//! of nested cells, which nobody prints and everybody can compute.
+//! Everything of a group that must be decided or protected: distinct columns over merged atoms, what is unsafe about them, and
+//! what can be computed by subtracting some from others.
 
 use std::collections::{BTreeMap, HashMap};
 
-use model::{AreaType, PeriodType, Sex};
+use model::{AgeBand, AreaType, PeriodType, Sex};
 
+use crate::contributions::Contributions;
+use crate::differences::{Differences, differences};
 use crate::ids::CellId;
 use crate::key::PlanKey;
-use crate::ledger::{LedgerState, Past};
+use crate::ledger::Past;
+use crate::material::{Material, MaterialCell, signed};
 use crate::policy::{Policy, ZeroPolicy};
+use crate::rules::{Facts, Reason, Rules, Verdict, judge};
 use crate::table::{Column, Role, Rows, at};
-use crate::unreleased::{CellEntry, Unreleased, min_bound};
+use crate::unreleased::min_bound;
 
-/// A group's columns over the atoms of its builder.
-pub(crate) struct Universe {
+/// A group's columns over its merged atoms.
+pub(crate) struct Universe<'a> {
+    /// The cells of each column; differences have none.
+    pub(crate) drafts: Vec<Draft<'a>>,
     pub(crate) columns: Vec<Column>,
+    /// Atoms of each column.
     pub(crate) atoms: Rows,
-    /// Per cell, in the order of ids: its column, or `None` where the source has no figure.
+    /// Columns of each atom.
+    pub(crate) members: Rows,
+    /// True count per atom.
+    pub(crate) truth: Vec<i64>,
+    pub(crate) contributions: Contributions,
+    /// Per cell of the material: its column, or `None` where the source has no figure.
     pub(crate) places: Vec<Option<u32>>,
     /// Per column: the number of its demographic table, if it has one.
     pub(crate) families: Vec<Option<u32>>,
+    /// Per column: why it is withheld from the start, if it is.
+    pub(crate) reasons: Vec<Option<Reason>>,
 }
 
 /// The facts of all cells that count the same atoms, together.
-struct Draft<'a> {
-    first: &'a CellId,
-    atoms: &'a [u32],
-    value: u64,
+pub(crate) struct Draft<'a> {
+    pub(crate) ids: Vec<&'a CellId>,
     contributors: u64,
     headline: bool,
     upper: Option<u64>,
+    pub(crate) sensitive: bool,
     past: Option<Past>,
 }
 
@@ -39,185 +52,265 @@ type Family<'a> = (AreaType, PeriodType, &'a str);
 fn family(id: &CellId) -> Option<Family<'_>> {
     let key = &id.key;
     let dimension = key.breakdown.as_ref().map_or("", |breakdown| breakdown.dimension.as_str());
-    let broken_down = key.sex != Sex::All || key.age != model::AgeBand::All || !dimension.is_empty();
+    let broken_down = key.sex != Sex::All || key.age != AgeBand::All || !dimension.is_empty();
     broken_down.then_some((key.area_type, key.period.period_type(), dimension))
 }
 
-impl Universe {
-    pub(crate) fn new(truth: &Unreleased, past: &LedgerState, policy: &Policy, key: &PlanKey) -> Self {
-        let mut drafts: Vec<Draft<'_>> = Vec::new();
-        let mut known: HashMap<&[u32], u32> = HashMap::new();
-        let mut places = Vec::with_capacity(truth.cells.len());
-        for (id, entry) in &truth.cells {
-            if entry.facts.not_available {
-                places.push(None);
-                continue;
-            }
-            let next = u32::try_from(drafts.len()).unwrap_or(u32::MAX);
-            let place = *known.entry(&entry.atoms).or_insert(next);
-            places.push(Some(place));
-            match drafts.get_mut(place as usize) {
-                Some(draft) => draft.merge(id, entry, past),
-                None => drafts.push(Draft::new(id, entry, truth, past)),
-            }
+impl<'a> Universe<'a> {
+    pub(crate) fn new(material: &'a Material, policy: &Policy, key: &PlanKey, rules: Rules) -> Self {
+        let (drafts, sets, places) = drafts(material);
+        let merged = Merged::new(material, &sets);
+        let group = material.group.to_string();
+        let mut columns = Vec::with_capacity(drafts.len());
+        let mut reasons = Vec::with_capacity(drafts.len());
+        for (draft, index) in drafts.iter().zip(0_u32..) {
+            let facts = draft.facts(merged.atoms.row(index), &merged);
+            let maker = Maker { group: &group, policy, key, rules };
+            let (column, reason) = maker.column(draft, &facts);
+            columns.push(column);
+            reasons.push(reason);
         }
         let mut numbers: BTreeMap<Family<'_>, u32> = BTreeMap::new();
-        let mut families: Vec<Option<u32>> = drafts
-            .iter()
-            .map(|draft| {
-                let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
-                family(draft.first).map(|family| *numbers.entry(family).or_insert(next))
-            })
-            .collect();
-        let mut columns: Vec<Column> =
-            drafts.iter().map(|draft| draft.column(&truth.group.to_string(), policy, key)).collect();
-        let mut atoms: Vec<Vec<u32>> = drafts.iter().map(|draft| draft.atoms.to_vec()).collect();
-        if policy.nested_differences {
-            for (small, difference) in nested_differences(&columns, &atoms, truth.counts.len(), policy.k) {
-                if known.contains_key(difference.as_slice()) {
-                    continue;
-                }
-                columns.push(difference_column(&columns, small, policy));
-                families.push(
-                    families
-                        .get(small.0 as usize)
-                        .copied()
-                        .flatten()
-                        .or(families.get(small.1 as usize).copied().flatten()),
-                );
-                atoms.push(difference);
+        let mut families: Vec<Option<u32>> = Vec::with_capacity(drafts.len());
+        for draft in &drafts {
+            let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+            let family = draft.ids.first().and_then(|id| family(id));
+            families.push(family.map(|family| *numbers.entry(family).or_insert(next)));
+        }
+        let mut universe = Self {
+            drafts,
+            columns,
+            atoms: merged.atoms,
+            members: merged.members,
+            truth: merged.truth,
+            contributions: merged.contributions,
+            places,
+            families,
+            reasons,
+        };
+        if policy.nested_differences && rules.differences {
+            universe.add_differences(None, policy, rules);
+        }
+        universe
+    }
+
+    /// Adds what could be computed if only these columns were withheld; whether there was anything new.
+    pub(crate) fn add_differences(&mut self, withheld: Option<&[bool]>, policy: &Policy, rules: Rules) -> bool {
+        let found = differences(self, withheld, policy, rules);
+        let any = !found.hidden.is_empty();
+        self.add(found);
+        any
+    }
+
+    /// Adds what nobody prints and everybody could compute.
+    fn add(&mut self, found: Differences) {
+        let mut atoms: Vec<Vec<u32>> =
+            (0..u32::try_from(self.columns.len()).unwrap_or(0)).map(|index| self.atoms.row(index).to_vec()).collect();
+        for index in found.empty {
+            if let Some(column) = self.columns.get_mut(index as usize).filter(|column| column.role == Role::Open) {
+                column.role = Role::Protected;
+                crate::table::set(&mut self.reasons, index, Some(Reason::GroupDisclosure));
             }
         }
-        Self { columns, atoms: Rows::new(atoms), places, families }
+        for (set, (small, column)) in found.hidden {
+            self.families.push(self.families.get(small as usize).copied().flatten());
+            self.reasons.push(None);
+            self.columns.push(column);
+            atoms.push(set);
+        }
+        self.atoms = Rows::new(atoms);
+        self.members = self.atoms.transposed(self.truth.len());
+    }
+
+    /// How concentrated a column is.
+    pub(crate) fn facts_of(&self, atoms: &[u32]) -> Facts {
+        let value: i64 = atoms.iter().map(|atom| at(&self.truth, *atom)).sum();
+        let concentration = self.contributions.concentration(atoms.iter().copied(), &self.truth);
+        Facts {
+            value: u64::try_from(value).unwrap_or(0),
+            contributors: concentration.contributors,
+            concentration,
+            ..Facts::default()
+        }
+    }
+}
+
+/// Distinct columns of the material, the atoms of each, and the column of each cell.
+fn drafts(material: &Material) -> (Vec<Draft<'_>>, Vec<&[u32]>, Vec<Option<u32>>) {
+    let mut drafts: Vec<Draft<'_>> = Vec::new();
+    let mut sets: Vec<&[u32]> = Vec::new();
+    let mut known: HashMap<&[u32], u32> = HashMap::new();
+    let mut places = Vec::with_capacity(material.cells.len());
+    for cell in &material.cells {
+        if cell.facts.not_available {
+            places.push(None);
+            continue;
+        }
+        let next = u32::try_from(drafts.len()).unwrap_or(u32::MAX);
+        let place = *known.entry(&cell.atoms).or_insert(next);
+        places.push(Some(place));
+        match drafts.get_mut(place as usize) {
+            Some(draft) => draft.merge(cell),
+            None => {
+                drafts.push(Draft::new(cell));
+                sets.push(&cell.atoms);
+            }
+        }
+    }
+    (drafts, sets, places)
+}
+
+/// Atoms that no column tells apart, as one.
+struct Merged {
+    atoms: Rows,
+    members: Rows,
+    truth: Vec<i64>,
+    contributions: Contributions,
+}
+
+impl Merged {
+    fn new(material: &Material, sets: &[&[u32]]) -> Self {
+        let raw = Rows::new(sets.iter().map(|set| set.to_vec())).transposed(material.truth.len());
+        let mut known: HashMap<&[u32], u32> = HashMap::new();
+        let mut place: Vec<Option<u32>> = vec![None; material.truth.len()];
+        let mut truth: Vec<i64> = Vec::new();
+        let mut rows: Vec<Vec<u32>> = Vec::new();
+        for ((count, slot), atom) in material.truth.iter().zip(&mut place).zip(0_u32..) {
+            let row = raw.row(atom);
+            if row.is_empty() {
+                continue;
+            }
+            let next = u32::try_from(truth.len()).unwrap_or(u32::MAX);
+            let merged = *known.entry(row).or_insert(next);
+            if merged == next {
+                truth.push(0);
+                rows.push(row.to_vec());
+            }
+            crate::table::add(&mut truth, merged, *count);
+            *slot = Some(merged);
+        }
+        let members = Rows::new(rows);
+        let contributions = material.merged_contributions(&place, truth.len());
+        Self { atoms: members.transposed(sets.len()), members, truth, contributions }
     }
 }
 
 impl<'a> Draft<'a> {
-    fn new(id: &'a CellId, entry: &'a CellEntry, truth: &Unreleased, past: &LedgerState) -> Self {
+    fn new(cell: &'a MaterialCell) -> Self {
         Self {
-            first: id,
-            atoms: &entry.atoms,
-            value: entry.atoms.iter().map(|atom| at(&truth.counts, *atom)).sum(),
-            contributors: entry.contributors,
-            headline: entry.facts.headline,
-            upper: entry.facts.known_upper,
-            past: past.cells.get(id).copied(),
+            ids: vec![&cell.id],
+            contributors: cell.contributors,
+            headline: cell.facts.headline,
+            upper: cell.facts.known_upper,
+            sensitive: cell.sensitive,
+            past: cell.past,
         }
     }
 
-    fn merge(&mut self, id: &CellId, entry: &CellEntry, past: &LedgerState) {
-        self.contributors = self.contributors.min(entry.contributors);
-        self.headline |= entry.facts.headline;
-        self.upper = min_bound(self.upper, entry.facts.known_upper);
+    fn merge(&mut self, cell: &'a MaterialCell) {
+        self.ids.push(&cell.id);
+        self.contributors = self.contributors.min(cell.contributors);
+        self.headline |= cell.facts.headline;
+        self.upper = min_bound(self.upper, cell.facts.known_upper);
+        self.sensitive |= cell.sensitive;
         // What was ever released under one of the names stays released.
-        self.past = match (self.past, past.cells.get(id).copied()) {
+        self.past = match (self.past, cell.past) {
             (Some(Past::Released(value)), _) | (_, Some(Past::Released(value))) => Some(Past::Released(value)),
             (a, b) => a.or(b),
         };
     }
 
-    fn role(&self, group: &str, name: &str, policy: &Policy, key: &PlanKey) -> Role {
-        match self.past {
-            Some(Past::Released(_)) => return Role::Frozen,
-            Some(Past::Withheld(_)) => return Role::Protected,
+    fn facts(&self, atoms: &[u32], merged: &Merged) -> Facts {
+        let value: i64 = atoms.iter().map(|atom| at(&merged.truth, *atom)).sum();
+        let value = u64::try_from(value).unwrap_or(0);
+        let concentration = merged.contributions.concentration(atoms.iter().copied(), &merged.truth);
+        let named = |atom: &u32| at(&merged.truth, *atom) == 0 || !merged.contributions.of(*atom).is_empty();
+        Facts {
+            value,
+            contributors: self.contributors.min(concentration.contributors),
+            complete: self.contributors == value || atoms.iter().all(named),
+            concentration,
+            upper: self.upper,
+            sensitive: self.sensitive,
+        }
+    }
+}
+
+struct Maker<'a> {
+    group: &'a str,
+    policy: &'a Policy,
+    key: &'a PlanKey,
+    rules: Rules,
+}
+
+impl Maker<'_> {
+    fn draw(&self, what: &[u8], name: &str) -> u64 {
+        self.key.draw(&[what, self.group.as_bytes(), name.as_bytes()])
+    }
+
+    /// What may happen to a cell, and why it is withheld if it is.
+    fn role(&self, draft: &Draft<'_>, facts: &Facts, verdict: &Verdict, name: &str) -> (Role, Option<Reason>) {
+        match draft.past {
+            Some(Past::Released(_)) => return (Role::Frozen, None),
+            Some(Past::Withheld(_)) => return (Role::Protected, Some(verdict.unsafe_for.unwrap_or(Reason::Earlier))),
             None => {}
         }
-        let drawn = |what: &[u8], per_thousand: u16| {
-            key.draw(&[what, group.as_bytes(), name.as_bytes()]) % 1000 < u64::from(per_thousand)
-        };
-        if self.value == 0 {
-            return match policy.zeros {
-                ZeroPolicy::Publish => Role::Frozen,
-                ZeroPolicy::HideShare { .. } if self.headline || self.atoms.is_empty() => Role::Frozen,
-                ZeroPolicy::HideShare { per_thousand } if drawn(b"zero", per_thousand) => Role::Protected,
-                ZeroPolicy::HideShare { .. } => Role::Open,
+        let drawn = |what: &[u8], per_thousand: u16| self.draw(what, name) % 1000 < u64::from(per_thousand);
+        if let Some(reason) = verdict.unsafe_for {
+            return (Role::Protected, Some(reason));
+        }
+        if facts.value == 0 {
+            return match self.policy.zeros {
+                _ if self.marks_exclude_zero(draft) => (Role::Frozen, None),
+                ZeroPolicy::HideShare { per_thousand } if drawn(b"zero", per_thousand) => {
+                    (Role::Protected, Some(Reason::HiddenZero))
+                }
+                _ => (Role::Open, None),
             };
         }
-        if self.value < policy.k || self.contributors < policy.k {
-            Role::Protected
-        } else if self.headline {
-            Role::Headline
-        } else if policy.decoys_per_thousand > 0 && drawn(b"decoy", policy.decoys_per_thousand) {
-            Role::Protected
+        let decoys = self.policy.decoys_per_thousand;
+        if draft.headline {
+            (Role::Headline, None)
+        } else if decoys > 0 && drawn(b"decoy", decoys) {
+            (Role::Protected, Some(Reason::Decoy))
         } else {
-            Role::Open
+            (Role::Open, None)
         }
     }
 
-    fn column(&self, group: &str, policy: &Policy, key: &PlanKey) -> Column {
-        let name = self.first.to_string();
-        let role = self.role(group, &name, policy, key);
-        let order = key.draw(&[b"order", group.as_bytes(), name.as_bytes()]);
+    /// Whether zeros of these cells are always published, so that a mark says "at least 1".
+    fn marks_exclude_zero(&self, draft: &Draft<'_>) -> bool {
+        draft.headline || (self.policy.zeros == ZeroPolicy::Publish && !draft.sensitive)
+    }
+
+    fn column(&self, draft: &Draft<'_>, facts: &Facts) -> (Column, Option<Reason>) {
+        let name = draft.ids.first().map_or_else(String::new, ToString::to_string);
+        let verdict = judge(facts, self.policy, self.rules);
+        let (role, reason) = self.role(draft, facts, &verdict, &name);
+        let order = self.draw(b"order", &name);
         // Losing a large count loses more; the key decides between equals.
-        let size = i64::from((self.value + 1).ilog2()) * 3 + i64::try_from(order % 8).unwrap_or(0);
+        let size = i64::from((facts.value + 1).ilog2()) * 3 + i64::try_from(order % 8).unwrap_or(0);
         let cost = match role {
             Role::Headline => (56 + size) * 40,
             // Too small to lend much to others, so that more would have to be withheld with it.
-            _ if self.value > 0 && self.value < 2 * policy.k => 72 + size,
+            _ if facts.value > 0 && facts.value < 2 * self.policy.k => 72 + size,
             _ => 56 + size,
         };
-        let lower = i64::from(policy.zeros == ZeroPolicy::Publish);
-        // Records beyond one for each contributor are no further people: a world must hold k people all the same.
-        let repeats = if self.contributors < policy.k { self.value.saturating_sub(self.contributors) } else { 0 };
-        let reach = signed(policy.k + repeats);
-        let upper = self.upper.map(signed);
-        Column {
+        let lower = i64::from(self.rules.marks && self.marks_exclude_zero(draft));
+        let upper = facts.upper.map(signed);
+        let k = signed(self.policy.k);
+        let reach = signed(verdict.reach);
+        let column = Column {
             role,
-            value: signed(self.value),
+            value: signed(facts.value),
             cost,
             order,
             lower,
             upper,
             reach: upper.map_or(reach, |upper| reach.min(upper)),
-            width: upper.map_or(signed(policy.k), |upper| signed(policy.k).min(upper - lower)),
-        }
-    }
-}
-
-/// Counts are limited to 2^36 per atom and 2^24 atoms, so this never saturates.
-pub(crate) fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-/// Pairs of releasable columns, one inside the other, whose difference is from 1 to k - 1; with the atoms of the difference.
-fn nested_differences(
-    columns: &[Column],
-    atoms: &[Vec<u32>],
-    atom_count: usize,
-    k: u64,
-) -> Vec<((u32, u32), Vec<u32>)> {
-    let members = Rows::new(atoms.iter().cloned()).transposed(atom_count);
-    let safe = |column: &Column| !matches!(column.role, Role::Protected | Role::Difference) && column.value > 0;
-    let mut found: BTreeMap<Vec<u32>, (u32, u32)> = BTreeMap::new();
-    for ((small, inner), column) in (0_u32..).zip(atoms).zip(columns).filter(|(_, column)| safe(column)) {
-        let Some(first) = inner.first() else { continue };
-        for large in members.row(*first).iter().filter(|large| **large != small) {
-            let Some((outer, around)) = columns.get(*large as usize).zip(atoms.get(*large as usize)) else { continue };
-            let difference = outer.value - column.value;
-            if !safe(outer) || difference <= 0 || difference >= signed(k) || around.len() <= inner.len() {
-                continue;
-            }
-            let rest: Vec<u32> = around.iter().filter(|atom| inner.binary_search(atom).is_err()).copied().collect();
-            if rest.len() == around.len() - inner.len() {
-                found.entry(rest).or_insert((small, *large));
-            }
-        }
-    }
-    found.into_iter().map(|(rest, pair)| (pair, rest)).collect()
-}
-
-fn difference_column(columns: &[Column], pair: (u32, u32), policy: &Policy) -> Column {
-    let part = |index: u32| columns.get(index as usize);
-    let (small, large) = (part(pair.0), part(pair.1));
-    let upper = large.and_then(|column| column.upper);
-    Column {
-        role: Role::Difference,
-        value: 0,
-        cost: 0,
-        order: small.map_or(0, |column| column.order.rotate_left(17)),
-        lower: 0,
-        upper,
-        reach: upper.map_or(signed(policy.k), |upper| upper.min(signed(policy.k))),
-        width: upper.map_or(signed(policy.k), |upper| upper.min(signed(policy.k))),
+            fall: verdict.fall.map_or(i64::MAX, |fall| signed(fall).max(lower)),
+            width: upper.map_or(k, |upper| k.min(upper - lower)),
+        };
+        (column, reason)
     }
 }

@@ -1,11 +1,12 @@
 //! True counts on their way into the gate. They can be written from outside and never read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use model::{Digest, Exposure};
 
-use crate::ids::{CellId, GroupId};
+use crate::contributions::Contribution;
+use crate::ids::{CellId, GroupId, MeasureId};
 
 /// Largest count of one atom; sums over any group then stay exact in 64 bits.
 const MAX_COUNT: u64 = 1 << 36;
@@ -42,6 +43,9 @@ pub enum BuildError {
     /// A public bound that the truth breaks.
     #[error("cell `{0}` is larger than its known upper bound allows: give a bound that holds, or none")]
     Contradiction(CellId),
+    /// Contributions that are not those of the atom.
+    #[error("contributions to an atom of group `{0}` do not add up to its count: give all of them, or none")]
+    Contributions(GroupId),
     /// Too much of anything.
     #[error("group `{group}` is too large: {what}; publish coarser views")]
     TooLarge {
@@ -67,14 +71,69 @@ pub struct UnreleasedBuilder {
     exposure: Exposure,
     counts: Vec<u64>,
     cells: BTreeMap<CellId, CellEntry>,
+    contributors: BTreeMap<[u8; 16], u32>,
+    contributions: Vec<Contribution>,
+    sensitive: Sensitive,
     error: Option<BuildError>,
+}
+
+/// Which categories must not be shown to be those of a whole group.
+#[derive(Debug)]
+pub(crate) struct Sensitive {
+    measures: BTreeSet<MeasureId>,
+    dimensions: BTreeSet<String>,
+}
+
+impl Sensitive {
+    pub(crate) fn covers(&self, id: &CellId) -> bool {
+        let dimension = id.key.breakdown.as_ref().map(|breakdown| &breakdown.dimension);
+        self.measures.contains(&id.measure) || dimension.is_some_and(|name| self.dimensions.contains(name))
+    }
 }
 
 impl UnreleasedBuilder {
     /// Starts a group; `revision` names the input (dataset revisions and definitions) and is never published.
     #[must_use]
     pub const fn new(group: GroupId, revision: Digest, exposure: Exposure) -> Self {
-        Self { group, revision, exposure, counts: Vec::new(), cells: BTreeMap::new(), error: None }
+        Self {
+            group,
+            revision,
+            exposure,
+            counts: Vec::new(),
+            cells: BTreeMap::new(),
+            contributors: BTreeMap::new(),
+            contributions: Vec::new(),
+            sensitive: Sensitive { measures: BTreeSet::new(), dimensions: BTreeSet::new() },
+            error: None,
+        }
+    }
+
+    /// Declares the categories of a dimension sensitive: no group may be shown to be all, or nearly all, in one of them. Zeros of such
+    /// cells may be withheld, so that a mark on them says nothing.
+    pub fn sensitive_dimension(&mut self, dimension: &str) -> &mut Self {
+        self.sensitive.dimensions.insert(dimension.to_owned());
+        self
+    }
+
+    /// Declares a measure sensitive as part of any other measure or population that it is counted in.
+    pub fn sensitive_measure(&mut self, measure: MeasureId) -> &mut Self {
+        self.sensitive.measures.insert(measure);
+        self
+    }
+
+    /// Says whose records an atom holds: `amount` of them from one contributor by way of one partner. All that give no
+    /// `contributor` are taken for one. Give all contributions of an atom or none; with none its records are of as many people.
+    pub fn contribution(
+        &mut self,
+        atom: AtomIndex,
+        contributor: Option<[u8; 16]>,
+        partner: u16,
+        amount: u64,
+    ) -> &mut Self {
+        let next = u32::try_from(self.contributors.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let contributor = contributor.map_or(0, |name| *self.contributors.entry(name).or_insert(next));
+        self.contributions.push(Contribution { atom: atom.0, contributor, partner, amount });
+        self
     }
 
     /// Adds an atom with its true count. Add atoms that hold nothing too: what *could* have happened there is what
@@ -143,16 +202,26 @@ impl UnreleasedBuilder {
     /// # Errors
     /// The first contradiction met while building.
     pub fn finish(self) -> Result<Unreleased, BuildError> {
-        match self.error {
-            Some(error) => Err(error),
-            None => Ok(Unreleased {
-                group: self.group,
-                revision: self.revision,
-                exposure: self.exposure,
-                counts: self.counts,
-                cells: self.cells,
-            }),
+        if let Some(error) = self.error {
+            return Err(error);
         }
+        let mut sums: BTreeMap<u32, u64> = BTreeMap::new();
+        for entry in &self.contributions {
+            let sum = sums.entry(entry.atom).or_insert(0);
+            *sum = sum.saturating_add(entry.amount);
+        }
+        if sums.iter().any(|(atom, sum)| self.counts.get(*atom as usize) != Some(sum)) {
+            return Err(BuildError::Contributions(self.group));
+        }
+        Ok(Unreleased {
+            group: self.group,
+            revision: self.revision,
+            exposure: self.exposure,
+            counts: self.counts,
+            cells: self.cells,
+            contributions: self.contributions,
+            sensitive: self.sensitive,
+        })
     }
 }
 
@@ -179,6 +248,8 @@ pub struct Unreleased {
     pub(crate) exposure: Exposure,
     pub(crate) counts: Vec<u64>,
     pub(crate) cells: BTreeMap<CellId, CellEntry>,
+    pub(crate) contributions: Vec<Contribution>,
+    pub(crate) sensitive: Sensitive,
 }
 
 impl fmt::Debug for Unreleased {

@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 
 use super::search::{Change, Effort, Search};
+use super::worlds::{Need, Worlds, starts_withheld};
 use super::{Solution, Unprovable};
 use crate::policy::StepBudget;
-use crate::table::{Role, Table, at, set};
+use crate::table::{Reader, Role, Table, at, set};
 
 /// More than any table costs.
-const ANY_COST: i64 = 1 << 40;
+pub(super) const ANY_COST: i64 = 1 << 40;
 
 /// One step of the search for a circuit that may cost something.
 struct Rung {
@@ -31,73 +32,41 @@ const LADDER: [Rung; 8] = [
     Rung { cost: ANY_COST, headlines: true, times: 16, turn: 3 },
 ];
 
-/// Best known extremes of a column: how far above and below the truth, and in which world.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Extremes {
-    pub(super) above: i64,
-    pub(super) top: Option<u32>,
-    pub(super) below: i64,
-    pub(super) bottom: Option<u32>,
-}
-
 pub(super) struct Cover<'a> {
     pub(super) table: &'a Table,
     pub(super) budget: StepBudget,
     pub(super) withheld: Vec<bool>,
-    pub(super) worlds: Vec<Change>,
-    /// Worlds that no longer count, because they change a released column.
-    pub(super) dropped: Vec<bool>,
-    pub(super) extremes: Vec<Extremes>,
+    pub(super) worlds: Worlds<'a>,
     pub(super) search: Search<'a>,
 }
 
 impl<'a> Cover<'a> {
     pub(super) fn new(table: &'a Table, budget: StepBudget) -> Self {
-        let withheld =
-            table.columns.iter().map(|column| matches!(column.role, Role::Protected | Role::Difference)).collect();
         Self {
             table,
             budget,
-            withheld,
-            worlds: Vec::new(),
-            dropped: Vec::new(),
-            extremes: vec![Extremes::default(); table.columns.len()],
+            withheld: table.columns.iter().map(starts_withheld).collect(),
+            worlds: Worlds::new(table),
             search: Search::new(table),
         }
     }
 
-    /// How much the largest and the smallest known value of a withheld column still have to move apart, and how much of
-    /// that must be upwards.
-    pub(super) fn missing(&self, index: u32) -> (i64, i64) {
-        let Some(column) = self.table.columns.get(index as usize) else { return (0, 0) };
-        let known = at(&self.extremes, index);
-        let up = (column.reach - column.value - known.above).max(0);
-        let apart = (column.width - known.above - known.below).max(0);
-        (up.max(apart), up)
+    /// The first thing that is missing for a column, and to whom: the public, or single readers.
+    fn missing(&self, index: u32) -> Option<(Need, Vec<Reader>)> {
+        if !at(&self.withheld, index) {
+            return None;
+        }
+        let need = self.worlds.need(index, None);
+        if need != Need::NOTHING {
+            return Some((need, Vec::new()));
+        }
+        let readers = self.worlds.open_readers(index);
+        let first = *readers.first()?;
+        Some((self.worlds.need(index, Some(first)), readers))
     }
 
     pub(super) fn covered(&self, index: u32) -> bool {
-        !at(&self.withheld, index) || self.missing(index).0 == 0
-    }
-
-    /// Records a world.
-    pub(super) fn keep(&mut self, change: Change) {
-        let number = u32::try_from(self.worlds.len()).unwrap_or(u32::MAX);
-        for (index, net) in &change.nets {
-            self.note(*index, *net, number);
-        }
-        self.worlds.push(change);
-        self.dropped.push(false);
-    }
-
-    pub(super) fn note(&mut self, index: u32, net: i64, world: u32) {
-        let Some(known) = self.extremes.get_mut(index as usize) else { return };
-        if net > known.above {
-            (known.above, known.top) = (net, Some(world));
-        }
-        if -net > known.below {
-            (known.below, known.bottom) = (-net, Some(world));
-        }
+        self.missing(index).is_none()
     }
 
     /// Protects everything that is withheld now, and whatever that makes withheld.
@@ -131,64 +100,82 @@ impl<'a> Cover<'a> {
         columns.iter().for_each(|column| set(&mut self.withheld, *column, true));
     }
 
-    const fn free(&self) -> Effort {
+    pub(super) const fn free(&self) -> Effort {
         Effort { states: self.budget.free_search, cost: 0, headlines: false, hurry: false, turn: 0 }
+    }
+
+    /// How far from the truth a further world should bring the column, the most useful first; as far as public bounds allow.
+    fn amounts(&self, index: u32, need: Need, reader: Option<Reader>) -> Vec<i64> {
+        let Some(column) = self.table.columns.get(index as usize) else { return Vec::new() };
+        let known = self.worlds.extremes(index, reader);
+        let room = column.upper.map_or(i64::MAX, |upper| upper - column.value);
+        let raise = (known.above + need.up.max(need.apart)).min(room);
+        let lower = (known.below + need.down.max(need.apart)).min(column.value - column.lower);
+        let enough = need.up == 0 && (lower >= known.below + need.apart || raise <= known.above);
+        let mut amounts = Vec::new();
+        if need.down > 0 {
+            amounts.extend([-lower, -(known.below + need.down)]);
+        } else {
+            amounts.push(raise);
+            if enough {
+                amounts.push(-lower);
+            }
+            if need.up > 0 {
+                amounts.push(known.above + need.up);
+            }
+        }
+        // Only what adds something, once.
+        amounts.retain(|amount| *amount > known.above || -*amount > known.below);
+        amounts.dedup();
+        amounts
+    }
+
+    /// Runs a search before readers who know records of their own.
+    fn shift(&mut self, index: u32, amount: i64, readers: &[Reader], effort: Effort) -> Option<(Change, Vec<u32>, i64)> {
+        self.search.floors = self.worlds.floors(readers);
+        self.search.shift(&self.withheld, index, amount, effort)
     }
 
     /// Tries to cover a column without withholding anything; says whether it is covered.
     pub(super) fn cover_free(&mut self, index: u32) -> bool {
         let effort = self.free();
-        loop {
-            let (apart, up) = self.missing(index);
-            if apart == 0 {
-                return true;
-            }
-            // Up by all that is missing, down by it, or up by what must be up and down by the rest later.
-            let (raise, lower) = self.amounts(index, apart, up);
-            let least = at(&self.extremes, index).above + up;
-            let attempts = [raise, lower, (up > 0 && raise.is_some_and(|raise| least < raise)).then_some(least)];
-            let found = attempts
-                .into_iter()
-                .flatten()
-                .find_map(|amount| self.search.shift(&self.withheld, index, amount, effort));
+        while let Some((need, readers)) = self.missing(index) {
+            // Before all readers at once, or else before the first.
+            let alone = readers.get(..1).unwrap_or(&[]);
+            let amounts = self.amounts(index, need, readers.first().copied());
+            let groups = if readers.len() > 1 { vec![&readers[..], alone] } else { vec![&readers[..]] };
+            let attempts = amounts.iter().flat_map(|amount| groups.iter().map(|readers| (*amount, *readers)));
+            let found = attempts.into_iter().find_map(|(amount, readers)| self.shift(index, amount, readers, effort));
             let Some((change, _, _)) = found else { return false };
-            self.keep(change);
+            self.worlds.keep(change);
         }
-    }
-
-    /// How far from the truth a new world should raise the column, and how far it should lower it if that is of use; as far
-    /// as public bounds allow.
-    fn amounts(&self, index: u32, apart: i64, up: i64) -> (Option<i64>, Option<i64>) {
-        let Some(column) = self.table.columns.get(index as usize) else { return (None, None) };
-        let known = at(&self.extremes, index);
-        let room = column.upper.map_or(i64::MAX, |upper| upper - column.value);
-        let raise = (known.above + apart).min(room);
-        let lower = (known.below + apart).min(column.value - column.lower);
-        let enough = up == 0 && lower > known.below && (lower == known.below + apart || raise <= known.above);
-        ((raise > known.above).then_some(raise), enough.then_some(-lower))
+        true
     }
 
     /// Covers a column by the cheapest circuits found, up or down; returns what has to be withheld for it.
     fn cover_paid(&mut self, index: u32) -> Option<Vec<u32>> {
-        let (apart, up) = self.missing(index);
-        let (raise, lower) = self.amounts(index, apart, up);
+        let (need, readers) = self.missing(index)?;
+        let readers = readers.get(..1).unwrap_or(&[]);
+        let amounts = self.amounts(index, need, readers.first().copied());
         for Rung { cost, headlines, times, turn } in LADDER {
             // Where any cost is allowed, the first way out is taken; `thrift` makes it cheaper.
             let hurry = cost == ANY_COST;
-            let effort = Effort { states: self.budget.paid_search * times, cost, headlines, hurry, turn };
-            let raised = raise.and_then(|raise| self.search.shift(&self.withheld, index, raise, effort));
-            let limit = raised.as_ref().map_or(cost, |found| found.2 - 1);
-            let lowered = match lower {
-                Some(lower) if limit > 0 => {
-                    self.search.shift(&self.withheld, index, lower, Effort { cost: limit, ..effort })
+            let mut limit = cost;
+            let mut best = None;
+            for amount in amounts.iter().take(2) {
+                let effort = Effort { states: self.budget.paid_search * times, cost: limit, headlines, hurry, turn };
+                if let Some(found) = self.shift(index, *amount, readers, effort) {
+                    limit = found.2 - 1;
+                    best = Some((*amount, found));
                 }
-                _ => None,
-            };
-            let amount = lower.filter(|_| lowered.is_some()).or(raise).unwrap_or(0);
-            if let Some((change, bought, _)) = lowered.or(raised) {
+                if limit <= 0 {
+                    break;
+                }
+            }
+            if let Some((amount, (change, bought, _))) = best {
                 let (change, bought) = self.thrift(index, amount, change, bought);
                 self.withhold(&bought);
-                self.keep(change);
+                self.worlds.keep(change);
                 return Some(bought);
             }
         }
@@ -233,11 +220,12 @@ impl<'a> Cover<'a> {
 
     /// A long search for a free circuit.
     fn cover_hard(&mut self, index: u32) -> bool {
-        let (apart, up) = self.missing(index);
-        let (raise, _) = self.amounts(index, apart, up);
+        let Some((need, readers)) = self.missing(index) else { return true };
+        let readers = readers.get(..1).unwrap_or(&[]);
         let effort = Effort { states: self.budget.paid_search * 20, cost: 0, headlines: false, hurry: true, turn: 9 };
-        let found = raise.and_then(|raise| self.search.shift(&self.withheld, index, raise, effort));
-        found.map(|(change, _, _)| self.keep(change)).is_some()
+        let Some(amount) = self.amounts(index, need, readers.first().copied()).first().copied() else { return false };
+        let found = self.shift(index, amount, readers, effort);
+        found.map(|(change, _, _)| self.worlds.keep(change)).is_some()
     }
 
     /// Released columns that may be withheld: at level 0 those that share atoms with the column without containing it, then
@@ -270,22 +258,8 @@ impl<'a> Cover<'a> {
 
     /// Keeps only the worlds that are somebody's witness.
     pub(super) fn finish(self) -> Solution {
-        let mut new_number = vec![None; self.worlds.len()];
-        let mut worlds = Vec::new();
-        let mut witnesses = Vec::new();
-        let mut renumber = |world: Option<u32>| -> Option<u32> {
-            let old = world? as usize;
-            let slot = new_number.get_mut(old)?;
-            if slot.is_none() {
-                *slot = u32::try_from(worlds.len()).ok();
-                worlds.push(self.worlds.get(old).cloned().unwrap_or_default());
-            }
-            *slot
-        };
-        for index in self.table.indices().filter(|index| at(&self.withheld, *index)) {
-            let known = at(&self.extremes, index);
-            witnesses.push((index, renumber(known.top), renumber(known.bottom)));
-        }
-        Solution { withheld: self.withheld, worlds, witnesses, steps: self.search.steps }
+        let columns: Vec<u32> = self.table.indices().filter(|index| at(&self.withheld, *index)).collect();
+        let worlds = self.worlds.needed(&columns);
+        Solution { withheld: self.withheld, worlds, steps: self.search.steps }
     }
 }

@@ -3,6 +3,7 @@
 mod cover;
 mod relax;
 mod search;
+mod worlds;
 
 use crate::policy::StepBudget;
 use crate::table::Table;
@@ -16,8 +17,6 @@ pub(crate) struct Solution {
     pub(crate) withheld: Vec<bool>,
     /// Worlds as changes of the truth.
     pub(crate) worlds: Vec<Change>,
-    /// Per withheld column: the world where it is largest and the one where it is smallest; `None` is the truth.
-    pub(crate) witnesses: Vec<(u32, Option<u32>, Option<u32>)>,
     /// Steps taken.
     pub(crate) steps: u64,
 }

@@ -79,6 +79,8 @@ pub(crate) struct Search<'a> {
     withheld: Vec<bool>,
     world: Vec<i64>,
     sums: Vec<i64>,
+    /// Counts below which single atoms must not fall, because somebody knows better; by atom.
+    pub(crate) floors: Vec<(u32, i64)>,
     /// States opened so far, over all searches.
     pub(crate) steps: u64,
 }
@@ -140,7 +142,7 @@ impl<'a> Search<'a> {
         let withheld = vec![false; table.columns.len()];
         let (moves, gains) = moves(table);
         let of_column = gains.transposed(table.columns.len());
-        Self { table, moves, gains, of_column, withheld, world: table.truth.clone(), sums, steps: 0 }
+        Self { table, moves, gains, of_column, withheld, world: table.truth.clone(), sums, floors: Vec::new(), steps: 0 }
     }
 
     /// A change that moves `target` by `amount` (its sign says where to), starting from the truth; and the columns that must
@@ -187,6 +189,10 @@ impl<'a> Search<'a> {
         (missing <= 0).then_some((change, bought, spent))
     }
 
+    fn floor(&self, atom: u32) -> i64 {
+        value_in(&self.floors, atom)
+    }
+
     fn undo(&mut self, change: &Change) {
         change.atoms.iter().for_each(|(atom, delta)| add(&mut self.world, *atom, -delta));
         change.nets.iter().for_each(|(column, net)| add(&mut self.sums, *column, -net));
@@ -197,7 +203,7 @@ impl<'a> Search<'a> {
         let per_round = value_in(&circuit.nets, target) * sign;
         let mut times = if per_round > 0 { (missing + per_round - 1) / per_round } else { 0 };
         for (atom, delta) in circuit.atoms.iter().filter(|(_, delta)| *delta < 0) {
-            times = times.min(at(&self.world, *atom) / -delta);
+            times = times.min((at(&self.world, *atom) - self.floor(*atom)) / -delta);
         }
         for (index, net) in &circuit.nets {
             let Some(column) = self.table.columns.get(*index as usize) else { continue };
@@ -248,7 +254,7 @@ impl<'a> Search<'a> {
         let step = self.moves.get(index as usize)?;
         let possible = |atom: u32, delta: i64| {
             let now = at(&self.world, atom) + value_in(&state.atoms, atom);
-            now + delta >= 0 && at(&self.table.live, atom)
+            (delta > 0 || now + delta >= self.floor(atom)) && at(&self.table.live, atom)
         };
         if !possible(step.plus, delta) || !step.minus.is_none_or(|atom| possible(atom, -delta)) {
             return None;

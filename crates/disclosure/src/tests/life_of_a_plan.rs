@@ -246,17 +246,16 @@ fn a_tampered_entry_is_not_restored() {
     };
     assert!(!tampered(&|_| ()));
     assert!(!good.tables[0].worlds.is_empty());
-    assert!(
-        tampered(&|e| e.tables[0].witnesses.iter_mut().for_each(|w| (w.1, w.2) = (None, None))),
-        "truth as witness"
-    );
+    assert!(tampered(&|e| e.tables[0].worlds.clear()), "the truth as the only witness");
     assert!(tampered(&|e| e.tables[0].worlds[0][0].1 += 1), "a released total changes");
     assert!(tampered(&|e| e.tables[0].worlds[0][0].1 -= 1000), "a negative atom");
-    assert!(tampered(&|e| e.tables[0].truth[0] += 1), "another truth");
+    assert!(tampered(&|e| e.truth[0] += 1), "another truth");
     assert!(
         tampered(&|e| e.cells.iter_mut().for_each(|c| c.outcome = crate::ledger::Outcome::Released)),
         "small counts"
     );
     assert!(tampered(&|e| e.policy.k = 12), "a stricter threshold");
-    assert!(tampered(&|e| e.tables[0].witnesses.clear()), "no witnesses");
+    assert!(tampered(&|e| e.policy.own_records = true), "somebody knows their own records");
+    assert!(tampered(&|e| e.tables[0].places[0] = None), "an atom is taken out");
+    assert!(tampered(&|e| e.cells[0].contributors = 1), "fewer contributors");
 }

@@ -1,0 +1,120 @@
+//! The group as one table again: which atoms each cell counts, and who is behind them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::VerifyError;
+use crate::ledger::{ColumnKind, Entry, Outcome};
+
+/// See the module.
+pub(super) struct Base<'a> {
+    pub(super) truth: &'a [u64],
+    /// By atom: contributor, partner, amount.
+    pub(super) people: Vec<Vec<(u32, u16, u64)>>,
+    /// Atoms of each cell, in order.
+    pub(super) cells: Vec<Vec<u32>>,
+    /// By table and table atom: atoms of the group.
+    pub(super) inside: Vec<Vec<Vec<u32>>>,
+    /// More than one partner supplied records.
+    pub(super) partners: BTreeSet<u16>,
+}
+
+impl<'a> Base<'a> {
+    pub(super) fn new(entry: &'a Entry) -> Result<Self, VerifyError> {
+        let mut people = vec![Vec::new(); entry.truth.len()];
+        let mut partners = BTreeSet::new();
+        let bad = |table, what| VerifyError::Inconsistent { table, what };
+        for (atom, contributor, partner, amount) in &entry.contributions {
+            let list = people.get_mut(*atom as usize).ok_or_else(|| bad(0, "a contribution has no atom"))?;
+            list.push((*contributor, *partner, *amount));
+            partners.insert(*partner);
+        }
+        for (list, count) in people.iter().zip(&entry.truth) {
+            let sum: u64 = list.iter().map(|person| person.2).sum();
+            if !list.is_empty() && sum != *count {
+                return Err(bad(0, "contributions do not add up"));
+            }
+        }
+        let mut inside = Vec::with_capacity(entry.tables.len());
+        for (number, table) in entry.tables.iter().enumerate() {
+            let mut atoms: Vec<Vec<u32>> = vec![Vec::new(); table.atoms as usize];
+            if table.places.len() != entry.truth.len() {
+                return Err(bad(number, "it does not say where each atom lies"));
+            }
+            for (place, atom) in table.places.iter().zip(0_u32..) {
+                let Some(place) = place else { continue };
+                atoms.get_mut(*place as usize).ok_or_else(|| bad(number, "an atom lies nowhere"))?.push(atom);
+            }
+            inside.push(atoms);
+        }
+        let mut base = Self { truth: &entry.truth, people, cells: Vec::new(), inside, partners };
+        base.cells = entry.cells.iter().map(|cell| base.atoms_of(entry, cell)).collect::<Result<_, _>>()?;
+        Ok(base)
+    }
+
+    fn atoms_of(&self, entry: &Entry, cell: &crate::ledger::EntryCell) -> Result<Vec<u32>, VerifyError> {
+        let fail = |what| VerifyError::Rule { cell: Box::new(cell.id.clone()), what };
+        let Some((number, column)) = cell.place else {
+            let nothing = cell.count == 0 && cell.outcome != Outcome::Withheld;
+            return if nothing { Ok(Vec::new()) } else { Err(fail("it has no column")) };
+        };
+        let table = entry.tables.get(number as usize).ok_or_else(|| fail("its table does not exist"))?;
+        let column = table.columns.get(column as usize).ok_or_else(|| fail("its column does not exist"))?;
+        match (cell.outcome, column.kind) {
+            (Outcome::Released, ColumnKind::Released) | (Outcome::Withheld, ColumnKind::Withheld) => {}
+            _ => return Err(fail("its outcome is not that of its column")),
+        }
+        let mut atoms = Vec::new();
+        for atom in &column.atoms {
+            let inside = self.inside.get(number as usize).and_then(|table| table.get(*atom as usize));
+            atoms.extend(inside.ok_or_else(|| fail("its column has an unknown atom"))?);
+        }
+        atoms.sort_unstable();
+        atoms.dedup();
+        Ok(atoms)
+    }
+
+    pub(super) fn value(&self, atoms: &[u32]) -> u64 {
+        atoms.iter().filter_map(|atom| self.truth.get(*atom as usize)).sum()
+    }
+
+    /// Amount of each contributor; unknown people have the highest numbers.
+    pub(super) fn amounts(&self, atoms: &[u32]) -> Vec<u64> {
+        let mut named: BTreeMap<u32, u64> = BTreeMap::new();
+        let mut amounts = Vec::new();
+        for atom in atoms {
+            match self.people.get(*atom as usize) {
+                Some(list) if !list.is_empty() => {
+                    list.iter().for_each(|(person, _, amount)| *named.entry(*person).or_default() += amount);
+                }
+                _ => {
+                    let count = self.truth.get(*atom as usize).copied().unwrap_or(0);
+                    amounts.extend((0..count.min(100_000)).map(|_| 1));
+                }
+            }
+        }
+        amounts.extend(named.values());
+        amounts.sort_unstable_by(|a, b| b.cmp(a));
+        amounts
+    }
+
+    /// Amount by way of one partner, and how many contributors the others have.
+    pub(super) fn beside(&self, atoms: &[u32], partner: u16) -> (u64, u64) {
+        let (mut own, mut unknown) = (0, 0);
+        let mut others = BTreeSet::new();
+        for atom in atoms {
+            match self.people.get(*atom as usize) {
+                Some(list) if !list.is_empty() => {
+                    for (person, by, amount) in list {
+                        if *by == partner {
+                            own += amount;
+                        } else {
+                            others.insert(*person);
+                        }
+                    }
+                }
+                _ => unknown += self.truth.get(*atom as usize).copied().unwrap_or(0),
+            }
+        }
+        (own, unknown + others.len() as u64)
+    }
+}

@@ -1,0 +1,148 @@
+//! What everybody can compute from released cells by subtraction: no part of a released cell may leave a few.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use model::{AgeBand, AreaType, PeriodType, Sex};
+
+use super::VerifyError;
+use super::base::Base;
+use crate::ids::CellId;
+use crate::ledger::{Entry, EntryCell, Outcome};
+
+/// Cells of one kind: measure, area type, period type, whether by sex and by age, and dimension.
+type Kind<'a> = (&'a str, AreaType, PeriodType, bool, bool, Option<&'a str>);
+
+fn kind(id: &CellId) -> Kind<'_> {
+    let CellId { measure, key } = id;
+    let dimension = key.breakdown.as_ref().map(|breakdown| breakdown.dimension.as_str());
+    let (sex, age) = (key.sex == Sex::All, key.age == AgeBand::All);
+    (measure.as_str(), key.area_type, key.period.period_type(), !sex, !age, dimension)
+}
+
+/// Released non-zero cells that no earlier plan fixed, by their atoms.
+struct Sets<'a> {
+    atoms: Vec<&'a [u32]>,
+    cells: Vec<Vec<&'a EntryCell>>,
+    by_atom: Vec<Vec<u32>>,
+}
+
+fn sets<'a>(entry: &'a Entry, base: &'a Base<'_>) -> Sets<'a> {
+    let mut known: HashMap<&[u32], usize> = HashMap::new();
+    let mut sets = Sets { atoms: Vec::new(), cells: Vec::new(), by_atom: vec![Vec::new(); base.truth.len()] };
+    for (cell, atoms) in entry.cells.iter().zip(&base.cells) {
+        if cell.outcome != Outcome::Released || cell.count == 0 {
+            continue;
+        }
+        let place = *known.entry(atoms).or_insert(sets.atoms.len());
+        if place == sets.atoms.len() {
+            sets.atoms.push(atoms);
+            sets.cells.push(Vec::new());
+            for atom in atoms {
+                if let Some(list) = sets.by_atom.get_mut(*atom as usize) {
+                    list.push(u32::try_from(place).unwrap_or(u32::MAX));
+                }
+            }
+        }
+        if let Some(list) = sets.cells.get_mut(place) {
+            list.push(cell);
+        }
+    }
+    sets
+}
+
+/// Checks every nested pair, and every cell with all its parts of one kind.
+pub(super) fn check(entry: &Entry, base: &Base<'_>) -> Result<(), VerifyError> {
+    let sets = sets(entry, base);
+    let decided: HashSet<&[u32]> = base.cells.iter().map(Vec::as_slice).collect();
+    let mut parts: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (small, atoms) in sets.atoms.iter().enumerate() {
+        for large in supersets(&sets, atoms) {
+            if large as usize != small {
+                parts.entry(large).or_default().push(small);
+            }
+        }
+    }
+    for (large, parts) in parts {
+        let (Some(whole), Some(cells)) = (sets.atoms.get(large as usize), sets.cells.get(large as usize)) else {
+            continue;
+        };
+        let Some(named) = cells.first() else { continue };
+        let fail = || VerifyError::Difference { cell: Box::new(named.id.clone()) };
+        let mut kinds: BTreeMap<Kind<'_>, Vec<usize>> = BTreeMap::new();
+        for part in &parts {
+            let (Some(atoms), Some(inner)) = (sets.atoms.get(*part), sets.cells.get(*part)) else { continue };
+            let rest = without(whole, atoms);
+            let fixed = cells.iter().chain(inner).all(|cell| cell.earlier);
+            let row = entry.policy.k <= base.value(whole) && is_row(cells, inner);
+            // What is a cell itself is judged as such, but for an empty rest.
+            if !fixed && (row || !decided.contains(rest.as_slice())) && gives_away(entry, base, &rest, row) {
+                return Err(fail());
+            }
+            for cell in inner {
+                kinds.entry(kind(&cell.id)).or_default().push(*part);
+            }
+        }
+        for mut list in kinds.into_values() {
+            list.dedup();
+            let mut inside: Vec<u32> =
+                list.iter().filter_map(|part| sets.atoms.get(*part)).flat_map(|atoms| atoms.iter().copied()).collect();
+            let size = inside.len();
+            inside.sort_unstable();
+            inside.dedup();
+            let rest = without(whole, &inside);
+            let fixed = cells.iter().all(|cell| cell.earlier)
+                && list.iter().filter_map(|part| sets.cells.get(*part)).flatten().all(|cell| cell.earlier);
+            if !fixed && inside.len() == size && !decided.contains(rest.as_slice()) && gives_away(entry, base, &rest, false)
+            {
+                return Err(fail());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Sets that contain all of these atoms.
+fn supersets(sets: &Sets<'_>, atoms: &[u32]) -> Vec<u32> {
+    let of = |atom: &u32| sets.by_atom.get(*atom as usize).map_or(&[][..], Vec::as_slice);
+    let mut lists = atoms.iter().map(of);
+    let mut common: Vec<u32> = lists.next().map(<[u32]>::to_vec).unwrap_or_default();
+    for list in lists {
+        if common.len() <= 1 {
+            break;
+        }
+        common.retain(|set| list.binary_search(set).is_ok());
+    }
+    common
+}
+
+fn without(whole: &[u32], part: &[u32]) -> Vec<u32> {
+    whole.iter().copied().filter(|atom| part.binary_search(atom).is_err()).collect()
+}
+
+/// Whether the part is a sensitive category of the same area and period.
+fn is_row(whole: &[&EntryCell], part: &[&EntryCell]) -> bool {
+    let here = |a: &EntryCell, b: &EntryCell| a.id.key.area == b.id.key.area && a.id.key.period == b.id.key.period;
+    part.iter().any(|cell| cell.sensitive)
+        && part.iter().any(|inner| whole.iter().any(|outer| here(outer, inner)))
+}
+
+/// Whether the people in these atoms are too few to be told apart from the rest; in a sensitive row, none is too few too.
+fn gives_away(entry: &Entry, base: &Base<'_>, atoms: &[u32], row: bool) -> bool {
+    let k = entry.policy.k;
+    let count = base.value(atoms);
+    if count < k {
+        return row || count > 0;
+    }
+    // Every record of nobody known is a person; with many, nobody has to be counted.
+    if entry.contributions.is_empty() {
+        return false;
+    }
+    let amounts = base.amounts(atoms);
+    let alone = entry.policy.own_rows && base.partners.len() > 1;
+    (amounts.len() as u64) < k
+        || (alone
+            && base.partners.iter().any(|partner| {
+                let (own, others) = base.beside(atoms, *partner);
+                own > 0 && count > own && (count - own).min(others) < k
+            }))
+}
