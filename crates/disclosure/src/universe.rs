@@ -298,8 +298,8 @@ impl Maker<'_> {
         };
         let lower = i64::from(self.rules.marks && self.marks_exclude_zero(draft));
         let upper = facts.upper.map(signed);
-        let k = signed(self.policy.k);
-        let reach = signed(verdict.reach);
+        let k = if self.rules.witnesses { signed(self.policy.k) } else { 0 };
+        let reach = if self.rules.witnesses { signed(verdict.reach) } else { 0 };
         let column = Column {
             role,
             value: signed(facts.value),

@@ -17,6 +17,8 @@ struct Attacker {
     /// No world has more than this in total, to keep the enumeration finite.
     most: u64,
     marks_mean_one: bool,
+    /// What the attacker knows each atom to hold at least.
+    own: Vec<u64>,
 }
 
 impl Attacker {
@@ -51,10 +53,24 @@ impl Attacker {
             }
             return;
         }
-        for count in 0..=self.most - total {
+        for count in self.own.get(world.len()).copied().unwrap_or(0)..=self.most.saturating_sub(total) {
             world.push(count);
             self.extend(world, total + count, found);
             world.pop();
+        }
+    }
+}
+
+/// Each of the people, knowing their own record, still finds room for k others, k apart.
+fn somebody_knows_their_own(attacker: &Attacker, counts: &[u64]) {
+    for atom in (0..counts.len()).filter(|atom| counts[*atom] > 0) {
+        let mut own = vec![0; counts.len()];
+        own[atom] = 1;
+        let single = Attacker { own: own.clone(), shown: attacker.shown.clone(), ..*attacker };
+        for ((low, high), (mask, cell)) in single.intervals().into_iter().zip(&single.shown) {
+            let others = high - Attacker::sum(*mask, &own);
+            let safe = matches!(cell, Cell::Value(_)) || (others >= K && high - low >= K);
+            assert!(safe, "somebody in {atom} knows {low}..={high} of {mask:b} in {:?}", single.shown);
         }
     }
 }
@@ -69,9 +85,13 @@ fn check(counts: &[u64], cells: &[Small], policy: &Policy, secret: u8) -> usize 
     let attacker = Attacker {
         shown: cells.iter().map(|cell| (cell.mask, tables.cell(&cell.id).unwrap())).collect(),
         atoms: counts.len(),
-        most: total + 2 * K,
+        most: total + 2 * K + 1,
         marks_mean_one: policy.zeros == ZeroPolicy::Publish,
+        own: Vec::new(),
     };
+    if policy.own_records {
+        somebody_knows_their_own(&attacker, counts);
+    }
     let mut withheld = 0;
     for ((low, high), (mask, cell)) in attacker.intervals().into_iter().zip(&attacker.shown) {
         let truth = Attacker::sum(*mask, counts);
@@ -129,9 +149,10 @@ proptest! {
         list in prop::collection::vec(1_u32..63, 3..9),
         zeros in zeros(),
         decoys in prop_oneof![Just(0_u16), Just(250)],
+        own_records in any::<bool>(),
         secret in any::<u8>(),
     ) {
-        check(&counts, &masks(&list, 6), &policy(zeros, decoys), secret);
+        check(&counts, &masks(&list, 6), &Policy { own_records, ..policy(zeros, decoys) }, secret);
     }
 
     #[test]
@@ -176,7 +197,7 @@ proptest! {
 #[test]
 fn the_attacker_recovers_a_lonely_gap() {
     let shown = vec![(0b01, Cell::Withheld(model::Mark::C)), (0b10, Cell::Value(7)), (0b11, Cell::Value(9))];
-    let attacker = Attacker { shown, atoms: 2, most: 15, marks_mean_one: true };
+    let attacker = Attacker { shown, atoms: 2, most: 15, marks_mean_one: true, own: Vec::new() };
     assert_eq!(attacker.intervals()[0], (2, 2));
 }
 

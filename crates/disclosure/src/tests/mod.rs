@@ -2,6 +2,7 @@
 
 mod brute_force;
 mod life_of_a_plan;
+mod rules;
 
 use model::{AgeBand, AreaType, CellKey, Digest, Exposure, Month, PeriodType, Sex};
 
