@@ -40,8 +40,7 @@ impl Contributions {
         list.retain(|entry| entry.amount > 0);
         list.sort_unstable_by_key(|entry| (entry.atom, entry.contributor, entry.partner));
         list.dedup_by(|next, kept| {
-            let same =
-                (next.atom, next.contributor, next.partner) == (kept.atom, kept.contributor, kept.partner);
+            let same = (next.atom, next.contributor, next.partner) == (kept.atom, kept.contributor, kept.partner);
             if same {
                 kept.amount = kept.amount.saturating_add(next.amount);
             }

@@ -92,7 +92,7 @@ pub(crate) fn differences(
         finder.remainders(large, parts);
     }
     // What is a cell itself is decided as such; an empty rest of a sensitive row must be withheld then.
-    let known: HashMap<&[u32], u32> = 
+    let known: HashMap<&[u32], u32> =
         universe.columns.iter().zip(0_u32..).map(|(_, index)| (universe.atoms.row(index), index)).collect();
     let Found { hidden, rows } = finder.found;
     let (cells, hidden): (BTreeMap<_, _>, BTreeMap<_, _>) =
@@ -143,7 +143,9 @@ impl Finder<'_> {
 
     /// Whether the small column is a sensitive category of the large one, rather than a part in space or time.
     fn is_row(&self, small: u32, large: u32) -> bool {
-        let (Some(small), Some(large)) = (self.universe.drafts.get(small as usize), self.universe.drafts.get(large as usize)) else {
+        let (Some(small), Some(large)) =
+            (self.universe.drafts.get(small as usize), self.universe.drafts.get(large as usize))
+        else {
             return false;
         };
         let same = |a: &CellId, b: &CellId| a.key.area == b.key.area && a.key.period == b.key.period;
@@ -191,8 +193,7 @@ impl Finder<'_> {
             if fixed || inside.len() != atoms || inside.len() == whole.len() {
                 continue;
             }
-            let rest: Vec<u32> =
-                whole.iter().copied().filter(|atom| inside.binary_search(atom).is_err()).collect();
+            let rest: Vec<u32> = whole.iter().copied().filter(|atom| inside.binary_search(atom).is_err()).collect();
             let value = rest.iter().map(|atom| at(&self.universe.truth, *atom)).sum();
             if self.is_unsafe(value, rest.iter().copied())
                 && let Some(first) = kind.first()

@@ -9,19 +9,44 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 /// 32 secret bytes; wiped when dropped. With a fixed key a plan is the same everywhere; without it nobody can say which
 /// of the possible plans would have been made of which data.
 #[derive(Zeroize, ZeroizeOnDrop)]
-pub struct PlanKey([u8; 32]);
+pub struct PlanKey {
+    bytes: [u8; 32],
+    /// The cells that a test lets the key choose, whatever its bytes.
+    #[cfg(test)]
+    #[zeroize(skip)]
+    chosen: Option<std::collections::BTreeSet<String>>,
+}
 
 impl PlanKey {
     /// Wraps the bytes.
     #[must_use]
     pub const fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+        Self {
+            bytes,
+            #[cfg(test)]
+            chosen: None,
+        }
+    }
+
+    /// A key that chooses exactly these cells, by name, wherever a share is drawn.
+    #[cfg(test)]
+    pub(crate) const fn choosing(bytes: [u8; 32], chosen: std::collections::BTreeSet<String>) -> Self {
+        Self { bytes, chosen: Some(chosen) }
+    }
+
+    /// Whether a cell is among so many of 1,000.
+    pub(crate) fn chooses(&self, what: &[u8], group: &str, cell: &str, per_thousand: u16) -> bool {
+        #[cfg(test)]
+        if let Some(chosen) = &self.chosen {
+            return chosen.contains(cell);
+        }
+        self.draw(&[what, group.as_bytes(), cell.as_bytes()]) % 1000 < u64::from(per_thousand)
     }
 
     /// A number drawn for these parts: HMAC-SHA-256 over each part behind its length, first eight bytes.
     pub(crate) fn draw(&self, parts: &[&[u8]]) -> u64 {
         // An HMAC takes a key of any length, so there is no failure to report.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return 0 };
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.bytes) else { return 0 };
         for part in parts {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);

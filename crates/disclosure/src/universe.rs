@@ -255,7 +255,7 @@ impl Maker<'_> {
             Some(Past::Withheld(_)) => return (Role::Protected, Some(verdict.unsafe_for.unwrap_or(Reason::Earlier))),
             None => {}
         }
-        let drawn = |what: &[u8], per_thousand: u16| self.draw(what, name) % 1000 < u64::from(per_thousand);
+        let drawn = |what: &[u8], per_thousand: u16| self.key.chooses(what, self.group, name, per_thousand);
         if let Some(reason) = verdict.unsafe_for {
             return (Role::Protected, Some(reason));
         }

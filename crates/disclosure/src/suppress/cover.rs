@@ -131,7 +131,13 @@ impl<'a> Cover<'a> {
     }
 
     /// Runs a search before readers who know records of their own.
-    fn shift(&mut self, index: u32, amount: i64, readers: &[Reader], effort: Effort) -> Option<(Change, Vec<u32>, i64)> {
+    fn shift(
+        &mut self,
+        index: u32,
+        amount: i64,
+        readers: &[Reader],
+        effort: Effort,
+    ) -> Option<(Change, Vec<u32>, i64)> {
         self.search.floors = self.worlds.floors(readers);
         self.search.shift(&self.withheld, index, amount, effort)
     }

@@ -142,7 +142,17 @@ impl<'a> Search<'a> {
         let withheld = vec![false; table.columns.len()];
         let (moves, gains) = moves(table);
         let of_column = gains.transposed(table.columns.len());
-        Self { table, moves, gains, of_column, withheld, world: table.truth.clone(), sums, floors: Vec::new(), steps: 0 }
+        Self {
+            table,
+            moves,
+            gains,
+            of_column,
+            withheld,
+            world: table.truth.clone(),
+            sums,
+            floors: Vec::new(),
+            steps: 0,
+        }
     }
 
     /// A change that moves `target` by `amount` (its sign says where to), starting from the truth; and the columns that must

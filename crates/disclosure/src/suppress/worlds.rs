@@ -147,7 +147,11 @@ impl<'a> Worlds<'a> {
             }
         }
         readers.extend(self.partners.keys().map(|partner| Reader::Partner(*partner)));
-        readers.into_iter().filter(|reader| !self.knows_wholly(index, *reader)).filter(|reader| self.need(index, Some(*reader)) != Need::NOTHING).collect()
+        readers
+            .into_iter()
+            .filter(|reader| !self.knows_wholly(index, *reader))
+            .filter(|reader| self.need(index, Some(*reader)) != Need::NOTHING)
+            .collect()
     }
 
     fn knows_wholly(&self, index: u32, reader: Reader) -> bool {
@@ -222,9 +226,10 @@ impl<'a> Worlds<'a> {
             world.dropped = true;
             let moved: Vec<u32> = world.change.nets.iter().map(|net| net.0).collect();
             moved.iter().for_each(|column| self.refresh(*column));
-            let still = moved.iter().filter(|column| wanted.contains(column)).all(|column| {
-                self.need(*column, None) == Need::NOTHING && self.open_readers(*column).is_empty()
-            });
+            let still = moved
+                .iter()
+                .filter(|column| wanted.contains(column))
+                .all(|column| self.need(*column, None) == Need::NOTHING && self.open_readers(*column).is_empty());
             if !still {
                 if let Some(world) = self.list.get_mut(number as usize) {
                     world.dropped = false;

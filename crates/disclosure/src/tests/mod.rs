@@ -1,6 +1,7 @@
 //! Tests of the whole gate on groups small enough to be understood, or enumerated.
 
 mod brute_force;
+mod inversion;
 mod life_of_a_plan;
 mod rules;
 

@@ -148,9 +148,11 @@ fn nobody(case: &Case) -> Vec<u64> {
 
 #[test]
 fn counts_of_few_are_withheld() {
-    let case = Case::of_people(&[2, 9, 8, 7]).cell(1, false).cell(2, false).cell(4, false).cell(8, false).cell(15, true);
+    let case =
+        Case::of_people(&[2, 9, 8, 7]).cell(1, false).cell(2, false).cell(4, false).cell(8, false).cell(15, true);
     let policy = Policy::threshold(K);
-    let small_shown = |shown: &[Cell]| shown.iter().any(|cell| cell.value().is_some_and(|value| (1..K).contains(&value)));
+    let small_shown =
+        |shown: &[Cell]| shown.iter().any(|cell| cell.value().is_some_and(|value| (1..K).contains(&value)));
     convicts(&case, &policy, Rules { threshold: false, ..Rules::ALL }, &small_shown);
 }
 
@@ -171,7 +173,8 @@ fn counts_of_few_people_are_withheld_however_many_records_they_have() {
 
 #[test]
 fn a_withheld_cell_has_another_world_than_the_truth() {
-    let case = Case::of_people(&[2, 9, 8, 7]).cell(1, false).cell(2, false).cell(4, false).cell(8, false).cell(15, true);
+    let case =
+        Case::of_people(&[2, 9, 8, 7]).cell(1, false).cell(2, false).cell(4, false).cell(8, false).cell(15, true);
     let public = |shown: &[Cell]| learns(&case, shown, &nobody(&case), true);
     convicts(&case, &Policy::threshold(K), Rules { witnesses: false, ..Rules::ALL }, &public);
 }
@@ -179,7 +182,8 @@ fn a_withheld_cell_has_another_world_than_the_truth() {
 #[test]
 fn a_mark_says_at_least_one_where_zeros_are_shown() {
     let case = Case::of_people(&[1, 1, 1, 9, 8]);
-    let case = case.cell(1, false).cell(2, false).cell(4, false).cell(7, false).cell(8, false).cell(16, false).cell(31, true);
+    let case =
+        case.cell(1, false).cell(2, false).cell(4, false).cell(7, false).cell(8, false).cell(16, false).cell(31, true);
     let public = |shown: &[Cell]| learns(&case, shown, &nobody(&case), true);
     convicts(&case, &Policy::threshold(K), Rules { marks: false, ..Rules::ALL }, &public);
 }
@@ -190,7 +194,13 @@ fn a_headline_zero_is_never_hidden_so_its_mark_says_at_least_one() {
     let zero = Case::of_people(&[0, 9]).cell(1, true).cell(2, false).cell(3, false);
     assert_eq!(zero.shown(&hide, Rules::ALL)[0], Cell::Value(0));
     // Two headlines of one and two, beside a total: with a world of none for one, the other could be all.
-    let case = Case::of_people(&[1, 1, 1, 9]).cell(1, true).cell(2, true).cell(4, true).cell(7, false).cell(8, false).cell(15, true);
+    let case = Case::of_people(&[1, 1, 1, 9])
+        .cell(1, true)
+        .cell(2, true)
+        .cell(4, true)
+        .cell(7, false)
+        .cell(8, false)
+        .cell(15, true);
     let shown = case.shown(&hide, Rules::ALL);
     let all_headlines_have_one = |shown: &[Cell]| {
         let mut marked = case.clone();
@@ -214,8 +224,11 @@ fn a_partner_is_not_left_with_few_others() {
         }
     }
     let case = case.cell(1, false).cell(2, false).cell(4, false).cell(8, false).cell(15, true);
-    let own: Vec<u64> =
-        case.atoms.iter().map(|people| people.iter().filter(|person| person.1 == 1).map(|person| person.2).sum()).collect();
+    let own: Vec<u64> = case
+        .atoms
+        .iter()
+        .map(|people| people.iter().filter(|person| person.1 == 1).map(|person| person.2).sum())
+        .collect();
     let partner = |shown: &[Cell]| shown[0].value().is_some() || learns(&case, shown, &own, true);
     convicts(&case, &Policy::threshold(K), Rules { partners: false, ..Rules::ALL }, &partner);
 }
@@ -292,8 +305,10 @@ fn released_cells_do_not_differ_by_few() {
         values[whole].zip(parts).is_some_and(|(whole, parts)| (1..K).contains(&(whole - parts.iter().sum::<u64>())))
     };
     // Nested, and a whole with two parts that leave one over.
-    let nested = Case::of_people(&[6, 2, 8, 7]).cell(1, false).cell(3, false).cell(4, false).cell(8, false).cell(15, true);
-    let remainder = Case::of_people(&[6, 5, 1, 9]).cell(1, false).cell(2, false).cell(7, false).cell(8, false).cell(15, true);
+    let nested =
+        Case::of_people(&[6, 2, 8, 7]).cell(1, false).cell(3, false).cell(4, false).cell(8, false).cell(15, true);
+    let remainder =
+        Case::of_people(&[6, 5, 1, 9]).cell(1, false).cell(2, false).cell(7, false).cell(8, false).cell(15, true);
     for (case, whole, parts) in [(nested, 1, &[0][..]), (remainder, 2, &[0, 1])] {
         let computed = |shown: &[Cell]| {
             let values: Vec<Option<u64>> = shown.iter().map(|cell| cell.value()).collect();
@@ -306,9 +321,14 @@ fn released_cells_do_not_differ_by_few() {
 #[test]
 fn somebody_in_the_data_learns_nothing_from_their_own_record() {
     // A row of one and two with a total of three: to the one, at most two others.
-    let case = Case::of_people(&[1, 2, 5, 6]).cell(1, false).cell(2, false).cell(3, false).cell(4, false).cell(8, false).cell(15, true);
-    let policy =
-        Policy { own_records: true, zeros: ZeroPolicy::HideShare { per_thousand: 0 }, ..Policy::threshold(K) };
+    let case = Case::of_people(&[1, 2, 5, 6])
+        .cell(1, false)
+        .cell(2, false)
+        .cell(3, false)
+        .cell(4, false)
+        .cell(8, false)
+        .cell(15, true);
+    let policy = Policy { own_records: true, zeros: ZeroPolicy::HideShare { per_thousand: 0 }, ..Policy::threshold(K) };
     let anybody = |shown: &[Cell]| {
         (0..4).any(|atom| {
             let own: Vec<u64> = (0..4).map(|other| u64::from(other == atom)).collect();

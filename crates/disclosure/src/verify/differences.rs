@@ -92,7 +92,10 @@ pub(super) fn check(entry: &Entry, base: &Base<'_>) -> Result<(), VerifyError> {
             let rest = without(whole, &inside);
             let fixed = cells.iter().all(|cell| cell.earlier)
                 && list.iter().filter_map(|part| sets.cells.get(*part)).flatten().all(|cell| cell.earlier);
-            if !fixed && inside.len() == size && !decided.contains(rest.as_slice()) && gives_away(entry, base, &rest, false)
+            if !fixed
+                && inside.len() == size
+                && !decided.contains(rest.as_slice())
+                && gives_away(entry, base, &rest, false)
             {
                 return Err(fail());
             }
@@ -122,8 +125,7 @@ fn without(whole: &[u32], part: &[u32]) -> Vec<u32> {
 /// Whether the part is a sensitive category of the same area and period.
 fn is_row(whole: &[&EntryCell], part: &[&EntryCell]) -> bool {
     let here = |a: &EntryCell, b: &EntryCell| a.id.key.area == b.id.key.area && a.id.key.period == b.id.key.period;
-    part.iter().any(|cell| cell.sensitive)
-        && part.iter().any(|inner| whole.iter().any(|outer| here(outer, inner)))
+    part.iter().any(|cell| cell.sensitive) && part.iter().any(|inner| whole.iter().any(|outer| here(outer, inner)))
 }
 
 /// Whether the people in these atoms are too few to be told apart from the rest; in a sensitive row, none is too few too.

@@ -31,23 +31,14 @@ pub(super) fn check(entry: &Entry, base: &Base<'_>, cell: &EntryCell, atoms: &[u
 }
 
 /// Why a cell is unsafe, if it is, and the demand if it is withheld.
-pub(super) fn judge(
-    entry: &Entry,
-    base: &Base<'_>,
-    cell: &EntryCell,
-    atoms: &[u32],
-) -> (Option<&'static str>, Demand) {
+pub(super) fn judge(entry: &Entry, base: &Base<'_>, cell: &EntryCell, atoms: &[u32]) -> (Option<&'static str>, Demand) {
     let policy = &entry.policy;
     let k = policy.k;
     let amounts = base.amounts(atoms);
     let people = cell.contributors.min(amounts.len() as u64);
     let mut problem = None;
-    let mut demand = Demand {
-        lower: u64::from(never_withheld_at_zero(entry, cell)),
-        upper: cell.known_upper,
-        reach: k,
-        fall: None,
-    };
+    let mut demand =
+        Demand { lower: u64::from(never_withheld_at_zero(entry, cell)), upper: cell.known_upper, reach: k, fall: None };
     if people < k {
         // k further people than records beyond one each.
         demand.reach = k + cell.count.saturating_sub(people);
@@ -106,14 +97,14 @@ fn dominance(
         let percent = u64::from(share.percent).clamp(1, 100);
         if top * 100 > cell.count * percent {
             // The total of which the largest would be exactly the share, rounded up.
-            let total = (100 * top + percent - 1) / percent;
+            let total = (100 * top).div_ceil(percent);
             width = width.max((total - cell.count).max(1));
         }
     }
     let p_percent = |list: &[u64], percent: u8| {
         let first = list.first().copied().unwrap_or(0);
         let rest: u64 = list.iter().skip(2).sum();
-        let wanted = (first * u64::from(percent) + 99) / 100;
+        let wanted = (first * u64::from(percent)).div_ceil(100);
         wanted.saturating_sub(rest)
     };
     if let Some(percent) = limits.p_percent {

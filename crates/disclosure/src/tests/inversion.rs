@@ -1,0 +1,148 @@
+//! A reader who knows the algorithm, its parameters and everything but the key: on all small tables, how sure are they of
+//! what is behind a mark?
+//!
+//! A *table* is 2 x 3 counts with all totals; only the grand total is a headline. For every pattern that a plan showed, the
+//! reader weighs every table that agrees with it by how often the plan of that table shows the same pattern over keys. A table shows
+//! it at least as often as its decoys are drawn to be exactly what the pattern withholds besides its unsafe cells, so
+//! that case is tried by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Small, empty, group, numbered};
+use crate::key::PlanKey;
+use crate::plan::decide;
+use crate::rules::Rules;
+use crate::{Cell, CellFacts, Policy, ZeroPolicy};
+
+const K: u64 = 3;
+/// Interior cells by row, then row totals, column totals, grand total.
+const MASKS: [u32; 12] = [1, 2, 4, 8, 16, 32, 0b00_0111, 0b11_1000, 0b00_1001, 0b01_0010, 0b10_0100, 0b11_1111];
+
+type Counts = [u64; 6];
+type Shown = Vec<Option<u64>>;
+
+fn sum(counts: &Counts, mask: u32) -> u64 {
+    (0..6).filter(|i| mask >> i & 1 == 1).map(|i| counts[i]).sum()
+}
+
+fn show(counts: &Counts, policy: &Policy, key: &PlanKey) -> Shown {
+    let cells: Vec<Small> = MASKS
+        .iter()
+        .enumerate()
+        .map(|(i, mask)| Small {
+            id: numbered(i),
+            mask: *mask,
+            facts: CellFacts { headline: i == 11, ..CellFacts::default() },
+        })
+        .collect();
+    let tables = decide(&empty(), &group(counts, &cells), policy, key, Rules::ALL, true).unwrap().0.tables();
+    cells.iter().map(|cell| tables.cell(&cell.id).and_then(Cell::value)).collect()
+}
+
+/// All tables with at most this total.
+fn tables(most: u64) -> Vec<Counts> {
+    let mut all = vec![[0; 6]];
+    for i in 0..6 {
+        all = all
+            .into_iter()
+            .flat_map(|counts: Counts| {
+                let rest = most - counts.iter().sum::<u64>();
+                (0..=rest).map(move |count| {
+                    let mut next = counts;
+                    next[i] = count;
+                    next
+                })
+            })
+            .collect();
+    }
+    all
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+struct Found {
+    /// Withheld cells that hold from 1 to k - 1, over tables and keys; headlines apart.
+    small: f64,
+    /// Of these, those of which it is certain.
+    certain: f64,
+    /// Of these, those of which it is more than 95 % likely.
+    likely: f64,
+}
+
+/// How likely a table shows a pattern by its decoys alone, if it then does.
+fn by_decoys(counts: &Counts, shown: &Shown, policy: &Policy, key: u8) -> f64 {
+    let safe = |i: usize| sum(counts, MASKS[i]) >= K;
+    let decoys: BTreeSet<usize> = (0..11).filter(|i| shown[*i].is_none() && safe(*i)).collect();
+    let names = decoys.iter().map(|i| numbered(*i).to_string()).collect();
+    if show(counts, policy, &PlanKey::choosing([key; 32], names)) != *shown {
+        return 0.0;
+    }
+    let share = f64::from(policy.decoys_per_thousand) / 1000.0;
+    (0..11).filter(|i| safe(*i)).map(|i| if decoys.contains(&i) { share } else { 1.0 - share }).product()
+}
+
+fn invert(most: u64, keys: u8, policy: &Policy) -> Found {
+    let all = tables(most);
+    let mut seen: BTreeMap<Shown, BTreeMap<Counts, f64>> = BTreeMap::new();
+    for counts in &all {
+        for key in 0..keys {
+            let shown = show(counts, policy, &PlanKey::new([key; 32]));
+            *seen.entry(shown).or_default().entry(*counts).or_default() += 1.0 / f64::from(keys);
+        }
+    }
+    let mut found = Found::default();
+    // Where the grand total itself is withheld, it is declared small, and nothing more is claimed of its parts.
+    for (shown, observed) in seen.iter().filter(|(shown, _)| shown[11].is_some()) {
+        let agrees = |counts: &&Counts| {
+            MASKS.iter().zip(shown).all(|(mask, cell)| match (sum(counts, *mask), cell) {
+                (value, Some(shown)) => value == *shown,
+                (value, None) => value > 0,
+            })
+        };
+        let weights: Vec<(&Counts, f64)> = all
+            .iter()
+            .filter(agrees)
+            .map(|counts| {
+                let sampled = observed.get(counts).copied().unwrap_or(0.0);
+                (counts, sampled.max(by_decoys(counts, shown, policy, 0)))
+            })
+            .collect();
+        let total: f64 = weights.iter().map(|(_, weight)| weight).sum();
+        for (_, mask) in shown.iter().zip(MASKS).take(11).filter(|(cell, _)| cell.is_none()) {
+            let is_small = |counts: &Counts| sum(counts, mask) < K;
+            let small: f64 = weights.iter().filter(|(counts, _)| is_small(counts)).map(|(_, weight)| weight).sum();
+            let times: f64 = observed.iter().filter(|(counts, _)| is_small(counts)).map(|(_, weight)| weight).sum();
+            found.small += times;
+            found.certain += if small >= total { times } else { 0.0 };
+            found.likely += if small > 0.95 * total { times } else { 0.0 };
+        }
+    }
+    found
+}
+
+fn policy(decoys: u16) -> Policy {
+    Policy { zeros: ZeroPolicy::Publish, decoys_per_thousand: decoys, ..Policy::threshold(K) }
+}
+
+#[test]
+fn with_decoys_nobody_is_certain() {
+    let with = invert(5, 4, &policy(200));
+    assert!(with.small > 50.0, "{with:?}");
+    assert!(with.certain < 1e-9, "{with:?}");
+    // The measure can convict: without decoys the choice of cells itself gives away many.
+    let without = invert(5, 2, &policy(0));
+    assert!(without.certain > 0.05 * without.small, "{without:?}");
+}
+
+/// All tables of up to nine: `cargo nextest run -p disclosure --run-ignored only inversion --no-capture`.
+#[test]
+#[ignore = "minutes; the figures are in docs/gate.md"]
+fn all_small_tables() {
+    for decoys in [0, 50, 100, 250] {
+        let Found { small, certain, likely } = invert(7, 8, &policy(decoys));
+        println!(
+            "{decoys} of 1,000 decoys: {:.1} % certain, {:.1} % above 95 % of {small:.0}",
+            100.0 * certain / small,
+            100.0 * likely / small
+        );
+    }
+}
