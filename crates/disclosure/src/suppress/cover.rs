@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::linear::{self, Wanted};
 use super::search::{Change, Effort, Search};
 use super::worlds::{Need, Worlds, starts_withheld};
 use super::{Solution, Unprovable};
@@ -163,6 +164,9 @@ impl<'a> Cover<'a> {
         let (need, readers) = self.missing(index)?;
         let readers = readers.get(..1).unwrap_or(&[]);
         let amounts = self.amounts(index, need, readers.first().copied());
+        if let Some(bought) = self.cover_linear(index, &amounts, readers) {
+            return Some(bought);
+        }
         for Rung { cost, headlines, times, turn } in LADDER {
             // Where any cost is allowed, the first way out is taken; `thrift` makes it cheaper.
             let hurry = cost == ANY_COST;
@@ -186,6 +190,34 @@ impl<'a> Cover<'a> {
             }
         }
         None
+    }
+
+    /// Covers a column by linear programs where the table is small enough: up or down, whichever costs less.
+    fn cover_linear(&mut self, index: u32, amounts: &[i64], readers: &[Reader]) -> Option<Vec<u32>> {
+        if !linear::suits(self.table) {
+            return None;
+        }
+        let floors = self.worlds.floors(readers);
+        let cost = |bought: &[u32]| bought.iter().map(|column| self.table.column(*column).cost).sum::<i64>();
+        let best = [false, true].into_iter().find_map(|headlines| {
+            let found = amounts.iter().take(2).filter_map(|amount| {
+                let wanted = Wanted {
+                    withheld: &self.withheld,
+                    target: index,
+                    amount: *amount,
+                    floors: &floors,
+                    headlines,
+                    pay: true,
+                };
+                linear::cheapest(self.table, &wanted)
+            });
+            found.min_by_key(|(_, bought)| cost(bought))
+        });
+        let (change, bought) = best?;
+        self.search.steps += 1;
+        self.withhold(&bought);
+        self.worlds.keep(change);
+        Some(bought)
     }
 
     /// Does without one bought column after the other, the dearest first, as long as the rest is enough.

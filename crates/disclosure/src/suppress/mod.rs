@@ -1,6 +1,8 @@
 //! Method `suppress`: choose what else to withhold so that every withheld column has witness worlds.
 
 mod cover;
+mod linear;
+mod program;
 mod relax;
 mod search;
 mod worlds;
