@@ -81,6 +81,14 @@ pub enum LedgerError {
         /// In the entry.
         found: GroupId,
     },
+    /// An entry that does not keep what an earlier one decided.
+    #[error("cell `{cell}` of a ledger entry does not follow from the entries before: {what}")]
+    Broken {
+        /// The cell.
+        cell: Box<CellId>,
+        /// What is wrong.
+        what: &'static str,
+    },
     /// An entry whose witnesses do not hold.
     #[error("a ledger entry does not prove what it released")]
     Unproven(#[source] VerifyError),

@@ -27,8 +27,6 @@ pub enum Reason {
     Decoy,
     /// Withheld by an earlier plan.
     Earlier,
-    /// Changed by fewer than k records since it was released: the change waits.
-    Waiting,
     /// To protect other cells.
     Secondary,
 }

@@ -65,7 +65,7 @@ pub(super) fn cheapest(table: &Table, wanted: &Wanted<'_>) -> Option<(Change, Ve
         if !allowed.keys().any(|index| used(index) > ZERO) {
             break;
         }
-        let costs = allowed.iter().map(|(index, _)| {
+        let costs = allowed.keys().map(|index| {
             let cost = table.columns.get(*index as usize).and_then(price).unwrap_or(0.0);
             (*index, cost / (used(index) + 0.2))
         });
@@ -88,9 +88,10 @@ pub(super) fn cheapest(table: &Table, wanted: &Wanted<'_>) -> Option<(Change, Ve
 /// Checks in whole numbers that only what may change changes, within what is known.
 fn is_exact(table: &Table, wanted: &Wanted<'_>, change: &Change, bought: &[u32]) -> bool {
     let floor = |atom: u32| wanted.floors.iter().find(|floor| floor.0 == atom).map_or(0, |floor| floor.1);
-    let atoms = change.atoms.iter().all(|(atom, delta)| {
-        at(&table.live, *atom) && (*delta > 0 || at(&table.truth, *atom) + delta >= floor(*atom))
-    });
+    let atoms = change
+        .atoms
+        .iter()
+        .all(|(atom, delta)| at(&table.live, *atom) && (*delta > 0 || at(&table.truth, *atom) + delta >= floor(*atom)));
     let columns = change.nets.iter().all(|(index, net)| {
         let Some(column) = table.columns.get(*index as usize) else { return false };
         let value = column.value + net;
@@ -139,7 +140,8 @@ struct Model {
 
 impl Model {
     fn new(table: &Table, wanted: &Wanted<'_>, allowed: &BTreeMap<u32, f64>, whole: bool) -> Self {
-        let mut model = Self { program: Program { whole, ..Program::default() }, atoms: Vec::new(), columns: Vec::new() };
+        let mut model =
+            Self { program: Program { whole, ..Program::default() }, atoms: Vec::new(), columns: Vec::new() };
         let floors: BTreeMap<u32, i64> = wanted.floors.iter().copied().collect();
         #[allow(clippy::cast_precision_loss, reason = "counts are small beside 2^52")]
         let real = |number: i64| number as f64;

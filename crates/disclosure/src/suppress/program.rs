@@ -10,12 +10,15 @@ pub(super) enum Relation {
     AtMost,
 }
 
+/// A row of a program: its terms, how their sum compares, and with what.
+type Row = (Vec<(usize, f64)>, Relation, f64);
+
 /// Minimise cost over non-negative variables with upper bounds, subject to rows.
 #[derive(Debug, Default)]
 pub(super) struct Program {
     /// Cost, upper bound.
     pub(super) variables: Vec<(f64, f64)>,
-    pub(super) rows: Vec<(Vec<(usize, f64)>, Relation, f64)>,
+    pub(super) rows: Vec<Row>,
     /// Whether all variables must be whole.
     pub(super) whole: bool,
 }

@@ -3,10 +3,11 @@
 use model::{AgeBand, AreaType, Digest, Exposure, Mark, Sex};
 
 use super::{Small, cell_id, empty, group, key, name, numbered};
-use crate::ledger::{AuthenticatedEntry, LedgerState, SealedEntry, restore};
+use crate::ledger::{AuthenticatedEntry, LedgerError, LedgerState, SealedEntry, restore};
 use crate::{
-    AuditPort, Cell, CellFacts, CommitError, DurableReceipt, LedgerPort, OpenError, OpenSource, Plan, PlanError,
-    Policy, PortError, ReceiptError, ReleaseRecord, Rounding, UnreleasedBuilder, ZeroPolicy, commit, plan,
+    AuditPort, Cell, CellFacts, CellId, CommitError, DurableReceipt, LedgerPort, OpenError, OpenSource, Plan,
+    PlanError, Policy, PortError, ReceiptError, ReleaseRecord, Rounding, UnreleasedBuilder, ZeroPolicy, commit,
+    explain, plan, report, verify_ledger,
 };
 
 #[derive(Default)]
@@ -146,6 +147,37 @@ fn a_new_month_keeps_every_earlier_decision() {
         assert_eq!(after.get().cell(id), Some(cell), "{id}");
     }
     assert!(after.get().len() > before.get().len());
+}
+
+#[test]
+fn the_whole_ledger_is_checked_and_explained_from_itself() {
+    let first = plan_of(&empty(), &rows(), 2).unwrap();
+    let past = LedgerState::decode(name("test"), [&entry(&first)]).unwrap();
+    let second = plan_of(&past, &rows(), 3).unwrap();
+    let checked = verify_ledger([&entry(&first), &entry(&second)]).unwrap();
+    assert_eq!((checked.entries, checked.cells), (2, 15));
+    assert!(checked.worlds > 0);
+    // The other way round, cells go missing, and what claims to be earlier is not.
+    assert!(matches!(verify_ledger([&entry(&second), &entry(&first)]), Err(LedgerError::Broken { .. })));
+    assert!(matches!(verify_ledger([&entry(&second)]), Err(LedgerError::Broken { .. })));
+
+    let text = report(&entry(&second)).unwrap().to_string();
+    assert!(text.contains("lsoa by month") && text.contains("Threshold: 3"), "{text}");
+    let small = cell_id("test", AreaType::Lsoa, "AREA-0", 1, Sex::All, AgeBand::All);
+    let why = explain(&entry(&second), &small).unwrap().unwrap();
+    assert_eq!(why.shown, Cell::Withheld(Mark::C));
+    assert!(why.to_string().contains("fewer than 5 contributors"), "{why}");
+    let other = second_withheld(&second, &small);
+    let public = explain(&entry(&second), &other).unwrap().unwrap().public();
+    assert_eq!(public, why.public(), "reasons differ from outside");
+}
+
+/// Another withheld cell, withheld for another reason.
+fn second_withheld(plan: &Plan, small: &CellId) -> CellId {
+    let entry = entry(plan).decode().unwrap();
+    let of = |id: &CellId| entry.cells.iter().find(|cell| cell.id == *id).unwrap().reason;
+    let other = entry.cells.iter().find(|cell| cell.reason.is_some() && cell.reason != of(small));
+    other.unwrap().id.clone()
 }
 
 #[test]
