@@ -13,4 +13,5 @@ mod attacks;
 mod cli;
 mod intake;
 mod path;
+mod publishing;
 mod support;

@@ -84,6 +84,11 @@ impl Demo {
         let folder = folder();
         let mut settings = settings(folder.path());
         change(&mut settings, folder.path());
+        Self::over(folder, settings)
+    }
+
+    /// Opens a folder that is there, with keys for the callers of the tests.
+    pub(crate) fn over(folder: TempDir, settings: Settings) -> Self {
         let (platform, problems) = Platform::open(settings).unwrap();
         assert!(problems.is_empty(), "{problems:?}");
         let purposes: Vec<String> = ["neighbourhood-needs", "service-planning"].map(str::to_owned).into();

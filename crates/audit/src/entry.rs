@@ -93,6 +93,8 @@ pub struct PlanRecord {
     pub released: Digest,
     /// Sequence number of the plan in the group's ledger.
     pub ledger_sequence: u64,
+    /// SHA-256 of that entry as it is stored, encrypted: only an entry that is named here was ever released.
+    pub ledger_entry: Digest,
     /// Cells with a value.
     pub cells_shown: u64,
     /// Cells withheld.

@@ -21,6 +21,6 @@ pub use objects::{ObjectKind, ObjectName, ObjectRef, ObjectStore, ObjectWriter};
 pub use port::Catalog;
 pub use records::{
     AgreementEvent, Commit, Credential, DatasetVersion, IdempotencyKey, Job, JobOutcome, JobReason, JobState,
-    LedgerEntry, NewJob, OptOutDeclaration, PublishedView, Upload, VersionFacts, VersionStatus,
+    LedgerEntry, NewJob, OptOutDeclaration, Upload, VersionFacts, VersionStatus,
 };
 pub use sqlite::SqliteCatalog;

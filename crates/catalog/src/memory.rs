@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
 use jiff::Timestamp;
-use model::{DatasetId, Digest, Label, Period, ViewId};
+use model::{DatasetId, Digest, Label, Period};
 use uuid::Uuid;
 
 use crate::error::CatalogError;
-use crate::objects::ObjectName;
 use crate::port::{Catalog, digest_of};
 use crate::records::{
     AgreementEvent, Commit, Credential, DatasetVersion, IdempotencyKey, Job, JobOutcome, JobState, LedgerEntry, NewJob,
-    PublishedView, Upload, VersionFacts, VersionStatus, check_distinct,
+    Upload, VersionFacts, VersionStatus,
 };
 
 type Result<T> = std::result::Result<T, CatalogError>;
@@ -29,7 +28,6 @@ struct State {
     uploads: BTreeMap<(DatasetId, IdempotencyKey), (Digest, Uuid)>,
     jobs: Vec<Job>,
     ledger: BTreeMap<Label, Vec<LedgerEntry>>,
-    views: BTreeMap<ViewId, PublishedView>,
     credentials: BTreeMap<Label, Credential>,
     events: Vec<AgreementEvent>,
     settings: BTreeMap<Label, String>,
@@ -274,25 +272,6 @@ impl Catalog for MemoryCatalog {
 
     fn ledger_groups(&self) -> Result<Vec<Label>> {
         Ok(self.lock()?.ledger.keys().cloned().collect())
-    }
-
-    fn publish(&self, views: &[PublishedView], withdraw: &[ViewId]) -> Result<Vec<ObjectName>> {
-        check_distinct(views)?;
-        let mut state = self.lock()?;
-        let mut removed: Vec<ObjectName> =
-            withdraw.iter().filter_map(|view| state.views.remove(view)).map(|view| view.object.name).collect();
-        for view in views {
-            let before = state.views.insert(view.view.clone(), view.clone());
-            removed.extend(before.map(|view| view.object.name));
-        }
-        removed.retain(|name| state.views.values().all(|view| view.object.name != *name));
-        removed.sort();
-        removed.dedup();
-        Ok(removed)
-    }
-
-    fn published(&self) -> Result<Vec<PublishedView>> {
-        Ok(self.lock()?.views.values().cloned().collect())
     }
 
     fn add_credential(&self, credential: &Credential) -> Result<()> {

@@ -23,8 +23,6 @@ pub enum ObjectKind {
     Table,
     /// Encrypted findings.
     Findings,
-    /// An encrypted published view.
-    View,
     /// An encrypted upload in quarantine.
     Upload,
     /// Areas, lookups and postcodes: public, not encrypted.
@@ -32,13 +30,12 @@ pub enum ObjectKind {
 }
 
 impl ObjectKind {
-    const ALL: [Self; 5] = [Self::Table, Self::Findings, Self::View, Self::Upload, Self::Geography];
+    const ALL: [Self; 4] = [Self::Table, Self::Findings, Self::Upload, Self::Geography];
 
     const fn parts(self) -> (&'static str, &'static str) {
         match self {
             Self::Table => ("table-", ".parquet"),
             Self::Findings => ("findings-", ".sealed"),
-            Self::View => ("view-", ".sealed"),
             Self::Upload => ("upload-", ".sealed"),
             Self::Geography => ("geography-", ".bin"),
         }

@@ -1,14 +1,13 @@
 //! The port: what the platform asks of a catalogue.
 
 use jiff::Timestamp;
-use model::{DatasetId, Digest, Label, ViewId};
+use model::{DatasetId, Digest, Label};
 use uuid::Uuid;
 
 use crate::error::CatalogError;
-use crate::objects::ObjectName;
 use crate::records::{
-    AgreementEvent, Commit, Credential, DatasetVersion, Job, JobOutcome, JobState, LedgerEntry, NewJob, PublishedView,
-    Upload, VersionFacts, VersionStatus,
+    AgreementEvent, Commit, Credential, DatasetVersion, Job, JobOutcome, JobState, LedgerEntry, NewJob, Upload,
+    VersionFacts, VersionStatus,
 };
 
 type Result<T> = std::result::Result<T, CatalogError>;
@@ -121,19 +120,6 @@ pub trait Catalog: Send + Sync {
     /// # Errors
     /// See the trait.
     fn ledger_groups(&self) -> Result<Vec<Label>>;
-
-    /// Publishes and withdraws views together, since the views of a protection group belong together. Returns the
-    /// objects that are no longer published, which the caller may remove.
-    ///
-    /// # Errors
-    /// [`CatalogError::Invalid`] if one view is published twice at once.
-    fn publish(&self, views: &[PublishedView], withdraw: &[ViewId]) -> Result<Vec<ObjectName>>;
-
-    /// All published views, in order.
-    ///
-    /// # Errors
-    /// See the trait.
-    fn published(&self) -> Result<Vec<PublishedView>>;
 
     /// Records a credential.
     ///

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use model::{AgreementId, DatasetId, Digest, Label, OrganisationId, Period, PurposeId, ViewId};
+use model::{AgreementId, DatasetId, Digest, Label, OrganisationId, Period, PurposeId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
@@ -279,36 +279,6 @@ pub struct LedgerEntry {
 impl fmt::Debug for LedgerEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "LedgerEntry({} {}, {} bytes, {})", self.group, self.sequence, self.ciphertext.len(), self.digest)
-    }
-}
-
-/// A view as it is published now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PublishedView {
-    /// The view.
-    pub view: ViewId,
-    /// Digest of the released table.
-    pub revision: Digest,
-    /// The encrypted bytes.
-    pub object: ObjectRef,
-    /// Their wrapped key, in text form.
-    pub key: String,
-    /// Digests of the agreements the view stands on.
-    pub agreements: BTreeSet<Digest>,
-    /// HTTP entity tag.
-    pub etag: String,
-    /// When it was published.
-    pub published_at: Timestamp,
-}
-
-/// Refuses to publish one view twice at once: which of the two would stand?
-pub(crate) fn check_distinct(views: &[PublishedView]) -> Result<(), CatalogError> {
-    let distinct: BTreeSet<&ViewId> = views.iter().map(|view| &view.view).collect();
-    if distinct.len() == views.len() {
-        Ok(())
-    } else {
-        Err(CatalogError::Invalid { what: "the publication", reason: "it holds one view twice" })
     }
 }
 

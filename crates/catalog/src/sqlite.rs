@@ -3,8 +3,8 @@
 mod jobs;
 mod ledger;
 mod schema;
+mod settings;
 mod versions;
-mod views;
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -14,18 +14,17 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use model::{DatasetId, Label, ViewId};
+use model::{DatasetId, Label};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::error::CatalogError;
-use crate::objects::ObjectName;
 use crate::port::Catalog;
 use crate::records::{
-    AgreementEvent, Commit, Credential, DatasetVersion, Job, JobOutcome, JobState, LedgerEntry, NewJob, PublishedView,
-    Upload, VersionFacts, VersionStatus,
+    AgreementEvent, Commit, Credential, DatasetVersion, Job, JobOutcome, JobState, LedgerEntry, NewJob, Upload,
+    VersionFacts, VersionStatus,
 };
 
 type Result<T> = std::result::Result<T, CatalogError>;
@@ -35,7 +34,7 @@ const BUSY: Duration = Duration::from_secs(5);
 /// A catalogue in a SQLite file.
 #[derive(Debug)]
 pub struct SqliteCatalog {
-    // One connection: commits are few, and readers of published views do not come here.
+    // One connection: commits are few, and readers of published tables do not come here.
     connection: Mutex<Connection>,
     // After a commit that failed it is unknown what is on the disk.
     poisoned: AtomicBool,
@@ -210,26 +209,17 @@ impl Catalog for SqliteCatalog {
         ledger::groups(&connection)
     }
 
-    fn publish(&self, published: &[PublishedView], withdraw: &[ViewId]) -> Result<Vec<ObjectName>> {
-        self.write("publish views", |transaction| views::publish(transaction, published, withdraw))
-    }
-
-    fn published(&self) -> Result<Vec<PublishedView>> {
-        let connection = self.lock()?;
-        views::published(&connection)
-    }
-
     fn add_credential(&self, credential: &Credential) -> Result<()> {
-        self.write("record a credential", |transaction| views::add_credential(transaction, credential))
+        self.write("record a credential", |transaction| settings::add_credential(transaction, credential))
     }
 
     fn revoke_credential(&self, id: &Label, now: Timestamp) -> Result<()> {
-        self.write("revoke a credential", |transaction| views::revoke_credential(transaction, id, now))
+        self.write("revoke a credential", |transaction| settings::revoke_credential(transaction, id, now))
     }
 
     fn credentials(&self) -> Result<Vec<Credential>> {
         let connection = self.lock()?;
-        views::credentials(&connection)
+        settings::credentials(&connection)
     }
 
     fn append_agreement_event(&self, event: &AgreementEvent) -> Result<u64> {
@@ -243,11 +233,11 @@ impl Catalog for SqliteCatalog {
 
     fn setting(&self, name: &Label) -> Result<Option<String>> {
         let connection = self.lock()?;
-        views::setting(&connection, name)
+        settings::setting(&connection, name)
     }
 
     fn replace_setting(&self, name: &Label, expected: Option<&str>, value: &str) -> Result<()> {
-        self.write("change a setting", |transaction| views::replace_setting(transaction, name, expected, value))
+        self.write("change a setting", |transaction| settings::replace_setting(transaction, name, expected, value))
     }
 }
 

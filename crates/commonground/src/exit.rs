@@ -81,12 +81,13 @@ mod tests {
 
     #[test]
     fn codes_tell_refusal_from_failure() {
-        let cases: [(anyhow::Error, u8); 6] = [
+        let cases: [(anyhow::Error, u8); 7] = [
             (Refused("no".to_owned()).into(), REFUSED),
             (Usage("no".to_owned()).into(), USAGE),
             (OutputError::Closed.into(), DONE),
             (PlatformError::TooLarge { limit_bytes: 1 }.into(), REFUSED),
             (PlatformError::BadParameter { parameter: "period", problem: "x".to_owned() }.into(), USAGE),
+            (PlatformError::Unavailable { reason: "the ledger's end is missing".to_owned() }.into(), FAILED),
             (anyhow::anyhow!("disk on fire"), FAILED),
         ];
         for (error, expect) in cases {

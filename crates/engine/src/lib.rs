@@ -9,17 +9,18 @@
 mod allow_list;
 mod error;
 mod facts;
+mod permitted;
 mod request;
 mod session;
 mod universe;
 
 use std::sync::Arc;
 
-use agreements::{Derive, Permit};
 use disclosure::Unreleased;
 
 pub use error::EngineError;
 pub use facts::UNKNOWN;
+pub use permitted::Permits;
 pub use request::{AreaSet, Dimension, GroupRequest, Limits, MeasureSpec, StoredTable, TableSpec};
 
 /// Computes everything a group publishes from the current partitions of its dataset.
@@ -28,22 +29,15 @@ pub use request::{AreaSet, Dimension, GroupRequest, Limits, MeasureSpec, StoredT
 /// missing at its source is marked as not available.
 ///
 /// # Errors
-/// If the permit does not cover the dataset or a column, a table cannot be opened, or a limit is reached.
+/// If the permits do not cover all of it at this moment, a table cannot be opened, or a limit is reached.
 pub async fn tabulate(
-    permit: &Permit<Derive>,
+    permits: &Permits<'_>,
     tables: &[StoredTable],
     request: &GroupRequest,
     limits: &Limits,
 ) -> Result<Unreleased, EngineError> {
     request.check(limits)?;
-    let permitted = permit
-        .agreed_columns(&request.dataset)
-        .ok_or_else(|| EngineError::NotPermitted { what: format!("dataset `{}`", request.dataset) })?;
-    for column in request.columns() {
-        if column != "count" && !permitted.contains_key(column) {
-            return Err(EngineError::NotPermitted { what: format!("column `{column}` of `{}`", request.dataset) });
-        }
-    }
+    permits.check(tables, request)?;
     let work = async {
         let session = session::Session::open(tables, request, limits)?;
         let batches = session.aggregate(request).await?;

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use agreements::Level;
 use disclosure::{GroupId, MeasureId};
-use model::{AreaCode, AreaType, DatasetId, Digest, Exposure, Period, PeriodType};
+use model::{AreaCode, AreaType, DatasetId, Digest, Exposure, IndicatorId, Period, PeriodType};
 use parquet::encryption::decrypt::FileDecryptionProperties;
 
 use crate::error::EngineError;
@@ -18,6 +19,8 @@ pub struct StoredTable {
     pub path: PathBuf,
     /// What opens it.
     pub decryption: Arc<FileDecryptionProperties>,
+    /// The agreements that it was bound to when it was taken in.
+    pub agreements: BTreeSet<Digest>,
 }
 
 /// Limits of one request.
@@ -89,6 +92,9 @@ pub struct TableSpec {
     pub periods: Vec<Period>,
     /// Its dimensions.
     pub by: Vec<Dimension>,
+    /// The indicators that ask for it, each with a permit of its own. Empty for a table that only earlier plans asked
+    /// for: its cells are computed because they stay part of the group, and nothing about them is decided anew.
+    pub asked_by: BTreeSet<IndicatorId>,
 }
 
 /// Everything a protection group publishes from one dataset.
@@ -129,11 +135,6 @@ impl GroupRequest {
         names.into_iter().collect()
     }
 
-    /// Dimensions and measures.
-    pub(crate) fn columns(&self) -> impl Iterator<Item = &str> {
-        self.dimensions().into_iter().chain(self.measures())
-    }
-
     pub(crate) fn check(&self, limits: &Limits) -> Result<(), EngineError> {
         let cells: u64 = self.tables.iter().map(TableSpec::cells).fold(0, u64::saturating_add);
         if cells > limits.max_cells {
@@ -149,6 +150,17 @@ impl GroupRequest {
 }
 
 impl TableSpec {
+    /// How fine it is.
+    pub(crate) fn level(&self) -> Level {
+        Level::new(self.areas.area_type, self.period_type)
+    }
+
+    /// The columns that it reads: its measure, what it filters and what it breaks down by.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &str> {
+        let dimensions = self.measure.filter.keys().chain(self.by.iter().map(|dimension| &dimension.name));
+        std::iter::once(self.measure.column.as_str()).chain(dimensions.map(String::as_str))
+    }
+
     /// How many cells it has, totals included.
     fn cells(&self) -> u64 {
         let size = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);

@@ -59,11 +59,12 @@ impl fmt::Display for CredentialCard {
 const DEMO: &str = "demo-keys";
 
 impl Platform {
-    /// Who holds this token; the public without one.
+    /// Who holds this token; the public without one. Agreements that changed since the last request count from here on.
     ///
     /// # Errors
-    /// [`PlatformError::Unauthenticated`] for an unknown or revoked key.
+    /// [`PlatformError::Unauthenticated`] for an unknown or revoked key, or if the agreements cannot be read.
     pub fn authenticate(&self, token: Option<&str>) -> Result<Caller, PlatformError> {
+        self.refresh_agreements()?;
         let Some(token) = token else { return Ok(Caller::public()) };
         let key: ApiKey = token.parse().map_err(|_| PlatformError::Unauthenticated)?;
         let state = self.state();

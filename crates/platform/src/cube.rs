@@ -207,6 +207,8 @@ fn row(
         caveat: (!indicator.caveats.is_empty()).then(|| indicator.caveats.join(" ")),
     };
     match (top, bottom) {
+        // What the denominator's source does not have hides nothing of the numerator.
+        (Cell::Value(count), Some(Cell::Withheld(Mark::X))) => without_value(&mut row, indicator, count),
         (Cell::Withheld(mark), _) | (_, Some(Cell::Withheld(mark))) => row.status = mark.into(),
         (Cell::Value(count), None) => fill(&mut row, indicator, count, None),
         (Cell::Value(count), Some(Cell::Value(of))) => fill(&mut row, indicator, count, Some(of)),
@@ -245,9 +247,18 @@ fn fill(row: &mut TidyRow, indicator: &Indicator, count: u64, of: Option<u64>) {
                 row.denominator = of;
             }
         }
-        // Nobody at risk, or a part larger than its whole: there is no rate.
-        Err(_) if of == Some(0) => row.status = Status::Z,
-        Err(_) => row.status = Status::X,
+        // Nobody at risk: there is no rate to speak of.
+        Err(_) if of == Some(0) && count == 0 => row.status = Status::Z,
+        // Somebody was counted whom the denominator does not know: there is a rate, but it is not available.
+        Err(_) => without_value(row, indicator, count),
+    }
+}
+
+/// A released count whose rate cannot be computed: the count is shown all the same.
+fn without_value(row: &mut TidyRow, indicator: &Indicator, count: u64) {
+    row.status = Status::X;
+    if indicator.indicator_type != IndicatorType::Score {
+        row.count = Some(count);
     }
 }
 
@@ -338,6 +349,85 @@ mod tests {
             let period = Period::parse(text, PeriodType::Quarter).unwrap();
             assert_eq!(rule.for_period(period).unwrap().label(), expect, "{text}");
         }
+    }
+
+    const INDICATOR: &str = r#"
+id = "an-indicator"
+title = "A"
+definition = "A"
+rationale = "A"
+theme = "A"
+owner = "an-organisation"
+version = "1"
+type = "crude-rate"
+unit = "per 1,000 people"
+multiplier = 1000
+decimals = 1
+polarity = "low-is-good"
+tier = "public"
+interval = "byar"
+purpose = "a-purpose"
+[numerator]
+dataset = "an-organisation.events"
+measure = "count"
+[denominator]
+dataset = "an-organisation.people"
+measure = "people"
+[[view]]
+name = "district-year"
+area_type = "district"
+period_type = "calendar-year"
+"#;
+
+    /// What a reader sees of one row, whose cells are released as these counts; `None` has no figure at its source.
+    fn shown(count: u64, people: Option<u64>) -> (Status, Option<u64>, bool) {
+        use disclosure::{CellFacts, OpenSource, UnreleasedBuilder};
+        let indicator = Indicator::parse("indicator.toml", INDICATOR).unwrap();
+        let period = Period::parse("2025-01-01/P1Y", PeriodType::CalendarYear).unwrap();
+        let area_type = model::AreaType::District;
+        let area: AreaCode = "E07000118".parse().unwrap();
+        let key = CellKey { area_type, area: area.clone(), period, sex: Sex::All, age: AgeBand::All, breakdown: None };
+        let release = |measure: &MeasureId, count: Option<u64>| {
+            let (source, licence) = ("somebody".to_owned(), "a licence".to_owned());
+            let exposure = model::Exposure::Open { source: source.clone(), licence: licence.clone() };
+            let mut builder = UnreleasedBuilder::new("a-group".parse().unwrap(), model::Digest([0; 32]), exposure);
+            let atom = builder.atom(count.unwrap_or(0));
+            let facts = CellFacts { headline: false, known_upper: None, not_available: count.is_none() };
+            builder.cell(CellId { measure: measure.clone(), key: key.clone() }, [atom], count.unwrap_or(0), facts);
+            builder.finish().unwrap().release_open(&OpenSource { source, licence }).unwrap()
+        };
+        let measure = |measure: &model::indicator::Measure| crate::requests::measure_id(measure).unwrap();
+        let (top, bottom) = (measure(&indicator.numerator), measure(indicator.denominator.as_ref().unwrap()));
+        let layout = Layout {
+            indicator: &indicator,
+            measure: top.clone(),
+            view: indicator.views.first().unwrap(),
+            areas: vec![TableArea {
+                code: area,
+                name: "Chorley".to_owned(),
+                boundary_year: BoundaryYear::new(2025).unwrap(),
+            }],
+            periods: vec![period],
+            categories: Vec::new(),
+            denominator: Some(DenominatorRule {
+                measure: bottom.clone(),
+                open: true,
+                shared: Vec::new(),
+                periods: DenominatorPeriods::Same,
+            }),
+            geography_method: "point".to_owned(),
+        };
+        let released = rows(&layout, &release(&top, Some(count)), Some(&release(&bottom, people))).unwrap();
+        let row = released.get().first().unwrap();
+        (row.status, row.count, row.value.is_some())
+    }
+
+    #[test]
+    fn a_count_without_a_rate_is_still_shown() {
+        assert_eq!(shown(7, Some(1000)), (Status::Ok, Some(7), true));
+        assert_eq!(shown(0, Some(0)), (Status::Z, None, false));
+        assert_eq!(shown(7, Some(0)), (Status::X, Some(7), false));
+        assert_eq!(shown(7, None), (Status::X, Some(7), false));
     }
 
     #[test]

@@ -76,6 +76,11 @@ impl Definitions {
         self.indicators.values().filter(move |indicator| indicator.datasets().any(|used| used == dataset))
     }
 
+    /// Puts an indicator in the place of the one with its id.
+    pub(crate) fn replace(&mut self, indicator: Indicator) {
+        self.indicators.insert(indicator.id.clone(), indicator);
+    }
+
     pub(crate) fn remove(&mut self, indicator: &IndicatorId) {
         self.indicators.remove(indicator);
     }

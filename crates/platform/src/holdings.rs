@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use catalog::VersionStatus;
+use catalog::{DatasetVersion, VersionStatus};
 use ingest::Findings;
+use model::DatasetId;
 
 use crate::cube::visible;
 use crate::error::PlatformError;
 use crate::platform::Platform;
+use crate::state::State;
 
 /// What a data folder holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub struct Holdings {
     pub cells: u64,
     /// Cells with a value.
     pub visible: u64,
+    /// Datasets with data that are taken in but not in what is published: they wait, or are held back for review.
+    pub waiting: Vec<DatasetId>,
 }
 
 impl fmt::Display for Holdings {
@@ -33,7 +37,11 @@ impl fmt::Display for Holdings {
             f,
             "{} datasets, {} files, {} rows; {} views, {} cells, {} of them visible",
             self.datasets, self.versions, self.rows, self.views, self.cells, self.visible
-        )
+        )?;
+        for dataset in &self.waiting {
+            write!(f, "\nnot published as it was last taken in: {dataset}")?;
+        }
+        Ok(())
     }
 }
 
@@ -56,8 +64,20 @@ impl Platform {
             views: state.cubes.len(),
             cells: cubes().map(|rows| u64::try_from(rows.len()).unwrap_or(u64::MAX)).sum(),
             visible: cubes().map(|rows| visible(rows)).sum(),
+            waiting: waiting(&state, &versions),
         })
     }
+}
+
+/// The datasets of which a current version is not in what is published.
+fn waiting(state: &State, versions: &[DatasetVersion]) -> Vec<DatasetId> {
+    let published = |version: &&DatasetVersion| {
+        let group = state.released.get(&version.facts.dataset);
+        group.is_some_and(|group| group.basis.partitions.iter().any(|used| used.version == version.facts.id))
+    };
+    let used = |version: &&DatasetVersion| state.definitions.indicators_on(&version.facts.dataset).next().is_some();
+    let waiting = versions.iter().filter(used).filter(|version| !published(version));
+    waiting.map(|version| version.facts.dataset.clone()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// What was found in a file, in lines for reading.

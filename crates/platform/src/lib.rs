@@ -5,6 +5,7 @@
 
 mod access;
 mod agreement_check;
+mod agreement_reload;
 mod caller;
 mod cube;
 mod definitions;

@@ -5,7 +5,7 @@
 //! log, and is the only evidence that a decision is given.
 
 use agreements::{Governing, OptOutEvidence, Snapshot};
-use catalog::DatasetVersion;
+use catalog::OptOutDeclaration;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -44,13 +44,13 @@ pub(crate) fn declared(
         .collect()
 }
 
-/// The evidence that the versions in use hold together: the oldest declaration counts, and one that lacks is none.
-pub(crate) fn of_versions(
+/// The evidence that several files hold together: the oldest declaration counts, and one that lacks is none.
+pub(crate) fn together<'a>(
     snapshot: &Snapshot,
     governing: &Governing,
-    versions: &[DatasetVersion],
+    declarations: impl Iterator<Item = Option<&'a OptOutDeclaration>>,
 ) -> Vec<OptOutEvidence> {
-    let declarations: Option<Vec<_>> = versions.iter().map(|version| version.facts.opt_outs.as_ref()).collect();
+    let declarations: Option<Vec<_>> = declarations.collect();
     let oldest = declarations.into_iter().flatten().min_by_key(|declared| declared.applied_at);
     oldest.map_or_else(Vec::new, |oldest| {
         declared(snapshot, governing, Some(&oldest.declared_by), Some(oldest.applied_at))

@@ -12,8 +12,10 @@ use model::DefinitionError;
 use vault::{FileKey, OsEntropy, Vault};
 
 use crate::access::Accesses;
+use crate::agreement_reload;
 use crate::error::PlatformError;
 use crate::keys::Keys;
+use crate::publish::Releases;
 use crate::readiness::Loading;
 use crate::settings::Settings;
 use crate::state::{self, State};
@@ -32,6 +34,9 @@ struct Inner {
     accesses: Accesses,
     loading: Loading,
     state: RwLock<Arc<State>>,
+    /// What the audit log says was released.
+    releases: Mutex<Releases>,
+    agreements: agreement_reload::Watch,
     /// Held while a group is planned and published: there is one publisher.
     publishing: Mutex<()>,
     /// Held while a version is staged, recorded and made current.
@@ -114,6 +119,8 @@ impl Platform {
             ObjectStore::open(&folder.quarantine()).map_err(PlatformError::failed("open the quarantine"))?;
         let (audit, _) = AuditLog::open_folder(&folder.audit(), audit::Options::default())
             .map_err(PlatformError::failed("open the audit log"))?;
+        let releases = Releases::read(&folder.audit()).map_err(PlatformError::failed("read the audit log"))?;
+        let agreements = agreement_reload::Watch::new(&settings.agreements)?;
         let keys = Keys::load(Vault::new(Arc::new(key)), &catalog, &settings)?;
         let (definitions, registry, problems) =
             state::load_definitions(&settings.contracts, &settings.indicators, &settings.agreements)?;
@@ -123,6 +130,7 @@ impl Platform {
             geography: None,
             credentials: Arc::default(),
             released: std::collections::BTreeMap::new(),
+            distrusted: std::collections::BTreeMap::new(),
             cubes: std::collections::BTreeMap::new(),
         };
         let platform = Self(Arc::new(Inner {
@@ -135,6 +143,8 @@ impl Platform {
             accesses: Accesses::new(clock()),
             loading: Loading::default(),
             state: RwLock::new(Arc::new(state)),
+            releases: Mutex::new(releases),
+            agreements,
             publishing: Mutex::new(()),
             staging: Mutex::new(()),
             wake: (Mutex::new(Wake::default()), Condvar::new()),
@@ -229,10 +239,21 @@ impl Platform {
 
     /// The same, and gives the number of the record.
     pub(crate) fn record_numbered(&self, entry: audit::Entry) -> Result<audit::Receipt, PlatformError> {
-        self.0.audit.append(entry, self.now()).map_err(|error| {
+        let receipt = self.0.audit.append(entry.clone(), self.now()).map_err(|error| {
             tracing::error!(causes = crate::error::causes(&error), "the audit log cannot be written");
             PlatformError::Unavailable { reason: "the audit log cannot be written".to_owned() }
-        })
+        })?;
+        self.releases().note(&entry);
+        Ok(receipt)
+    }
+
+    /// What the audit log says was released.
+    pub(crate) fn releases(&self) -> std::sync::MutexGuard<'_, Releases> {
+        self.0.releases.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(crate) fn watch(&self) -> &agreement_reload::Watch {
+        &self.0.agreements
     }
 
     pub(crate) fn reload_credentials(&self) -> Result<(), PlatformError> {

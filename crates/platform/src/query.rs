@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use agreements::{Denial, Principal, Release, Request, Role, decide};
+use agreements::{Denial, Level, Principal, Release, Request, Role, decide};
 use model::contract::DatasetContract;
 use model::indicator::{Indicator, View};
 use model::{AgeBand, AreaCode, AreaType, Exposure, Period, PurposeId, Sex, TidyRow, Tier};
@@ -12,7 +12,6 @@ use crate::caller::Caller;
 use crate::cube::{Cube, visible};
 use crate::error::PlatformError;
 use crate::platform::Platform;
-use crate::publish::levels;
 use crate::read::{
     AreaCard, AreasRequest, Boundaries, DataAnswer, DataRequest, IndicatorCard, Me, ParentCard, PeriodChoice, ViewCard,
 };
@@ -95,7 +94,12 @@ impl Platform {
         let state = self.state();
         let missing = || PlatformError::NotFound { what: format!("indicator `{}`", request.indicator) };
         let indicator = state.definitions.indicator(&request.indicator).ok_or_else(missing)?;
-        let any = first_cube(&state, indicator).ok_or_else(missing)?;
+        let Some(any) = first_cube(&state, indicator) else {
+            let distrusted = indicator.datasets().any(|dataset| state.distrusted.contains_key(dataset));
+            let known = indicator.tier == Tier::Public || !caller.is_public();
+            let reason = "the records of what was released of it do not agree; the operator has been told".to_owned();
+            return Err(if distrusted && known { PlatformError::Unavailable { reason } } else { missing() });
+        };
         let purpose = request.purpose.as_deref().map(str::parse::<PurposeId>).transpose()?;
         if let Err(denial) = self.may_read(&state, caller, indicator, any, purpose.as_ref()) {
             // Without a credential, what is not public does not exist.
@@ -133,7 +137,7 @@ impl Platform {
         let now = self.now();
         let ask = |principal: Principal, purpose: &PurposeId| {
             let request = Request::new(principal, purpose.clone(), cube.basis.governing.clone())
-                .with_outputs(levels(indicator))
+                .with_outputs(published(state, indicator).map(|view| Level::new(view.area_type, view.period_type)))
                 .with_opt_outs(cube.basis.opt_outs.clone())
                 .for_tier(indicator.tier);
             decide::<Release>(&state.snapshot, &request, now).map(drop)
@@ -158,6 +162,12 @@ impl Platform {
             // Whether they may once they have declared what the agreements want declared with each file.
             && self.decide_ingest(state, caller, contract, None, Some(self.now())).is_ok()
     }
+}
+
+/// The views of an indicator that have a table.
+fn published<'a>(state: &'a State, indicator: &'a Indicator) -> impl Iterator<Item = &'a View> {
+    let has_table = |view: &&View| indicator.view_id(view).is_ok_and(|id| state.cubes.contains_key(&id));
+    indicator.views.iter().filter(has_table)
 }
 
 fn first_cube<'a>(state: &'a State, indicator: &Indicator) -> Option<&'a Arc<Cube>> {

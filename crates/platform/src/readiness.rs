@@ -71,16 +71,24 @@ impl Platform {
         if self.audit_log().head().is_err() {
             return missing("the audit log cannot be written");
         }
-        match self.closed_datasets() {
-            Err(_) => missing("the catalogue cannot be read"),
-            Ok(closed) if closed.is_empty() => Readiness::Ready,
-            Ok(closed) => Readiness::Degraded {
-                problems: vec![format!(
-                    "{} of the datasets with data are closed, because their contracts are missing or invalid: their names are in what the service printed at its start",
-                    closed.len()
-                )],
-            },
+        if self.refresh_agreements().is_err() {
+            return missing("the agreements cannot be read");
         }
+        let Ok(closed) = self.closed_datasets() else { return missing("the catalogue cannot be read") };
+        let mut problems = Vec::new();
+        if !closed.is_empty() {
+            problems.push(format!(
+                "{} of the datasets with data are closed, because their contracts are missing or invalid: their names are in what the service printed at its start",
+                closed.len()
+            ));
+        }
+        let distrusted = self.state().distrusted.len();
+        if distrusted > 0 {
+            problems.push(format!(
+                "nothing of {distrusted} datasets is served, because ledger and audit log disagree about what was released: which, and what is missing, is in the service's log"
+            ));
+        }
+        if problems.is_empty() { Readiness::Ready } else { Readiness::Degraded { problems } }
     }
 
     /// The datasets that hold data but have no valid contract: nothing of them is published or taken in.

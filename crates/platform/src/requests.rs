@@ -8,11 +8,12 @@ use engine::{AreaSet, Dimension, GroupRequest, MeasureSpec, TableSpec};
 use geography::Gazetteer;
 use model::contract::{ColumnType, DatasetContract};
 use model::indicator::{Indicator, Measure, View};
-use model::{AreaCode, AreaType, DatasetId, Digest, Period, PeriodType};
+use model::{AreaCode, AreaType, DatasetId, Digest, Exposure, Period, PeriodType};
 
 use crate::cube::{DenominatorPeriods, covered};
 use crate::definitions::Definitions;
 use crate::error::PlatformError;
+use crate::publish::Registration;
 
 /// The group that a dataset's numbers are protected in: all measures, filters and views of it together.
 pub(crate) fn group_of(dataset: &DatasetId) -> Result<GroupId, PlatformError> {
@@ -23,44 +24,71 @@ pub(crate) fn measure_id(measure: &Measure) -> Result<MeasureId, PlatformError> 
     measure.identity().parse().map_err(PlatformError::failed("name a measure"))
 }
 
-/// Every table that indicators take from a dataset.
-pub(crate) fn group_request(
+/// Every table that indicators take from a dataset, and those that only earlier plans decided.
+pub(crate) fn tables(
     definitions: &Definitions,
     gazetteer: &Gazetteer,
     contract: &DatasetContract,
     partitions: &[Period],
-    revision: Digest,
-) -> Result<GroupRequest, PlatformError> {
+    decided: &[Registration],
+) -> Result<Vec<TableSpec>, PlatformError> {
     let mut tables = Tables { gazetteer, contract, areas: BTreeMap::new(), tables: BTreeMap::new() };
     for indicator in definitions.indicators_on(&contract.id) {
         let Some(numerator) = definitions.contract(&indicator.numerator.dataset) else { continue };
         for view in &indicator.views {
             let by = dimensions(numerator, view);
+            let mut add = |measure: &Measure, (kind, periods), by| -> Result<(), PlatformError> {
+                let measure = MeasureSpec {
+                    id: measure_id(measure)?,
+                    column: measure.measure.clone(),
+                    filter: measure.filter.clone(),
+                };
+                tables.add(measure, (view.area_type, kind), periods, by).asked_by.insert(indicator.id.clone());
+                Ok(())
+            };
             if numerator.id == contract.id {
-                tables.add(
-                    &indicator.numerator,
-                    view.area_type,
-                    view.period_type,
-                    covered(partitions, view.period_type),
-                    by.clone(),
-                )?;
+                let periods = (view.period_type, covered(partitions, view.period_type));
+                add(&indicator.numerator, periods, by.clone())?;
             }
             if let Some(denominator) = indicator.denominator.as_ref().filter(|m| m.dataset == contract.id) {
-                let shared = by.into_iter().filter(|d| contract.dimensions().contains(&d.name.as_str())).collect();
-                let (kind, periods) = denominator_periods(indicator, view, contract, partitions);
-                tables.add(denominator, view.area_type, kind, periods, shared)?;
+                let periods = denominator_periods(indicator, view, contract, partitions);
+                add(denominator, periods, shared(by, contract))?;
             }
         }
     }
+    for table in decided {
+        let measure = MeasureSpec {
+            id: table.measure.parse().map_err(PlatformError::failed("name a measure"))?,
+            column: table.column.clone(),
+            filter: table.filter.clone(),
+        };
+        let by = table.by.iter().cloned().map(|(name, categories)| Dimension { name, categories }).collect();
+        tables.add(measure, (table.area_type, table.period_type), table.periods.clone(), by);
+    }
+    Ok(tables.tables.into_values().collect())
+}
+
+/// The dimensions of a table that a denominator's dataset has too.
+pub(crate) fn shared(by: Vec<Dimension>, contract: &DatasetContract) -> Vec<Dimension> {
+    by.into_iter().filter(|dimension| contract.dimensions().contains(&dimension.name.as_str())).collect()
+}
+
+/// The group's tables over one dataset.
+pub(crate) fn group_request(
+    contract: &DatasetContract,
+    exposure: Exposure,
+    revision: Digest,
+    tables: Vec<TableSpec>,
+) -> Result<GroupRequest, PlatformError> {
     Ok(GroupRequest {
         group: group_of(&contract.id)?,
         revision,
         dataset: contract.id.clone(),
-        exposure: contract.exposure.clone(),
+        exposure,
         has_contributors: contract.link().is_some(),
         decimals: decimals(contract),
         classifications: classifications(contract),
-        tables: tables.tables.into_values().collect(),
+        tables,
     })
 }
 
@@ -138,26 +166,21 @@ impl Tables<'_> {
     /// Adds a table, or the periods of one that is there already.
     fn add(
         &mut self,
-        measure: &Measure,
-        area_type: AreaType,
-        period_type: PeriodType,
+        measure: MeasureSpec,
+        (area_type, period_type): (AreaType, PeriodType),
         periods: Vec<Period>,
         by: Vec<Dimension>,
-    ) -> Result<(), PlatformError> {
-        let id = measure_id(measure)?;
+    ) -> &mut TableSpec {
         let categories = by.iter().map(|d| (d.name.clone(), d.categories.clone())).collect();
         let areas = self.areas(area_type);
-        let table = self.tables.entry((id.clone(), area_type, period_type, categories)).or_insert_with(|| TableSpec {
-            measure: MeasureSpec { id, column: measure.measure.clone(), filter: measure.filter.clone() },
-            areas,
-            period_type,
-            periods: Vec::new(),
-            by,
-        });
+        let key = (measure.id.clone(), area_type, period_type, categories);
+        let asked_by = BTreeSet::new();
+        let new = || TableSpec { measure, areas, period_type, periods: Vec::new(), by, asked_by };
+        let table = self.tables.entry(key).or_insert_with(new);
         table.periods.extend(periods);
         table.periods.sort_unstable();
         table.periods.dedup();
-        Ok(())
+        table
     }
 
     fn areas(&mut self, area_type: AreaType) -> Arc<AreaSet> {
@@ -166,23 +189,36 @@ impl Tables<'_> {
     }
 }
 
-/// The areas of a type, each as the codes that rows of the dataset carry: small areas, or the coarser areas of the
-/// contract that lie wholly inside.
-fn area_set(gazetteer: &Gazetteer, stored: AreaType, area_type: AreaType) -> AreaSet {
-    let codes = |area: &geography::Area| -> Vec<AreaCode> {
-        if stored == area_type {
-            return vec![area.code.clone()];
-        }
-        let members = gazetteer.members(area_type, area.code.as_str());
-        if stored == AreaType::Lsoa {
-            return members.iter().filter_map(|atom| gazetteer.atom_area(*atom)).map(|a| a.code.clone()).collect();
-        }
-        let inside = |part: &&geography::Area| {
-            let atoms = gazetteer.members(stored, part.code.as_str());
-            !atoms.is_empty() && atoms.iter().all(|atom| members.contains(atom))
-        };
-        gazetteer.areas(stored).iter().filter(inside).map(|part| part.code.clone()).collect()
+/// The codes of a dataset's areas that make up an area of another type: small areas, or the coarser areas of the contract
+/// that lie wholly inside.
+fn parts_of(gazetteer: &Gazetteer, stored: AreaType, area_type: AreaType, area: &geography::Area) -> Vec<AreaCode> {
+    if stored == area_type {
+        return vec![area.code.clone()];
+    }
+    let members = gazetteer.members(area_type, area.code.as_str());
+    if stored == AreaType::Lsoa {
+        return members.iter().filter_map(|atom| gazetteer.atom_area(*atom)).map(|a| a.code.clone()).collect();
+    }
+    let inside = |part: &&geography::Area| {
+        let atoms = gazetteer.members(stored, part.code.as_str());
+        !atoms.is_empty() && atoms.iter().all(|atom| members.contains(atom))
     };
-    let areas = gazetteer.areas(area_type).iter().map(|area| (area.code.clone(), codes(area))).collect();
-    AreaSet { area_type, areas }
+    gazetteer.areas(stored).iter().filter(inside).map(|part| part.code.clone()).collect()
+}
+
+fn area_set(gazetteer: &Gazetteer, stored: AreaType, area_type: AreaType) -> AreaSet {
+    let codes = |area: &geography::Area| (area.code.clone(), parts_of(gazetteer, stored, area_type, area));
+    AreaSet { area_type, areas: gazetteer.areas(area_type).iter().map(codes).collect() }
+}
+
+/// Whether every area of a type is made up of whole areas of a dataset's type: where it is not, rows that exist would be
+/// in none of its cells, and a count of nothing would be shown as zero.
+pub(crate) fn resolves(gazetteer: &Gazetteer, stored: AreaType, area_type: AreaType) -> bool {
+    gazetteer.areas(area_type).iter().all(|area| {
+        let parts = parts_of(gazetteer, stored, area_type, area);
+        let covered = |part: &AreaCode| gazetteer.members(stored, part.as_str()).iter().copied();
+        let covered: BTreeSet<_> = parts.iter().flat_map(covered).collect();
+        let members = gazetteer.members(area_type, area.code.as_str());
+        stored == area_type || (!members.is_empty() && members.iter().all(|atom| covered.contains(atom)))
+    })
 }

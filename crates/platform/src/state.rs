@@ -14,6 +14,7 @@ use sha2::Digest as _;
 use crate::cube::Cube;
 use crate::definitions::{DefinitionFile, Definitions};
 use crate::error::PlatformError;
+use crate::publish::Basis;
 use crate::read::Boundaries;
 
 /// Areas, lookups and postcodes, with what is drawn of them.
@@ -24,8 +25,12 @@ pub(crate) struct Geography {
     pub(crate) boundaries: BTreeMap<AreaType, Boundaries>,
 }
 
-/// Released cells of one dataset's group.
-pub(crate) type GroupCells = Arc<Released<GroupTables>>;
+/// Released cells of one dataset's group, and what they stand on.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) tables: Released<GroupTables>,
+    pub(crate) basis: Basis,
+}
 
 #[derive(Clone)]
 pub(crate) struct State {
@@ -33,7 +38,9 @@ pub(crate) struct State {
     pub(crate) definitions: Arc<Definitions>,
     pub(crate) geography: Option<Arc<Geography>>,
     pub(crate) credentials: Arc<BTreeMap<String, Credential>>,
-    pub(crate) released: BTreeMap<DatasetId, GroupCells>,
+    pub(crate) released: BTreeMap<DatasetId, Arc<Group>>,
+    /// Datasets whose ledger and audit log do not belong together, and why: nothing of them is served.
+    pub(crate) distrusted: BTreeMap<DatasetId, String>,
     pub(crate) cubes: BTreeMap<ViewId, Arc<Cube>>,
 }
 

@@ -56,6 +56,7 @@ fn entries() -> Vec<Entry> {
             plan: Some(PlanRecord {
                 released: Digest([5; 32]),
                 ledger_sequence: 1,
+                ledger_entry: Digest([6; 32]),
                 cells_shown: 100,
                 cells_withheld: 40,
             }),

@@ -59,11 +59,6 @@ BEGIN SELECT raise(ABORT, 'agreement events are append-only'); END;
 CREATE TRIGGER agreement_event_remains BEFORE DELETE ON agreement_event
 BEGIN SELECT raise(ABORT, 'agreement events are append-only'); END;
 
-CREATE TABLE published_view (
-    view   TEXT NOT NULL PRIMARY KEY,
-    facts  TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-
 CREATE TABLE credential (
     id         TEXT NOT NULL PRIMARY KEY,
     facts      TEXT NOT NULL,

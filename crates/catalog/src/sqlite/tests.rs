@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::memory::MemoryCatalog;
+use crate::objects::ObjectName;
 use crate::objects::{ObjectKind, ObjectRef};
 use crate::port::digest_of;
 use crate::records::{IdempotencyKey, JobReason};
@@ -55,18 +56,6 @@ fn job(n: u8, version: Option<u8>) -> NewJob {
     NewJob { id: id(n), reason: JobReason::Ingested, version: version.map(id), created_at: at(2) }
 }
 
-fn view(n: u8, object_id: u8) -> PublishedView {
-    PublishedView {
-        view: format!("fires/view-{n}").parse().unwrap(),
-        revision: digest(object_id),
-        object: object(ObjectKind::View, object_id),
-        key: "wrapped".to_owned(),
-        agreements: [digest(2)].into(),
-        etag: format!("\"{object_id}\""),
-        published_at: at(3),
-    }
-}
-
 fn entry(group: u8, sequence: u64, content: u8) -> LedgerEntry {
     let ciphertext = vec![content; usize::from(content)];
     LedgerEntry { group: label("group", group), sequence, digest: digest_of(&ciphertext), ciphertext }
@@ -100,7 +89,6 @@ enum Operation {
     Finish { job: u8, outcome: u8, now: i64 },
     Requeue(i64),
     Append { group: u8, sequence: u64, content: u8, wrong_digest: bool },
-    Publish { views: Vec<(u8, u8)>, withdraw: Vec<u8> },
     AddCredential(u8),
     Revoke { credential: u8, now: i64 },
     Event(u8),
@@ -129,8 +117,6 @@ fn operation() -> impl Strategy<Value = Operation> {
         3 => (0_u8..2, 0_u64..5, small(), prop::bool::weighted(0.1)).prop_map(|(group, sequence, content, wrong)| {
             O::Append { group, sequence, content, wrong_digest: wrong }
         }),
-        2 => (prop::collection::vec((small(), 0_u8..6), 0..3), prop::collection::vec(small(), 0..3))
-            .prop_map(|(views, withdraw)| O::Publish { views, withdraw }),
         1 => small().prop_map(O::AddCredential),
         1 => (small(), 0_i64..99).prop_map(|(credential, now)| O::Revoke { credential, now }),
         1 => small().prop_map(O::Event),
@@ -176,11 +162,6 @@ fn run(catalog: &dyn Catalog, operation: &Operation) -> String {
             }
             format!("{:?}", catalog.append_ledger(&entry))
         }
-        O::Publish { views, withdraw } => {
-            let views: Vec<PublishedView> = views.into_iter().map(|(n, object)| view(n, object)).collect();
-            let withdraw: Vec<ViewId> = withdraw.into_iter().map(|n| view(n, 0).view).collect();
-            format!("{:?}", catalog.publish(&views, &withdraw))
-        }
         O::AddCredential(n) => format!("{:?}", catalog.add_credential(&credential(n))),
         O::Revoke { credential, now } => {
             format!("{:?}", catalog.revoke_credential(&label("credential", credential), at(now)))
@@ -214,7 +195,7 @@ fn contents(catalog: &dyn Catalog) -> String {
     text += &format!("{:?} {:?}", catalog.jobs(None), catalog.jobs(Some(JobState::Pending)));
     text += &format!("{:?} {:?}", catalog.ledger_groups(), catalog.ledger(&label("group", 0), 0));
     text += &format!("{:?}", catalog.ledger(&label("group", 1), 1));
-    text += &format!("{:?} {:?}", catalog.published(), catalog.credentials());
+    text += &format!("{:?}", catalog.credentials());
     text + &format!("{:?} {:?}", catalog.agreement_events(), catalog.setting(&label("setting", 0)))
 }
 

@@ -1,53 +1,12 @@
-//! Published views, credentials and settings.
+//! Credentials and settings.
 
 use jiff::Timestamp;
-use model::{Label, ViewId};
+use model::Label;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{Result, failed, from_json, parse, rows, to_json};
 use crate::error::CatalogError;
-use crate::objects::ObjectName;
-use crate::records::{Credential, PublishedView, check_distinct};
-
-pub(super) fn publish(
-    transaction: &Connection,
-    views: &[PublishedView],
-    withdraw: &[ViewId],
-) -> Result<Vec<ObjectName>> {
-    let operation = "publish views";
-    check_distinct(views)?;
-    let before = published(transaction)?;
-    for view in withdraw {
-        transaction
-            .execute("DELETE FROM published_view WHERE view = ?1", [view.as_str()])
-            .map_err(failed(operation))?;
-    }
-    for view in views {
-        transaction
-            .execute(
-                "INSERT INTO published_view (view, facts) VALUES (?1, ?2)
-                 ON CONFLICT (view) DO UPDATE SET facts = excluded.facts",
-                params![view.view.as_str(), to_json("the view", view)?],
-            )
-            .map_err(failed(operation))?;
-    }
-    let after = published(transaction)?;
-    let in_use = |name: ObjectName| after.iter().any(|view| view.object.name == name);
-    let mut removed: Vec<ObjectName> =
-        before.into_iter().map(|view| view.object.name).filter(|name| !in_use(*name)).collect();
-    removed.sort();
-    removed.dedup();
-    Ok(removed)
-}
-
-fn two_texts(row: &Row<'_>) -> rusqlite::Result<(String, String)> {
-    Ok((row.get(0)?, row.get(1)?))
-}
-
-pub(super) fn published(connection: &Connection) -> Result<Vec<PublishedView>> {
-    let sql = "SELECT view, facts FROM published_view ORDER BY view";
-    rows(connection, "list views", sql, [], two_texts, |(view, facts)| from_json("published view", view, &facts))
-}
+use crate::records::Credential;
 
 pub(super) fn add_credential(transaction: &Connection, credential: &Credential) -> Result<()> {
     let operation = "record a credential";

@@ -1,0 +1,168 @@
+//! Published tables: written anew from what is released, and swapped in at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use agreements::Governing;
+use model::contract::DatasetContract;
+use model::indicator::{Indicator, View};
+use model::{AgeBand, CellKey, DatasetId, Sex};
+
+use super::contract;
+use crate::cube::{self, Basis, Cube, DenominatorPeriods, DenominatorRule, Layout, TableArea};
+use crate::error::PlatformError;
+use crate::platform::Platform;
+use crate::requests;
+use crate::state::{Group, State, digest_of};
+
+impl Platform {
+    /// Puts new cells in place, takes others away, and writes anew every table that stands on either; readers see all of it
+    /// or none.
+    pub(super) fn swap(
+        &self,
+        fresh: BTreeMap<DatasetId, Arc<Group>>,
+        gone: &BTreeSet<DatasetId>,
+    ) -> Result<(), PlatformError> {
+        let changed: BTreeSet<DatasetId> = fresh.keys().chain(gone).cloned().collect();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let mut state = State::clone(&self.state());
+        state.released.retain(|dataset, _| !gone.contains(dataset));
+        state.released.extend(fresh);
+        let (mut written, mut cubes) = (BTreeSet::new(), BTreeMap::new());
+        for indicator in state.definitions.indicators() {
+            if indicator.datasets().any(|dataset| changed.contains(dataset)) {
+                written.extend(indicator.views.iter().filter_map(|view| indicator.view_id(view).ok()));
+                for cube in cubes_of(&state, indicator)? {
+                    cubes.insert(cube.view.clone(), Arc::new(cube));
+                }
+            }
+        }
+        self.change(|current| {
+            current.released = state.released;
+            current.cubes.retain(|view, _| !written.contains(view));
+            current.cubes.extend(cubes);
+        });
+        Ok(())
+    }
+}
+
+/// The tables of one indicator, as far as all that they stand on is released. What is said about them is said of the
+/// release, not of what was taken in since.
+fn cubes_of(state: &State, indicator: &Indicator) -> Result<Vec<Cube>, PlatformError> {
+    let mut groups = BTreeMap::new();
+    for dataset in indicator.datasets() {
+        let Some(group) = state.released.get(dataset) else { return Ok(Vec::new()) };
+        groups.insert(dataset, &**group);
+    }
+    let (mut governing, mut opt_outs) = (Vec::new(), Vec::new());
+    for (dataset, group) in &groups {
+        let stands: Governing = group.basis.governing(dataset);
+        opt_outs.extend(group.basis.opt_outs(&state.snapshot, &stands));
+        governing.push(stands);
+    }
+    let mut cubes = Vec::new();
+    for view in &indicator.views {
+        let Some(layout) = layout(state, indicator, view, &groups)? else { continue };
+        let Some(numerator) = groups.get(&indicator.numerator.dataset) else { continue };
+        let denominator = indicator.denominator.as_ref().and_then(|measure| groups.get(&measure.dataset));
+        let rows = cube::rows(&layout, &numerator.tables, denominator.map(|group| &group.tables))?;
+        let content = serde_json::to_vec(rows.get()).map_err(PlatformError::failed("write a table"))?;
+        let definition = serde_json::to_vec(indicator).map_err(PlatformError::failed("write an indicator"))?;
+        let stands: Vec<u8> = governing.iter().flat_map(|g| &g.agreements).flat_map(|digest| digest.0).collect();
+        let etag = digest_of([content.as_slice(), definition.as_slice(), stands.as_slice()]);
+        let etag = etag.to_string().chars().take(32).collect();
+        let basis = Basis { governing: governing.clone(), opt_outs: opt_outs.clone(), etag };
+        cubes.push(Cube { view: indicator.view_id(view)?, rows, basis });
+    }
+    Ok(cubes)
+}
+
+/// How a view is written; `None` if what is released does not have it: it was refused, or is defined otherwise by now.
+fn layout<'a>(
+    state: &State,
+    indicator: &'a Indicator,
+    view: &'a View,
+    groups: &BTreeMap<&DatasetId, &Group>,
+) -> Result<Option<Layout<'a>>, PlatformError> {
+    let numerator = contract(state, &indicator.numerator.dataset)?;
+    let Some(group) = groups.get(&numerator.id) else { return Ok(None) };
+    let (id, by) = (indicator.view_id(view)?, requests::dimensions(numerator, view));
+    let shown = |group: &Group, measure: &str, by: &[engine::Dimension]| {
+        group.basis.views.contains(&id) && group.basis.has(measure, view.area_type, by)
+    };
+    if !shown(group, &indicator.numerator.identity(), &by) {
+        return Ok(None);
+    }
+    let mut denominator = None;
+    if let Some(measure) = &indicator.denominator {
+        let of = contract(state, &measure.dataset)?;
+        let Some(under) = groups.get(&of.id) else { return Ok(None) };
+        if !shown(under, &measure.identity(), &requests::shared(by.clone(), of)) {
+            return Ok(None);
+        }
+        denominator = Some(DenominatorRule {
+            measure: requests::measure_id(measure)?,
+            open: under.basis.open,
+            shared: of.dimensions().into_iter().map(str::to_owned).collect(),
+            periods: DenominatorPeriods::of(&numerator.id, of, &under.basis.periods()),
+        });
+    }
+    let gazetteer = &state.geography()?.gazetteer;
+    let measure = requests::measure_id(&indicator.numerator)?;
+    let periods = cube::covered(&group.basis.periods(), view.period_type);
+    Ok(Some(Layout {
+        indicator,
+        view,
+        areas: areas(gazetteer, view, group, &measure, periods.first().copied()),
+        measure,
+        periods,
+        categories: by.into_iter().map(|dimension| dimension.categories).collect(),
+        denominator,
+        geography_method: geography_method(numerator, gazetteer, view.area_type),
+    }))
+}
+
+/// The areas of a view that the release has, with the vintage that they had in it.
+fn areas(
+    gazetteer: &geography::Gazetteer,
+    view: &View,
+    group: &Group,
+    measure: &disclosure::MeasureId,
+    period: Option<model::Period>,
+) -> Vec<TableArea> {
+    let Some(period) = period else { return Vec::new() };
+    let released = |area: &&geography::Area| {
+        let (area_type, area) = (view.area_type, area.code.clone());
+        let key = CellKey { area_type, area, period, sex: Sex::All, age: AgeBand::All, breakdown: None };
+        group.tables.get().cell(&disclosure::CellId { measure: measure.clone(), key }).is_some()
+    };
+    let written = |area: &geography::Area| TableArea {
+        code: area.code.clone(),
+        name: area.name.clone(),
+        boundary_year: group.basis.boundary_years.get(&view.area_type).copied().unwrap_or(area.boundary_year),
+    };
+    gazetteer.areas(view.area_type).iter().filter(released).map(written).collect()
+}
+
+fn geography_method(
+    contract: &DatasetContract,
+    gazetteer: &geography::Gazetteer,
+    area_type: model::AreaType,
+) -> String {
+    use model::contract::GeographySource as Source;
+    let first = match contract.geography.sources.first() {
+        Some(Source::Postcode) => "postcode",
+        Some(Source::LongitudeLatitude | Source::EastingNorthing) => "point",
+        Some(Source::Practice) => "practice-list",
+        Some(Source::AreaCode) | None => "supplied",
+    };
+    if contract.geography.area_type == area_type {
+        return first.to_owned();
+    }
+    match gazetteer.method(area_type) {
+        Some((method, _)) => format!("{first}, {method}"),
+        None => first.to_owned(),
+    }
+}

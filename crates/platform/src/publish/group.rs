@@ -1,0 +1,391 @@
+//! One group: tabulated, planned, recorded, released.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use catalog::{DatasetVersion, VersionStatus};
+use disclosure::{
+    DurableReceipt, GroupTables, LedgerState, OpenSource, Plan, PlanError, Policy, Released, StepBudget, Unreleased,
+};
+use engine::{GroupRequest, Permits, StoredTable};
+use model::contract::DatasetContract;
+use model::{DatasetId, Digest, Exposure};
+use uuid::Uuid;
+use vault::{TableIdentity, TableKeys};
+
+use super::allowed::Allowed;
+use super::audit::{Audit, views_on};
+use super::basis::{Basis, Partition};
+use super::contract;
+use super::ledger::{Ledger, Opened};
+use crate::error::PlatformError;
+use crate::platform::Platform;
+use crate::requests;
+use crate::state::{Group, State, digest_of};
+
+/// The budget of a second, thorough search, in steps.
+const THOROUGH: StepBudget = StepBudget { free_search: 6_000, paid_search: 6_000 };
+
+/// What publishing one dataset came to.
+pub(super) struct Outcome {
+    pub(super) group: Arc<Group>,
+    /// Versions that were left aside because they change figures that are out: what they replace was used instead.
+    pub(super) held: BTreeSet<Uuid>,
+    /// What of the definitions cannot be published, and why.
+    pub(super) refused: Vec<String>,
+}
+
+/// What publishing a dataset starts from.
+struct Work<'a> {
+    state: &'a State,
+    contract: &'a DatasetContract,
+    past: &'a [Opened],
+}
+
+/// One try: some versions, and everything that the agreements allow of them.
+pub(super) struct Attempt<'a> {
+    state: &'a State,
+    contract: &'a DatasetContract,
+    versions: &'a [DatasetVersion],
+    allowed: &'a Allowed,
+    request: GroupRequest,
+    basis: Basis,
+}
+
+impl Attempt<'_> {
+    /// Digest over everything that its tables depend on.
+    pub(super) const fn revision(&self) -> Digest {
+        self.basis.revision
+    }
+}
+
+impl Platform {
+    /// Takes one dataset's group through the gate. A correction of what was decided before is left aside, and the rest
+    /// is published with what it would replace.
+    pub(super) fn publish_group(&self, dataset: &DatasetId) -> Result<Outcome, PlatformError> {
+        self.refresh_agreements()?;
+        let state = self.state();
+        let contract = contract(&state, dataset)?;
+        let current = self.current_versions(dataset)?;
+        let past = self.released_entries(dataset)?;
+        let work = Work { state: &state, contract, past: &past };
+        let outcome = match self.attempt(&work, &current) {
+            Err(error) if changes_the_decided(&error) => self.without_corrections(&work, &current, error),
+            Ok((group, refused)) => Ok(Outcome { group, held: BTreeSet::new(), refused }),
+            Err(error) => Err(error),
+        };
+        if outcome.as_ref().err().is_none_or(|error| plan_error(error).is_some()) {
+            let target = target(&state, contract, &current)?;
+            self.remember(dataset, |remembered| remembered.tried = Some(target))?;
+        }
+        outcome
+    }
+
+    /// The same with the versions that the last release stands on, where they were corrected since.
+    fn without_corrections(
+        &self,
+        work: &Work<'_>,
+        current: &[DatasetVersion],
+        error: PlatformError,
+    ) -> Result<Outcome, PlatformError> {
+        let Some(last) = work.past.last() else { return Err(error) };
+        let before = self.before_corrections(current, &last.basis)?;
+        let used: BTreeSet<Uuid> = before.iter().map(|version| version.facts.id).collect();
+        let held: BTreeSet<Uuid> =
+            current.iter().map(|version| version.facts.id).filter(|id| !used.contains(id)).collect();
+        if held.is_empty() {
+            return Err(error);
+        }
+        tracing::warn!(dataset = work.contract.id.as_str(), held = held.len(), "corrections wait for review");
+        let (group, refused) = self.attempt(work, &before).map_err(|_| error)?;
+        Ok(Outcome { group, held, refused })
+    }
+
+    fn before_corrections(
+        &self,
+        current: &[DatasetVersion],
+        basis: &Basis,
+    ) -> Result<Vec<DatasetVersion>, PlatformError> {
+        let earlier = |version: &DatasetVersion| {
+            let facts = &version.facts;
+            let used = basis.partitions.iter().find(|used| used.period == facts.period && used.version != facts.id);
+            let Some(used) = used else { return Ok(version.clone()) };
+            let earlier = self.catalog().version(used.version).map_err(PlatformError::failed("read a version"))?;
+            // What was withdrawn or erased is never opened again.
+            let usable = earlier.filter(|old| old.status == VersionStatus::Superseded && old.table_keys.is_some());
+            Ok(usable.unwrap_or_else(|| version.clone()))
+        };
+        current.iter().map(earlier).collect()
+    }
+
+    fn attempt(
+        &self,
+        work: &Work<'_>,
+        versions: &[DatasetVersion],
+    ) -> Result<(Arc<Group>, Vec<String>), PlatformError> {
+        let Work { state, contract, past } = work;
+        let allowed = self.allowed(state, contract, versions)?;
+        let attempt = self.prepare(state, contract, versions, &allowed, past.last().map(|last| &last.basis))?;
+        let revision = attempt.basis.revision;
+        let group = match past.last().filter(|last| !allowed.open() && last.basis.revision == revision) {
+            // Nothing changed: no further record.
+            Some(last) => self.group_of(last)?,
+            None => match state.released.get(&contract.id).filter(|group| group.basis.revision == revision) {
+                Some(group) if allowed.open() => Arc::clone(group),
+                _ => self.release(&attempt, past)?,
+            },
+        };
+        Ok((group, allowed.refused))
+    }
+
+    /// What will be tabulated, and what it will stand on.
+    pub(super) fn prepare<'a>(
+        &self,
+        state: &'a State,
+        contract: &'a DatasetContract,
+        versions: &'a [DatasetVersion],
+        allowed: &'a Allowed,
+        last: Option<&Basis>,
+    ) -> Result<Attempt<'a>, PlatformError> {
+        let geography = state.geography()?;
+        let mut partitions: Vec<Partition> = versions.iter().map(Partition::of).collect();
+        partitions.sort_unstable_by_key(|partition| partition.period);
+        let revision = revision(geography.digest, contract, &partitions, allowed)?;
+        let tables = requests::tables(
+            &allowed.definitions,
+            &geography.gazetteer,
+            contract,
+            &partitions.iter().map(|partition| partition.period).collect::<Vec<_>>(),
+            last.map(|last| last.tables.as_slice()).unwrap_or_default(),
+        )?;
+        let request = requests::group_request(contract, allowed.exposure.clone(), revision, tables)?;
+        let policy = serde_json::to_vec(&allowed.policy).map_err(PlatformError::failed("write a policy"))?;
+        let years = |area_type: model::AreaType| {
+            geography.gazetteer.areas(area_type).first().map(|area| (area_type, area.boundary_year))
+        };
+        let basis = Basis {
+            revision,
+            policy: digest_of([policy.as_slice()]),
+            geography: geography.digest,
+            boundary_years: geography.gazetteer.area_types().filter_map(years).collect::<BTreeMap<_, _>>(),
+            open: allowed.open(),
+            partitions,
+            views: views_on(&allowed.definitions, &contract.id),
+            tables: Basis::registrations(&request),
+        };
+        Ok(Attempt { state, contract, versions, allowed, request, basis })
+    }
+
+    fn release(&self, attempt: &Attempt<'_>, past: &[Opened]) -> Result<Arc<Group>, PlatformError> {
+        let (dataset, allowed) = (&attempt.contract.id, attempt.allowed);
+        let work_id = Uuid::now_v7();
+        let permit = allowed.permits.values().next();
+        self.record(audit::Entry::Intent {
+            work_id,
+            work: audit::Work::Publish,
+            actor: None,
+            purpose: permit.map(|permit| permit.purpose().clone()),
+            datasets: BTreeSet::from([dataset.clone()]),
+            agreements: allowed.permits.values().flat_map(|permit| permit.agreements().keys().copied()).collect(),
+            epoch: attempt.state.snapshot.epoch().digest(),
+        })?;
+        let unreleased = self.tabulate(attempt)?;
+        let mut audit = Audit {
+            platform: self,
+            work_id,
+            views: attempt.basis.views.clone(),
+            agreements: attempt.basis.agreements(),
+        };
+        if !allowed.open() {
+            return self.protect(attempt, past, &unreleased, &mut audit);
+        }
+        self.still_permitted(allowed)?;
+        audit.record_open(dataset)?;
+        let tables = release_open(attempt, unreleased)?;
+        self.remember(dataset, |remembered| remembered.open = Some(attempt.basis.revision))?;
+        Ok(Arc::new(Group { tables, basis: attempt.basis.clone() }))
+    }
+
+    /// Open data as they were released before, computed anew: everybody has them, and nothing is recorded again.
+    pub(super) fn open_again(&self, attempt: &Attempt<'_>) -> Result<Arc<Group>, PlatformError> {
+        let tables = release_open(attempt, self.tabulate(attempt)?)?;
+        Ok(Arc::new(Group { tables, basis: attempt.basis.clone() }))
+    }
+
+    fn protect(
+        &self,
+        attempt: &Attempt<'_>,
+        past: &[Opened],
+        unreleased: &Unreleased,
+        audit: &mut Audit<'_>,
+    ) -> Result<Arc<Group>, PlatformError> {
+        let (dataset, basis) = (&attempt.contract.id, &attempt.basis);
+        let plan = self.plan(dataset, past, unreleased, &attempt.allowed.policy)?;
+        let same = |last: &&Opened| last.shown == plan.digest() && last.basis.stands_on_the_same(basis);
+        if let Some(last) = past.last().filter(same) {
+            return self.group_of(last);
+        }
+        // The last moment before it is durable; whoever reads it later is asked about again, each time.
+        self.still_permitted(attempt.allowed)?;
+        let mut ledger = Ledger::new(self, dataset, basis)?;
+        let receipt = DurableReceipt::obtain(&plan, &mut ledger, audit, self.now().as_second())
+            .map_err(PlatformError::failed("record a release"))?;
+        let sequence = receipt.ledger_entry();
+        self.remember(dataset, |remembered| (remembered.released, remembered.open) = (sequence, None))?;
+        let tables = disclosure::commit(plan, receipt).map_err(PlatformError::failed("release"))?;
+        Ok(Arc::new(Group { tables, basis: basis.clone() }))
+    }
+
+    fn plan(
+        &self,
+        dataset: &DatasetId,
+        past: &[Opened],
+        unreleased: &Unreleased,
+        policy: &Policy,
+    ) -> Result<Plan, PlatformError> {
+        let entries = past.iter().map(|opened| &opened.entry);
+        let past = LedgerState::decode(requests::group_of(dataset)?, entries)
+            .map_err(PlatformError::failed("read the ledger"))?;
+        let key = self.keys().plan_key(dataset)?;
+        let plan = disclosure::plan(&past, unreleased, policy, &key).or_else(|error| match error {
+            // What was decided before leaves less room: a witness is there, but further to seek.
+            PlanError::Unprovable { .. } => {
+                let policy = Policy { budget: THOROUGH, ..policy.clone() };
+                disclosure::plan(&past, unreleased, &policy, &key)
+            }
+            other => Err(other),
+        });
+        plan.map_err(PlatformError::failed("plan what is released"))
+    }
+
+    /// What an entry released, its proof checked once more.
+    pub(super) fn group_of(&self, opened: &Opened) -> Result<Arc<Group>, PlatformError> {
+        let tables = disclosure::restore(&opened.entry).map_err(PlatformError::failed("restore from the ledger"))?;
+        Ok(Arc::new(Group { tables, basis: opened.basis.clone() }))
+    }
+
+    /// Whether every permit holds at this moment, by the agreements as they are on the disk now.
+    fn still_permitted(&self, allowed: &Allowed) -> Result<(), PlatformError> {
+        self.refresh_agreements()?;
+        let (snapshot, now) = (self.state().snapshot.clone(), self.now());
+        let derive = allowed.permits.values().all(|permit| permit.is_valid(&snapshot, now));
+        if derive && allowed.releases.iter().all(|permit| permit.is_valid(&snapshot, now)) {
+            return Ok(());
+        }
+        let reason = "an agreement was suspended or ended while its figures were computed: they are not released";
+        Err(PlatformError::Unavailable { reason: reason.to_owned() })
+    }
+
+    fn tabulate(&self, attempt: &Attempt<'_>) -> Result<Unreleased, PlatformError> {
+        let tables =
+            attempt.versions.iter().map(|version| self.stored_table(version)).collect::<Result<Vec<_>, _>>()?;
+        let limits = self.settings().limits.engine();
+        let permits = Permits { of: &attempt.allowed.permits, snapshot: &attempt.state.snapshot, now: self.now() };
+        let work = || -> Result<Unreleased, PlatformError> {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build()
+                .map_err(PlatformError::failed("start the query engine"))?;
+            runtime
+                .block_on(engine::tabulate(&permits, &tables, &attempt.request, &limits))
+                .map_err(PlatformError::failed("tabulate a dataset"))
+        };
+        // Its own thread: the caller may be inside another runtime.
+        std::thread::scope(|scope| scope.spawn(work).join())
+            .unwrap_or_else(|_| Err(PlatformError::Unavailable { reason: "the query engine stopped".to_owned() }))
+    }
+
+    fn stored_table(&self, version: &DatasetVersion) -> Result<StoredTable, PlatformError> {
+        let facts = &version.facts;
+        let destroyed = || PlatformError::Unavailable {
+            reason: format!("the keys of a version of `{}` are destroyed", facts.dataset),
+        };
+        let wrapped = version.table_keys.as_deref().ok_or_else(destroyed)?;
+        let wrapped = serde_json::from_str(wrapped).map_err(PlatformError::failed("read the keys of a table"))?;
+        let identity =
+            TableIdentity { dataset: facts.dataset.clone(), version: facts.id, agreements: facts.agreements.clone() };
+        let keys = TableKeys::unwrap(self.keys().vault(), &wrapped, identity, None)
+            .map_err(PlatformError::failed("open the keys of a table"))?;
+        let path = self.store().checked_path(&facts.table).map_err(PlatformError::failed("find a table"))?;
+        // The reader would take a plain file too.
+        let mut file = std::fs::File::open(&path).map_err(PlatformError::failed("open a table"))?;
+        vault::require_encrypted(&mut file).map_err(PlatformError::failed("open a table"))?;
+        Ok(StoredTable {
+            path,
+            decryption: keys.decryption_properties().map_err(PlatformError::failed("open a table"))?,
+            agreements: facts.agreements.clone(),
+        })
+    }
+
+    pub(super) fn current_versions(&self, dataset: &DatasetId) -> Result<Vec<DatasetVersion>, PlatformError> {
+        let versions = self
+            .catalog()
+            .versions(Some(dataset), Some(VersionStatus::Current))
+            .map_err(PlatformError::failed("read versions"))?;
+        if versions.is_empty() {
+            return Err(PlatformError::Unavailable { reason: format!("`{dataset}` has no data yet") });
+        }
+        Ok(versions)
+    }
+}
+
+fn release_open(attempt: &Attempt<'_>, unreleased: Unreleased) -> Result<Released<GroupTables>, PlatformError> {
+    let Exposure::Open { source, licence } = &attempt.allowed.exposure else {
+        return Err(PlatformError::Unavailable { reason: format!("`{}` is not open", attempt.contract.id) });
+    };
+    let open = OpenSource { source: source.clone(), licence: licence.clone() };
+    unreleased.release_open(&open).map_err(PlatformError::failed("release open data"))
+}
+
+/// What the plan said, where that is what failed.
+pub(super) fn plan_error(error: &PlatformError) -> Option<&PlanError> {
+    match error {
+        PlatformError::Failed { source, .. } => source.downcast_ref(),
+        _ => None,
+    }
+}
+
+fn changes_the_decided(error: &PlatformError) -> bool {
+    matches!(plan_error(error), Some(PlanError::RevisionNeedsReview(_) | PlanError::CellMissing(_)))
+}
+
+/// Digest over everything that a group's tables depend on.
+fn revision(
+    geography: Digest,
+    contract: &DatasetContract,
+    partitions: &[Partition],
+    allowed: &Allowed,
+) -> Result<Digest, PlatformError> {
+    let write = PlatformError::failed::<serde_json::Error>;
+    let mut parts = vec![
+        serde_json::to_vec(contract).map_err(write("write a contract"))?,
+        serde_json::to_vec(&allowed.policy).map_err(write("write a policy"))?,
+        serde_json::to_vec(&allowed.exposure).map_err(write("write an exposure"))?,
+        geography.0.to_vec(),
+        serde_json::to_vec(partitions).map_err(write("write a partition"))?,
+    ];
+    for indicator in allowed.definitions.indicators_on(&contract.id) {
+        parts.push(serde_json::to_vec(indicator).map_err(write("write an indicator"))?);
+    }
+    Ok(digest_of(parts.iter().map(Vec::as_slice)))
+}
+
+/// Digest over everything that may make a group publish something else than it does: what is asked of it, before the
+/// agreements were.
+pub(super) fn target(
+    state: &State,
+    contract: &DatasetContract,
+    versions: &[DatasetVersion],
+) -> Result<Digest, PlatformError> {
+    let write = PlatformError::failed::<serde_json::Error>;
+    let mut parts = vec![
+        serde_json::to_vec(contract).map_err(write("write a contract"))?,
+        state.geography()?.digest.0.to_vec(),
+        state.snapshot.epoch().digest().0.to_vec(),
+    ];
+    for indicator in state.definitions.indicators_on(&contract.id) {
+        parts.push(serde_json::to_vec(indicator).map_err(write("write an indicator"))?);
+    }
+    parts.extend(versions.iter().map(|version| version.facts.id.as_bytes().to_vec()));
+    Ok(digest_of(parts.iter().map(Vec::as_slice)))
+}

@@ -1,0 +1,173 @@
+//! The ledger port: entries encrypted, in the catalogue, each with what its plan stands on.
+
+use audit::PlanRecord;
+use catalog::LedgerEntry;
+use disclosure::{AuthenticatedEntry, LedgerPort, PortError, SealedEntry};
+use model::{DatasetId, Digest, Label};
+use serde::{Deserialize, Serialize};
+use vault::{Context, OsEntropy};
+use zeroize::Zeroizing;
+
+use super::basis::Basis;
+use super::releases::{LedgerFault, released};
+use crate::error::PlatformError;
+use crate::platform::Platform;
+
+/// A released entry, opened.
+pub(super) struct Opened {
+    /// Digest of what everybody sees of it.
+    pub(super) shown: Digest,
+    pub(super) basis: Basis,
+    pub(super) entry: AuthenticatedEntry,
+}
+
+/// What the catalogue keeps about a group beside its ledger.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Remembered {
+    /// The revision that was last tried, with or without success: trying it again would end the same.
+    pub(super) tried: Option<Digest>,
+    /// Number of the last released entry; 0 where there is none.
+    pub(super) released: u64,
+    /// The revision that was last released, where that was of open data.
+    pub(super) open: Option<Digest>,
+}
+
+impl Platform {
+    /// The released entries of a group, oldest first. One that was never released is passed over.
+    pub(super) fn released_entries(&self, dataset: &DatasetId) -> Result<Vec<Opened>, PlatformError> {
+        let group = ledger_group(dataset)?;
+        let stored = self.catalog().ledger(&group, 0).map_err(PlatformError::failed("read the ledger"))?;
+        let remembered = self.remembered(dataset)?.released;
+        let entries =
+            released(self.releases().of(&group), remembered, stored).map_err(|fault| self.distrust(dataset, &fault))?;
+        let key = self.keys().ledger()?;
+        let open = |(record, entry): (PlanRecord, LedgerEntry)| {
+            let plain = vault::open_bytes(&entry.ciphertext, &key, &ledger_context(dataset, entry.sequence))
+                .map_err(PlatformError::failed("open the ledger"))?;
+            let (basis, plan) = split(&plain).ok_or_else(|| unreadable(dataset))?;
+            let basis = serde_json::from_slice(basis).map_err(PlatformError::failed("read the ledger"))?;
+            Ok(Opened { shown: record.released, basis, entry: AuthenticatedEntry::from_vault(plan.to_vec()) })
+        };
+        entries.into_iter().map(open).collect()
+    }
+
+    /// Takes a group out of service: what was released of it is not known for sure.
+    fn distrust(&self, dataset: &DatasetId, fault: &LedgerFault) -> PlatformError {
+        tracing::error!(dataset = dataset.as_str(), %fault, "ledger and audit log do not belong together: not served");
+        let reason = format!("`{dataset}` is not served: {fault}");
+        self.change(|state| {
+            state.distrusted.insert(dataset.clone(), reason.clone());
+            state.released.remove(dataset);
+            let definitions = std::sync::Arc::clone(&state.definitions);
+            let stands = |view: &model::ViewId| {
+                definitions.view(view).is_some_and(|(indicator, _)| indicator.datasets().any(|used| used == dataset))
+            };
+            state.cubes.retain(|view, _| !stands(view));
+        });
+        PlatformError::Unavailable { reason }
+    }
+
+    pub(super) fn remembered(&self, dataset: &DatasetId) -> Result<Remembered, PlatformError> {
+        let text = self.catalog().setting(&setting(dataset)?).map_err(PlatformError::failed("read a setting"))?;
+        let read = |text: String| serde_json::from_str(&text).map_err(PlatformError::failed("read a setting"));
+        text.map_or_else(|| Ok(Remembered::default()), read)
+    }
+
+    /// Changes it; there is one publisher, so nobody else does meanwhile.
+    pub(super) fn remember(
+        &self,
+        dataset: &DatasetId,
+        change: impl FnOnce(&mut Remembered),
+    ) -> Result<(), PlatformError> {
+        let before = self.remembered(dataset)?;
+        let mut after = before;
+        change(&mut after);
+        if after == before {
+            return Ok(());
+        }
+        let write = |value: &Remembered| serde_json::to_string(value).map_err(PlatformError::failed("write a setting"));
+        let expected = if before == Remembered::default() { None } else { Some(write(&before)?) };
+        self.catalog()
+            .replace_setting(&setting(dataset)?, expected.as_deref(), &write(&after)?)
+            .map_err(PlatformError::failed("store a setting"))
+    }
+}
+
+fn unreadable(dataset: &DatasetId) -> PlatformError {
+    PlatformError::Unavailable { reason: format!("an entry of the ledger of `{dataset}` cannot be read") }
+}
+
+fn setting(dataset: &DatasetId) -> Result<Label, PlatformError> {
+    Ok(format!("published/{dataset}").parse()?)
+}
+
+pub(super) fn ledger_group(dataset: &DatasetId) -> Result<Label, PlatformError> {
+    Ok(dataset.as_str().parse()?)
+}
+
+fn ledger_context(dataset: &DatasetId, sequence: u64) -> Context {
+    Context::new("ledger").with(dataset.as_str()).with(sequence.to_be_bytes())
+}
+
+/// The length of the basis, the basis, the plan.
+fn join(basis: &[u8], plan: &[u8]) -> Zeroizing<Vec<u8>> {
+    let length = u64::try_from(basis.len()).unwrap_or(u64::MAX).to_be_bytes();
+    let mut plain = Zeroizing::new(Vec::with_capacity(length.len() + basis.len() + plan.len()));
+    plain.extend_from_slice(&length);
+    plain.extend_from_slice(basis);
+    plain.extend_from_slice(plan);
+    plain
+}
+
+fn split(plain: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = plain.split_first_chunk::<8>()?;
+    rest.split_at_checked(usize::try_from(u64::from_be_bytes(*length)).ok()?)
+}
+
+/// Encrypts a plan with its basis and appends it to the catalogue's ledger.
+pub(super) struct Ledger<'a> {
+    platform: &'a Platform,
+    dataset: &'a DatasetId,
+    basis: &'a Basis,
+    next: u64,
+}
+
+impl<'a> Ledger<'a> {
+    pub(super) fn new(platform: &'a Platform, dataset: &'a DatasetId, basis: &'a Basis) -> Result<Self, PlatformError> {
+        let stored = platform.catalog().ledger(&ledger_group(dataset)?, 0);
+        let stored = stored.map_err(PlatformError::failed("read the ledger"))?;
+        let next = stored.last().map_or(1, |entry| entry.sequence + 1);
+        Ok(Self { platform, dataset, basis, next })
+    }
+}
+
+impl LedgerPort for Ledger<'_> {
+    fn append(&mut self, entry: &SealedEntry) -> Result<u64, PortError> {
+        let key = self.platform.keys().ledger()?;
+        let context = ledger_context(self.dataset, self.next);
+        let plain = join(&serde_json::to_vec(self.basis)?, entry.secret_bytes());
+        let ciphertext = vault::seal_bytes(&plain, &key, &context, &mut OsEntropy)?;
+        let digest = catalog::port::digest_of(&ciphertext);
+        let stored = LedgerEntry { group: ledger_group(self.dataset)?, sequence: self.next, digest, ciphertext };
+        self.platform.catalog().append_ledger(&stored)?;
+        Ok(self.next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn basis_and_plan_come_apart_as_they_were_joined() {
+        for (basis, plan) in [("{}", "plan"), ("", ""), ("basis", ""), ("", "plan")] {
+            let plain = join(basis.as_bytes(), plan.as_bytes());
+            assert_eq!(split(&plain), Some((basis.as_bytes(), plan.as_bytes())));
+            for cut in 0..plain.len().saturating_sub(plan.len()) {
+                assert_eq!(split(plain.get(..cut).unwrap()), None, "cut to {cut}");
+            }
+        }
+        assert_eq!(split(&[0xff; 12]), None);
+    }
+}

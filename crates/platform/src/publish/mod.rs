@@ -1,0 +1,50 @@
+//! Publishing: from the current partitions of a dataset, through the gate, to published tables.
+
+mod allowed;
+mod audit;
+mod basis;
+mod cubes;
+mod group;
+mod ledger;
+mod queue;
+mod releases;
+mod restore;
+
+use std::fmt;
+
+use model::DatasetId;
+use model::contract::DatasetContract;
+
+pub(crate) use self::basis::{Basis, Registration};
+pub(crate) use self::releases::Releases;
+use crate::error::PlatformError;
+use crate::state::State;
+
+/// What publishing came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PublishReport {
+    /// Datasets whose tables are published anew.
+    pub published: Vec<DatasetId>,
+    /// What could not be published, in words; what was published before stays.
+    pub failures: Vec<String>,
+}
+
+impl fmt::Display for PublishReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.published.as_slice() {
+            [] => write!(f, "published nothing new")?,
+            datasets => {
+                let names: Vec<&str> = datasets.iter().map(DatasetId::as_str).collect();
+                write!(f, "published {}", names.join(", "))?;
+            }
+        }
+        self.failures.iter().try_for_each(|failure| write!(f, "\nnot published: {failure}"))
+    }
+}
+
+fn contract<'a>(state: &'a State, dataset: &DatasetId) -> Result<&'a DatasetContract, PlatformError> {
+    state
+        .definitions
+        .contract(dataset)
+        .ok_or_else(|| PlatformError::NotFound { what: format!("the contract of `{dataset}`") })
+}

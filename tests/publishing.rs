@@ -1,0 +1,276 @@
+//! Publishing through its accidents: crashes, corrections, suspensions, starting again.
+
+use std::fs;
+use std::path::Path;
+
+use agreements::{EventKind, Registry, SourceFile, demo::event};
+use axum::http::Method;
+use catalog::{Catalog, DataFolder, LedgerEntry, SqliteCatalog};
+use platform::{Platform, Settings};
+use serde_json::Value;
+
+use crate::support::{self, Demo, root};
+
+const FIRES: &str = "lancashire-fire-and-rescue.incidents";
+const DISTRICTS: &str = "/v1/data.json?indicator=fire-incidents&area_type=district&period_type=month";
+
+/// The lines of a quarter of fires; from another year with `year`, and without the last `dropped`.
+fn quarter(year: &str, dropped: usize) -> Vec<u8> {
+    let path = root().join("sample-data/partners/lancashire-fire-and-rescue/incidents/2025-Q1.csv.gz");
+    let text = String::from_utf8(testkit::inflate(&fs::read(path).unwrap()).unwrap()).unwrap().replace("2025", year);
+    let lines: Vec<&str> = text.lines().collect();
+    format!("{}\n", lines[..lines.len() - dropped].join("\n")).into_bytes()
+}
+
+async fn upload(demo: &Demo, period: &str, body: Vec<u8>) -> String {
+    let path = format!("/v1/datasets/{FIRES}/versions?period={period}");
+    let answer = demo.send(Method::POST, &path, Some("officer"), &[], body).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    answer.headers["location"].to_str().unwrap().to_owned()
+}
+
+async fn publication(demo: &Demo, version: &str) -> String {
+    demo.get(version, Some("officer")).await.json()["publication"].as_str().unwrap().to_owned()
+}
+
+async fn figures(demo: &Demo) -> Value {
+    demo.get(&format!("{DISTRICTS}&period=all"), None).await.json()["rows"].clone()
+}
+
+/// How many records of a kind the audit log has.
+fn records(folder: &Path, kind: &str) -> u64 {
+    let report = audit::verify(&folder.join("data/audit"), &[]).unwrap();
+    report.kinds.get(kind).copied().unwrap_or(0)
+}
+
+fn ledger(folder: &Path) -> Vec<LedgerEntry> {
+    let data = DataFolder::open(&folder.join("data")).unwrap();
+    let catalog = SqliteCatalog::open(&data.catalog()).unwrap();
+    catalog.ledger(&FIRES.parse().unwrap(), 0).unwrap()
+}
+
+/// Closes the platform, changes its folder, and opens it again.
+fn again(demo: Demo, change: impl FnOnce(&Path)) -> Demo {
+    let Demo { platform, router, folder, .. } = demo;
+    drop((platform, router));
+    change(folder.path());
+    let settings = support::settings(folder.path());
+    Demo::over(folder, settings)
+}
+
+#[tokio::test]
+async fn a_correction_waits_and_does_not_hold_up_what_is_new() {
+    let demo = Demo::open();
+    let before = figures(&demo).await;
+    let corrected = upload(&demo, "2025-01-01/P3M", quarter("2025", 25)).await;
+    let report = demo.platform.publish_pending(&mut |_| ()).unwrap();
+    assert_eq!(report.failures.len(), 1, "{report}");
+    assert!(publication(&demo, &corrected).await.starts_with("failed: it changes figures"));
+    assert_eq!(figures(&demo).await, before, "what was published stays");
+    assert_eq!(demo.platform.holdings().unwrap().waiting, [FIRES.parse().unwrap()]);
+
+    let new = upload(&demo, "2026-01-01/P3M", quarter("2026", 0)).await;
+    demo.platform.publish_pending(&mut |_| ()).unwrap();
+    assert!(publication(&demo, &new).await.starts_with("done"), "{}", publication(&demo, &new).await);
+    let after = figures(&demo).await;
+    let (before, after) = (before.as_array().unwrap(), after.as_array().unwrap());
+    assert_eq!(after.len(), before.len() + 6, "three months of two districts");
+    assert!(before.iter().all(|row| after.contains(row)));
+
+    // The same after a start, and nothing is tried again.
+    let demo = again(demo, |_| ());
+    assert_eq!(figures(&demo).await.as_array().unwrap(), after);
+    assert_eq!(demo.platform.pending().unwrap(), 0);
+    assert!(publication(&demo, &corrected).await.starts_with("failed"));
+}
+
+#[tokio::test]
+async fn starting_again_and_publishing_again_records_nothing() {
+    let demo = Demo::open();
+    let (before, releases) = (figures(&demo).await, records(demo.folder.path(), "released"));
+    let demo = again(demo, |folder| {
+        let entries = ledger(folder).len();
+        let (platform, _) = Platform::open(support::settings(folder)).unwrap();
+        // An import of the same geography has everything published again.
+        platform.import_geography(&root().join("sample-data/geography/geography.toml"), None).unwrap();
+        let report = platform.publish_pending(&mut |_| ()).unwrap();
+        assert_eq!((report.published, report.failures), (Vec::new(), Vec::new()));
+        drop(platform);
+        assert_eq!(ledger(folder).len(), entries);
+    });
+    assert_eq!(records(demo.folder.path(), "released"), releases);
+    assert_eq!(figures(&demo).await, before);
+}
+
+#[tokio::test]
+async fn an_entry_that_was_never_released_is_passed_over() {
+    let demo = Demo::open();
+    let before = figures(&demo).await;
+    let demo = again(demo, |folder| {
+        // As a crash leaves it: durable in the ledger, not in the audit log.
+        let last = ledger(folder).len() as u64;
+        let data = DataFolder::open(&folder.join("data")).unwrap();
+        let catalog = SqliteCatalog::open(&data.catalog()).unwrap();
+        let ciphertext = b"a plan that nobody was told of".to_vec();
+        let digest = catalog::port::digest_of(&ciphertext);
+        let entry = LedgerEntry { group: FIRES.parse().unwrap(), sequence: last + 1, digest, ciphertext };
+        catalog.append_ledger(&entry).unwrap();
+    });
+    assert_eq!(figures(&demo).await, before);
+    let new = upload(&demo, "2026-01-01/P3M", quarter("2026", 0)).await;
+    demo.platform.publish_pending(&mut |_| ()).unwrap();
+    assert!(publication(&demo, &new).await.starts_with("done"));
+    let demo = again(demo, |_| ());
+    assert_eq!(figures(&demo).await.as_array().unwrap().len(), before.as_array().unwrap().len() + 6);
+}
+
+/// Files of the data folder, put back as they were before a further quarter was published.
+async fn put_back(names: &[&str]) {
+    let kept = tempfile::tempdir().unwrap();
+    let demo = again(Demo::open(), |folder| support::copy(&folder.join("data"), kept.path()));
+    upload(&demo, "2026-01-01/P3M", quarter("2026", 0)).await;
+    demo.platform.publish_pending(&mut |_| ()).unwrap();
+    let demo = again(demo, |folder| {
+        for name in names {
+            let target = folder.join("data").join(name);
+            if target.is_dir() {
+                fs::remove_dir_all(&target).unwrap();
+                support::copy(&kept.path().join(name), &target);
+            } else {
+                for extra in ["-wal", "-shm"] {
+                    let _ = fs::remove_file(folder.join("data").join(format!("{name}{extra}")));
+                }
+                fs::copy(kept.path().join(name), &target).unwrap();
+            }
+        }
+    });
+    assert_eq!(demo.get(DISTRICTS, None).await.status, 503, "{names:?}");
+    let ready = demo.get("/readyz", None).await;
+    assert!(ready.text().contains("disagree about what was released"), "{}", ready.text());
+    // The others are served as before.
+    let other = demo.get("/v1/data.json?indicator=all-crime", None).await;
+    assert_eq!(other.status, 200, "{}", other.text());
+}
+
+#[tokio::test]
+async fn a_cut_ledger_is_noticed_and_not_served() {
+    put_back(&["catalog.sqlite"]).await;
+}
+
+#[tokio::test]
+async fn a_cut_audit_log_is_noticed_and_not_served() {
+    put_back(&["audit"]).await;
+}
+
+/// The sample's agreements and indicators, copied so that they can be changed.
+fn own_definitions(folder: &Path) -> Settings {
+    for (from, to) in [("sharing-agreements", "agreements"), ("sample-data/indicators", "indicators")] {
+        if !folder.join(to).exists() {
+            support::copy(&root().join(from), &folder.join(to));
+        }
+    }
+    Settings {
+        agreements: folder.join("agreements"),
+        indicators: folder.join("indicators"),
+        ..support::settings(folder)
+    }
+}
+
+fn own(demo: Demo) -> Demo {
+    let Demo { platform, router, folder, .. } = demo;
+    drop((platform, router));
+    let settings = own_definitions(folder.path());
+    Demo::over(folder, settings)
+}
+
+#[allow(clippy::disallowed_methods, reason = "an event of this moment")]
+fn this_second() -> jiff::Timestamp {
+    jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).unwrap()
+}
+
+/// Appends a signed event to the agreement about fires.
+fn append(agreements: &Path, kind: EventKind) {
+    let files: Vec<SourceFile> = support::files(agreements)
+        .iter()
+        .filter(|path| path.parent() == Some(agreements) && path.extension().is_some_and(|e| e == "toml"))
+        .map(|path| SourceFile {
+            name: path.file_name().unwrap().to_string_lossy().into_owned(),
+            content: fs::read(path).unwrap(),
+        })
+        .collect();
+    let registry = Registry::load(&files, &[]).unwrap();
+    let snapshot = registry.snapshot();
+    let agreement = snapshot.agreements().find(|a| a.name().starts_with("fire-incidents@")).unwrap();
+    let digest = agreement.digest();
+    let previous = snapshot.events(&digest).unwrap().head(agreement);
+    let by = "lancashire-fire-and-rescue".parse().unwrap();
+    let now = this_second();
+    let event = event(kind, now, &by, "a test", digest, previous);
+    let path = agreements.join("fire-incidents.events.toml");
+    let text = format!(
+        "{}\n[[event]]\nkind = \"{}\"\nat = {now}\nby = \"{by}\"\nreason = \"a test\"\nagreement = \"{digest}\"\nprevious = \"{previous}\"\nkey = \"{}\"\nsignature = \"{}\"\n",
+        fs::read_to_string(&path).unwrap(),
+        event.kind.as_str(),
+        event.key,
+        event.signature
+    );
+    fs::write(&path, text).unwrap();
+}
+
+#[tokio::test]
+async fn a_suspension_counts_from_the_next_request() {
+    let demo = own(Demo::open());
+    let folder = demo.folder.path().join("agreements");
+    assert_eq!(demo.get(DISTRICTS, None).await.status, 200);
+    append(&folder, EventKind::Suspended);
+    assert_eq!(demo.get(DISTRICTS, None).await.status, 404);
+    assert_eq!(demo.get(DISTRICTS, Some("analyst")).await.problem(), "denied");
+    // Publishing meanwhile takes its tables away, and brings them back afterwards without another release.
+    demo.platform.publish_pending(&mut |_| ()).unwrap();
+    assert_eq!(demo.get(DISTRICTS, None).await.status, 404);
+    assert_eq!(demo.get("/v1/data.json?indicator=all-crime", None).await.status, 200);
+    append(&folder, EventKind::Resumed);
+    let releases = records(demo.folder.path(), "released");
+    demo.get("/v1/me", None).await;
+    demo.platform.publish_pending(&mut |_| ()).unwrap();
+    assert_eq!(demo.get(DISTRICTS, None).await.status, 200);
+    assert_eq!(records(demo.folder.path(), "released"), releases);
+    assert_eq!(records(demo.folder.path(), "agreement"), 2, "suspended, resumed");
+}
+
+#[tokio::test]
+async fn a_removed_indicator_is_not_served_and_does_not_hold_up_the_others() {
+    const DELIBERATE: &str = "/v1/data.json?indicator=deliberate-fires&period=all";
+    let demo = own(Demo::open());
+    let before = demo.get(DELIBERATE, None).await.json()["rows"].clone();
+    let path = demo.folder.path().join("indicators/deliberate-fires.toml");
+    let text = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    let demo = own(demo);
+    assert_eq!(demo.get(DELIBERATE, None).await.status, 404);
+    upload(&demo, "2026-01-01/P3M", quarter("2026", 0)).await;
+    let report = demo.platform.publish_pending(&mut |_| ()).unwrap();
+    assert_eq!(report.failures, Vec::<String>::new());
+    assert_eq!(demo.get(DISTRICTS, None).await.json()["rows"][0]["period"], "2026-03-01/P1M");
+    // Brought back, it has what was decided before, and the new periods.
+    fs::write(&path, text).unwrap();
+    let demo = own(demo);
+    let report = demo.platform.publish_pending(&mut |_| ()).unwrap();
+    assert_eq!(report.failures, Vec::<String>::new());
+    let after = demo.get(DELIBERATE, None).await.json()["rows"].clone();
+    let (before, after) = (before.as_array().unwrap(), after.as_array().unwrap());
+    assert!(after.len() >= before.len() && before.iter().all(|row| after.contains(row)));
+}
+
+#[tokio::test]
+async fn a_view_by_areas_that_the_data_cannot_tell_apart_is_refused() {
+    let demo = own(Demo::open());
+    let path = demo.folder.path().join("indicators/copd-prevalence.toml");
+    let view = "\n[[view]]\nname = \"overlapping\"\narea_type = \"neighbourhood\"\nperiod_type = \"financial-year\"\n";
+    fs::write(&path, format!("{}{view}", fs::read_to_string(&path).unwrap())).unwrap();
+    let demo = own(demo);
+    let report = demo.platform.publish_pending(&mut |_| ()).unwrap();
+    assert!(report.failures.iter().any(|failure| failure.contains("copd-prevalence/overlapping")), "{report}");
+    let answer = demo.get("/v1/data.json?indicator=copd-prevalence&area_type=neighbourhood", Some("analyst")).await;
+    assert_eq!(answer.status, 404, "{}", answer.text());
+}
