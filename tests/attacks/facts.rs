@@ -121,10 +121,12 @@ fn facts_of(definitions: &Definitions, indicator: &Indicator, view: &View, row: 
     };
     if definitions.controlled(&indicator.numerator.dataset) {
         let kind = if denominator.is_some() { EITHER } else { "" };
-        // Not available, not applicable, rounded to zero: nothing about the count.
+        // Not available may be the rate alone; rounded to zero says nothing about the count.
         let value = match status {
             "c" => Some(Value::Withheld),
-            "x" | "z" | "low" => None,
+            "x" => row["count"].as_u64().map(Value::Released),
+            "z" => Some(Value::Released(0)),
+            "low" => None,
             _ => Some(Value::Released(row["count"].as_u64().unwrap())),
         };
         let numerator = &indicator.numerator;

@@ -28,7 +28,8 @@ impl Watch {
 }
 
 fn files(folder: &Path) -> Result<Files, PlatformError> {
-    let failed = || PlatformError::failed::<std::io::Error>("look at the agreements");
+    let failed =
+        || |error: std::io::Error| PlatformError::Folder(format!("could not read `{}`: {error}", folder.display()));
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed())? {
         let entry = entry.map_err(failed())?;

@@ -108,7 +108,7 @@ fn what_the_permit_covers_is_computed() {
 #[test]
 fn what_no_permit_covers_is_refused() {
     check(|case| case.permits.clear(), "dataset `lancashire-fire-and-rescue.incidents`");
-    check(|case| case.request.tables = vec![table("count", "postcode")], "column `postcode`");
+    check(|case| case.request.tables = vec![table("count", "crew")], "column `crew`");
     check(|case| case.request.tables = vec![table("name", "incident_type")], "column `name`");
     check(|case| case.request.tables[0].period_type = PeriodType::Month, "by district by month");
     check(|case| case.request.exposure = Exposure::Open { source: "x".into(), licence: "y".into() }, "as open data");
