@@ -16,31 +16,46 @@ use crate::search::{Options, Run, in_parallel};
 use crate::universe::{UNBOUNDED, Universe};
 use crate::util::at;
 
+/// Worlds kept of a component while its cells are gone through.
+const MOST_WORLDS: usize = 600;
+
 /// Any contributor to the cell that the finding is about.
 const ANYONE: &str = "anyone with one record in the cell";
 
 /// What single contributors find beyond what everybody finds.
 pub(crate) fn singletons(universe: &Universe, run: &Run, options: &Options) -> Vec<Declared> {
-    let mut declared = vec![anyone(universe, run)];
-    let regions: Vec<(u32, u32, u32)> = run
-        .components
-        .targets
-        .iter()
-        .filter(|target| universe.cells.get(target.cell as usize).is_some_and(|c| c.withheld))
-        .filter(|target| target.constant == 0 && at(&run.intervals.low, target.cell) == 0)
-        .filter_map(|target| match target.pieces.as_slice() {
-            [(component, query)] => Some((target.cell, *component, *query)),
-            // What lies in several components ties them together only weakly: somewhere among them is a record.
-            _ => None,
-        })
-        .collect();
+    let mut regions: BTreeMap<u32, Vec<(u32, u32)>> = BTreeMap::new();
+    for target in &run.components.targets {
+        let withheld = universe.cells.get(target.cell as usize).is_some_and(|c| c.withheld);
+        let maybe_zero = target.constant == 0 && at(&run.intervals.low, target.cell) == 0;
+        // What lies in several components ties them together only weakly: somewhere among them is a record.
+        if let ([(component, query)], true) = (target.pieces.as_slice(), withheld && maybe_zero) {
+            regions.entry(*component).or_default().push((target.cell, *query));
+        }
+    }
+    let regions: Vec<(u32, Vec<(u32, u32)>)> = regions.into_iter().collect();
     let found = in_parallel(regions.len(), options.threads, |number| {
-        regions
-            .get(number)
-            .and_then(|(cell, component, query)| region(universe, run, *cell, *component, *query, options))
+        regions.get(number).map(|(component, cells)| in_component(universe, run, *component, cells, options))
     });
-    declared.extend(found.into_iter().flatten());
+    let mut declared = vec![anyone(universe, run)];
+    declared.extend(found.into_iter().flatten().flatten());
     declared.retain(|attacker| attacker.findings != Findings::default());
+    declared
+}
+
+/// The cells of one component one after another: a world that was found for one is often of use to the next.
+fn in_component(universe: &Universe, run: &Run, number: u32, cells: &[(u32, u32)], options: &Options) -> Vec<Declared> {
+    let Some(mut known) = run.outcomes.get(number as usize).cloned() else { return Vec::new() };
+    let mut declared = Vec::new();
+    for (cell, query) in cells {
+        let Some((found, outcome)) = region(universe, run, (*cell, number, *query), &known, options) else { continue };
+        declared.extend(found);
+        for world in outcome.worlds {
+            if known.worlds.len() < MOST_WORLDS && !known.worlds.contains(&world) {
+                known.worlds.push(world);
+            }
+        }
+    }
     declared
 }
 
@@ -57,10 +72,16 @@ fn anyone(universe: &Universe, run: &Run) -> Declared {
     Declared { attacker: ANYONE.to_owned(), findings }
 }
 
-/// The findings of who has a record in a cell that might be zero for all that others know.
-fn region(universe: &Universe, run: &Run, cell: u32, number: u32, query: u32, options: &Options) -> Option<Declared> {
+/// The findings of who has a record in a cell that might be zero for all that others know, if there are any, and the
+/// worlds they have.
+fn region(
+    universe: &Universe,
+    run: &Run,
+    (cell, number, query): (u32, u32, u32),
+    before: &Outcome,
+    options: &Options,
+) -> Option<(Option<Declared>, Outcome)> {
     let component: &Component = run.components.components.get(number as usize)?;
-    let before = run.outcomes.get(number as usize)?;
     let mut known = component.clone();
     let columns = component.queries.get(query as usize)?.columns.iter().map(|column| (*column, 1)).collect();
     known.constraints.push(Constraint { terms: columns, low: 1, high: UNBOUNDED });
@@ -92,7 +113,8 @@ fn region(universe: &Universe, run: &Run, cell: u32, number: u32, query: u32, op
     }
     let nothing = findings == Findings { solves: findings.solves, ..Findings::default() };
     let label = universe.cells.get(cell as usize).map(|c| c.label.clone()).unwrap_or_default();
-    (!nothing).then(|| Declared { attacker: format!("one record in {label}"), findings })
+    let declared = (!nothing).then(|| Declared { attacker: format!("one record in {label}"), findings });
+    Some((declared, outcome))
 }
 
 /// What a declared attacker finds beyond what everybody finds.
