@@ -185,6 +185,11 @@ impl Finder<'_> {
         }
         let whole = self.universe.atoms.row(large);
         for kind in kinds.into_values().filter(|kind| kind.len() > 1) {
+            // Without contributions every record is a person, so that only few records are few people.
+            let together: i64 = kind.iter().map(|part| self.value(*part)).sum();
+            if self.universe.contributions.is_empty() && self.value(large) - together >= signed(self.policy.k) {
+                continue;
+            }
             let mut inside: Vec<u32> = kind.iter().flat_map(|part| self.universe.atoms.row(*part)).copied().collect();
             let atoms = inside.len();
             inside.sort_unstable();

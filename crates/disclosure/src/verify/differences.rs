@@ -55,13 +55,16 @@ pub(super) fn check(entry: &Entry, base: &Base<'_>) -> Result<(), VerifyError> {
     let sets = sets(entry, base);
     let decided: HashSet<&[u32]> = base.cells.iter().map(Vec::as_slice).collect();
     let mut parts: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    let mut shared = vec![0_usize; sets.atoms.len()];
     for (small, atoms) in sets.atoms.iter().enumerate() {
-        for large in supersets(&sets, atoms) {
+        for large in supersets(&sets, atoms, &mut shared) {
             if large as usize != small {
                 parts.entry(large).or_default().push(small);
             }
         }
     }
+    // Without contributions every record is a person, so that only few records are few people.
+    let many = |count: u64| entry.contributions.is_empty() && count >= entry.policy.k;
     for (large, parts) in parts {
         let (Some(whole), Some(cells)) = (sets.atoms.get(large as usize), sets.cells.get(large as usize)) else {
             continue;
@@ -71,6 +74,12 @@ pub(super) fn check(entry: &Entry, base: &Base<'_>) -> Result<(), VerifyError> {
         let mut kinds: BTreeMap<Kind<'_>, Vec<usize>> = BTreeMap::new();
         for part in &parts {
             let (Some(atoms), Some(inner)) = (sets.atoms.get(*part), sets.cells.get(*part)) else { continue };
+            for cell in inner {
+                kinds.entry(kind(&cell.id)).or_default().push(*part);
+            }
+            if many(base.value(whole) - base.value(atoms)) {
+                continue;
+            }
             let rest = without(whole, atoms);
             let fixed = cells.iter().chain(inner).all(|cell| cell.earlier);
             let row = entry.policy.k <= base.value(whole) && is_row(cells, inner);
@@ -78,12 +87,13 @@ pub(super) fn check(entry: &Entry, base: &Base<'_>) -> Result<(), VerifyError> {
             if !fixed && (row || !decided.contains(rest.as_slice())) && gives_away(entry, base, &rest, row) {
                 return Err(fail());
             }
-            for cell in inner {
-                kinds.entry(kind(&cell.id)).or_default().push(*part);
-            }
         }
         for mut list in kinds.into_values() {
             list.dedup();
+            let together: u64 = list.iter().filter_map(|part| sets.atoms.get(*part)).map(|atoms| base.value(atoms)).sum();
+            if base.value(whole).checked_sub(together).is_some_and(many) {
+                continue;
+            }
             let mut inside: Vec<u32> =
                 list.iter().filter_map(|part| sets.atoms.get(*part)).flat_map(|atoms| atoms.iter().copied()).collect();
             let size = inside.len();
@@ -104,18 +114,20 @@ pub(super) fn check(entry: &Entry, base: &Base<'_>) -> Result<(), VerifyError> {
     Ok(())
 }
 
-/// Sets that contain all of these atoms.
-fn supersets(sets: &Sets<'_>, atoms: &[u32]) -> Vec<u32> {
-    let of = |atom: &u32| sets.by_atom.get(*atom as usize).map_or(&[][..], Vec::as_slice);
-    let mut lists = atoms.iter().map(of);
-    let mut common: Vec<u32> = lists.next().map(<[u32]>::to_vec).unwrap_or_default();
-    for list in lists {
-        if common.len() <= 1 {
-            break;
+/// Sets that contain all of these atoms; `shared` is all zero before and after.
+fn supersets(sets: &Sets<'_>, atoms: &[u32], shared: &mut [usize]) -> Vec<u32> {
+    let mut touched = Vec::new();
+    for set in atoms.iter().filter_map(|atom| sets.by_atom.get(*atom as usize)).flatten() {
+        if let Some(count) = shared.get_mut(*set as usize) {
+            if *count == 0 {
+                touched.push(*set);
+            }
+            *count += 1;
         }
-        common.retain(|set| list.binary_search(set).is_ok());
     }
-    common
+    touched.retain(|set| shared.get_mut(*set as usize).is_some_and(|count| std::mem::take(count) == atoms.len()));
+    touched.sort_unstable();
+    touched
 }
 
 fn without(whole: &[u32], part: &[u32]) -> Vec<u32> {
