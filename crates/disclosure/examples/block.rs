@@ -1,6 +1,6 @@
 //! Protects a reference block (area x age x sex x ethnicity, with wards, districts and all totals) under both zero policies.
 //!
-//! `cargo run --release -p disclosure --example block -- FILE.csv`; the file has the columns `lsoa,age,sex,eth,freq`, without
+//! `cargo run --release -p disclosure --example block -- FILE.csv [which policy]`; the file has the columns `lsoa,age,sex,eth,freq`, without
 //! zero cells. Area `Lnnn` lies in ward `nnn mod 3`, the ward in district `ward mod 2`.
 
 #![allow(clippy::disallowed_methods, reason = "an example reads files and measures time")]
@@ -10,8 +10,8 @@ use std::error::Error;
 use std::time::Instant;
 
 use disclosure::{
-    AtomIndex, CellFacts, CellId, GroupId, LedgerState, PlanKey, Policy, StepBudget, Unreleased, UnreleasedBuilder,
-    ZeroPolicy, plan,
+    AtomIndex, CellFacts, CellId, GroupId, LedgerState, PlanKey, Policy, Unreleased, UnreleasedBuilder, ZeroPolicy,
+    plan,
 };
 use model::table::Breakdown;
 use model::{AgeBand, AreaType, CellKey, Digest, Exposure, Month, PeriodType, Sex};
@@ -87,12 +87,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args().nth(1).ok_or("name the file of the reference block")?;
     let counts = read(&path)?;
     let group: GroupId = "reference block".parse()?;
-    for zeros in
-        [ZeroPolicy::HideShare { per_thousand: 1000 }, ZeroPolicy::HideShare { per_thousand: 200 }, ZeroPolicy::Publish]
-    {
+    let policies = [
+        ZeroPolicy::HideShare { per_thousand: 1000 },
+        ZeroPolicy::HideShare { per_thousand: 200 },
+        ZeroPolicy::Publish,
+    ];
+    let only = std::env::args().nth(2).map(|text| text.parse::<u32>()).transpose()?;
+    for (_, zeros) in (0_u32..).zip(policies).filter(|(index, _)| only.is_none_or(|only| only == *index)) {
         let (truth, primaries, zero_cells) = block(&counts, &group)?;
-        let budget = StepBudget { free_search: 200, paid_search: 2_000 };
-        let policy = Policy { zeros, budget, ..Policy::threshold(5) };
+        let policy = Policy { zeros, ..Policy::threshold(5) };
         let start = Instant::now();
         let plan = plan(&LedgerState::empty(group.clone()), &truth, &policy, &PlanKey::new([7; 32]))?;
         let summary = plan.summary();

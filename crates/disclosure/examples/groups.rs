@@ -1,6 +1,6 @@
 //! Plans synthetic groups of the size of the sample partnership and reports what is lost and how long it takes.
 //!
-//! `cargo run --release -p disclosure --example groups [decoys per thousand] [only this group] [without nested differences]`
+//! `cargo run --release -p disclosure --example groups [decoys per thousand] [only this group] [apart: without nested differences, people: with contributors]`
 
 #![allow(clippy::disallowed_methods, reason = "an example reads files and measures time")]
 
@@ -58,7 +58,7 @@ struct Shape {
     fine: AreaType,
 }
 
-fn group(shape: &Shape) -> Result<Unreleased, Box<dyn Error>> {
+fn group(shape: &Shape, people: bool) -> Result<Unreleased, Box<dyn Error>> {
     let group: GroupId = shape.name.parse()?;
     let mut builder = UnreleasedBuilder::new(group, Digest([0; 32]), Exposure::Controlled);
     let mut random = Random(shape.mean * 7919 + shape.part);
@@ -78,6 +78,14 @@ fn group(shape: &Shape) -> Result<Unreleased, Box<dyn Error>> {
                         }
                         let month = Month::new(2023 + month / 12, month % 12 + 1).ok_or("month")?;
                         let index = builder.atom(count);
+                        if people {
+                            for _ in 0..count {
+                                // Some come often: a tenth of the people are behind more than half of the records.
+                                let crowd = if random.below(2) == 0 { 200 } else { 20_000 };
+                                let person = random.below(crowd);
+                                builder.contribution(index, Some(u128::from(person).to_be_bytes()), 0, 1);
+                            }
+                        }
                         atoms.push(Atom { lsoa, month, sex, age: age.parse()?, part, count, index });
                     }
                 }
@@ -166,11 +174,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         Shape { name: "very rare", mean: 3, part: 500, fine: AreaType::Ward },
     ];
     let mut total = 0.0;
-    let nested = std::env::args().nth(3).is_none();
+    let nested = std::env::args().nth(3).is_none_or(|what| what != "apart");
+    let people = std::env::args().nth(3).is_some_and(|what| what == "people");
     let only = std::env::args().nth(2).unwrap_or_default();
     let policies = [ZeroPolicy::Publish, ZeroPolicy::HideShare { per_thousand: 200 }];
     for shape in shapes.into_iter().filter(|shape| only.is_empty() || shape.name == only) {
-        let truth = group(&shape)?;
+        let truth = group(&shape, people)?;
         for zeros in policies.iter().copied() {
             let policy =
                 Policy { zeros, decoys_per_thousand: decoys, nested_differences: nested, ..Policy::threshold(5) };

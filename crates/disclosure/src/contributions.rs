@@ -19,6 +19,7 @@ pub(crate) struct Contribution {
 pub(crate) struct Contributions {
     start: Vec<u32>,
     list: Vec<Contribution>,
+    partners: usize,
 }
 
 /// How concentrated a set of atoms is.
@@ -57,12 +58,13 @@ impl Contributions {
             sum += *count;
             *count = sum;
         }
-        Self { start, list }
+        let partners = list.iter().map(|entry| entry.partner).collect::<BTreeSet<u16>>().len();
+        Self { start, list, partners }
     }
 
     /// How many partners the records came by way of.
-    pub(crate) fn partners(&self) -> usize {
-        self.list.iter().map(|entry| entry.partner).collect::<BTreeSet<u16>>().len()
+    pub(crate) const fn partners(&self) -> usize {
+        self.partners
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
@@ -93,7 +95,10 @@ impl Contributions {
             for entry in known {
                 *amounts.entry(entry.contributor).or_insert(0) += entry.amount;
                 *by_partner.entry(entry.partner).or_insert(0) += entry.amount;
-                pairs.insert((entry.contributor, entry.partner));
+                // A single partner leaves no others.
+                if self.partners > 1 {
+                    pairs.insert((entry.contributor, entry.partner));
+                }
             }
         }
         let mut largest: Vec<u64> = amounts.values().copied().collect();

@@ -164,10 +164,12 @@ impl Finder<'_> {
         if contributions.is_empty() || !self.rules.contributors {
             return false;
         }
-        let few = contributions.distinct(atoms.clone(), &self.universe.truth, self.policy.k) < self.policy.k;
-        few || {
+        if contributions.distinct(atoms.clone(), &self.universe.truth, self.policy.k) < self.policy.k {
+            return true;
+        }
+        contributions.partners() > 1 && {
             let facts = self.universe.facts_of(&atoms.collect::<Vec<u32>>());
-            facts.concentration.partners.len() > 1 && judge(&facts, self.policy, self.rules).unsafe_for.is_some()
+            judge(&facts, self.policy, self.rules).unsafe_for.is_some()
         }
     }
 

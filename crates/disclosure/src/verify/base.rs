@@ -97,6 +97,24 @@ impl<'a> Base<'a> {
         amounts
     }
 
+    /// Whether atoms hold at least so many records, of at least so many people; stops as soon as they do.
+    pub(super) fn at_least(&self, atoms: impl Iterator<Item = u32>, wanted: u64) -> bool {
+        let (mut records, mut unknown) = (0, 0);
+        let mut named: BTreeSet<u32> = BTreeSet::new();
+        for atom in atoms {
+            let count = self.truth.get(atom as usize).copied().unwrap_or(0);
+            records += count;
+            match self.people.get(atom as usize) {
+                Some(list) if !list.is_empty() => named.extend(list.iter().map(|person| person.0)),
+                _ => unknown += count,
+            }
+            if records >= wanted && unknown + named.len() as u64 >= wanted {
+                return true;
+            }
+        }
+        wanted == 0
+    }
+
     /// Amount by way of one partner, and how many contributors the others have.
     pub(super) fn beside(&self, atoms: &[u32], partner: u16) -> (u64, u64) {
         let (mut own, mut unknown) = (0, 0);

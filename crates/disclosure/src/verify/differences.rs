@@ -80,17 +80,20 @@ pub(super) fn check(entry: &Entry, base: &Base<'_>) -> Result<(), VerifyError> {
             if many(base.value(whole) - base.value(atoms)) {
                 continue;
             }
-            let rest = without(whole, atoms);
             let fixed = cells.iter().chain(inner).all(|cell| cell.earlier);
             let row = entry.policy.k <= base.value(whole) && is_row(cells, inner);
             // What is a cell itself is judged as such, but for an empty rest.
-            if !fixed && (row || !decided.contains(rest.as_slice())) && gives_away(entry, base, &rest, row) {
+            if !fixed
+                && gives_away(entry, base, || without(whole, atoms), row)
+                && (row || !decided.contains(without(whole, atoms).collect::<Vec<u32>>().as_slice()))
+            {
                 return Err(fail());
             }
         }
         for mut list in kinds.into_values() {
             list.dedup();
-            let together: u64 = list.iter().filter_map(|part| sets.atoms.get(*part)).map(|atoms| base.value(atoms)).sum();
+            let together: u64 =
+                list.iter().filter_map(|part| sets.atoms.get(*part)).map(|atoms| base.value(atoms)).sum();
             if base.value(whole).checked_sub(together).is_some_and(many) {
                 continue;
             }
@@ -99,13 +102,12 @@ pub(super) fn check(entry: &Entry, base: &Base<'_>) -> Result<(), VerifyError> {
             let size = inside.len();
             inside.sort_unstable();
             inside.dedup();
-            let rest = without(whole, &inside);
             let fixed = cells.iter().all(|cell| cell.earlier)
                 && list.iter().filter_map(|part| sets.cells.get(*part)).flatten().all(|cell| cell.earlier);
             if !fixed
                 && inside.len() == size
-                && !decided.contains(rest.as_slice())
-                && gives_away(entry, base, &rest, false)
+                && gives_away(entry, base, || without(whole, &inside), false)
+                && !decided.contains(without(whole, &inside).collect::<Vec<u32>>().as_slice())
             {
                 return Err(fail());
             }
@@ -130,8 +132,8 @@ fn supersets(sets: &Sets<'_>, atoms: &[u32], shared: &mut [usize]) -> Vec<u32> {
     touched
 }
 
-fn without(whole: &[u32], part: &[u32]) -> Vec<u32> {
-    whole.iter().copied().filter(|atom| part.binary_search(atom).is_err()).collect()
+fn without<'a>(whole: &'a [u32], part: &'a [u32]) -> impl Iterator<Item = u32> + 'a {
+    whole.iter().copied().filter(move |atom| part.binary_search(atom).is_err())
 }
 
 /// Whether the part is a sensitive category of the same area and period.
@@ -141,22 +143,19 @@ fn is_row(whole: &[&EntryCell], part: &[&EntryCell]) -> bool {
 }
 
 /// Whether the people in these atoms are too few to be told apart from the rest; in a sensitive row, none is too few too.
-fn gives_away(entry: &Entry, base: &Base<'_>, atoms: &[u32], row: bool) -> bool {
+fn gives_away<I: Iterator<Item = u32>>(entry: &Entry, base: &Base<'_>, rest: impl Fn() -> I, row: bool) -> bool {
     let k = entry.policy.k;
-    let count = base.value(atoms);
-    if count < k {
-        return row || count > 0;
-    }
-    // Every record of nobody known is a person; with many, nobody has to be counted.
-    if entry.contributions.is_empty() {
-        return false;
-    }
-    let amounts = base.amounts(atoms);
-    let alone = entry.policy.own_rows && base.partners.len() > 1;
-    (amounts.len() as u64) < k
-        || (alone
-            && base.partners.iter().any(|partner| {
-                let (own, others) = base.beside(atoms, *partner);
+    if base.at_least(rest(), k) {
+        // Enough people, unless a partner takes its own away.
+        let alone = entry.policy.own_rows && base.partners.len() > 1;
+        return alone && {
+            let atoms: Vec<u32> = rest().collect();
+            let count = base.value(&atoms);
+            base.partners.iter().any(|partner| {
+                let (own, others) = base.beside(&atoms, *partner);
                 own > 0 && count > own && (count - own).min(others) < k
-            }))
+            })
+        };
+    }
+    row || rest().any(|atom| base.value(&[atom]) > 0)
 }
