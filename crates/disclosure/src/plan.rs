@@ -214,7 +214,7 @@ pub(crate) fn decide(
         contributors: policy.own_records && rules.own_records,
         partners: policy.own_rows && rules.partners && universe.contributions.partners() > 1,
     };
-    let mut rounds = 0;
+    let (mut rounds, mut steps) = (0, 0);
     let solved = loop {
         // Split where that is sound; where a part cannot be proved because of a shared total, as one table.
         let solved = match solve_parts(parts(&universe, readers, split), policy) {
@@ -225,13 +225,13 @@ pub(crate) fn decide(
         };
         // With cells withheld, others may be the disjoint parts of a released one.
         rounds += 1;
+        steps += solved.iter().map(|(_, solution)| solution.steps).sum::<u64>();
         let withheld = withheld_columns(&universe, &solved);
         let differences = policy.nested_differences && rules.differences && rounds < MOST_ROUNDS;
         if !differences || !universe.add_differences(Some(&withheld), policy, rules) {
             break solved;
         }
     };
-    let steps = solved.iter().map(|(_, solution)| solution.steps).sum();
     Ok((entry(&material, truth.revision, policy, &universe, &solved), steps))
 }
 
