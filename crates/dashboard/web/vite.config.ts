@@ -17,7 +17,7 @@ export default defineConfig({
   server: { proxy: { '/v1': server, '/openapi.json': server } },
   test: {
     projects: [
-      { test: { name: 'unit', include: ['src/**/*.test.ts'], environment: 'node' } },
+      { plugins: [svelte()], test: { name: 'unit', include: ['src/**/*.test.ts'], environment: 'node' } },
       {
         test: {
           name: 'browser',

@@ -3,6 +3,7 @@ import { byArea, categories, ofCategory, valuesOf, viewChoices, type ViewChoice 
 import { quantileClasses } from './scale';
 import { Remote } from './remote.svelte';
 import { storedKey, storeKey } from './session';
+import { synthetic } from './synthetic';
 import type { Area, AreaList, Boundaries, DataDocument, IndicatorList, Me } from './types';
 import { keyOf, NOTHING, readChoice, writeChoice, type Choice } from './url';
 import { categoryWords } from './words';
@@ -50,6 +51,14 @@ export class Dashboard {
         return place ? [[code, place]] : [];
       })
     )
+  );
+  synthetic = $derived(
+    synthetic({
+      catalogue: this.catalogue.value,
+      indicator: this.indicator,
+      data: this.current ? this.data.value : null,
+      areas: this.areas.value
+    })
   );
   selected = $derived(this.rows.get(this.choice.area));
   categoryText = $derived(
