@@ -88,7 +88,7 @@ fn crashed(completed: &Path, version: &DatasetVersion, at: Crash) -> tempfile::T
             findings: 0,
             opt_outs_applied: None,
         };
-        log.append(entry, facts.received_at).unwrap();
+        let _ = log.append(entry, facts.received_at).unwrap();
     }
     folder
 }

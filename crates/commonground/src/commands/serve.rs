@@ -14,7 +14,7 @@ use crate::terminal::say;
 
 pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
     let platform = super::attach(config)?;
-    serve(&platform, config, args.listen.unwrap_or(config.listen), |platform| super::load(platform))
+    serve(&platform, config, args.listen.unwrap_or(config.listen), super::load)
 }
 
 /// Listens at once, answers that it is loading until `prepare` has ended, then serves until interrupted.

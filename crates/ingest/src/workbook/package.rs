@@ -87,10 +87,10 @@ fn check_xml(part: impl Read) -> Result<(), String> {
                     .to_owned());
             }
             // Without definitions only these five and numbers can be meant.
-            Event::GeneralRef(reference) if !reference.is_char_ref() => {
-                if !["amp", "apos", "gt", "lt", "quot"].contains(&&**reference) {
-                    return Err(malformed());
-                }
+            Event::GeneralRef(reference)
+                if !reference.is_char_ref() && !["amp", "apos", "gt", "lt", "quot"].contains(&&**reference) =>
+            {
+                return Err(malformed());
             }
             Event::Eof if depth == 0 && elements > 0 => return Ok(()),
             Event::Eof => return Err(malformed()),
