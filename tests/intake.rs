@@ -83,12 +83,10 @@ fn crashed(completed: &Path, version: &DatasetVersion, at: Crash) -> tempfile::T
             version: facts.id,
             table: facts.table.digest,
             agreements: facts.agreements.clone(),
-            rows_read: facts.rows,
-            rows_kept: facts.rows,
-            findings: 0,
+            findings: facts.findings.as_ref().map(|(object, _)| object.digest),
             opt_outs_applied: None,
         };
-        log.append(entry, facts.received_at).unwrap();
+        let _ = log.append(entry, facts.received_at).unwrap();
     }
     folder
 }
