@@ -86,9 +86,7 @@ fn crashed(completed: &Path, version: &DatasetVersion, at: Crash) -> tempfile::T
             version: facts.id,
             table: facts.table.digest,
             agreements: facts.agreements.clone(),
-            rows_read: facts.rows,
-            rows_kept: facts.rows,
-            findings: 0,
+            findings: facts.findings.as_ref().map(|(object, _)| object.digest),
             opt_outs_applied: None,
         };
         let _ = log.append(entry, facts.received_at).unwrap();

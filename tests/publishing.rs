@@ -221,6 +221,7 @@ pub(crate) fn append(agreements: &Path, kind: EventKind) {
 async fn a_suspension_counts_from_the_next_request() {
     let demo = own(Demo::open());
     let folder = demo.folder.path().join("agreements");
+    let changes = records(demo.folder.path(), "agreement");
     assert_eq!(demo.get(DISTRICTS, None).await.status, 200);
     append(&folder, EventKind::Suspended);
     assert_eq!(demo.get(DISTRICTS, None).await.status, 404);
@@ -228,6 +229,7 @@ async fn a_suspension_counts_from_the_next_request() {
     // Publishing meanwhile takes its tables away, and brings them back afterwards without another release.
     demo.platform.publish_pending(&mut |_| ()).unwrap();
     assert_eq!(demo.get(DISTRICTS, None).await.status, 404);
+    assert_eq!(demo.get(DISTRICTS, Some("analyst")).await.problem(), "denied", "as before the tables went");
     assert_eq!(demo.get("/v1/data.json?indicator=all-crime", None).await.status, 200);
     append(&folder, EventKind::Resumed);
     let releases = records(demo.folder.path(), "released");
@@ -235,7 +237,30 @@ async fn a_suspension_counts_from_the_next_request() {
     demo.platform.publish_pending(&mut |_| ()).unwrap();
     assert_eq!(demo.get(DISTRICTS, None).await.status, 200);
     assert_eq!(records(demo.folder.path(), "released"), releases);
-    assert_eq!(records(demo.folder.path(), "agreement"), 2, "suspended, resumed");
+    assert_eq!(records(demo.folder.path(), "agreement"), changes + 2, "suspended, resumed");
+}
+
+#[tokio::test]
+async fn what_happens_to_an_agreement_while_the_service_is_stopped_is_recorded() {
+    let demo = own(Demo::open());
+    let changes = records(demo.folder.path(), "agreement");
+    let demo = own(demo);
+    assert_eq!(records(demo.folder.path(), "agreement"), changes, "nothing happened");
+    append(&demo.folder.path().join("agreements"), EventKind::Suspended);
+    let demo = own(demo);
+    assert_eq!(records(demo.folder.path(), "agreement"), changes + 1, "suspended");
+}
+
+/// A name that is not registered leaves the same trace as one that is and may not be read.
+#[tokio::test]
+async fn a_guessed_name_is_recorded() {
+    let demo = Demo::open();
+    for (n, indicator) in ["no-such-indicator", "ambulance-call-outs"].into_iter().enumerate() {
+        let denied = records(demo.folder.path(), "denied");
+        let answer = demo.get(&format!("/v1/data.json?indicator={indicator}"), Some("outsider")).await;
+        assert_eq!(answer.problem(), "not-found");
+        assert_eq!(records(demo.folder.path(), "denied"), denied + 1, "{n}: {indicator}");
+    }
 }
 
 #[tokio::test]

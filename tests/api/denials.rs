@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use axum::http::Method;
+use platform::{Platform, PlatformError};
 
-use crate::support::Demo;
+use crate::support::{Demo, settings};
 
 struct Case {
     operation: &'static str,
@@ -44,6 +45,8 @@ fn cases() -> Vec<Case> {
             "not-found",
         ),
         get("get /v1/me", "/v1/me?who=1", None, 400, "unknown-parameter"),
+        get("get /healthz", "/healthz?x=1", None, 400, "unknown-parameter"),
+        get("get /readyz", "/readyz?x=1", None, 400, "unknown-parameter"),
         get("get /v1/data.csv", "/v1/data.csv", None, 400, "bad-parameter"),
         get("get /v1/data.csv", "/v1/data.csv?indicator=ambulance-call-outs", None, 404, "not-found"),
         get(
@@ -59,6 +62,13 @@ fn cases() -> Vec<Case> {
             None,
             400,
             "bad-parameter",
+        ),
+        get(
+            "get /v1/data.csv",
+            "/v1/data.csv?indicator=fire-incidents&purpose=advertising",
+            None,
+            400,
+            "unknown-purpose",
         ),
         get(
             "get /v1/data.csv",
@@ -187,6 +197,53 @@ async fn a_denial_tells_outsiders_nothing() {
     assert_eq!((unseen.status.as_u16(), same), (404, unknown.text()));
 }
 
+/// Whoever can write the catalogue cannot give a key other rights.
+#[test]
+fn a_credential_that_was_changed_in_the_catalogue_is_not_accepted() {
+    let Demo { platform, router, folder, .. } = Demo::open();
+    let key = platform.add_credential("chorley-council", "reviewer", &["service-planning".to_owned()], true).unwrap();
+    drop((platform, router));
+    let open = || Platform::open(settings(folder.path())).unwrap().0;
+    assert!(open().authenticate(Some(&key)).is_ok());
+    let file = folder.path().join("data/catalog.sqlite");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let places: Vec<usize> = memchr::memmem::find_iter(&bytes, br#""role":"reviewer""#).collect();
+    assert_eq!(places.len(), 1);
+    let changed = br#""role":"operator""#;
+    bytes[places[0]..places[0] + changed.len()].copy_from_slice(changed);
+    std::fs::write(&file, bytes).unwrap();
+    assert!(matches!(open().authenticate(Some(&key)), Err(PlatformError::Unauthenticated)));
+}
+
+/// A reference leads to its record: who asked, for what, and which agreement denied.
+#[tokio::test]
+async fn a_denial_is_found_in_the_audit_log_by_its_reference() {
+    let demo = Demo::open();
+    let path = "/v1/datasets/north-west-ambulance.call-outs/versions?period=2025-10-01/P3M";
+    let denied = demo.send(Method::POST, path, Some("officer"), &[], Vec::new()).await;
+    let reference = denied.json()["reference"].as_str().unwrap().to_owned();
+    let mut found = Vec::new();
+    let storage = audit::FolderStorage::new(&demo.folder.path().join("data/audit"));
+    audit::verify_storage(&storage, &[], &mut |record| {
+        if let audit::Entry::Denied { reference: Some(known), purpose, agreement, .. } = &record.entry
+            && known.as_str() == reference
+        {
+            found.push((purpose.clone(), *agreement));
+        }
+    })
+    .unwrap();
+    assert_eq!(found.len(), 1, "{reference}");
+    assert!(found[0].0.is_some() && found[0].1.is_some(), "{found:?}");
+}
+
+/// An unknown parameter is told also where nothing else is asked for.
+#[tokio::test]
+async fn the_description_takes_no_parameters() {
+    let demo = Demo::open();
+    assert_eq!(demo.get("/openapi.json?x=1", None).await.problem(), "unknown-parameter");
+    assert_eq!(demo.get("/openapi.json", None).await.status, 200);
+}
+
 #[tokio::test]
 async fn the_scheme_of_a_credential_is_read_in_any_case() {
     let demo = Demo::open();
@@ -206,8 +263,7 @@ async fn no_operation_is_without_a_denial() {
             operations.insert(format!("{method} {path}"));
         }
     }
-    let health = ["get /healthz", "get /readyz"].map(str::to_owned);
-    let denied: BTreeSet<String> = cases().iter().map(|case| case.operation.to_owned()).chain(health).collect();
+    let denied: BTreeSet<String> = cases().iter().map(|case| case.operation.to_owned()).collect();
     assert_eq!(operations, denied);
 }
 

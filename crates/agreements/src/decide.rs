@@ -1,10 +1,10 @@
 //! The decision.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 
 use jiff::Timestamp;
-use model::{DatasetId, Exposure, Tier};
+use model::{DatasetId, Exposure, OrganisationId, Tier};
 
 use crate::canonical::sha256;
 use crate::denial::Denial;
@@ -27,7 +27,8 @@ pub fn decide<A: Action>(snapshot: &Snapshot, request: &Request, now: Timestamp)
     let evaluation = evaluate(snapshot, request, A::KIND, now);
     let Some(terms) = evaluation.terms.filter(|_| evaluation.blockers.is_empty()) else {
         let reference = reference(snapshot, request, A::KIND, &evaluation.inputs, now);
-        return Err(Denial { reference, blockers: evaluation.blockers });
+        let parties = parties(snapshot, &evaluation.inputs);
+        return Err(Denial { reference, purpose: request.purpose.clone(), parties, blockers: evaluation.blockers });
     };
     let inputs = evaluation.inputs;
     let columns = inputs.iter().map(|input| (input.dataset.clone(), agreed_columns(snapshot, input))).collect();
@@ -60,6 +61,18 @@ fn exposures(snapshot: &Snapshot, inputs: &[Governing]) -> BTreeMap<DatasetId, E
         }
     }
     exposures
+}
+
+/// The organisations that are party to an agreement on each of the controlled datasets. Open data are no secret, and being
+/// party to one dataset shows nothing of another.
+fn parties(snapshot: &Snapshot, inputs: &[Governing]) -> BTreeSet<OrganisationId> {
+    let exposures = exposures(snapshot, inputs);
+    let controlled = inputs.iter().filter(|input| !exposures.get(&input.dataset).is_some_and(Exposure::is_open));
+    let of = |input: &Governing| -> BTreeSet<OrganisationId> {
+        let agreements = input.agreements.iter().filter_map(|digest| snapshot.agreement(digest));
+        agreements.flat_map(|agreement| agreement.audience().iter().cloned()).collect()
+    };
+    controlled.map(of).reduce(|all, more| &all & &more).unwrap_or_default()
 }
 
 /// A reference under which the audit log keeps the whole denial; a digest, so that it says nothing by itself.

@@ -1,7 +1,9 @@
 //! A refusal: everything that stands in the way, and how much of it a reader may see.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
+use model::{OrganisationId, PurposeId};
 use serde::Serialize;
 
 use crate::blocker::{Blocker, BlockerCode};
@@ -13,6 +15,10 @@ use crate::principal::{Principal, Role};
 pub struct Denial {
     /// A reference to quote; says nothing by itself.
     pub reference: String,
+    /// The purpose that was decided about.
+    pub purpose: PurposeId,
+    /// The organisations that know of what was asked for: the parties to agreements on all of it.
+    pub parties: BTreeSet<OrganisationId>,
     /// Everything in the way, in a fixed order; never empty.
     pub blockers: Vec<Blocker>,
 }
@@ -47,8 +53,15 @@ impl Denial {
             (Some(_), None) => false,
             (None, _) => true,
         };
-        let outsider = reader.role == Role::Public
-            || !self.blockers.iter().any(|blocker| blocker.audience.is_some() && named(blocker));
+        // Not by the blockers alone: one that comes from the caller's own credential names nobody.
+        let party = |organisation: &OrganisationId| {
+            self.parties.contains(organisation)
+                || self
+                    .blockers
+                    .iter()
+                    .any(|blocker| blocker.audience.as_ref().is_some_and(|a| a.contains(organisation)))
+        };
+        let outsider = reader.role == Role::Public || !reader.organisation.as_ref().is_some_and(party);
         let seen: Vec<_> = if everything {
             self.blockers.clone()
         } else if outsider {

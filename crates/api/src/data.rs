@@ -35,7 +35,7 @@ const PARAMETERS: [&str; 10] =
         (status = 404, body = Problem)))]
 pub(crate) async fn csv(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
     let (_, answer) = answer(&app, &uri, &headers)?;
-    let body = encode::csv(&answer.rows)
+    let body = encode::csv(&answer.rows, answer.synthetic.then_some(SYNTHETIC_NOTICE))
         .map_err(|source| PlatformError::Failed { operation: "write CSV", source: Box::new(source) })?;
     let mut response =
         tagged(&headers, &format!("{}-csv", answer.etag), "text/csv; charset=utf-8; header=present", Body::from(body));

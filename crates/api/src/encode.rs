@@ -5,15 +5,18 @@ use model::TidyRow;
 use model::tidy::COLUMNS;
 use serde_json::{Map, Value};
 
-/// Rows as RFC 4180 text with a header line, UTF-8.
+/// Rows as RFC 4180 text with a header line, UTF-8. A notice joins the caveat of every row: a file that is kept or passed on
+/// has nothing else to say it.
 ///
 /// # Errors
 /// If writing to memory fails, which the types do not rule out.
-pub fn csv(rows: &Released<Vec<TidyRow>>) -> Result<Vec<u8>, csv::Error> {
+pub fn csv(rows: &Released<Vec<TidyRow>>, notice: Option<&str>) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     writer.write_record(COLUMNS)?;
     for row in rows.get() {
-        writer.write_record(fields(row).iter().map(|(_, field)| field.text()))?;
+        let caveat = caveats(row.caveat.as_deref(), notice);
+        let text = |(name, field): &(&str, Field)| if *name == "caveat" { caveat.text() } else { field.text() };
+        writer.write_record(fields(row).iter().map(text))?;
     }
     writer.into_inner().map_err(|error| error.into_error().into())
 }
@@ -24,6 +27,14 @@ pub fn json(rows: &Released<Vec<TidyRow>>) -> Value {
         fields(row).into_iter().map(|(name, field)| (name.to_owned(), field.json())).collect::<Map<_, _>>().into()
     };
     Value::Array(rows.get().iter().map(object).collect())
+}
+
+fn caveats(own: Option<&str>, notice: Option<&str>) -> Field {
+    match (notice, own) {
+        (Some(notice), Some(own)) => Field::Text(format!("{notice} {own}")),
+        (Some(text), None) | (None, Some(text)) => Field::Text(text.to_owned()),
+        (None, None) => Field::Absent,
+    }
 }
 
 enum Field {
@@ -98,6 +109,18 @@ fn fields(row: &TidyRow) -> [(&'static str, Field); COLUMNS.len()] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_notice_joins_what_the_row_itself_says() {
+        for (own, notice, expect) in [
+            (None, None, ""),
+            (Some("low"), None, "low"),
+            (None, Some("Invented."), "Invented."),
+            (Some("low"), Some("Invented."), "Invented. low"),
+        ] {
+            assert_eq!(caveats(own, notice).text(), expect);
+        }
+    }
 
     #[test]
     fn formulas_are_defused() {

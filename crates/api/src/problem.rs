@@ -35,7 +35,7 @@ problems! {
     BAD_PARAMETER = BAD_REQUEST, "bad-parameter", "a parameter cannot be used", "correct the parameter that `detail` names";
     UNKNOWN_PARAMETER = BAD_REQUEST, "unknown-parameter", "a parameter is not known here", "remove it, or correct its name; `detail` lists those that exist";
     DUPLICATE_PARAMETER = BAD_REQUEST, "duplicate-parameter", "a parameter is given twice", "give it once";
-    PURPOSE_REQUIRED = BAD_REQUEST, "purpose-required", "a purpose is required", "add `purpose=`, one of those that `/v1/me` lists";
+    UNKNOWN_PURPOSE = BAD_REQUEST, "unknown-purpose", "the purpose is not registered", "name one of those that `/v1/me` lists; what is public needs none";
     DIGEST_MISMATCH = BAD_REQUEST, "digest-mismatch", "the content does not match its digest", "send the file again with its own digest";
     UNAUTHENTICATED = UNAUTHORIZED, "unauthenticated", "the credential is missing, unknown or revoked", "send `Authorization: Bearer cg_...` with a key that is in force";
     DENIED = FORBIDDEN, "denied", "the agreements do not allow this", "see `blockers`, or quote `reference` to the programme office";
@@ -117,7 +117,7 @@ impl From<PlatformError> for Problem {
         let detail = error.to_string();
         match error {
             PlatformError::NotFound { .. } => Self::new(NOT_FOUND, detail),
-            PlatformError::BadParameter { parameter: "purpose", .. } => Self::new(PURPOSE_REQUIRED, detail),
+            PlatformError::BadParameter { parameter: "purpose", .. } => Self::new(UNKNOWN_PURPOSE, detail),
             PlatformError::BadParameter { .. } | PlatformError::Name(_) => Self::new(BAD_PARAMETER, detail),
             PlatformError::Unauthenticated => Self::new(UNAUTHENTICATED, detail),
             PlatformError::Denied { reference, blockers, .. } => {

@@ -95,24 +95,32 @@ pub(crate) async fn me(State(app): State<App>, uri: Uri, headers: HeaderMap) -> 
 }
 
 /// This description.
-pub(crate) async fn openapi(Extension(document): Extension<std::sync::Arc<OpenApi>>) -> Json<OpenApi> {
-    Json(document.as_ref().clone())
+pub(crate) async fn openapi(
+    State(app): State<App>,
+    Extension(document): Extension<std::sync::Arc<OpenApi>>,
+    uri: Uri,
+) -> Result<Json<OpenApi>, Problem> {
+    Params::read(&uri, &[], app.limits.query_bytes)?;
+    Ok(Json(document.as_ref().clone()))
 }
 
 /// Whether the process answers.
-#[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200, body = Health)))]
-pub(crate) async fn healthz() -> Json<Health> {
-    Json(Health::of("ok"))
+#[utoipa::path(get, path = "/healthz", tag = "health",
+    responses((status = 200, body = Health), (status = 400, body = Problem)))]
+pub(crate) async fn healthz(State(app): State<App>, uri: Uri) -> Result<Json<Health>, Problem> {
+    Params::read(&uri, &[], app.limits.query_bytes)?;
+    Ok(Json(Health::of("ok")))
 }
 
 /// Whether it can do its work: geography, catalogue, audit log and contracts. It is `degraded`, and still answers, when some
 /// of the data that it holds are closed.
 #[utoipa::path(get, path = "/readyz", tag = "health",
-    responses((status = 200, body = Health), (status = 503, body = Health)))]
-pub(crate) async fn readyz(State(app): State<App>) -> Response {
-    match app.platform.readiness() {
+    responses((status = 200, body = Health), (status = 400, body = Problem), (status = 503, body = Health)))]
+pub(crate) async fn readyz(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+    Params::read(&uri, &[], app.limits.query_bytes)?;
+    Ok(match app.platform.readiness() {
         Readiness::Ready => Json(Health::of("ok")).into_response(),
         Readiness::Degraded { problems } => Json(Health { problems, ..Health::of("degraded") }).into_response(),
         Readiness::NotReady { reason } => (StatusCode::SERVICE_UNAVAILABLE, Json(Health::of(&reason))).into_response(),
-    }
+    })
 }

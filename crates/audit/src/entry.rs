@@ -50,6 +50,8 @@ pub enum AgreementChange {
     Resumed,
     /// Terminated.
     Terminated,
+    /// Its file is no longer there, or no longer in order.
+    Removed,
 }
 
 /// What happened to a key.
@@ -147,12 +149,10 @@ pub enum Entry {
         table: Digest,
         /// Agreements it is bound to.
         agreements: BTreeSet<Digest>,
-        /// Rows in the file.
-        rows_read: u64,
-        /// Rows kept.
-        rows_kept: u64,
-        /// Findings reported to the supplier.
-        findings: u64,
+        /// Digest of the encrypted findings, which hold how many rows were read, kept and refused: a total of few people is
+        /// about them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        findings: Option<Digest>,
         /// When opt-outs were applied, by the sender's declaration, if there was one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         opt_outs_applied: Option<Timestamp>,
@@ -211,7 +211,10 @@ pub enum Entry {
         purpose: Option<PurposeId>,
         /// The reason, as a code.
         code: Label,
-        /// The agreement that denies.
+        /// What the caller was given to quote, if anything.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reference: Option<Label>,
+        /// The first agreement that denies.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         agreement: Option<Digest>,
     },

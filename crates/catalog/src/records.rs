@@ -77,8 +77,6 @@ pub struct VersionFacts {
     pub schema: Digest,
     /// Digests of the agreements that govern it.
     pub agreements: BTreeSet<Digest>,
-    /// Rows kept.
-    pub rows: u64,
     /// The encrypted table.
     pub table: ObjectRef,
     /// The encrypted findings, and their wrapped key in text form.
@@ -298,6 +296,8 @@ pub struct Credential {
     pub purposes: BTreeSet<PurposeId>,
     /// When it was issued.
     pub issued_at: Timestamp,
+    /// Of everything above, under a key of the vault: whoever can write the catalogue cannot give a key other rights.
+    pub mac: Digest,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
 }

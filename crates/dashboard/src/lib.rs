@@ -15,7 +15,7 @@ pub struct File {
     pub bytes: Cow<'static, [u8]>,
     /// Its media type.
     pub content_type: &'static str,
-    /// Strong entity tag, without quotes.
+    /// Entity tag, without quotes.
     pub etag: String,
 }
 

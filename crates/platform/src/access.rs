@@ -32,6 +32,30 @@ impl Accesses {
         let mut batch = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         std::mem::replace(&mut *batch, Batch { from: now, reads: BTreeMap::new() })
     }
+
+    /// What could not be logged waits for the next batch.
+    fn put_back(&self, earlier: Batch) {
+        let mut batch = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        batch.from = batch.from.min(earlier.from);
+        for (key, reads) in earlier.reads {
+            *batch.reads.entry(key).or_default() += reads;
+        }
+    }
+
+    /// Logs what was read since the last time, if anything was; what could not be logged is kept.
+    fn log<E>(&self, now: Timestamp, record: impl FnOnce(audit::Entry) -> Result<(), E>) -> Result<(), E> {
+        let batch = self.take(now);
+        if batch.reads.is_empty() {
+            return Ok(());
+        }
+        let access = |((view, actor), reads): (&(ViewId, Option<Actor>), &u64)| Access {
+            view: view.clone(),
+            actor: actor.clone(),
+            reads: *reads,
+        };
+        let accesses = batch.reads.iter().map(access).collect();
+        record(audit::Entry::Accessed { from: batch.from, until: now, accesses }).inspect_err(|_| self.put_back(batch))
+    }
 }
 
 impl Platform {
@@ -40,12 +64,27 @@ impl Platform {
     /// # Errors
     /// If the audit log cannot be written.
     pub(crate) fn log_accesses(&self) -> Result<(), PlatformError> {
-        let now = self.now();
-        let batch = self.accesses().take(now);
-        if batch.reads.is_empty() {
-            return Ok(());
-        }
-        let accesses = batch.reads.into_iter().map(|((view, actor), reads)| Access { view, actor, reads }).collect();
-        self.record(audit::Entry::Accessed { from: batch.from, until: now, accesses })
+        self.accesses().log(self.now(), |entry| self.record(entry))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_that_could_not_be_logged_are_logged_with_the_next() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let view: ViewId = "fire-incidents/lsoa-year".parse().unwrap();
+        let counts = Accesses::new(at(0));
+        counts.count(view.clone(), None);
+        counts.count(view.clone(), None);
+        counts.log(at(1), |_| Err("the disk is full")).unwrap_err();
+        counts.count(view.clone(), None);
+        let mut logged = Vec::new();
+        counts.log(at(2), |entry| Ok::<_, ()>(logged.push(entry))).unwrap();
+        counts.log(at(3), |entry| Ok::<_, ()>(logged.push(entry))).unwrap();
+        let accesses = vec![Access { view, actor: None, reads: 3 }];
+        assert_eq!(logged, [audit::Entry::Accessed { from: at(0), until: at(2), accesses }]);
     }
 }

@@ -1,14 +1,16 @@
 //! Agreements are read again when a file changes: a suspension counts from the next request on, without a restart.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use agreements::{Registry, Snapshot, Status};
+use agreements::{Agreement, Registry, Snapshot, State};
 use audit::AgreementChange;
 use catalog::{JobReason, NewJob};
 use jiff::Timestamp;
+use model::{AgreementId, Digest, Label};
 use uuid::Uuid;
 
 use crate::error::{PlatformError, causes};
@@ -70,7 +72,7 @@ impl Platform {
         }
         let (before, after) = (self.state().snapshot.clone(), registry.snapshot().clone());
         if before.epoch() != after.epoch() {
-            self.record_changes(&before, &after)?;
+            self.record_agreement_changes(&after)?;
             self.change(|state| state.snapshot = after);
             let job = NewJob {
                 id: Uuid::now_v7(),
@@ -85,37 +87,100 @@ impl Platform {
         Ok(())
     }
 
-    fn record_changes(&self, before: &Snapshot, after: &Snapshot) -> Result<(), PlatformError> {
-        let now = self.now();
-        for (digest, change) in changes(before, after, now) {
-            let Some(agreement) = after.agreement(&digest) else { continue };
-            self.record(audit::Entry::Agreement {
-                agreement: agreement.document().agreement.id.clone(),
-                digest,
-                change,
-                actor: None,
-                epoch: after.epoch().digest(),
-            })?;
+    /// Records what happened to agreements since it was last recorded, also while nothing ran here.
+    ///
+    /// # Errors
+    /// If audit log or catalogue cannot be written.
+    pub(crate) fn record_agreement_changes(&self, snapshot: &Snapshot) -> Result<(), PlatformError> {
+        let failed = PlatformError::failed::<serde_json::Error>;
+        let name: Label = STANDINGS.parse()?;
+        let stored = self.catalog().setting(&name).map_err(PlatformError::failed("read a setting"))?;
+        let known = stored.as_deref().map(serde_json::from_str).transpose();
+        let known: Standings = known.map_err(failed("read where the agreements stood"))?.unwrap_or_default();
+        let now = standings(snapshot, self.now());
+        if known == now {
+            return Ok(());
         }
-        Ok(())
+        for (digest, agreement, change) in changes(&known, &now) {
+            let epoch = snapshot.epoch().digest();
+            self.record(audit::Entry::Agreement { agreement, digest, change, actor: None, epoch })?;
+        }
+        // After the records: what is cut short here is recorded again at the next start, and nothing is missed.
+        let text = serde_json::to_string(&now).map_err(failed("write where the agreements stand"))?;
+        let replaced = self.catalog().replace_setting(&name, stored.as_deref(), &text);
+        replaced.map_err(PlatformError::failed("store a setting"))
     }
 }
 
+/// The setting that holds where every agreement stood when it was last recorded.
+const STANDINGS: &str = "agreement-standings";
+
+/// By digest: the agreement's id and its state after the events so far, in words.
+type Standings = BTreeMap<Digest, (AgreementId, String)>;
+
+fn standings(snapshot: &Snapshot, now: Timestamp) -> Standings {
+    let standing = |agreement: &Agreement| {
+        let digest = agreement.digest();
+        let state = snapshot.events(&digest).map_or(State::Unsigned, |events| events.state(now));
+        (digest, (agreement.document().agreement.id.clone(), state.to_string()))
+    };
+    snapshot.agreements().map(standing).collect()
+}
+
 /// What happened to each agreement whose standing is another one now.
-fn changes(before: &Snapshot, after: &Snapshot, now: Timestamp) -> Vec<(model::Digest, AgreementChange)> {
-    let digests = after.agreements().map(agreements::Agreement::digest);
-    let changed = digests.filter_map(|digest| {
-        let (was, is) = (before.status(&digest, now), after.status(&digest, now));
-        let change = match (was, is) {
-            _ if was == is => return None,
-            (None, _) => AgreementChange::Loaded,
-            (Some(Status::Suspended), Some(Status::Active)) => AgreementChange::Resumed,
-            (_, Some(Status::Suspended)) => AgreementChange::Suspended,
-            (_, Some(Status::Terminated)) => AgreementChange::Terminated,
-            (Some(Status::NotSigned), Some(_)) => AgreementChange::Signed,
-            _ => AgreementChange::Loaded,
+fn changes(before: &Standings, after: &Standings) -> Vec<(Digest, AgreementId, AgreementChange)> {
+    let word = |state: State| state.to_string();
+    let mut changes = Vec::new();
+    for (digest, (agreement, is)) in after {
+        let was = before.get(digest).map(|(_, state)| state);
+        if was == Some(is) {
+            continue;
+        }
+        let mut add = |change| changes.push((*digest, agreement.clone(), change));
+        if was.is_none() {
+            add(AgreementChange::Loaded);
+        }
+        if *is == word(State::Suspended) {
+            add(AgreementChange::Suspended);
+        } else if *is == word(State::Terminated) {
+            add(AgreementChange::Terminated);
+        } else if was.is_some_and(|was| *was == word(State::Suspended)) {
+            add(AgreementChange::Resumed);
+        } else if was.is_some() {
+            add(AgreementChange::Signed);
+        }
+    }
+    let removed = before.iter().filter(|(digest, _)| !after.contains_key(digest));
+    changes.extend(removed.map(|(digest, (agreement, _))| (*digest, agreement.clone(), AgreementChange::Removed)));
+    changes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_change_of_a_standing_is_named() {
+        use AgreementChange::{Loaded, Removed, Resumed, Signed, Suspended, Terminated};
+        use State::{InForce, Unsigned};
+        let digest = Digest([1; 32]);
+        let standings = |state: Option<State>| -> Standings {
+            state.map(|state| (digest, ("fire-incidents".parse().unwrap(), state.to_string()))).into_iter().collect()
         };
-        Some((digest, change))
-    });
-    changed.collect()
+        let cases: [(Option<State>, Option<State>, &[AgreementChange]); 9] = [
+            (None, Some(Unsigned), &[Loaded]),
+            (None, Some(State::Suspended), &[Loaded, Suspended]),
+            (Some(Unsigned), Some(InForce), &[Signed]),
+            (Some(InForce), Some(InForce), &[]),
+            (Some(InForce), Some(State::Suspended), &[Suspended]),
+            (Some(State::Suspended), Some(InForce), &[Resumed]),
+            (Some(State::Suspended), Some(State::Terminated), &[Terminated]),
+            (Some(InForce), None, &[Removed]),
+            (None, None, &[]),
+        ];
+        for (before, after, expect) in cases {
+            let found = changes(&standings(before), &standings(after));
+            assert_eq!(found.iter().map(|(_, _, change)| *change).collect::<Vec<_>>(), expect, "{before:?} {after:?}");
+        }
+    }
 }

@@ -150,15 +150,17 @@ impl Platform {
             self.mark_demo()?;
         }
         let key = ApiKey::generate(&mut OsEntropy).map_err(PlatformError::failed("make a key"))?;
-        let credential = Credential {
+        let mut credential = Credential {
             id: key.id().parse()?,
             hash: key.hash(&self.keys().credentials()?),
             organisation: organisation.clone(),
             role: role.as_str().parse()?,
             purposes: purposes.into_iter().collect(),
             issued_at: self.now(),
+            mac: model::Digest([0; 32]),
             revoked_at: None,
         };
+        credential.mac = self.keys().credential_mac(&credential)?;
         self.record(audit::Entry::Credential {
             credential: credential.id.clone(),
             organisation,

@@ -1,8 +1,9 @@
 //! A refusal by the agreements: recorded, and told to the caller as far as they may know. A party to an agreement that
 //! denies reads its clause; to anybody else what is denied does not exist.
 
-use agreements::Denial;
+use agreements::{Agreement, BlockerCode, Denial};
 use audit::Work;
+use model::Digest;
 
 use crate::caller::Caller;
 use crate::error::{Blocker, PlatformError};
@@ -18,9 +19,10 @@ impl Platform {
                 actor: caller.actor.clone(),
                 work,
                 subject: subject.parse().ok(),
-                purpose: None,
+                purpose: Some(denial.purpose.clone()),
                 code,
-                agreement: None,
+                reference: denial.reference.parse().ok(),
+                agreement: self.first_agreement(denial),
             };
             if let Err(error) = self.record(entry) {
                 return error;
@@ -35,6 +37,37 @@ impl Platform {
             reference: view.reference,
             blockers: view.blockers.iter().map(blocker).collect(),
         }
+    }
+
+    /// Records that somebody with a credential named what is not registered, as a denial is recorded, so that neither the
+    /// answer nor its time tells whether it exists; gives the answer.
+    pub(crate) fn unregistered(
+        &self,
+        caller: &Caller,
+        work: Work,
+        subject: &str,
+        missing: PlatformError,
+    ) -> PlatformError {
+        let Ok(code) = BlockerCode::NoAgreement.as_str().parse() else { return missing };
+        if caller.is_public() {
+            return missing;
+        }
+        let entry = audit::Entry::Denied {
+            actor: caller.actor.clone(),
+            work,
+            subject: subject.parse().ok(),
+            purpose: None,
+            code,
+            reference: None,
+            agreement: None,
+        };
+        self.record(entry).err().unwrap_or(missing)
+    }
+
+    fn first_agreement(&self, denial: &Denial) -> Option<Digest> {
+        let name = denial.blockers.iter().find_map(|blocker| blocker.agreement.as_ref())?;
+        let state = self.state();
+        state.snapshot.agreements().find(|agreement| agreement.name() == *name).map(Agreement::digest)
     }
 }
 

@@ -55,12 +55,15 @@ impl Platform {
             .catalog()
             .versions(None, Some(VersionStatus::Current))
             .map_err(PlatformError::failed("read versions"))?;
+        // How many rows a version has is encrypted with its findings.
+        let kept = versions.iter().map(|version| Ok(self.read_findings(version)?.counts.kept));
+        let kept: Vec<u64> = kept.collect::<Result<_, PlatformError>>()?;
         let state = self.state();
         let cubes = || state.cubes.values().map(|cube| cube.rows.get());
         Ok(Holdings {
             datasets: versions.iter().map(|version| &version.facts.dataset).collect::<BTreeSet<_>>().len(),
             versions: versions.len(),
-            rows: versions.iter().map(|version| version.facts.rows).sum(),
+            rows: kept.into_iter().sum(),
             views: state.cubes.len(),
             cells: cubes().map(|rows| u64::try_from(rows.len()).unwrap_or(u64::MAX)).sum(),
             visible: cubes().map(|rows| visible(rows)).sum(),

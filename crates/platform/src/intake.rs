@@ -162,6 +162,7 @@ impl Platform {
                     subject: dataset.as_str().parse().ok(),
                     purpose: None,
                     code: "no-agreement".parse()?,
+                    reference: None,
                     agreement: None,
                 })?;
                 Err(unknown(dataset))
@@ -332,7 +333,6 @@ impl Platform {
             file: Some(file),
             schema: cleaned.schema_hash,
             agreements,
-            rows: cleaned.findings.counts.kept,
             table,
             findings: Some(self.write_findings(&cleaned.findings, version)?),
             received_at: self.now(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use catalog::Catalog;
+use catalog::{Catalog, Credential};
 use disclosure::PlanKey;
 use model::contract::LinkScheme;
 use model::{DatasetContract, DatasetId, Digest, Label};
@@ -85,6 +85,21 @@ impl Keys {
 
     pub(crate) fn credentials(&self) -> Result<DataKey, PlatformError> {
         self.key(CREDENTIALS)
+    }
+
+    /// What shows that a credential was issued by this platform, to this organisation, with this role and these purposes.
+    pub(crate) fn credential_mac(&self, credential: &Credential) -> Result<Digest, PlatformError> {
+        let Credential { id, hash, organisation, role, purposes, issued_at, mac: _, revoked_at: _ } = credential;
+        let mut context = Context::new("credential record")
+            .with(id.as_str())
+            .with(hash.0)
+            .with(organisation.as_str())
+            .with(role.as_str())
+            .with(issued_at.to_string());
+        for purpose in purposes {
+            context = context.with(purpose.as_str());
+        }
+        Ok(Digest(*vault::derive_secret(&self.credentials()?, &context)))
     }
 
     pub(crate) fn ledger(&self) -> Result<DataKey, PlatformError> {

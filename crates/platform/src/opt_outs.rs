@@ -28,6 +28,13 @@ pub(crate) fn parse(text: Option<&str>, now: Timestamp) -> Result<Option<Timesta
     Ok(Some(applied))
 }
 
+/// The evidence there would be if everybody whom the agreements charge with it had applied opt-outs just now.
+pub(crate) fn if_declared(snapshot: &Snapshot, governing: &Governing, now: Timestamp) -> Vec<OptOutEvidence> {
+    let agreements = governing.agreements.iter().filter_map(|digest| snapshot.agreement(digest));
+    let rules = agreements.filter_map(|agreement| agreement.document().optout.as_ref());
+    rules.flat_map(|rule| declared(snapshot, governing, Some(&rule.applied_by), Some(now))).collect()
+}
+
 /// The evidence in a declaration: for the schemes that the agreements charge this organisation with, and no others.
 pub(crate) fn declared(
     snapshot: &Snapshot,

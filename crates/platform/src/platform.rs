@@ -164,6 +164,7 @@ impl Platform {
     /// If the folder cannot be read or written.
     pub fn load(&self) -> Result<(), PlatformError> {
         self.record(audit::Entry::Started { version: env!("CARGO_PKG_VERSION").parse()? })?;
+        self.record_agreement_changes(&self.state().snapshot)?;
         self.clear_quarantine()?;
         self.settle_staged()?;
         self.remove_unreferenced()?;
@@ -267,7 +268,17 @@ impl Platform {
 
     pub(crate) fn reload_credentials(&self) -> Result<(), PlatformError> {
         let all = self.catalog().credentials().map_err(PlatformError::failed("read credentials"))?;
-        let by_id = all.into_iter().map(|credential| (credential.id.to_string(), credential)).collect();
+        let mut by_id = std::collections::BTreeMap::new();
+        for credential in all {
+            if self.keys().credential_mac(&credential)? == credential.mac {
+                by_id.insert(credential.id.to_string(), credential);
+            } else {
+                tracing::error!(
+                    credential = credential.id.as_str(),
+                    "a credential's record was changed outside the service: it is not accepted"
+                );
+            }
+        }
         self.change(|state| state.credentials = Arc::new(by_id));
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use agreements::{Denial, Level, Principal, Release, Request, Role, decide};
+use agreements::{Denial, Governing, Level, Principal, Release, Request, Role, decide};
 use model::contract::DatasetContract;
 use model::indicator::{Indicator, View};
 use model::{AgeBand, AreaCode, AreaType, Exposure, Period, PurposeId, Sex, TidyRow, Tier};
@@ -11,6 +11,7 @@ use model::{AgeBand, AreaCode, AreaType, Exposure, Period, PurposeId, Sex, TidyR
 use crate::caller::Caller;
 use crate::cube::{Cube, visible};
 use crate::error::PlatformError;
+use crate::opt_outs;
 use crate::platform::Platform;
 use crate::read::{
     AreaCard, AreasRequest, Boundaries, DataAnswer, DataRequest, IndicatorCard, Me, ParentCard, PeriodChoice, ViewCard,
@@ -42,8 +43,7 @@ impl Platform {
     pub fn indicators(&self, caller: &Caller) -> Vec<IndicatorCard> {
         let state = self.state();
         let readable = state.definitions.indicators().filter(|indicator| {
-            let cube = first_cube(&state, indicator);
-            cube.is_some_and(|cube| self.may_read(&state, caller, indicator, cube, None).is_ok())
+            first_cube(&state, indicator).is_some() && self.may_read(&state, caller, indicator, None).is_ok()
         });
         readable.map(|indicator| card(&state, indicator)).collect()
     }
@@ -93,20 +93,26 @@ impl Platform {
     pub fn data(&self, caller: &Caller, request: &DataRequest) -> Result<DataAnswer, PlatformError> {
         let state = self.state();
         let missing = || PlatformError::NotFound { what: format!("indicator `{}`", request.indicator) };
-        let indicator = state.definitions.indicator(&request.indicator).ok_or_else(missing)?;
-        let Some(any) = first_cube(&state, indicator) else {
-            let distrusted = indicator.datasets().any(|dataset| state.distrusted.contains_key(dataset));
-            let known = indicator.tier == Tier::Public || !caller.is_public();
-            let reason = "the records of what was released of it do not agree; the operator has been told".to_owned();
-            return Err(if distrusted && known { PlatformError::Unavailable { reason } } else { missing() });
-        };
+        // Before anything that depends on whether the indicator exists.
         let purpose = request.purpose.as_deref().map(str::parse::<PurposeId>).transpose()?;
-        if let Err(denial) = self.may_read(&state, caller, indicator, any, purpose.as_ref()) {
+        let Some(indicator) = state.definitions.indicator(&request.indicator) else {
+            return Err(self.unregistered(caller, audit::Work::Query, request.indicator.as_str(), missing()));
+        };
+        if let Err(denial) = self.may_read(&state, caller, indicator, purpose.as_ref()) {
             // Without a credential, what is not public does not exist.
             if caller.is_public() {
                 return Err(missing());
             }
             return Err(self.denied(caller, audit::Work::Query, indicator.id.as_str(), &denial));
+        }
+        if let Some(unknown) = purpose.filter(|purpose| !state.snapshot.partnership().has_purpose(purpose)) {
+            let problem = format!("`{unknown}` is not in the partnership's register");
+            return Err(PlatformError::BadParameter { parameter: "purpose", problem });
+        }
+        if first_cube(&state, indicator).is_none() {
+            let distrusted = indicator.datasets().any(|dataset| state.distrusted.contains_key(dataset));
+            let reason = "the records of what was released of it do not agree; the operator has been told".to_owned();
+            return Err(if distrusted { PlatformError::Unavailable { reason } } else { missing() });
         }
         let view = choose_view(indicator, request)?;
         let cube = indicator.view_id(view).ok().and_then(|id| state.cubes.get(&id)).ok_or_else(missing)?;
@@ -125,20 +131,34 @@ impl Platform {
         })
     }
 
-    /// Whether the agreements, as they stand now, let the caller read what is published of an indicator.
+    /// Whether the agreements, as they stand now, let the caller read what is published of an indicator; or would, if nothing
+    /// is: what a caller may know does not hang on what is published at the moment.
     fn may_read(
         &self,
         state: &State,
         caller: &Caller,
         indicator: &Indicator,
-        cube: &Cube,
         purpose: Option<&PurposeId>,
     ) -> Result<(), Denial> {
         let now = self.now();
+        let level = |view: &View| Level::new(view.area_type, view.period_type);
+        let (governing, opt_outs, levels): (_, _, BTreeSet<Level>) = match first_cube(state, indicator) {
+            Some(cube) => {
+                let levels = published(state, indicator).map(level).collect();
+                (cube.basis.governing.clone(), cube.basis.opt_outs.clone(), levels)
+            }
+            None => {
+                let governing = indicator.datasets().map(|dataset| state.snapshot.governing(dataset, now));
+                let governing: Vec<Governing> = governing.collect();
+                let opt_outs =
+                    governing.iter().flat_map(|of| opt_outs::if_declared(&state.snapshot, of, now)).collect();
+                (governing, opt_outs, indicator.views.iter().map(level).collect())
+            }
+        };
         let ask = |principal: Principal, purpose: &PurposeId| {
-            let request = Request::new(principal, purpose.clone(), cube.basis.governing.clone())
-                .with_outputs(published(state, indicator).map(|view| Level::new(view.area_type, view.period_type)))
-                .with_opt_outs(cube.basis.opt_outs.clone())
+            let request = Request::new(principal, purpose.clone(), governing.clone())
+                .with_outputs(levels.iter().copied())
+                .with_opt_outs(opt_outs.clone())
                 .for_tier(indicator.tier);
             decide::<Release>(&state.snapshot, &request, now).map(drop)
         };

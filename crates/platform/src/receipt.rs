@@ -55,7 +55,7 @@ impl Platform {
         Ok((object, serde_json::to_string(&wrapped).map_err(PlatformError::failed("write a key"))?))
     }
 
-    fn read_findings(&self, version: &DatasetVersion) -> Result<Findings, PlatformError> {
+    pub(crate) fn read_findings(&self, version: &DatasetVersion) -> Result<Findings, PlatformError> {
         let Some((object, wrapped)) = &version.facts.findings else { return Ok(Findings::default()) };
         let context = findings_context(version.facts.id);
         let wrapped = serde_json::from_str(wrapped).map_err(PlatformError::failed("read a key"))?;

@@ -3,7 +3,7 @@
 //! A crash between two of these steps leaves a staged version, and the audit log says what it is: with its record, the
 //! version was taken in and is made current; without it, nobody was ever told of it, and nothing of it stays.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use audit::{Entry, FolderStorage};
 use catalog::{Commit, DatasetVersion, JobReason, NewJob, VersionFacts, VersionStatus};
@@ -55,7 +55,7 @@ impl Platform {
                 return Err(error);
             }
         };
-        self.record(ingested(&version, &findings, work_id))?;
+        self.record(ingested(&version, work_id))?;
         let current = self.make_current(&version)?;
         self.wake_publisher();
         Ok(UploadReceipt { findings, ..self.receipt(&current, true)? })
@@ -120,7 +120,7 @@ impl Platform {
     }
 }
 
-fn ingested(version: &DatasetVersion, findings: &Findings, work_id: Uuid) -> Entry {
+fn ingested(version: &DatasetVersion, work_id: Uuid) -> Entry {
     let facts = &version.facts;
     Entry::Ingested {
         work_id,
@@ -130,9 +130,7 @@ fn ingested(version: &DatasetVersion, findings: &Findings, work_id: Uuid) -> Ent
         version: facts.id,
         table: facts.table.digest,
         agreements: facts.agreements.clone(),
-        rows_read: findings.counts.rows_read,
-        rows_kept: findings.counts.kept,
-        findings: findings.tallies.values().flat_map(BTreeMap::values).sum(),
+        findings: facts.findings.as_ref().map(|(object, _)| object.digest),
         opt_outs_applied: facts.opt_outs.as_ref().map(|declared| declared.applied_at),
     }
 }

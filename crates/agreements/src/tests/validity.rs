@@ -117,6 +117,22 @@ fn strangers_learn_nothing_from_a_denial() {
 }
 
 #[test]
+fn a_party_is_one_also_where_only_its_own_credential_stands_in_the_way() {
+    let loaded = world(&[(EventKind::Signed, 0)], &[(EventKind::Signed, 0)]);
+    let mut request = derive_query().request(&loaded);
+    request.principal.purposes.clear();
+    let denial = decide::<Derive>(&loaded.snapshot, &request, instant(2)).unwrap_err();
+    assert_eq!(denial.blockers.iter().map(|blocker| blocker.code).collect::<Vec<_>>(), [BlockerCode::PurposeNotHeld]);
+    assert_eq!(denial.purpose, request.purpose);
+    for (organisation, code) in
+        [("org-a", "purpose-not-held"), ("org-b", "purpose-not-held"), ("org-c", "not-available")]
+    {
+        let view = denial.view(&Principal::new(organisation.parse().unwrap(), Role::Analyst, []));
+        assert_eq!(view.code, code, "{organisation}");
+    }
+}
+
+#[test]
 fn a_denial_explains_itself_to_a_party() {
     let loaded = world(&[(EventKind::Signed, 0), (EventKind::Suspended, 1)], &[(EventKind::Signed, 0)]);
     let mut query = derive_query();

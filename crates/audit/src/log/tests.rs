@@ -43,9 +43,7 @@ fn entries() -> Vec<Entry> {
             version: Uuid::from_u128(2),
             table: Digest([3; 32]),
             agreements: [].into(),
-            rows_read: 10,
-            rows_kept: 9,
-            findings: 1,
+            findings: Some(Digest([4; 32])),
             opt_outs_applied: None,
         },
         Entry::Failed { work_id: Uuid::from_u128(1), code: "over-tolerance".parse().unwrap() },
@@ -74,6 +72,7 @@ fn entries() -> Vec<Entry> {
             subject: Some("one-org.two-set".parse().unwrap()),
             purpose: None,
             code: "no-grant".parse().unwrap(),
+            reference: Some("D-0123456789".parse().unwrap()),
             agreement: Some(Digest([1; 32])),
         },
         Entry::Agreement {

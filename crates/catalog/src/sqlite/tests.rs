@@ -42,7 +42,6 @@ fn facts(version: u8, set: u8, month: i32, content: u8, named: Option<(u8, u8)>)
         content: digest(content),
         schema: digest(1),
         agreements: [digest(2), digest(3)].into(),
-        rows: 7,
         table: object(ObjectKind::Table, version),
         findings: Some((object(ObjectKind::Findings, version), "wrapped".to_owned())),
         received_at: at(1),
@@ -73,6 +72,7 @@ fn credential(n: u8) -> Credential {
         role: "partner".parse().unwrap(),
         purposes: ["service-planning".parse().unwrap()].into(),
         issued_at: at(4),
+        mac: digest(n),
         revoked_at: None,
     }
 }

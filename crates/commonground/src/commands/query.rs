@@ -30,7 +30,7 @@ pub(crate) fn run(config: &Config, args: &QueryArgs) -> anyhow::Result<()> {
     };
     let answer = platform.data(&platform.local_reader()?, &request)?;
     match args.format {
-        Format::Csv => print(&api::csv(&answer.rows)?)?,
+        Format::Csv => print(&api::csv(&answer.rows, answer.synthetic.then_some(api::SYNTHETIC_NOTICE))?)?,
         Format::Json => print(format!("{}\n", serde_json::to_string_pretty(&api::json(&answer.rows))?).as_bytes())?,
         Format::Table => print(table(answer.rows.get())?.as_bytes())?,
     }
