@@ -1,6 +1,6 @@
 //! From candidates to table rows: wide cells joined, repeated rows left out, converted areas allocated.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use geography::apportion;
 use model::contract::Level;
@@ -38,6 +38,7 @@ pub(crate) fn assemble(
     let mut entries = Vec::with_capacity(found.rows.len());
     for row in &found.rows {
         recorder.findings.counts.kept += 1;
+        recorder.findings.counts.unreadable += u64::from(row.unreadable);
         *recorder.findings.methods.entry(row.method.as_str().to_owned()).or_default() += 1;
         if plan.wides.is_empty() {
             place(row, &row.dimensions, &row.numbers, &mut entries);
@@ -66,7 +67,8 @@ pub(crate) fn assemble(
     Ok(table)
 }
 
-/// Parses the wide cells of candidate rows. One bad cell refuses its row: a part of a row is no row.
+/// Parses the wide cells of candidate rows. One bad cell refuses its row: a part of a row is no row. Where a row is about
+/// an area, the cell is not available instead.
 fn read_wide(
     rows: &mut Vec<Row>,
     frame: &TextFrame,
@@ -77,7 +79,7 @@ fn read_wide(
     let markers = Markers::new(&request.contract.file);
     let lines: HashMap<u32, u64> = rows.iter().map(|row| (row.index, row.line)).collect();
     let mut cells = WideCells::new();
-    let mut refused: BTreeMap<u32, ()> = BTreeMap::new();
+    let mut bad: BTreeSet<u32> = BTreeSet::new();
     for cell in frame.unpivot() {
         let (Some(line), Some(wide)) = (lines.get(&cell.row), plan.wides.get(cell.wide)) else { continue };
         let (number, issue) = read_number(markers.read(cell.text), false, None);
@@ -89,14 +91,20 @@ fn read_wide(
             Some(kind) => {
                 let at = At { row: *line, column: wide.measure, clause: wide.clause };
                 recorder.record(at, kind, || say::problem(kind, None));
-                refused.insert(cell.row, ());
+                bad.insert(cell.row);
             }
             None => {}
         }
         cells.entry(cell.row).or_default().push((cell.wide, number));
     }
-    recorder.findings.counts.refused += u64::try_from(refused.len()).unwrap_or(u64::MAX);
-    rows.retain(|row| !refused.contains_key(&row.index));
+    if request.contract.level == Level::Aggregate {
+        for row in rows {
+            row.unreadable |= bad.contains(&row.index);
+        }
+    } else {
+        recorder.findings.counts.refused += u64::try_from(bad.len()).unwrap_or(u64::MAX);
+        rows.retain(|row| !bad.contains(&row.index));
+    }
     Ok(cells)
 }
 

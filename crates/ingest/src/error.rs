@@ -89,13 +89,28 @@ pub enum IngestError {
         /// What is wrong.
         message: String,
     },
-    /// More rows were refused than the contract tolerates.
+    /// More rows say nothing usable about where than the contract tolerates.
     #[error(
-        "{refused} of {rows} rows were refused, the contract accepts {tolerance} in a thousand: correct the rows in \
-         the findings and send the file again"
+        "{unplaced} of {rows} rows say nothing usable about where, the contract accepts {tolerance} in a thousand: \
+         correct the places in the findings and send the file again"
+    )]
+    Unplaced {
+        /// Rows without a usable place.
+        unplaced: u64,
+        /// Rows the contract means.
+        rows: u64,
+        /// The contract's tolerance, per thousand.
+        tolerance: u32,
+        /// What was found.
+        findings: Box<Findings>,
+    },
+    /// More rows were refused, or have a figure that cannot be read, than the contract tolerates.
+    #[error(
+        "{refused} of {rows} rows were refused or have a figure that cannot be read, the contract accepts {tolerance} \
+         in a thousand: correct the rows in the findings and send the file again"
     )]
     OverTolerance {
-        /// Rows refused.
+        /// Rows refused, or with a figure that cannot be read.
         refused: u64,
         /// Rows the contract means.
         rows: u64,
@@ -163,6 +178,7 @@ impl IngestError {
     pub fn findings(&self) -> Option<&Findings> {
         match self {
             Self::OverTolerance { findings, .. }
+            | Self::Unplaced { findings, .. }
             | Self::NothingKept { findings, .. }
             | Self::NotEmpty { findings, .. } => Some(findings),
             _ => None,

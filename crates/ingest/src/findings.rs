@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 pub enum Kind {
     /// The row has more or fewer fields than the header. Refused.
     Ragged,
-    /// A required value is missing. Refused.
+    /// A required value is missing. Refused; in a measure not available where a row is about an area.
     Missing,
-    /// Not a number. Refused in a measure, `unknown` in a dimension.
+    /// Not a number. `unknown` in a dimension; in a measure refused, or not available where a row is about an area.
     NotANumber,
-    /// A number outside the contract's range. Refused in a measure, `unknown` in a dimension.
+    /// A number outside the contract's range. Treated as what is not a number.
     OutOfRange,
     /// Not a date in the contract's formats. Refused in the time column, `unknown` in a dimension.
     NotADate,
@@ -74,6 +74,7 @@ pub struct Finding {
 /// What became of the rows. `rows_read` is the sum of `kept`, `refused`, `outside`, `without_location`, `duplicates`,
 /// `skipped` and `opted_out`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Counts {
     /// Rows under the header that are not blank.
     pub rows_read: u64,
@@ -93,6 +94,8 @@ pub struct Counts {
     pub opted_out: u64,
     /// Cells replaced by `unknown` or `other` in rows that were kept or might have been.
     pub corrected: u64,
+    /// Rows kept with a figure that cannot be read, which is not available then. Only where rows are about areas.
+    pub unreadable: u64,
     /// Measure cells withheld by the supplier.
     pub withheld: u64,
     /// Rows of the table made.

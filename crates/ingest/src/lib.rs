@@ -122,15 +122,23 @@ fn sheet(
     Ok(reader.rows(bytes, file.sheet.as_deref(), file.skip_rows, request.limits, time)?)
 }
 
-/// Refuses the file whole where more rows were refused than the contract tolerates.
+/// Refuses the file whole where more rows than the contract tolerates were refused, have a figure that cannot be read, or
+/// are in no place.
 fn tolerate(findings: &Findings, request: &CleanRequest<'_>) -> Result<(), IngestError> {
     let counts = findings.counts;
     let rows = counts.rows_read.saturating_sub(counts.skipped);
+    let over = |count: u64, tolerance: u32| count.saturating_mul(1000) > rows.saturating_mul(u64::from(tolerance));
+    let findings = || Box::new(findings.clone());
+    let refused = counts.refused.saturating_add(counts.unreadable);
     let tolerance = request.contract.tolerance.refused_per_thousand;
-    if counts.refused.saturating_mul(1000) <= rows.saturating_mul(u64::from(tolerance)) {
-        return Ok(());
+    if over(refused, tolerance) {
+        return Err(IngestError::OverTolerance { refused, rows, tolerance, findings: findings() });
     }
-    Err(IngestError::OverTolerance { refused: counts.refused, rows, tolerance, findings: Box::new(findings.clone()) })
+    let tolerance = request.contract.tolerance.unplaced_per_thousand;
+    if over(counts.without_location, tolerance) {
+        return Err(IngestError::Unplaced { unplaced: counts.without_location, rows, tolerance, findings: findings() });
+    }
+    Ok(())
 }
 
 /// Nothing kept is refused unless it is confirmed, and a confirmation is refused unless nothing was there to keep: a row

@@ -1,6 +1,6 @@
 //! One row after another: parsed, checked, located, and either kept as a candidate or counted with its fate.
 
-use model::contract::{ColumnType, LinkScheme, Role, Treatment};
+use model::contract::{Column, ColumnType, Level, LinkScheme, Role, Treatment};
 use model::period::Month;
 
 use crate::error::IngestError;
@@ -47,6 +47,8 @@ pub(crate) struct Row {
     pub(crate) record_key: Option<u64>,
     /// The value that identifies the row, if the contract names one.
     pub(crate) unique: Option<String>,
+    /// Whether a figure could not be read, and is not available therefore.
+    pub(crate) unreadable: bool,
 }
 
 /// What became of a row that is no candidate.
@@ -93,6 +95,7 @@ struct Parsed {
     dimensions: Vec<u32>,
     numbers: Vec<Number>,
     refused: bool,
+    unreadable: bool,
 }
 
 /// Reads every row of the frame.
@@ -184,6 +187,7 @@ impl<'a> Cleaner<'a, '_> {
             contributor,
             record_key,
             unique,
+            unreadable: parsed.unreadable,
         })
     }
 
@@ -228,8 +232,12 @@ impl<'a> Cleaner<'a, '_> {
             dimensions: vec![UNSET; self.plan.dimensions.len()],
             numbers: self.plan.measures.iter().map(|m| empty(m.name, m.decimal)).collect(),
             refused: false,
+            unreadable: false,
         };
         let plan = self.plan;
+        // Without a row about an area its figure would be 0, or too low a sum: a figure that is there and cannot be read is
+        // one that is not available, like one that is withheld.
+        let keeps = |column: &Column| column.role == Role::Measure && self.request.contract.level == Level::Aggregate;
         // Ages may be worked out from a date of birth, so the row's own date is read first.
         let by_time = |time: bool| {
             plan.fields.iter().enumerate().filter(move |(_, field)| (field.column.role == Role::Time) == time)
@@ -240,7 +248,8 @@ impl<'a> Cleaner<'a, '_> {
                 .read(self.cells.get(number).and_then(|cells| cells.get(usize::try_from(index).unwrap_or(usize::MAX))));
             let column = field.column;
             if cell == Cell::Empty && (column.required || column.role == Role::Time) {
-                parsed.refused = true;
+                let slot = if keeps(column) { &mut parsed.unreadable } else { &mut parsed.refused };
+                *slot = true;
                 self.recorder.record(field.at(self.line), Kind::Missing, || say::problem(Kind::Missing, None));
                 continue;
             }
@@ -254,6 +263,8 @@ impl<'a> Cleaner<'a, '_> {
             }
             if column.role == Role::Dimension && (!column.required || kind == Kind::NotAllowed) {
                 self.recorder.findings.counts.corrected += 1;
+            } else if keeps(column) {
+                parsed.unreadable = true;
             } else {
                 parsed.refused = true;
             }

@@ -87,17 +87,20 @@ pub struct DatasetContract {
     pub unpivots: Vec<Unpivot>,
 }
 
-/// The share of refused rows over which a version is refused whole.
+/// The shares of unusable rows over which a version is refused whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Tolerance {
-    /// Rows refused in a thousand; 0 means that one bad row refuses the file.
+    /// Rows refused, or with a figure that cannot be read, in a thousand; 0 means that one bad row refuses the file.
     pub refused_per_thousand: u32,
+    /// Rows that say nothing usable about where, in a thousand. They are in no area, so that every one of them makes some
+    /// area's count too low: a feed that leaves places out says how many are usual.
+    pub unplaced_per_thousand: u32,
 }
 
 impl Default for Tolerance {
     fn default() -> Self {
-        Self { refused_per_thousand: 20 }
+        Self { refused_per_thousand: 20, unplaced_per_thousand: 50 }
     }
 }
 

@@ -94,6 +94,7 @@ pub fn findings_text(findings: &Findings) -> String {
         (counts.skipped, "not meant by the contract, skipped"),
         (counts.opted_out, "opted out, not kept"),
         (counts.corrected, "of those kept, corrected"),
+        (counts.unreadable, "of those kept, with a figure that cannot be read"),
         (findings.disagreements, "where the supplied area and the point differ"),
     ];
     lines.extend(parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count:>10} {what}")));

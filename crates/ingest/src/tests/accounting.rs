@@ -2,9 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::Setting;
+use model::contract::Tolerance;
+
 use super::feeds::{police, practices};
 use super::people::CONTRACT;
+use super::{Setting, lines};
 use crate::{Counts, IngestError};
 
 /// Counts of a file that was taken or refused for its rows.
@@ -124,6 +126,60 @@ fn an_empty_period_is_said_and_never_guessed() {
                 (outcome, _) => panic!("{file} {empty}: {outcome:?}"),
             }
         }
+    }
+}
+
+/// Rows in no place make areas' counts too low: over the contract's tolerance the file is refused, whatever the places of
+/// the other rows.
+#[test]
+fn rows_without_a_place_have_a_limit_of_their_own() {
+    let mut setting = Setting::new(CONTRACT, "2024-01");
+    let row = |postcode: &str| format!("01/02/2024,9434765919,{postcode},F,40,1\n");
+    let file = |broken: &str, unplaced: usize| {
+        let rows = [row(broken).repeat(unplaced), row("ZZ1 1AA").repeat(100 - unplaced)].concat();
+        format!("CallDate,NHSNumber,Postcode,Gender,Age,Contacts\n{rows}")
+    };
+    setting.contract.tolerance = Tolerance::default();
+    for broken in ["ZZ1", "ZZ1 1XX", ""] {
+        assert_eq!(setting.ok(file(broken, 5)).findings.counts.without_location, 5, "{broken}");
+        for unplaced in [6, 95] {
+            let error = setting.clean(file(broken, unplaced)).unwrap_err();
+            let text = error.to_string();
+            assert!(text.contains(&format!("{unplaced} of 100 rows say nothing usable about where")), "{text}");
+            assert_eq!(error.findings().unwrap().counts.without_location, unplaced as u64, "{broken}");
+        }
+    }
+    // Rows of other places are no broken places.
+    setting.ok(file("M1 1AA", 95));
+    setting.contract.tolerance.unplaced_per_thousand = 95;
+    assert!(setting.clean(file("", 10)).is_err());
+    setting.ok(file("", 9));
+}
+
+/// A figure about an area that cannot be read is not available. Without its row, the area's sum would be too low.
+#[test]
+fn an_unreadable_figure_about_an_area_is_not_available() {
+    let mut setting = Setting::new(&practices(), "2023-04");
+    let file = |register: &str| {
+        format!("PRACTICE_CODE,GROUP_CODE,REGISTER,PRACTICE_LIST_SIZE\nP99001,DM,{register},50\nP99002,DM,7,60\n")
+    };
+    for required in [false, true] {
+        setting.contract.columns[2].required = required;
+        setting.contract.tolerance.refused_per_thousand = 500;
+        for bad in ["n/a", "1001", "-1", "1.5", "*", ""] {
+            let cleaned = setting.ok(file(bad));
+            assert_eq!(
+                lines(&cleaned.batch),
+                ["U99001|2023-04|diabetes|-|50|practice-list", "U99001|2023-04|diabetes|7|60|practice-list"],
+                "{bad}"
+            );
+            let unreadable = u64::from(bad != "*" && (required || !bad.is_empty()));
+            assert_eq!(cleaned.findings.counts.unreadable, unreadable, "{bad}");
+        }
+        // And it counts against the tolerance as a refused row does.
+        setting.contract.tolerance.refused_per_thousand = 499;
+        assert!(setting.refusal(file("n/a")).contains("1 of 2 rows were refused or have a figure that cannot be read"));
+        setting.ok(file("*"));
     }
 }
 

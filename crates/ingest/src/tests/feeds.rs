@@ -18,6 +18,7 @@ level = "event"
 partition = "month"
 exposure = {{ kind = "open", source = "data.police.uk", licence = "OGL" }}
 file = {{ format = "csv" }}
+tolerance = {{ unplaced_per_thousand = 150 }}
 geography = {{ area_type = "lsoa", boundary_year = 2021, sources = ["longitude-latitude", "area-code"] }}
 [[column]]
 source = "Crime ID"
@@ -201,14 +202,17 @@ value = "population"
                 E07,E01990003,C,24,7,eight,9,10,11,12,x\n";
     let cleaned = Setting::new(&contract, "2023-01").ok(file);
     let rows = lines(&cleaned.batch);
-    assert_eq!(rows.len(), 12);
+    assert_eq!(rows.len(), 18);
     assert_eq!(rows[0], "E01990001|2023-01|0|female|7|supplied");
     assert!(rows.contains(&"E01990001|2023-01|0|male|-|supplied".to_owned()));
     assert!(rows.contains(&"E01990001|2023-01|1|female|-|supplied".to_owned()));
     assert!(rows.contains(&"E01990002|2023-01|1|male|5000|supplied".to_owned()));
     assert!(rows.contains(&"E01990002|2023-01|90|female|3|supplied".to_owned()));
+    assert!(rows.contains(&"E01990003|2023-01|0|female|7|supplied".to_owned()));
+    assert!(rows.contains(&"E01990003|2023-01|1|female|-|supplied".to_owned()), "what cannot be read is not available");
     let counts = cleaned.findings.counts;
-    assert_eq!((counts.rows_read, counts.kept, counts.refused, counts.withheld, counts.rows_written), (3, 2, 1, 1, 12));
+    assert_eq!((counts.rows_read, counts.kept, counts.refused), (3, 3, 0));
+    assert_eq!((counts.unreadable, counts.withheld, counts.rows_written), (1, 1, 18));
     assert_eq!(cleaned.findings.count(Kind::NotANumber), 1);
 }
 
@@ -285,7 +289,7 @@ level = "aggregate"
 partition = "financial-year"
 exposure = {{ kind = "controlled" }}
 file = {{ format = "csv", withheld_values = ["*"] }}
-tolerance = {{ refused_per_thousand = 300 }}
+tolerance = {{ refused_per_thousand = 300, unplaced_per_thousand = 300 }}
 geography = {{ area_type = "pcn", boundary_year = 2025, sources = ["practice"] }}
 [[column]]
 source = "PRACTICE_CODE"
@@ -327,12 +331,13 @@ fn practice_prevalence_by_network() {
         [
             "U99001|2023-04|copd|-|7000|practice-list",
             "U99001|2023-04|diabetes|400|8000|practice-list",
+            "U99002|2023-04|diabetes|-|6000|practice-list",
             "U99002|2023-04|other|5|6000|practice-list",
         ]
     );
     let found = &cleaned.findings;
     assert_eq!(
-        (found.counts.without_location, found.counts.refused, found.counts.withheld, found.counts.corrected),
+        (found.counts.without_location, found.counts.unreadable, found.counts.withheld, found.counts.corrected),
         (1, 1, 1, 1)
     );
     let unknown = found.first.iter().find(|finding| finding.kind == Kind::UnknownCode).unwrap();
@@ -347,6 +352,7 @@ level = "event"
 partition = "calendar-year"
 exposure = {{ kind = "open", source = "x", licence = "OGL" }}
 file = {{ format = "geojson" }}
+tolerance = {{ unplaced_per_thousand = 400 }}
 geography = {{ area_type = "lsoa", boundary_year = 2021, sources = ["longitude-latitude"] }}
 [[column]]
 source = "longitude"

@@ -17,7 +17,7 @@ level = "person"
 partition = "quarter"
 exposure = { kind = "controlled" }
 file = { format = "csv", null_values = ["NULL"] }
-tolerance = { refused_per_thousand = 1000 }
+tolerance = { refused_per_thousand = 1000, unplaced_per_thousand = 1000 }
 geography = { area_type = "lsoa", boundary_year = 2021, sources = ["postcode"] }
 [[column]]
 source = "CallDate"
