@@ -50,6 +50,7 @@ pub(crate) struct Row {
 }
 
 /// All rows of a request.
+#[derive(Default)]
 pub(crate) struct Facts {
     pub(crate) areas: Codes,
     /// For each dimension, its values: the classification first, then others that were seen.

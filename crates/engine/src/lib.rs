@@ -13,6 +13,7 @@ mod permitted;
 mod request;
 mod session;
 mod universe;
+mod unreported;
 
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ pub use request::{AreaSet, Dimension, GroupRequest, Limits, MeasureSpec, StoredT
 /// Computes everything a group publishes from the current partitions of its dataset.
 ///
 /// Every cell of every table of the request is present in the answer, empty ones included; a cell over a value that is
-/// missing at its source is marked as not available.
+/// missing at its source, or over an area that was not reported, is marked as not available.
 ///
 /// # Errors
 /// If the permits do not cover all of it at this moment, a table cannot be opened, or a limit is reached.

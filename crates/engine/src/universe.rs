@@ -12,6 +12,7 @@ use model::{AgeBand, AreaType, CellKey, Month, Period, Sex};
 use crate::error::EngineError;
 use crate::facts::{Facts, UNKNOWN};
 use crate::request::{GroupRequest, TableSpec};
+use crate::unreported::unreported;
 
 /// Builds the group's cells and hands them to disclosure control.
 pub(crate) fn tabulate(facts: &Facts, request: &GroupRequest) -> Result<Unreleased, EngineError> {
@@ -234,6 +235,17 @@ impl Space {
             }
             if let Some(known) = truth.complete.get_mut(position) {
                 *known &= complete;
+            }
+        }
+        let block = truth.len() / (self.area_classes.count * self.month_classes.count).max(1);
+        for (area, month) in unreported(facts, &self.area_codes, &self.months, &request.reporting) {
+            let class = |classes: &Classes, value: usize| classes.of_value.get(value).copied();
+            let (Some(area), Some(month)) = (class(&self.area_classes, area), class(&self.month_classes, month)) else {
+                continue;
+            };
+            let start = (area * self.month_classes.count + month) * block;
+            if let Some(known) = truth.complete.get_mut(start..start + block) {
+                known.fill(false);
             }
         }
         if truth.counts.iter().any(|count| *count < 0) {
