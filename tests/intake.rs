@@ -1,14 +1,17 @@
 //! Intake where something stops half way: what was acknowledged stays, and nothing else does.
 
 use std::fs;
+use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use agreements::EventKind;
 use audit::{AuditLog, Entry};
 use catalog::{Catalog, Commit, DataFolder, DatasetVersion, JobState, SqliteCatalog, VersionStatus};
-use platform::{Platform, UploadRequest};
+use platform::{Platform, PlatformError, UploadRequest};
 
-use crate::support::{self, Demo, fires};
+use crate::publishing::{append, own};
+use crate::support::{self, Demo, fires, moved};
 
 fn request(dataset: &str, period: &str) -> UploadRequest {
     UploadRequest {
@@ -171,8 +174,84 @@ fn a_quarantine_that_cannot_be_cleared_costs_no_upload() {
     assert!(!left[0].exists(), "the next start clears the quarantine");
 }
 
+/// A file during whose arrival something else happens.
+struct Meanwhile<'a, F> {
+    happens: Option<F>,
+    file: &'a [u8],
+}
+
+impl<F: FnOnce()> Read for Meanwhile<'_, F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(happens) = self.happens.take() {
+            happens();
+        }
+        self.file.read(buffer)
+    }
+}
+
+/// The decision that lets a file in is minutes old when it has been read.
+#[test]
+fn what_allowed_an_upload_is_asked_again_before_it_is_kept() {
+    let demo = own(Demo::open());
+    let platform = &demo.platform;
+    let agreements = demo.folder.path().join("agreements");
+    let key = demo.keys["officer"].as_str();
+    let request = request("lancashire-fire-and-rescue.incidents", "2026-01-01/P3M");
+    let before = objects(demo.folder.path());
+    let file = fires();
+    let upload = |key: Option<&str>, happens: &dyn Fn()| {
+        let local = platform.local_officer(&request.dataset).unwrap();
+        // Agreements that changed since the last request count from here on.
+        let caller = platform.authenticate(key).unwrap();
+        let caller = if key.is_some() { caller } else { local };
+        platform.upload(&caller, &request, Meanwhile { happens: Some(happens), file: &file })
+    };
+
+    let revoked = upload(Some(key), &|| platform.revoke_credential(key.split('_').nth(1).unwrap()).unwrap());
+    assert!(matches!(revoked, Err(PlatformError::Unauthenticated)), "{revoked:?}");
+    let suspended = upload(None, &|| append(&agreements, EventKind::Suspended));
+    assert!(matches!(suspended, Err(PlatformError::Denied { .. })), "{suspended:?}");
+    append(&agreements, EventKind::Resumed);
+    let interrupted = upload(None, &|| {
+        append(&agreements, EventKind::Suspended);
+        append(&agreements, EventKind::Resumed);
+    });
+    assert!(matches!(interrupted, Err(PlatformError::Unavailable { .. })), "{interrupted:?}");
+    assert_eq!(objects(demo.folder.path()), before, "nothing of them is left");
+
+    let kept = upload(None, &|| ()).unwrap();
+    assert_eq!((kept.created, kept.revision), (true, 1));
+}
+
+/// An area that is not in a file of figures by area has none, and neither has what it is part of: not 0, and no sum of the rest.
+#[tokio::test]
+async fn an_area_that_was_not_reported_has_no_figure() {
+    let demo = Demo::open();
+    let request = request("department-for-work-and-pensions.claimants", "2026-01-01/P3M");
+    let text = String::from_utf8(moved("department-for-work-and-pensions/claimants")).unwrap();
+    let file: String =
+        text.lines().filter(|line| !line.contains("E01990001")).map(|line| format!("{line}\n")).collect();
+    assert_ne!(file.len(), text.len());
+    let officer = demo.platform.local_officer(&request.dataset).unwrap();
+    demo.platform.upload(&officer, &request, file.as_bytes()).unwrap();
+    assert_eq!(demo.platform.publish_pending(&mut |_| ()).unwrap().failures, Vec::<String>::new());
+    for (area_type, areas) in [("msoa", 31), ("district", 2)] {
+        for (period, missing) in [("2025-10-01/P3M", 0), ("2026-01-01/P3M", 1)] {
+            let path = format!(
+                "/v1/data.json?indicator=claimant-rate&area_type={area_type}&period_type=quarter&period={period}"
+            );
+            let answer = demo.get(&path, Some("analyst")).await;
+            let json = answer.json();
+            let rows = json["rows"].as_array().unwrap();
+            let absent: Vec<_> = rows.iter().filter(|row| row["status"] == "x").collect();
+            assert_eq!((rows.len(), absent.len()), (areas, missing), "{path}: {}", answer.text());
+            assert!(absent.iter().all(|row| row["count"].is_null() && row["value"].is_null()), "{path}");
+        }
+    }
+}
+
 /// A ZIP archive with a comment at its end.
-fn with_comment(archive: &[u8]) -> Vec<u8> {
+pub(crate) fn with_comment(archive: &[u8]) -> Vec<u8> {
     let mut archive = archive.to_vec();
     let length = archive.len() - 2;
     assert_eq!(archive[length..], [0, 0], "it has no comment yet");

@@ -176,7 +176,7 @@ fn own_definitions(folder: &Path) -> Settings {
     }
 }
 
-fn own(demo: Demo) -> Demo {
+pub(crate) fn own(demo: Demo) -> Demo {
     let Demo { platform, router, folder, .. } = demo;
     drop((platform, router));
     let settings = own_definitions(folder.path());
@@ -189,7 +189,7 @@ fn this_second() -> jiff::Timestamp {
 }
 
 /// Appends a signed event to the agreement about fires.
-fn append(agreements: &Path, kind: EventKind) {
+pub(crate) fn append(agreements: &Path, kind: EventKind) {
     let files: Vec<SourceFile> = support::files(agreements)
         .iter()
         .filter(|path| path.parent() == Some(agreements) && path.extension().is_some_and(|e| e == "toml"))

@@ -1,6 +1,8 @@
 //! Uploads through the API: once, twice, wrong.
 
 use std::convert::Infallible;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use api::HttpLimits;
@@ -8,7 +10,8 @@ use axum::body::{Body, Bytes};
 use axum::http::{Method, Request};
 use tower::ServiceExt;
 
-use crate::support::{Demo, fires, moved};
+use crate::intake::with_comment;
+use crate::support::{self, Demo, fires, moved};
 
 const PATH: &str = "/v1/datasets/lancashire-fire-and-rescue.incidents/versions?period=2026-01-01/P3M";
 const OTHER_QUARTER: &str = "/v1/datasets/lancashire-fire-and-rescue.incidents/versions?period=2026-04-01/P3M";
@@ -159,6 +162,27 @@ async fn opt_outs_are_declared_by_whoever_applies_them() {
     assert_eq!(stored.json()["opt_outs_applied"], today);
     let version = demo.get(stored.headers["location"].to_str().unwrap(), Some("ambulance")).await;
     assert_eq!(version.json()["opt_outs_applied"], today, "{}", version.text());
+}
+
+/// The time in which a file must arrive is not the time in which it must be read: what is stored is answered.
+#[tokio::test]
+async fn a_file_that_takes_long_to_read_is_answered() {
+    let demo = Demo::open_with(|settings, folder| {
+        let script = format!("#!/bin/sh\nsleep 2\nexec '{}' \"$@\"\n", support::binary().display());
+        settings.workbook_program = folder.join("reader");
+        fs::write(&settings.workbook_program, script).unwrap();
+        fs::set_permissions(&settings.workbook_program, fs::Permissions::from_mode(0o700)).unwrap();
+    });
+    let purposes = ["neighbourhood-needs", "service-planning"].map(str::to_owned);
+    let key = demo.platform.add_credential("chorley-council", "partner-officer", &purposes, true).unwrap();
+    let router = api::router(demo.platform.clone(), HttpLimits { upload_seconds: 1, ..HttpLimits::default() });
+    let file =
+        fs::read(support::root().join("sample-data/partners/chorley-council/homelessness/2025-Q1.xlsx")).unwrap();
+    let request = Request::post("/v1/datasets/chorley-council.homelessness/versions?period=2025-01-01/P3M")
+        .header("authorization", format!("Bearer {}", key.as_str()))
+        .body(Body::from(with_comment(&file)))
+        .unwrap();
+    assert_eq!(router.oneshot(request).await.unwrap().status(), 200);
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ pub use server::{openapi, router, serve};
 pub struct HttpLimits {
     /// Seconds for one request other than an upload.
     pub request_seconds: u64,
-    /// Seconds for one upload.
+    /// Seconds in which an upload must have arrived. Reading and storing it have limits of their own.
     pub upload_seconds: u64,
     /// Seconds without a byte after which an upload ends.
     pub upload_idle_seconds: u64,

@@ -50,6 +50,7 @@ problems! {
     INTERNAL = INTERNAL_SERVER_ERROR, "internal", "something failed here", "try again; if it stays, quote `reference` to the programme office";
     UNAVAILABLE = SERVICE_UNAVAILABLE, "unavailable", "not available now", "try again later";
     TIMEOUT = GATEWAY_TIMEOUT, "timeout", "the request took too long and was stopped", "ask for less at once";
+    UPLOAD_TIMEOUT = GATEWAY_TIMEOUT, "upload-timeout", "the upload took too long to be answered", "send it again: it may be stored, and the same file is not stored twice";
 }
 
 /// Problem details as they are sent (`application/problem+json`).

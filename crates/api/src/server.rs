@@ -60,16 +60,14 @@ pub fn router(platform: Platform, limits: HttpLimits) -> Router {
     let places = Arc::new(UploadPlaces::new(limits.uploads, limits.uploads_per_organisation));
     let app = App { platform, places, limits: Arc::clone(&limits) };
     let loading = app.platform.clone();
+    let times = Times::new(&limits, app.platform.seconds_after_arrival());
     let (router, document) = operations().split_for_parts();
     router
         .route("/openapi.json", get(reference::openapi))
         .layer(Extension(Arc::new(document)))
         .method_not_allowed_fallback(|| async { Problem::new(problem::METHOD, "see /openapi.json") })
         .fallback(pages::serve)
-        .layer(middleware::from_fn(move |request: Request, next: Next| {
-            let limits = Arc::clone(&limits);
-            async move { timed(request, next, &limits).await }
-        }))
+        .layer(middleware::from_fn(move |request: Request, next: Next| timed(request, next, times)))
         .layer(middleware::from_fn(move |request: Request, next: Next| {
             let platform = loading.clone();
             async move { once_loaded(request, next, &platform).await }
@@ -91,16 +89,34 @@ async fn once_loaded(request: Request, next: Next, platform: &Platform) -> Respo
     }
 }
 
-async fn timed(request: Request, next: Next, limits: &HttpLimits) -> Response {
-    let upload = request.method() == axum::http::Method::POST;
-    let limit = Duration::from_secs(if upload { limits.upload_seconds } else { limits.request_seconds });
+/// How long requests may take.
+#[derive(Clone, Copy)]
+struct Times {
+    request: Duration,
+    /// An upload comes in, and then it is read and stored. What is stored is answered with a receipt.
+    upload: Duration,
+}
+
+impl Times {
+    fn new(limits: &HttpLimits, after_arrival: u64) -> Self {
+        let upload = limits.upload_seconds.saturating_add(after_arrival);
+        Self { request: Duration::from_secs(limits.request_seconds), upload: Duration::from_secs(upload) }
+    }
+}
+
+async fn timed(request: Request, next: Next, times: Times) -> Response {
     let method = request.method().clone();
+    let (limit, late) = if method == axum::http::Method::POST {
+        (times.upload, problem::UPLOAD_TIMEOUT)
+    } else {
+        (times.request, problem::TIMEOUT)
+    };
     // The path alone: queries may hold what somebody is interested in.
     let path = request.uri().path().to_owned();
     let start = std::time::Instant::now();
     let response = match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => Problem::new(problem::TIMEOUT, format!("stopped after {} s", limit.as_secs())).into_response(),
+        Err(_) => Problem::new(late, format!("no answer after {} s", limit.as_secs())).into_response(),
     };
     let duration_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(%method, path, status = response.status().as_u16(), duration_ms, "answered");

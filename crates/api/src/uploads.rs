@@ -35,7 +35,7 @@ use crate::{App, HttpLimits};
         (status = 200, description = "already stored", body = Object), (status = 400, body = Problem),
         (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
         (status = 408, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
-        (status = 429, body = Problem), (status = 503, body = Problem)))]
+        (status = 429, body = Problem), (status = 503, body = Problem), (status = 504, body = Problem)))]
 pub(crate) async fn create(
     State(app): State<App>,
     Path(id): Path<String>,

@@ -9,6 +9,7 @@ use model::id::DatasetId;
 use model::period::Period;
 
 use crate::locate::Locator;
+use crate::source::greatest_inflated;
 use crate::workbook::WorkbookReader;
 
 /// What the agreements allow for one column, named as in the contract (for wide columns: the dimension or the measure).
@@ -60,8 +61,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            bytes: 2 << 30,
-            inflated_bytes: 2 << 30,
+            bytes: 256 << 20,
+            inflated_bytes: 1 << 30,
             ratio: 100,
             rows: 5_000_000,
             columns: 2_000,
@@ -73,6 +74,14 @@ impl Default for Limits {
             workbook_entries: 1_000,
             workbook_cells: 20_000_000,
         }
+    }
+}
+
+impl Limits {
+    /// The most bytes that a file of so many may become when it is decompressed.
+    #[must_use]
+    pub fn greatest_inflated(&self, sent: u64) -> u64 {
+        greatest_inflated(sent, self.ratio, self.inflated_bytes)
     }
 }
 

@@ -58,7 +58,18 @@ impl fmt::Display for CredentialCard {
 /// The setting that marks a folder whose keys were printed on a screen.
 const DEMO: &str = "demo-keys";
 
+/// What stands for a credential where somebody is at the machine itself.
+const LOCAL: &str = "local/command-line";
+
 impl Platform {
+    /// Whether the credential that a caller came with has not been revoked since.
+    pub(crate) fn in_force(&self, caller: &Caller) -> bool {
+        let Some(actor) = &caller.actor else { return true };
+        let credential = actor.credential.as_str();
+        let state = self.state();
+        state.credentials.get(credential).map_or(credential == LOCAL, |stored| stored.revoked_at.is_none())
+    }
+
     /// Who holds this token; the public without one. Agreements that changed since the last request count from here on.
     ///
     /// # Errors
@@ -104,11 +115,8 @@ impl Platform {
     fn local(&self, organisation: OrganisationId, role: Role) -> Result<Caller, PlatformError> {
         let state = self.state();
         let purposes = state.snapshot.partnership().purposes.iter().map(|purpose| purpose.id.clone());
-        let actor = Actor {
-            credential: "local/command-line".parse()?,
-            organisation: organisation.clone(),
-            role: role.as_str().parse()?,
-        };
+        let actor =
+            Actor { credential: LOCAL.parse()?, organisation: organisation.clone(), role: role.as_str().parse()? };
         Ok(Caller { principal: Principal::new(organisation, role, purposes), actor: Some(actor) })
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Read, Write};
+use std::time::Duration;
 
 use agreements::{Denial, Ingest, Permit, Request, decide};
 use catalog::{
@@ -17,6 +18,7 @@ use uuid::Uuid;
 use vault::{Context, OsEntropy, SealWriter, TableIdentity, TableKeys};
 use zeroize::Zeroizing;
 
+use crate::budget::Share;
 use crate::caller::Caller;
 use crate::error::PlatformError;
 use crate::opt_outs;
@@ -24,6 +26,13 @@ use crate::platform::Platform;
 use crate::receipt::UploadReceipt;
 use crate::staging::Prepared;
 use crate::state::{State, digest_of};
+
+/// How compressed files begin.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// How long an upload waits for memory that other uploads use.
+const MEMORY_WAIT: Duration = Duration::from_secs(60);
+/// Seconds for what comes after cleaning: writing the table, waiting for others to be recorded.
+const STORING_SECONDS: u64 = 60;
 
 /// What comes with a file.
 #[derive(Debug, Clone)]
@@ -59,6 +68,10 @@ enum Taken {
 
 struct Arrival {
     object: ObjectRef,
+    /// How long the file is.
+    bytes: u64,
+    /// Whether it begins as gzip does.
+    compressed: bool,
     key: vault::DataKey,
     context: Context,
     digest: Digest,
@@ -101,12 +114,18 @@ impl Platform {
         });
         match taken {
             Ok(Taken::Known(receipt)) => Ok(*receipt),
-            Ok(Taken::New(prepared)) => self.keep(*prepared, work_id),
+            Ok(Taken::New(prepared)) => self.keep(*prepared, work_id, || self.still_allowed(caller, &intake)),
             Err(error) => {
                 self.record(audit::Entry::Failed { work_id, code: "refused".parse()? })?;
                 Err(error)
             }
         }
+    }
+
+    /// How many seconds an upload may take after its last byte has come.
+    #[must_use]
+    pub fn seconds_after_arrival(&self) -> u64 {
+        MEMORY_WAIT.as_secs() + self.settings().limits.ingest_seconds + STORING_SECONDS
     }
 
     /// A stored version, for the organisation that supplied it.
@@ -196,6 +215,24 @@ impl Platform {
         Err(denial)
     }
 
+    /// Whether what was decided before the file came still holds: the credential, and every agreement that the permit names.
+    /// What another agreement would allow by now was not what the file was read by.
+    fn still_allowed(&self, caller: &Caller, intake: &Intake<'_>) -> Result<(), PlatformError> {
+        self.refresh_agreements()?;
+        let state = self.state();
+        if !self.in_force(caller) {
+            return Err(PlatformError::Unauthenticated);
+        }
+        if intake.permit.is_valid(&state.snapshot, self.now()) {
+            return Ok(());
+        }
+        let applied = intake.opt_outs.as_ref().map(|declared| declared.applied_at);
+        // If something denies now, that is the answer.
+        let _other = self.permit_ingest(&state, caller, intake.contract, Some(intake.period), applied)?;
+        let reason = "the agreements changed while the file was read: nothing was stored; send it again".to_owned();
+        Err(PlatformError::Unavailable { reason })
+    }
+
     fn record_intent(
         &self,
         caller: &Caller,
@@ -230,6 +267,7 @@ impl Platform {
         let mut hasher = sha2::Sha256::new();
         let mut buffer = Zeroizing::new(vec![0_u8; 64 * 1024]);
         let mut total: u64 = 0;
+        let mut start: Vec<u8> = Vec::with_capacity(GZIP.len());
         loop {
             let count = match file.read(&mut buffer) {
                 Ok(0) => break,
@@ -243,12 +281,14 @@ impl Platform {
             if total > limit {
                 return Err(PlatformError::TooLarge { limit_bytes: limit });
             }
+            start.extend(chunk.iter().take(GZIP.len() - start.len()));
             hasher.update(chunk);
             sealed.write_all(chunk).map_err(PlatformError::failed("write to the quarantine"))?;
         }
         let writer = sealed.finish().map_err(PlatformError::failed("encrypt an upload"))?;
         let object = writer.commit().map_err(PlatformError::failed("write to the quarantine"))?;
-        Ok(Arrival { object, key, context, digest: Digest(hasher.finalize().into()) })
+        let digest = Digest(hasher.finalize().into());
+        Ok(Arrival { object, bytes: total, compressed: start == GZIP, key, context, digest })
     }
 
     /// Removes a file from the quarantine. What became of it stands by now: if this fails, the next start removes it.
@@ -279,7 +319,8 @@ impl Platform {
         if let Some(known) = self.current(&contract.id, period)?.filter(|version| version.facts.file == Some(file)) {
             return Ok(Taken::Known(Box::new(self.receipt(&known, false)?)));
         }
-        let cleaned = self.clean(state, intake, arrival)?;
+        let memory = self.memory_for(contract, arrival)?;
+        let cleaned = self.clean(state, intake, arrival, &memory)?;
         let version = Uuid::now_v7();
         let identity = TableIdentity { dataset: contract.id.clone(), version, agreements: agreements.clone() };
         let (table, keys) = self.write_table(&cleaned, identity)?;
@@ -316,7 +357,24 @@ impl Platform {
         self.keys().keyed_digest(&digest_of(parts).0)
     }
 
-    fn clean(&self, state: &State, intake: &Intake<'_>, arrival: &Arrival) -> Result<Cleaned, PlatformError> {
+    /// A share of the memory of all uploads, for what a file may become when it is decompressed.
+    fn memory_for(&self, contract: &DatasetContract, arrival: &Arrival) -> Result<Share<'_>, PlatformError> {
+        let compressed = arrival.compressed || contract.file.format == Format::Xlsx;
+        let limits = self.settings().limits.ingest();
+        let becomes = if compressed { limits.greatest_inflated(arrival.bytes) } else { 0 };
+        self.upload_memory().take(arrival.bytes.saturating_add(becomes), MEMORY_WAIT).ok_or_else(|| {
+            let reason = "other uploads are being read: nothing was stored; send it again in a minute".to_owned();
+            PlatformError::Unavailable { reason }
+        })
+    }
+
+    fn clean(
+        &self,
+        state: &State,
+        intake: &Intake<'_>,
+        arrival: &Arrival,
+        _memory: &Share<'_>,
+    ) -> Result<Cleaned, PlatformError> {
         let Intake { contract, period, request, permit, .. } = *intake;
         let sealed = self.quarantine().read(&arrival.object).map_err(PlatformError::failed("read the quarantine"))?;
         let bytes = vault::open_bytes(&sealed, &arrival.key, &arrival.context)
@@ -410,7 +468,26 @@ pub(crate) fn conflict(upload: Option<&Upload>) -> impl FnOnce(catalog::CatalogE
     }
 }
 
+/// A file that does not fit, or a table that could not be made of one that does: that is no fault of the file.
 fn refused(error: IngestError) -> PlatformError {
+    if matches!(error, IngestError::Table { .. }) {
+        return PlatformError::failed("make a table of the file")(error);
+    }
     let findings = error.findings().cloned().map(Box::new);
     PlatformError::Refused { reason: crate::error::causes(&error), findings }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What fails here is not answered as a fault of the file.
+    #[test]
+    fn a_table_that_cannot_be_made_is_no_refusal() {
+        let source = Box::new(std::io::Error::other("out of luck"));
+        let ours = refused(IngestError::Table { operation: "building the table", source });
+        assert!(matches!(ours, PlatformError::Failed { .. }), "{ours:?}");
+        let theirs = refused(IngestError::Compressed);
+        assert!(matches!(theirs, PlatformError::Refused { .. }), "{theirs:?}");
+    }
 }

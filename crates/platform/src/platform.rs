@@ -13,6 +13,7 @@ use vault::{FileKey, OsEntropy, Vault};
 
 use crate::access::Accesses;
 use crate::agreement_reload;
+use crate::budget::Budget;
 use crate::error::PlatformError;
 use crate::keys::Keys;
 use crate::publish::Releases;
@@ -39,6 +40,8 @@ struct Inner {
     agreements: agreement_reload::Watch,
     /// Held while a group is planned and published: there is one publisher.
     publishing: Mutex<()>,
+    /// Memory for the files that are being read.
+    uploads: Budget,
     /// Held while a version is staged, recorded and made current.
     staging: Mutex<()>,
     wake: (Mutex<Wake>, Condvar),
@@ -133,6 +136,7 @@ impl Platform {
             distrusted: std::collections::BTreeMap::new(),
             cubes: std::collections::BTreeMap::new(),
         };
+        let uploads = Budget::new(settings.limits.uploads_bytes);
         let platform = Self(Arc::new(Inner {
             settings,
             catalog: Box::new(catalog),
@@ -146,6 +150,7 @@ impl Platform {
             releases: Mutex::new(releases),
             agreements,
             publishing: Mutex::new(()),
+            uploads,
             staging: Mutex::new(()),
             wake: (Mutex::new(Wake::default()), Condvar::new()),
             folder,
@@ -218,6 +223,10 @@ impl Platform {
         let mut next = State::clone(&current);
         change(&mut next);
         *current = Arc::new(next);
+    }
+
+    pub(crate) fn upload_memory(&self) -> &Budget {
+        &self.0.uploads
     }
 
     pub(crate) fn staging(&self) -> std::sync::MutexGuard<'_, ()> {

@@ -78,6 +78,7 @@ pub(crate) fn group_request(
     contract: &DatasetContract,
     exposure: Exposure,
     revision: Digest,
+    partitions: &[Period],
     tables: Vec<TableSpec>,
 ) -> Result<GroupRequest, PlatformError> {
     Ok(GroupRequest {

@@ -32,6 +32,8 @@ pub struct Limits {
     pub upload_bytes: u64,
     /// Bytes of one upload after decompression.
     pub inflated_bytes: u64,
+    /// Bytes of all uploads that are read at once, decompressed: more wait. Reading takes a few times as much memory.
+    pub uploads_bytes: u64,
     /// Rows of one upload.
     pub rows: u64,
     /// Columns of one upload.
@@ -69,8 +71,9 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            upload_bytes: 2 << 30,
-            inflated_bytes: 2 << 30,
+            upload_bytes: 256 << 20,
+            inflated_bytes: 1 << 30,
+            uploads_bytes: 1 << 30,
             rows: 20_000_000,
             columns: 2_000,
             field_bytes: 1 << 20,

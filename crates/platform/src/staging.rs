@@ -24,16 +24,22 @@ pub(crate) struct Prepared {
 }
 
 impl Platform {
-    /// Makes a version current and acknowledges it, or leaves nothing of it.
+    /// Makes a version current and acknowledges it, or leaves nothing of it. What allowed the upload is asked again with
+    /// `still_allowed`: since the decision the file came in and was read, which takes minutes.
     ///
     /// # Errors
-    /// If catalogue or audit log fail. What is then half done is settled at the next start.
-    pub(crate) fn keep(&self, prepared: Prepared, work_id: Uuid) -> Result<UploadReceipt, PlatformError> {
+    /// If it is not allowed any more, or catalogue or audit log fail. What is then half done is settled at the next start.
+    pub(crate) fn keep(
+        &self,
+        prepared: Prepared,
+        work_id: Uuid,
+        still_allowed: impl FnOnce() -> Result<(), PlatformError>,
+    ) -> Result<UploadReceipt, PlatformError> {
         let Prepared { facts, keys, findings } = prepared;
         // One at a time: nobody may be told that somebody else's staged version is stored.
         let _turn = self.staging();
         let upload = facts.upload.clone();
-        let staged = self.settle_staged().and_then(|()| {
+        let staged = still_allowed().and_then(|()| self.settle_staged()).and_then(|()| {
             let commit = self.catalog().commit_version(facts.clone(), &keys, VersionStatus::Staged, None);
             commit.map_err(conflict(upload.as_ref()))
         });

@@ -77,6 +77,7 @@ fn good() -> Case {
         exposure: Exposure::Controlled,
         has_contributors: false,
         decimals: BTreeSet::new(),
+        reporting: Vec::new(),
         classifications: BTreeMap::new(),
         tables: vec![table("count", "incident_type")],
     };

@@ -9,7 +9,7 @@ use disclosure::{
 };
 use engine::{GroupRequest, Permits, StoredTable};
 use model::contract::DatasetContract;
-use model::{DatasetId, Digest, Exposure};
+use model::{DatasetId, Digest, Exposure, Period};
 use uuid::Uuid;
 use vault::{TableIdentity, TableKeys};
 
@@ -151,14 +151,15 @@ impl Platform {
         let mut partitions: Vec<Partition> = versions.iter().map(Partition::of).collect();
         partitions.sort_unstable_by_key(|partition| partition.period);
         let revision = revision(geography.digest, contract, &partitions, allowed)?;
+        let periods: Vec<Period> = partitions.iter().map(|partition| partition.period).collect();
         let tables = requests::tables(
             &allowed.definitions,
             &geography.gazetteer,
             contract,
-            &partitions.iter().map(|partition| partition.period).collect::<Vec<_>>(),
+            &periods,
             last.map(|last| last.tables.as_slice()).unwrap_or_default(),
         )?;
-        let request = requests::group_request(contract, allowed.exposure.clone(), revision, tables)?;
+        let request = requests::group_request(contract, allowed.exposure.clone(), revision, &periods, tables)?;
         let policy = serde_json::to_vec(&allowed.policy).map_err(PlatformError::failed("write a policy"))?;
         let years = |area_type: model::AreaType| {
             geography.gazetteer.areas(area_type).first().map(|area| (area_type, area.boundary_year))

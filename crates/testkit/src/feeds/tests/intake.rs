@@ -46,6 +46,12 @@ pub(super) fn check(places: &Places, contract: &DatasetContract, bytes: &[u8], e
     assert_eq!(truth.iter().sum::<u32>(), expect.rows_read, "{}", expect.path);
     let allowed = contract.tolerance.refused_per_thousand;
     assert!(expect.refused * 1_000 <= expect.rows_read * allowed, "{}: {} refused", expect.path, expect.refused);
+    let (unplaced, allowed) = (expect.without_location, contract.tolerance.unplaced_per_thousand);
+    assert!(
+        unplaced * 1_000 <= (expect.rows_read - expect.skipped) * allowed,
+        "{}: {unplaced} in no place",
+        expect.path
+    );
 }
 
 /// What the partnership's gazetteer knows.
