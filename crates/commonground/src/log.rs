@@ -51,7 +51,9 @@ impl LogFilter {
         let mut filter = Self { own: LevelFilter::WARN, others: LevelFilter::OFF, named: BTreeMap::new() };
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let (name, level) = part.split_once('=').map_or(("", part), |(name, level)| (name.trim(), level.trim()));
-            let level = level.parse::<LevelFilter>().map_err(|_| {
+            // No text at all would be read as `error`.
+            let known = (!level.is_empty()).then(|| level.parse::<LevelFilter>().ok()).flatten();
+            let level = known.ok_or_else(|| {
                 format!("`{level}` is not a level: write off, error, warn, info, debug or trace, for example `info,others=warn`")
             })?;
             match name {

@@ -82,8 +82,12 @@ mod tests {
         counts.log(at(1), |_| Err("the disk is full")).unwrap_err();
         counts.count(view.clone(), None);
         let mut logged = Vec::new();
-        counts.log(at(2), |entry| Ok::<_, ()>(logged.push(entry))).unwrap();
-        counts.log(at(3), |entry| Ok::<_, ()>(logged.push(entry))).unwrap();
+        let mut keep = |entry| {
+            logged.push(entry);
+            Ok::<(), ()>(())
+        };
+        counts.log(at(2), &mut keep).unwrap();
+        counts.log(at(3), &mut keep).unwrap();
         let accesses = vec![Access { view, actor: None, reads: 3 }];
         assert_eq!(logged, [audit::Entry::Accessed { from: at(0), until: at(2), accesses }]);
     }
