@@ -22,8 +22,10 @@ type Files = Vec<(OsString, Option<SystemTime>, u64)>;
 pub(crate) struct Watch(Mutex<Files>);
 
 impl Watch {
-    pub(crate) fn new(folder: &Path) -> Result<Self, PlatformError> {
-        Ok(Self(Mutex::new(files(folder)?)))
+    /// To be made before the agreements are read, so that no change falls between. A folder that cannot be read is left to
+    /// whoever reads the agreements: they say what to do.
+    pub(crate) fn new(folder: &Path) -> Self {
+        Self(Mutex::new(files(folder).unwrap_or_default()))
     }
 }
 

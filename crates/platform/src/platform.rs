@@ -120,7 +120,7 @@ impl Platform {
         let (audit, _) = AuditLog::open_folder(&folder.audit(), audit::Options::default())
             .map_err(PlatformError::failed("open the audit log"))?;
         let releases = Releases::read(&folder.audit()).map_err(PlatformError::failed("read the audit log"))?;
-        let agreements = agreement_reload::Watch::new(&settings.agreements)?;
+        let agreements = agreement_reload::Watch::new(&settings.agreements);
         let keys = Keys::load(Vault::new(Arc::new(key)), &catalog, &settings)?;
         let (definitions, registry, problems) =
             state::load_definitions(&settings.contracts, &settings.indicators, &settings.agreements)?;
