@@ -87,5 +87,5 @@ fn reference(
     let Request { principal, purpose, .. } = request;
     let text = format!("{} {now} {principal} {action} {purpose} {}", snapshot.epoch(), datasets.join(" "));
     let digest = sha256(&text).to_string();
-    format!("D-{}", digest.get(..12).unwrap_or(&digest))
+    format!("d-{}", digest.get(..12).unwrap_or(&digest))
 }

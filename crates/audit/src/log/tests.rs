@@ -72,7 +72,7 @@ fn entries() -> Vec<Entry> {
             subject: Some("one-org.two-set".parse().unwrap()),
             purpose: None,
             code: "no-grant".parse().unwrap(),
-            reference: Some("D-0123456789".parse().unwrap()),
+            reference: Some("d-0123456789".parse().unwrap()),
             agreement: Some(Digest([1; 32])),
         },
         Entry::Agreement {
