@@ -30,10 +30,24 @@ pub enum Work {
     Query,
     /// Withdrawing a dataset version or a view.
     Withdraw,
+    /// Reviewing what a plan decided.
+    Review,
     /// Erasing a person's records.
     Erase,
     /// Exporting a backup.
     Backup,
+}
+
+/// What a reviewer asked of the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Question {
+    /// Whether every entry holds.
+    Verify,
+    /// What a publication loses.
+    Report,
+    /// Why cells are withheld.
+    Explain,
 }
 
 /// What happened to an agreement.
@@ -196,6 +210,16 @@ pub enum Entry {
         /// What was read by whom.
         accesses: Vec<Access>,
     },
+    /// A reviewer's question to the ledger of a group; durable before it is answered.
+    Reviewed {
+        /// Who asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        actor: Option<Actor>,
+        /// The protection group.
+        group: Label,
+        /// What was asked.
+        question: Question,
+    },
     /// A request was refused by policy.
     Denied {
         /// Who asked.
@@ -263,6 +287,7 @@ impl Entry {
             Self::Released { .. } => "released",
             Self::Withdrawn { .. } => "withdrawn",
             Self::Accessed { .. } => "accessed",
+            Self::Reviewed { .. } => "reviewed",
             Self::Denied { .. } => "denied",
             Self::Agreement { .. } => "agreement",
             Self::Key { .. } => "key",

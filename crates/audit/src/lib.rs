@@ -20,7 +20,7 @@ pub mod storage;
 pub mod testing;
 pub mod verify;
 
-pub use entry::{Access, Actor, AgreementChange, CredentialChange, Entry, KeyChange, PlanRecord, Work};
+pub use entry::{Access, Actor, AgreementChange, CredentialChange, Entry, KeyChange, PlanRecord, Question, Work};
 pub use error::AuditError;
 pub use log::{AuditLog, Options, Recovery};
 pub use record::{Receipt, Record};

@@ -21,6 +21,8 @@ Examples:
   commonground agreements check                       say what is wrong in which agreement, and where
   commonground ingest lancashire-fire-and-rescue.incidents fires.csv --period 2025-01-01/P3M
   commonground query deliberate-fires --area-type lsoa --format table
+  commonground disclosure verify                      check the proof of everything released
+  commonground disclosure explain deliberate-fires --area E05990001
   commonground serve
 
 Configuration: commonground.toml in this folder, then COMMONGROUND_* variables, then flags.
@@ -76,6 +78,9 @@ pub(crate) enum Command {
     Geography(GeographyCommand),
     /// Print published figures.
     Query(QueryArgs),
+    /// Review what is withheld and why, and attack released tables.
+    #[command(subcommand)]
+    Disclosure(DisclosureCommand),
     /// API keys.
     #[command(subcommand)]
     Credential(CredentialCommand),
@@ -143,6 +148,43 @@ pub(crate) enum GeographyCommand {
         #[arg(long)]
         check: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DisclosureCommand {
+    /// Check every released plan again, from the ledger alone: each withheld cell has its proof, each decision was kept.
+    Verify(ReviewArgs),
+    /// What each publication withholds: by kind of table, share of cells and of their value, and for which rules.
+    Report(ReviewArgs),
+    /// Why figures look as they do: mark, rule and parameters. For reviewers: the reason of a withheld cell is confidential.
+    Explain(QueryArgs),
+    /// Try to work out what released tables withhold: `tables.json` and CSV files, of this system or any other.
+    ///
+    /// Ends with exit code 3 if a promise is broken: a cell is recovered or provably small, a group is disclosed, a
+    /// difference of released cells is small, or a limit left something undecided. docs/attack-input.md has the format.
+    Attack(AttackArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReviewArgs {
+    /// Datasets, for example lancashire-fire-and-rescue.incidents; all that have a plan without one.
+    pub(crate) dataset: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AttackArgs {
+    /// Folder with tables.json; once for each revision, oldest first.
+    #[arg(long, required = true)]
+    pub(crate) tables: Vec<PathBuf>,
+    /// Between revisions, records may also have been taken away, not only added.
+    #[arg(long)]
+    pub(crate) corrects: bool,
+    /// Threads; the report does not depend on it.
+    #[arg(long, default_value_t = 2)]
+    pub(crate) threads: usize,
+    /// Print the whole report as JSON. It holds what was found about withheld cells.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 mod agreements;
 mod credential;
 mod demo;
+mod disclosure;
 mod geography;
 mod ingest;
 mod query;
@@ -26,6 +27,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Agreements(command) => agreements::run(&config, command),
         Command::Geography(command) => geography::run(&config, command),
         Command::Query(args) => query::run(&config, args),
+        Command::Disclosure(command) => disclosure::run(&config, command),
         Command::Credential(command) => credential::run(&config, command),
     }
 }

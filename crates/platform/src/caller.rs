@@ -112,6 +112,15 @@ impl Platform {
         self.local(organisation, Role::Operator)
     }
 
+    /// Somebody at the machine who reviews what is published, for the partnership.
+    ///
+    /// # Errors
+    /// If the register of agreements was not loaded.
+    pub fn local_reviewer(&self) -> Result<Caller, PlatformError> {
+        let organisation = self.state().snapshot.partnership().partnership.id.clone();
+        self.local(organisation, Role::Reviewer)
+    }
+
     fn local(&self, organisation: OrganisationId, role: Role) -> Result<Caller, PlatformError> {
         let state = self.state();
         let purposes = state.snapshot.partnership().purposes.iter().map(|purpose| purpose.id.clone());

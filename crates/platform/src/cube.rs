@@ -68,6 +68,20 @@ pub(crate) struct DenominatorRule {
     pub(crate) periods: DenominatorPeriods,
 }
 
+impl DenominatorRule {
+    /// The cell of the denominator under one of the numerator; `None` if there is no period for it.
+    pub(crate) fn key(&self, numerator: &CellKey) -> Option<CellKey> {
+        let shares = |name: &str| self.shared.iter().any(|dimension| dimension == name);
+        Some(CellKey {
+            period: self.periods.for_period(numerator.period)?,
+            sex: if shares("sex") { numerator.sex } else { Sex::All },
+            age: if shares("age") { numerator.age } else { AgeBand::All },
+            breakdown: numerator.breakdown.clone().filter(|b| shares(&b.dimension)),
+            ..numerator.clone()
+        })
+    }
+}
+
 /// Which period of the denominator goes with a period of the numerator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum DenominatorPeriods {
@@ -222,16 +236,7 @@ fn cell(tables: &GroupTables, measure: &MeasureId, key: &CellKey) -> Cell {
 }
 
 fn denominator_cell(rule: &DenominatorRule, tables: &GroupTables, key: &CellKey) -> Cell {
-    let Some(period) = rule.periods.for_period(key.period) else { return Cell::Withheld(Mark::X) };
-    let shares = |name: &str| rule.shared.iter().any(|dimension| dimension == name);
-    let own = CellKey {
-        period,
-        sex: if shares("sex") { key.sex } else { Sex::All },
-        age: if shares("age") { key.age } else { AgeBand::All },
-        breakdown: key.breakdown.clone().filter(|b| shares(&b.dimension)),
-        ..key.clone()
-    };
-    cell(tables, &rule.measure, &own)
+    rule.key(key).map_or(Cell::Withheld(Mark::X), |own| cell(tables, &rule.measure, &own))
 }
 
 /// Value and intervals, in the indicator's unit.

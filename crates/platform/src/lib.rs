@@ -24,6 +24,7 @@ mod read;
 mod readiness;
 mod receipt;
 mod requests;
+mod review;
 mod settings;
 mod staging;
 mod state;
@@ -44,6 +45,7 @@ pub use read::{
 };
 pub use readiness::Readiness;
 pub use receipt::UploadReceipt;
+pub use review::{Explanation, PublicationReport, RowExplanation, Verification};
 pub use settings::{Limits, Settings};
 
 /// The hidden subcommand under which the program reads one workbook and ends.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::entry::{Access, Actor, AgreementChange, CredentialChange, KeyChange, PlanRecord, Work};
+use crate::entry::{Access, Actor, AgreementChange, CredentialChange, KeyChange, PlanRecord, Question, Work};
 use crate::testing::{SimulatedDisk, Tail};
 use crate::verify::{verify, verify_storage};
 use model::{Digest, PeriodType};
@@ -66,6 +66,7 @@ fn entries() -> Vec<Entry> {
             until: at(1),
             accesses: vec![Access { view: "deliberate-fires/lsoa-year".parse().unwrap(), actor: None, reads: 12 }],
         },
+        Entry::Reviewed { actor: Some(actor()), group: "fire".parse().unwrap(), question: Question::Explain },
         Entry::Denied {
             actor: None,
             work: Work::Query,

@@ -11,9 +11,27 @@ use crate::terminal::{note, print};
 
 pub(crate) fn run(config: &Config, args: &QueryArgs) -> anyhow::Result<()> {
     let platform = super::open(config)?;
-    let Some(indicator) = &args.indicator else { return list(&platform) };
-    let request = DataRequest {
-        indicator: indicator.parse().map_err(PlatformError::Name)?,
+    if args.indicator.is_none() {
+        return list(&platform);
+    }
+    let request = request(args)?;
+    let answer = platform.data(&platform.local_reader()?, &request)?;
+    match args.format {
+        Format::Csv => print(&api::csv(&answer.rows, answer.synthetic.then_some(api::SYNTHETIC_NOTICE))?)?,
+        Format::Json => print(format!("{}\n", serde_json::to_string_pretty(&api::json(&answer.rows))?).as_bytes())?,
+        Format::Table => print(table(answer.rows.get())?.as_bytes())?,
+    }
+    answer.notes.iter().for_each(note);
+    if answer.synthetic {
+        note(api::SYNTHETIC_NOTICE);
+    }
+    Ok(())
+}
+
+/// What is asked for.
+pub(super) fn request(args: &QueryArgs) -> Result<DataRequest, PlatformError> {
+    Ok(DataRequest {
+        indicator: args.indicator.as_deref().unwrap_or_default().parse().map_err(PlatformError::Name)?,
         area_type: args.area_type.as_deref().map(str::parse).transpose().map_err(PlatformError::Name)?,
         period_type: args.period_type.as_deref().map(str::parse).transpose().map_err(PlatformError::Name)?,
         areas: args.area.iter().map(|a| a.parse()).collect::<Result<_, _>>().map_err(PlatformError::Name)?,
@@ -27,18 +45,7 @@ pub(crate) fn run(config: &Config, args: &QueryArgs) -> anyhow::Result<()> {
         age: None,
         breakdown: args.breakdown.clone(),
         purpose: None,
-    };
-    let answer = platform.data(&platform.local_reader()?, &request)?;
-    match args.format {
-        Format::Csv => print(&api::csv(&answer.rows, answer.synthetic.then_some(api::SYNTHETIC_NOTICE))?)?,
-        Format::Json => print(format!("{}\n", serde_json::to_string_pretty(&api::json(&answer.rows))?).as_bytes())?,
-        Format::Table => print(table(answer.rows.get())?.as_bytes())?,
-    }
-    answer.notes.iter().for_each(note);
-    if answer.synthetic {
-        note(api::SYNTHETIC_NOTICE);
-    }
-    Ok(())
+    })
 }
 
 fn list(platform: &Platform) -> anyhow::Result<()> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use agreements::Governing;
 use model::contract::DatasetContract;
-use model::indicator::{Indicator, View};
+use model::indicator::{Indicator, Measure, View};
 use model::{AgeBand, CellKey, DatasetId, Sex};
 
 use super::contract;
@@ -102,12 +102,7 @@ fn layout<'a>(
         if !shown(under, &measure.identity(), &requests::shared(by.clone(), of)) {
             return Ok(None);
         }
-        denominator = Some(DenominatorRule {
-            measure: requests::measure_id(measure)?,
-            open: under.basis.open,
-            shared: of.dimensions().into_iter().map(str::to_owned).collect(),
-            periods: DenominatorPeriods::of(&numerator.id, of, &under.basis.periods()),
-        });
+        denominator = Some(denominator_rule(&numerator.id, measure, of, under)?);
     }
     let gazetteer = &state.geography()?.gazetteer;
     let measure = requests::measure_id(&indicator.numerator)?;
@@ -122,6 +117,21 @@ fn layout<'a>(
         denominator,
         geography_method: geography_method(numerator, gazetteer, view.area_type),
     }))
+}
+
+/// How the cells of a denominator are found from those of a numerator.
+pub(crate) fn denominator_rule(
+    numerator: &DatasetId,
+    measure: &Measure,
+    of: &DatasetContract,
+    under: &Group,
+) -> Result<DenominatorRule, PlatformError> {
+    Ok(DenominatorRule {
+        measure: requests::measure_id(measure)?,
+        open: under.basis.open,
+        shared: of.dimensions().into_iter().map(str::to_owned).collect(),
+        periods: DenominatorPeriods::of(numerator, of, &under.basis.periods()),
+    })
 }
 
 /// The areas of a view that the release has, with the vintage that they had in it.

@@ -14,11 +14,11 @@ use crate::error::PlatformError;
 use crate::platform::Platform;
 
 /// A released entry, opened.
-pub(super) struct Opened {
+pub(crate) struct Opened {
     /// Digest of what everybody sees of it.
     pub(super) shown: Digest,
-    pub(super) basis: Basis,
-    pub(super) entry: AuthenticatedEntry,
+    pub(crate) basis: Basis,
+    pub(crate) entry: AuthenticatedEntry,
 }
 
 /// What the catalogue keeps about a group beside its ledger.
@@ -35,7 +35,7 @@ pub(super) struct Remembered {
 
 impl Platform {
     /// The released entries of a group, oldest first. One that was never released is passed over.
-    pub(super) fn released_entries(&self, dataset: &DatasetId) -> Result<Vec<Opened>, PlatformError> {
+    pub(crate) fn released_entries(&self, dataset: &DatasetId) -> Result<Vec<Opened>, PlatformError> {
         let group = ledger_group(dataset)?;
         let stored = self.catalog().ledger(&group, 0).map_err(PlatformError::failed("read the ledger"))?;
         let remembered = self.remembered(dataset)?.released;
@@ -102,7 +102,7 @@ fn setting(dataset: &DatasetId) -> Result<Label, PlatformError> {
     Ok(format!("published/{dataset}").parse()?)
 }
 
-pub(super) fn ledger_group(dataset: &DatasetId) -> Result<Label, PlatformError> {
+pub(crate) fn ledger_group(dataset: &DatasetId) -> Result<Label, PlatformError> {
     Ok(dataset.as_str().parse()?)
 }
 

@@ -16,6 +16,8 @@ use model::DatasetId;
 use model::contract::DatasetContract;
 
 pub(crate) use self::basis::{Basis, Registration};
+pub(crate) use self::cubes::denominator_rule;
+pub(crate) use self::ledger::{Opened, ledger_group};
 pub(crate) use self::releases::Releases;
 use crate::error::PlatformError;
 use crate::state::State;

@@ -1,0 +1,101 @@
+//! `commonground disclosure`: what reviewers ask of the ledger, and the attacker.
+
+use anyhow::Context;
+use attack::{Feed, Options, attack_all, read_over_time};
+use model::DatasetId;
+use platform::{Caller, Platform, PlatformError};
+
+use crate::cli::{AttackArgs, DisclosureCommand, QueryArgs, ReviewArgs};
+use crate::config::Config;
+use crate::exit::{Refused, Usage};
+use crate::terminal::{note, print, say};
+
+pub(crate) fn run(config: &Config, command: &DisclosureCommand) -> anyhow::Result<()> {
+    match command {
+        DisclosureCommand::Verify(args) => verify(config, args),
+        DisclosureCommand::Report(args) => report(config, args),
+        DisclosureCommand::Explain(args) => explain(config, args),
+        DisclosureCommand::Attack(args) => attack(args),
+    }
+}
+
+/// A ledger is read without loading anything else; one that does not hold does not keep the others from being checked.
+fn verify(config: &Config, args: &ReviewArgs) -> anyhow::Result<()> {
+    let (platform, datasets) = to_review(config, args)?;
+    let reviewer = platform.local_reviewer()?;
+    let mut broken = 0;
+    for dataset in &datasets {
+        match platform.verify_ledger(&reviewer, dataset) {
+            Ok(found) => say(format_args!(
+                "{dataset}: {} plans hold; {} cells, {} worlds checked; {} cells that public facts alone prove small",
+                found.entries, found.cells, found.worlds, found.provably_small
+            ))?,
+            Err(error) => {
+                broken += 1;
+                note(format_args!("error: {dataset}: {}", platform::causes(&error)));
+            }
+        }
+    }
+    if broken > 0 {
+        anyhow::bail!("{broken} of {} ledgers could not be verified: nothing of them may be relied on", datasets.len());
+    }
+    Ok(())
+}
+
+fn report(config: &Config, args: &ReviewArgs) -> anyhow::Result<()> {
+    let (platform, datasets) = to_review(config, args)?;
+    let reviewer = platform.local_reviewer()?;
+    for dataset in &datasets {
+        say(platform.publication_report(&reviewer, dataset)?)?;
+    }
+    Ok(())
+}
+
+fn explain(config: &Config, args: &QueryArgs) -> anyhow::Result<()> {
+    if args.indicator.is_none() {
+        return Err(Usage("say which indicator: `commonground query` lists them".to_owned()).into());
+    }
+    let platform = super::open(config)?;
+    let reviewer: Caller = platform.local_reviewer()?;
+    let rows = platform.explain(&reviewer, &super::query::request(args)?)?;
+    if rows.is_empty() {
+        note("nothing matches: `commonground query` with the same options says what there is");
+    }
+    for row in rows {
+        print(row.to_string().as_bytes())?;
+    }
+    Ok(())
+}
+
+/// The platform, and the datasets asked for or else all that have a plan.
+fn to_review(config: &Config, args: &ReviewArgs) -> anyhow::Result<(Platform, Vec<DatasetId>)> {
+    let platform = super::attach(config)?;
+    let datasets = if args.dataset.is_empty() {
+        platform.planned_datasets()?
+    } else {
+        args.dataset.iter().map(|id| id.parse()).collect::<Result<_, _>>().map_err(PlatformError::Name)?
+    };
+    if datasets.is_empty() {
+        note("nothing was published by a plan yet");
+    }
+    Ok((platform, datasets))
+}
+
+fn attack(args: &AttackArgs) -> anyhow::Result<()> {
+    let feed = if args.corrects { Feed::Corrects } else { Feed::Appends };
+    let options = Options { threads: args.threads.max(1), ..Options::default() };
+    let problems = read_over_time(&args.tables, feed).context("could not read the tables")?;
+    let report = attack_all(&problems, &options).context("could not attack the tables")?;
+    if args.json {
+        print(format!("{}\n", serde_json::to_string_pretty(&report)?).as_bytes())?;
+    } else {
+        say(&report)?;
+    }
+    let failures = report.failures();
+    if failures.is_empty() {
+        return Ok(());
+    }
+    failures.iter().for_each(note);
+    let text = format!("{} promises are broken, each named above: do not publish these tables", failures.len());
+    Err(Refused(text).into())
+}

@@ -1,0 +1,179 @@
+//! What a reviewer may ask of the ledger: does every entry hold, what does a publication lose, why is a cell withheld. Each
+//! question needs a reviewer's permit for the dataset, and is on record before it is answered.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use agreements::{Denial, Level, Release, Request, Role, decide};
+use disclosure::{AuthenticatedEntry, CellId, MeasureId};
+pub use disclosure::{Explanation, PublicationReport, Verification};
+use model::table::Breakdown;
+use model::{CellKey, DatasetId, PurposeId, TidyRow};
+
+use crate::caller::Caller;
+use crate::cube::DenominatorRule;
+use crate::error::PlatformError;
+use crate::platform::Platform;
+use crate::publish::{Basis, Opened, denominator_rule, ledger_group};
+use crate::read::DataRequest;
+use crate::requests;
+
+/// A row as a reader sees it, with the decisions about the protected cells that it was computed from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowExplanation {
+    /// The row: indicator, area, period and whom it is about.
+    pub row: String,
+    /// One for the numerator and one for the denominator, as far as they are of controlled data.
+    pub cells: Vec<Explanation>,
+}
+
+impl fmt::Display for RowExplanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.row)?;
+        if self.cells.is_empty() {
+            return writeln!(f, "  open data: nothing is withheld");
+        }
+        self.cells.iter().try_for_each(|cell| writeln!(f, "  {}", cell.to_string().replace('\n', "\n  ")))
+    }
+}
+
+impl Platform {
+    /// The datasets of which something was released by a plan, in order.
+    ///
+    /// # Errors
+    /// If a dataset's name cannot be a group's.
+    pub fn planned_datasets(&self) -> Result<Vec<DatasetId>, PlatformError> {
+        let state = self.state();
+        let mut planned = Vec::new();
+        for contract in state.definitions.contracts() {
+            if !self.releases().of(&ledger_group(&contract.id)?).is_empty() {
+                planned.push(contract.id.clone());
+            }
+        }
+        Ok(planned)
+    }
+
+    /// Checks every released entry of a dataset's ledger, oldest first, from nothing but the ledger: that its worlds prove
+    /// what it withheld, and that it keeps what was decided before.
+    ///
+    /// # Errors
+    /// If the agreements do not let the caller review it, nothing of it was planned, ledger and audit log do not belong
+    /// together, or an entry does not hold.
+    pub fn verify_ledger(&self, caller: &Caller, dataset: &DatasetId) -> Result<Verification, PlatformError> {
+        let entries = self.reviewed(caller, dataset, audit::Question::Verify)?;
+        disclosure::verify_ledger(entries.iter().map(|opened| &opened.entry))
+            .map_err(PlatformError::failed("verify the ledger"))
+    }
+
+    /// What the last publication of a dataset released and withheld, after checking its proof.
+    ///
+    /// # Errors
+    /// As [`Platform::verify_ledger`].
+    pub fn publication_report(&self, caller: &Caller, dataset: &DatasetId) -> Result<PublicationReport, PlatformError> {
+        let entries = self.reviewed(caller, dataset, audit::Question::Report)?;
+        let last = entries.last().ok_or_else(|| no_plan(dataset))?;
+        disclosure::report(&last.entry).map_err(PlatformError::failed("report on a publication"))
+    }
+
+    /// Why the rows of an answer look as they do: the mark, the rule and its parameters for each protected cell behind them.
+    ///
+    /// # Errors
+    /// As [`Platform::data`] and [`Platform::verify_ledger`].
+    pub fn explain(&self, caller: &Caller, request: &DataRequest) -> Result<Vec<RowExplanation>, PlatformError> {
+        let answer = self.data(caller, request)?;
+        let state = self.state();
+        let missing = || PlatformError::NotFound { what: format!("indicator `{}`", request.indicator) };
+        let indicator = state.definitions.indicator(&request.indicator).ok_or_else(missing)?;
+        let mut parts = Vec::new();
+        for (measure, is_numerator) in
+            std::iter::once((&indicator.numerator, true)).chain(indicator.denominator.iter().map(|m| (m, false)))
+        {
+            let Some(group) = state.released.get(&measure.dataset).filter(|group| !group.basis.open) else { continue };
+            let entries = self.reviewed(caller, &measure.dataset, audit::Question::Explain)?;
+            let entry = entries.into_iter().next_back().ok_or_else(|| no_plan(&measure.dataset))?.entry;
+            let (id, place) = (requests::measure_id(measure)?, &indicator.numerator.dataset);
+            let contract = state.definitions.contract(&measure.dataset).filter(|_| !is_numerator);
+            let rule = contract.map(|of| denominator_rule(place, measure, of, group)).transpose()?;
+            parts.push(Part { measure: id, rule, entry });
+        }
+        answer.rows.get().iter().map(|row| explained(row, &parts)).collect()
+    }
+
+    /// The released entries of a dataset's ledger, for a caller whom the agreements let review it; on record.
+    fn reviewed(
+        &self,
+        caller: &Caller,
+        dataset: &DatasetId,
+        question: audit::Question,
+    ) -> Result<Vec<Opened>, PlatformError> {
+        let missing = || PlatformError::NotFound { what: format!("dataset `{dataset}`") };
+        // Why a cell is withheld says how small it may be: it is for reviewers, and for everybody else it does not exist.
+        if caller.principal.role != Role::Reviewer || self.state().definitions.contract(dataset).is_none() {
+            return Err(self.unregistered(caller, audit::Work::Review, dataset.as_str(), missing()));
+        }
+        let entries = self.released_entries(dataset)?;
+        let last = entries.last().ok_or_else(|| no_plan(dataset))?;
+        match self.may_review(caller, dataset, &last.basis) {
+            Some(Ok(())) => {}
+            Some(Err(denial)) => return Err(self.denied(caller, audit::Work::Review, dataset.as_str(), &denial)),
+            None => return Err(self.unregistered(caller, audit::Work::Review, dataset.as_str(), missing())),
+        }
+        let group = ledger_group(dataset)?;
+        self.record(audit::Entry::Reviewed { actor: caller.actor.clone(), group, question })?;
+        Ok(entries)
+    }
+
+    /// Whether the agreements would show the caller everything that was decided, for one of the caller's purposes; none
+    /// where the caller has no purpose.
+    fn may_review(&self, caller: &Caller, dataset: &DatasetId, basis: &Basis) -> Option<Result<(), Denial>> {
+        let (state, now) = (self.state(), self.now());
+        let governing = basis.governing(dataset);
+        let levels: BTreeSet<Level> =
+            basis.tables.iter().map(|table| Level::new(table.area_type, table.period_type)).collect();
+        let opt_outs = basis.opt_outs(&state.snapshot, &governing);
+        let ask = |purpose: &PurposeId| {
+            let request = Request::new(caller.principal.clone(), purpose.clone(), vec![governing.clone()])
+                .with_outputs(levels.iter().copied())
+                .with_opt_outs(opt_outs.clone());
+            decide::<Release>(&state.snapshot, &request, now).map(drop)
+        };
+        caller.principal.purposes.iter().map(ask).reduce(|first, next| first.or(next))
+    }
+}
+
+/// What a row was computed from: a measure, how its cells are found where it is a denominator, and its ledger entry.
+struct Part {
+    measure: MeasureId,
+    rule: Option<DenominatorRule>,
+    entry: AuthenticatedEntry,
+}
+
+fn no_plan(dataset: &DatasetId) -> PlatformError {
+    PlatformError::NotFound { what: format!("a publication of `{dataset}` that a plan decided") }
+}
+
+fn explained(row: &TidyRow, parts: &[Part]) -> Result<RowExplanation, PlatformError> {
+    let key = key_of(row);
+    let mut cells = Vec::new();
+    for part in parts {
+        let key = part.rule.as_ref().map_or_else(|| Some(key.clone()), |rule| rule.key(&key));
+        let Some(key) = key else { continue };
+        let id = CellId { measure: part.measure.clone(), key };
+        let found = disclosure::explain(&part.entry, &id).map_err(PlatformError::failed("explain a cell"))?;
+        cells.extend(found);
+    }
+    let shown = row.value.map_or_else(|| format!("[{}]", row.status.as_str()), |value| value.to_string());
+    Ok(RowExplanation { row: format!("{} {key}: {shown}", row.indicator), cells })
+}
+
+fn key_of(row: &TidyRow) -> CellKey {
+    let category = row.breakdown.clone().filter(|category| category != "all");
+    CellKey {
+        area_type: row.area_type,
+        area: row.area_code.clone(),
+        period: row.period,
+        sex: row.sex,
+        age: row.age,
+        breakdown: row.breakdown_type.clone().zip(category).map(|(dimension, category)| Breakdown { dimension, category }),
+    }
+}
