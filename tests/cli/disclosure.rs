@@ -1,0 +1,117 @@
+//! Reviewers at the command line: what they are told, that it is on record, and who is told nothing.
+
+use std::fs;
+use std::path::Path;
+
+use audit::FolderStorage;
+use platform::{DataRequest, PeriodChoice, Platform, PlatformError};
+
+use super::program;
+use crate::support::{self, Demo};
+
+const REFERRALS: &str = "lancashire-county-council.wellbeing-referrals";
+
+/// The exit code and everything that was said.
+fn said(folder: &Path, arguments: &[&str]) -> (i32, String) {
+    let output = program(folder, arguments).output().unwrap();
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    (output.status.code().unwrap(), text)
+}
+
+#[test]
+fn reviewers_verify_report_and_explain_and_are_on_record() {
+    let folder = support::folder();
+    let (code, text) = said(folder.path(), &["disclosure", "verify"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.lines().filter(|line| line.contains("plans hold")).count() >= 6, "{text}");
+
+    let (code, text) = said(folder.path(), &["disclosure", "report", REFERRALS]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("threshold") && text.contains("cells withheld ("), "{text}");
+
+    let (code, text) = said(folder.path(), &["disclosure", "explain", "wellbeing-referrals", "--period", "all"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("[c]: withheld to protect people"), "{text}");
+    assert!(text.contains("for reviewers: threshold: fewer than"), "{text}");
+    let (code, text) = said(folder.path(), &["disclosure", "explain"]);
+    assert_eq!(code, 2, "{text}");
+
+    let mut asked = Vec::new();
+    let storage = FolderStorage::new(&folder.path().join("data/audit"));
+    audit::verify_storage(&storage, &[], &mut |record| {
+        if let audit::Entry::Reviewed { group, question, actor } = &record.entry {
+            assert_eq!(actor.as_ref().unwrap().role.as_str(), "reviewer");
+            asked.push((group.to_string(), *question));
+        }
+    })
+    .unwrap();
+    for question in [audit::Question::Verify, audit::Question::Report, audit::Question::Explain] {
+        assert!(asked.contains(&(REFERRALS.to_owned(), question)), "{question:?} of {asked:?}");
+    }
+}
+
+/// Why a cell is withheld says how small it may be: an analyst is not told, nor whether there is anything to tell.
+#[test]
+fn nobody_but_a_reviewer_is_told_why() {
+    let demo = Demo::open();
+    let dataset = REFERRALS.parse().unwrap();
+    let request = DataRequest {
+        indicator: "wellbeing-referrals".parse().unwrap(),
+        area_type: None,
+        period_type: None,
+        areas: Vec::new(),
+        within: None,
+        period: PeriodChoice::Latest,
+        sex: None,
+        age: None,
+        breakdown: None,
+        purpose: None,
+    };
+    let platform: &Platform = &demo.platform;
+    for key in ["analyst", "officer", "dashboard", "outsider"] {
+        let caller = platform.authenticate(Some(&demo.keys[key])).unwrap();
+        let answers = [
+            platform.verify_ledger(&caller, &dataset).err(),
+            platform.publication_report(&caller, &dataset).err(),
+            platform.explain(&caller, &request).err(),
+        ];
+        for answer in answers {
+            assert!(matches!(answer, Some(PlatformError::NotFound { .. })), "{key}: {answer:?}");
+        }
+    }
+    let reviewer = platform.local_reviewer().unwrap();
+    assert!(platform.verify_ledger(&reviewer, &dataset).unwrap().worlds > 0);
+    let missing = platform.verify_ledger(&reviewer, &"nobody.nothing".parse().unwrap());
+    assert!(matches!(missing, Err(PlatformError::NotFound { .. })));
+}
+
+/// A row of two withheld cells whose total is shown: 7 = 4 + 3 is not told, but 3 + 5 + [c] = 11 is.
+#[test]
+fn tables_of_any_tool_are_attacked() {
+    let folder = tempfile::tempdir().unwrap();
+    let tables = folder.path().join("tables");
+    fs::create_dir_all(&tables).unwrap();
+    fs::write(
+        tables.join("tables.json"),
+        r#"{"groups": [{"name": "towns", "threshold": 5,
+            "dimensions": [{"name": "area", "atoms": ["a", "b", "c"]}],
+            "tables": [{"name": "t", "rows": {"file": "t.csv", "columns": {"area": "area"}}, "zeros_published": true}]}]}"#,
+    )
+    .unwrap();
+    let arguments = ["disclosure", "attack", "--tables", tables.to_str().unwrap()];
+    for (rows, code, words) in [
+        ("area,count\na,8\nb,9\nc,7\nall,24\n", 0, "towns"),
+        ("area,count\na,8\nb,9\nc,[c]\nall,20\n", 3, "recovered"),
+        ("area,count\na,8\nb,[c]\nc,[c]\nall,12\n", 3, "proved small"),
+        ("area,count\na,80\nb,[c]\nc,[c]\nall,112\n", 0, "towns"),
+        ("area,count\na,eight\n", 4, "t.csv"),
+    ] {
+        fs::write(tables.join("t.csv"), rows).unwrap();
+        let (ended, text) = said(folder.path(), &arguments);
+        assert_eq!(ended, code, "{rows}\n{text}");
+        assert!(text.contains(words), "{rows}\n{text}");
+    }
+    fs::write(tables.join("t.csv"), "area,count\na,8\nb,9\nc,[c]\nall,20\n").unwrap();
+    let (_, text) = said(folder.path(), &[&arguments[..], &["--json"]].concat());
+    assert!(text.contains("\"recovered\""), "{text}");
+}
