@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use audit::FolderStorage;
+use catalog::{Catalog, SqliteCatalog};
 use platform::{DataRequest, PeriodChoice, Platform, PlatformError};
 
 use super::program;
@@ -50,6 +51,28 @@ fn reviewers_verify_report_and_explain_and_are_on_record() {
     }
 }
 
+/// One flipped bit in the ledger of one dataset, and the contract of that dataset gone: it is named, the others are checked, and
+/// the exit code says that not all is well.
+#[test]
+fn a_ledger_that_was_changed_is_not_passed_over() {
+    let folder = support::folder();
+    let path = folder.path().join("data/catalog.sqlite");
+    let entry = SqliteCatalog::open(&path).unwrap().ledger(&REFERRALS.parse().unwrap(), 0).unwrap().remove(0);
+    let mut bytes = fs::read(&path).unwrap();
+    let place = memchr::memmem::find(&bytes, &entry.ciphertext[..64]).expect("the entry is in the file");
+    bytes[place + 20] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let contracts = folder.path().join("contracts");
+    support::copy(&support::root().join("sample-data/contracts"), &contracts);
+    fs::remove_file(contracts.join(format!("{REFERRALS}.toml"))).unwrap();
+    let arguments = ["disclosure", "verify", "--contracts", contracts.to_str().unwrap()];
+    let (code, text) = said(folder.path(), &arguments);
+    assert_eq!(code, 4, "{text}");
+    assert!(text.contains(&format!("error: {REFERRALS}")) && text.contains("is not the one that was released"), "{text}");
+    assert!(text.lines().filter(|line| line.contains("plans hold")).count() >= 5, "{text}");
+    assert!(text.contains("could not be verified"), "{text}");
+}
+
 /// Why a cell is withheld says how small it may be: an analyst is not told, nor whether there is anything to tell.
 #[test]
 fn nobody_but_a_reviewer_is_told_why() {
@@ -85,7 +108,7 @@ fn nobody_but_a_reviewer_is_told_why() {
     assert!(matches!(missing, Err(PlatformError::NotFound { .. })));
 }
 
-/// A row of two withheld cells whose total is shown: 7 = 4 + 3 is not told, but 3 + 5 + [c] = 11 is.
+/// Sums and differences are taken, and marks are read; what is wide enough stands.
 #[test]
 fn tables_of_any_tool_are_attacked() {
     let folder = tempfile::tempdir().unwrap();

@@ -30,6 +30,11 @@ impl Releases {
         }
     }
 
+    /// Every group of which something was released by a plan.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &Label> {
+        self.0.keys()
+    }
+
     /// Those of one group.
     pub(crate) fn of(&self, group: &Label) -> BTreeMap<u64, PlanRecord> {
         self.0.get(group).cloned().unwrap_or_default()
