@@ -278,6 +278,8 @@ role = "dimension"
             ("partition = \"month\"", "partition = \"rolling-12\"", "counted twice"),
             ("partition = \"month\"", "partition = \"month\"\nabsence = \"zero\"", "leave it out"),
             ("name = \"incident_type\"", "name = \"incident_type\"\nallowed = [\"Fire\"]", "write `fire`"),
+            ("name = \"incident_type\"", "name = \"incident_type\"\nallowed = [\"all\", \"fire\"]", "its own parts"),
+            ("name = \"incident_type\"", "name = \"incident_type\"\nallowed = [\"fire\", \"total\"]", "its own parts"),
             (
                 "name = \"incident_type\"",
                 "name = \"incident_type\"\nallowed = [\"fire\"]\nrecode = { F = \"fires\" }",

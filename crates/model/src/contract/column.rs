@@ -197,6 +197,11 @@ pub(super) fn check_category(dimension: &str, value: &str) -> Result<(), String>
     if value.is_empty() || stored != value {
         return Err(format!("`{dimension}` allows `{value}`, but values are stored in lower case: write `{stored}`"));
     }
+    if value == "all" || value == "total" {
+        return Err(format!(
+            "`{dimension}` allows `{value}`: a total would be added to its own parts, and tables hold totals by themselves: skip such rows with `only`"
+        ));
+    }
     if dimension == "sex" && !value.parse::<Sex>().is_ok_and(|sex| sex != Sex::All) {
         return Err(format!("`sex` allows `{value}`: it is female, male or unknown, and other texts are recoded"));
     }

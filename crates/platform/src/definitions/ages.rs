@@ -3,6 +3,9 @@
 use model::AgeBand;
 use model::contract::{Column, ColumnType};
 
+/// From here on the last single year that is listed stands for that year and over: files end at 85, 90, 95 or 100.
+const LAST_YEAR: u8 = 85;
+
 /// Ages as a dataset stores them.
 pub(super) enum Ages {
     /// In these bands; each with its least and greatest age, in order, and without a greatest where it is open.
@@ -17,9 +20,10 @@ pub(super) fn of(listed: &[String], column: Option<&Column>) -> Option<Ages> {
     if !bands.is_empty() {
         bands.sort_unstable();
         bands.dedup();
-        // The last single year is by custom that year and over.
+        // The last single year of all ages is by custom that year and over.
         if let Some(last) = bands.last_mut()
             && last.1 == Some(last.0)
+            && last.0 >= LAST_YEAR
         {
             last.1 = None;
         }
@@ -69,6 +73,16 @@ impl Ages {
     }
 }
 
+/// Whether all ages of one band are in another, and whether any is. Other texts share what they say.
+pub(super) fn within_and_share(band: &str, other: &str) -> (bool, bool) {
+    let (Some((from, to)), Some((low, high))) = (ages(band), ages(other)) else {
+        return (band == other, band == other);
+    };
+    let ends = high.is_none_or(|high| to.is_some_and(|to| to <= high));
+    let meets = high.is_none_or(|high| from <= high) && to.is_none_or(|to| low <= to);
+    (low <= from && ends, meets)
+}
+
 /// Whether bands in order make up the ages from one to another.
 fn made_up(stored: &[(u8, Option<u8>)], from: u8, to: Option<u8>) -> bool {
     let mut next = Some(from);
@@ -104,7 +118,11 @@ mod tests {
         let bands = ["0-15", "16-64", "65+"].map(str::to_owned);
         let apart = ["16-24", "50+"].map(str::to_owned);
         let years: Vec<String> = (0..=90).map(|age| age.to_string()).collect();
-        let cases: [(&[String], &str, bool); 22] = [
+        let young: Vec<String> = (0..=17).map(|age| age.to_string()).collect();
+        let cases: [(&[String], &str, bool); 25] = [
+            (&young, "0-17", true),
+            (&young, "17", true),
+            (&young, "16+", false),
             (&bands, "0-15", true),
             (&bands, "0-64", true),
             (&bands, "16+", true),
@@ -130,6 +148,23 @@ mod tests {
         ];
         for (stored, band, expect) in cases {
             assert_eq!(of(stored, None).unwrap().hold(band).is_ok(), expect, "{band} of {stored:?}");
+        }
+    }
+
+    #[test]
+    fn bands_lie_in_each_other_or_meet() {
+        let cases = [
+            ("50-64", "16-64", (true, true)),
+            ("50+", "16-64", (false, true)),
+            ("65+", "16-64", (false, false)),
+            ("75+", "65+", (true, true)),
+            ("17", "16-18", (true, true)),
+            ("0-15", "16+", (false, false)),
+            ("unknown", "16+", (false, false)),
+            ("unknown", "unknown", (true, true)),
+        ];
+        for (band, other, expect) in cases {
+            assert_eq!(within_and_share(band, other), expect, "{band} {other}");
         }
     }
 

@@ -31,6 +31,9 @@ pub(super) fn indicator(
     if let (Some(of), Some(contract)) = (&indicator.denominator, denominator) {
         measure(of, contract)?;
     }
+    if let (IndicatorType::Proportion, Some(of)) = (indicator.indicator_type, &indicator.denominator) {
+        part_of(&indicator.numerator, of)?;
+    }
     match indicator.indicator_type {
         IndicatorType::Score => score(indicator, numerator)?,
         IndicatorType::Count | IndicatorType::CrudeRate | IndicatorType::Proportion => {
@@ -44,6 +47,7 @@ pub(super) fn indicator(
         let foreign = denominator.filter(|contract| contract.id != numerator.id);
         dimensions(view, numerator)
             .and_then(|()| areas_and_periods(view, numerator))
+            .and_then(|()| filtered(view, indicator, numerator, denominator))
             .and_then(|()| foreign.map_or(Ok(()), |contract| over(view, numerator, contract)))
             .map_err(|problem| format!("view `{}` {problem}", view.name))?;
     }
@@ -68,6 +72,26 @@ fn measure(measure: &Measure, contract: &DatasetContract) -> Result<(), String> 
         }
         for value in accepted {
             holds(contract, dimension, value).map_err(|why| format!("the filter on `{dimension}` of `{id}` {why}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// A proportion is a part of a whole: whatever is counted above is counted below.
+fn part_of(part: &Measure, whole: &Measure) -> Result<(), String> {
+    if part.dataset != whole.dataset {
+        return Err(format!(
+            "a proportion is a part of a whole, but `{}` and `{}` are two datasets: make it a crude rate",
+            part.dataset, whole.dataset
+        ));
+    }
+    for (dimension, accepted) in &whole.filter {
+        let inside = |value: &String| accepted.iter().any(|other| ages::within_and_share(value, other).0);
+        if !part.filter.get(dimension).is_some_and(|values| values.iter().all(inside)) {
+            return Err(format!(
+                "a proportion is a part of a whole, but the numerator takes more of `{dimension}` than the denominator: filter it by {}, or make it a crude rate",
+                accepted.join(", ")
+            ));
         }
     }
     Ok(())
@@ -137,6 +161,46 @@ fn dimensions(view: &View, contract: &DatasetContract) -> Result<(), String> {
     Ok(())
 }
 
+/// A category that a filter leaves out is 0 everywhere, above or below.
+fn filtered(
+    view: &View,
+    indicator: &Indicator,
+    contract: &DatasetContract,
+    denominator: Option<&DatasetContract>,
+) -> Result<(), String> {
+    for dimension in &view.by {
+        let categories = categories(view, contract, dimension);
+        let mut shown = categories.iter().filter(|category| *category != engine::UNKNOWN);
+        if let Some(accepted) = indicator.numerator.filter.get(dimension) {
+            let inside = |category: &str| accepted.iter().any(|other| ages::within_and_share(category, other).0);
+            if let Some(left_out) = shown.clone().find(|category| !inside(category)) {
+                return Err(format!(
+                    "shows `{left_out}`, which the numerator's filter on `{dimension}` leaves out: leave `{dimension}` out of `by`, or out of the filter"
+                ));
+            }
+        }
+        let shares = denominator.is_some_and(|of| of.dimensions().contains(&dimension.as_str()));
+        let below = indicator.denominator.as_ref().filter(|_| shares).and_then(|of| of.filter.get(dimension));
+        if let Some(accepted) = below {
+            let meets = |category: &str| accepted.iter().any(|other| ages::within_and_share(category, other).1);
+            if let Some(left_out) = shown.find(|category| !meets(category)) {
+                return Err(format!(
+                    "shows `{left_out}`, of which the denominator's filter on `{dimension}` leaves nothing: widen the filter"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The categories that a view shows of a dimension.
+fn categories(view: &View, contract: &DatasetContract, dimension: &str) -> Vec<String> {
+    if dimension == "age" && !view.age_bands.is_empty() {
+        return view.age_bands.iter().map(ToString::to_string).collect();
+    }
+    classifications(contract).remove(dimension).unwrap_or_default()
+}
+
 fn areas_and_periods(view: &View, contract: &DatasetContract) -> Result<(), String> {
     let (id, kind) = (&contract.id, view.period_type);
     if contract.geography.area_type > view.area_type {
@@ -181,13 +245,7 @@ fn over(view: &View, numerator: &DatasetContract, of: &DatasetContract) -> Resul
         ));
     }
     for dimension in view.by.iter().filter(|dimension| of.dimensions().contains(&dimension.as_str())) {
-        let named = dimension == "age" && !view.age_bands.is_empty();
-        let categories: Vec<String> = if named {
-            view.age_bands.iter().map(ToString::to_string).collect()
-        } else {
-            classifications(numerator).remove(dimension).unwrap_or_default()
-        };
-        for category in &categories {
+        for category in &categories(view, numerator, dimension) {
             holds(of, dimension, category)
                 .map_err(|why| format!("by `{dimension}` in its denominator `{id}` {why}"))?;
         }

@@ -232,6 +232,51 @@ fn breakdowns_are_of_what_both_datasets_can_tell_apart() {
 }
 
 #[test]
+fn a_view_shows_nothing_that_a_filter_leaves_out() {
+    let view = |rest: &str| format!("period_type = \"calendar-year\"\n{rest}\n");
+    let above = |filter: &str| format!("measure = \"count\"\nfilter = {filter}");
+    let below = |filter: &str| format!("measure = \"people\"\nfilter = {filter}");
+    let cases = [
+        (above("{ kind = [\"damp\"] }"), "by = [\"kind\"]", Some("shows `heating`, which the numerator's filter")),
+        (above("{ kind = [\"damp\", \"heating\"] }"), "by = [\"kind\"]", None),
+        (above("{ kind = [\"damp\"] }"), "by = [\"age\"]", None),
+        (above("{ age = [\"16+\"] }"), "by = [\"age\"]\nage_bands = [\"16-64\", \"65+\"]", None),
+        (above("{ age = [\"16+\"] }"), "by = [\"age\"]", Some("shows `0-15`, which the numerator's filter")),
+        (below("{ kind = [\"damp\"] }"), "by = [\"kind\"]", Some("shows `heating`, of which the denominator's filter")),
+        (below("{ age = [\"16-64\"] }"), "by = [\"age\"]\nage_bands = [\"16+\"]", None),
+        (below("{ age = [\"16-64\"] }"), "by = [\"age\"]", Some("shows `0-15`, of which the denominator's filter")),
+    ];
+    for (measure, by, expect) in cases {
+        let first = measure.lines().next().unwrap().to_owned();
+        check(&[(&first, &measure), ("period_type = \"calendar-year\"\n", &view(by))], expect);
+    }
+}
+
+#[test]
+fn a_proportion_is_a_part_of_its_whole() {
+    let proportion = ("type = \"crude-rate\"", "type = \"proportion\"");
+    check(&[proportion], Some("are two datasets: make it a crude rate"));
+    let same = |part: &str| format!("dataset = \"an-organisation.people\"\nmeasure = \"people\"\nfilter = {part}");
+    let cases = [
+        ("{ age = [\"65+\"] }", "{}", None),
+        ("{ age = [\"65+\"] }", "{ age = [\"16+\"] }", None),
+        ("{ age = [\"65+\"], kind = [\"damp\"] }", "{ kind = [\"damp\", \"heating\"] }", None),
+        ("{ age = [\"0-15\"] }", "{ age = [\"65+\"] }", Some("takes more of `age` than the denominator")),
+        ("{}", "{ kind = [\"damp\"] }", Some("takes more of `kind` than the denominator")),
+        ("{ kind = [\"damp\"] }", "{ kind = [\"heating\"] }", Some("filter it by heating")),
+    ];
+    for (part, whole, expect) in cases {
+        let (numerator, denominator) = (same(part), same(whole));
+        let changes = [
+            proportion,
+            ("dataset = \"an-organisation.people\"\nmeasure = \"people\"", denominator.as_str()),
+            ("dataset = \"an-organisation.events\"\nmeasure = \"count\"", numerator.as_str()),
+        ];
+        check(&changes, expect);
+    }
+}
+
+#[test]
 fn periods_are_made_up_of_what_is_stored() {
     let undated = ("role = \"time\"", "role = \"special\"");
     let yearly = (
