@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::header;
+use axum::http::{Method, header};
 use model::tidy::COLUMNS;
 use serde_json::Value;
 
-use crate::support::Demo;
+use crate::support::{Demo, fires};
 
 #[tokio::test]
 async fn a_view_by_lsoa_has_one_row_an_area_in_the_documented_columns() {
@@ -91,6 +91,27 @@ pub(crate) fn controlled(indicator: &str) -> bool {
     let path = crate::support::root().join(format!("sample-data/contracts/{}.toml", indicator.numerator.dataset));
     let contract = model::DatasetContract::parse("contract", &std::fs::read_to_string(path).unwrap()).unwrap();
     !contract.exposure.is_open()
+}
+
+/// Until the next population comes, the last one stands in, and every row over it says so.
+#[tokio::test]
+async fn a_denominator_of_another_year_is_named_in_the_row() {
+    let demo = Demo::open();
+    let upload = "/v1/datasets/lancashire-fire-and-rescue.incidents/versions?period=2026-01-01/P3M";
+    let answer = demo.send(Method::POST, upload, Some("officer"), &[], fires()).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    demo.platform.publish_pending(&mut |_| ()).unwrap();
+    let path = "/v1/data.json?indicator=fire-incidents&area_type=district&period_type=quarter&period=all";
+    let rows = demo.get(path, None).await.json()["rows"].clone();
+    let (mut said, mut unsaid) = (0, 0);
+    for row in rows.as_array().unwrap() {
+        let caveat = row["caveat"].as_str().unwrap_or_default();
+        let of_2025 = caveat.ends_with("The denominator is that of 2025: there is none of this period.");
+        let new = row["period"].as_str().unwrap().starts_with("2026");
+        assert_eq!(of_2025, new, "{row}");
+        *(if new { &mut said } else { &mut unsaid }) += 1;
+    }
+    assert_eq!((said, unsaid), (2, 24));
 }
 
 #[tokio::test]

@@ -113,7 +113,8 @@ pub struct GroupRequest {
     /// Measure columns that hold decimals; they are counted in thousandths.
     pub decimals: BTreeSet<String>,
     /// For a dataset whose rows are figures of areas, its partitions: an area without any row in one that has rows was not
-    /// reported. Empty for events and people: an area without a row had none.
+    /// reported. Empty for events and people, and where the contract says that absence means 0: an area without a row had
+    /// none.
     pub reporting: Vec<Period>,
     /// Every value that a dimension can take, seen in the data or not.
     pub classifications: BTreeMap<String, Vec<String>>,

@@ -7,8 +7,8 @@ use model::{Month, Period};
 use crate::facts::Facts;
 
 /// Numbers of areas and months of which nothing was reported: the area has no row in the partition that holds the month.
-/// An area with a row reports, so what it has no row for is 0; and a partition without any row is one whose supplier
-/// confirmed that there was nothing to report.
+/// An area with a row reports: for the categories that it left out intake has written rows without a figure. A partition
+/// without any row is one whose supplier confirmed that there was nothing to report.
 pub(crate) fn unreported(
     facts: &Facts,
     areas: &BTreeMap<String, usize>,

@@ -8,6 +8,7 @@ use model::contract::Level;
 use crate::error::IngestError;
 use crate::findings::{At, Kind, Recorder};
 use crate::frame::TextFrame;
+use crate::gaps;
 use crate::intern::Interner;
 use crate::parse::Markers;
 use crate::places::{Part, Place};
@@ -45,17 +46,21 @@ pub(crate) fn assemble(
             continue;
         }
         for (index, number) in wide.get(&row.index).into_iter().flatten() {
-            let mut dimensions = row.dimensions.clone();
-            for (dimension, value) in wide_values.get(*index).into_iter().flatten() {
-                if let Some(slot) = dimensions.get_mut(*dimension) {
-                    *slot = *value;
-                }
-            }
+            let values = wide_values.get(*index).map(Vec::as_slice).unwrap_or_default();
+            let dimensions = with_wide(&row.dimensions, values);
             let measure = plan.wides.get(*index).map_or("", |wide| wide.measure);
             let named = plan.measures.iter().zip(&row.numbers);
             let numbers: Vec<Number> =
                 named.map(|(m, empty)| if m.name == measure { *number } else { *empty }).collect();
             place(row, &dimensions, &numbers, &mut entries);
+        }
+    }
+    for row in gaps::blanks(&mut found, plan, request, recorder)? {
+        if plan.wides.is_empty() {
+            place(&row, &row.dimensions, &row.numbers, &mut entries);
+        }
+        for values in &wide_values {
+            place(&row, &with_wide(&row.dimensions, values), &row.numbers, &mut entries);
         }
     }
     fill_unset(&mut entries, &mut found.values);
@@ -152,6 +157,17 @@ fn remove_repeated(
     }
     let mut flags = repeated.into_iter();
     found.rows.retain(|_| flags.next() != Some(true));
+}
+
+/// A row's dimensions with the values of one of its wide columns.
+fn with_wide(dimensions: &[u32], values: &[(usize, u32)]) -> Vec<u32> {
+    let mut dimensions = dimensions.to_vec();
+    for (dimension, value) in values {
+        if let Some(slot) = dimensions.get_mut(*dimension) {
+            *slot = *value;
+        }
+    }
+    dimensions
 }
 
 /// The dimension values of each wide column: dimension of the plan, number of the value.

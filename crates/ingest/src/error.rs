@@ -119,6 +119,30 @@ pub enum IngestError {
         /// What was found.
         findings: Box<Findings>,
     },
+    /// Rows were refused that do not say which figure they are, and a figure that is missing counts as 0.
+    #[error(
+        "{lost} of {rows} rows were refused and do not say which area they are about; by the contract what has no row is \
+         0, so that some area's figure would be too low: correct the rows in the findings and send the file again"
+    )]
+    Unattributed {
+        /// Refused rows whose area is not known.
+        lost: u64,
+        /// Rows the contract means.
+        rows: u64,
+        /// What was found.
+        findings: Box<Findings>,
+    },
+    /// A file of a stock has rows of more than one month: they would be added up.
+    #[error(
+        "the contract says that the figures are a state at one date (`stock`), but the rows are dated in {months} months \
+         and would be added up: send one state a period, or correct the dates"
+    )]
+    SeveralStates {
+        /// Months that have rows.
+        months: usize,
+        /// What was found.
+        findings: Box<Findings>,
+    },
     /// No row with a figure was kept: the file would stand for a period in which nothing happened.
     #[error(
         "nothing in the file was kept: {rows} rows were read, {outside} of them outside the partnership, {unusable} \
@@ -179,6 +203,8 @@ impl IngestError {
         match self {
             Self::OverTolerance { findings, .. }
             | Self::Unplaced { findings, .. }
+            | Self::Unattributed { findings, .. }
+            | Self::SeveralStates { findings, .. }
             | Self::NothingKept { findings, .. }
             | Self::NotEmpty { findings, .. } => Some(findings),
             _ => None,

@@ -46,6 +46,8 @@ pub enum Kind {
     Repeated,
     /// The person opted out; left out.
     OptedOut,
+    /// No row came for a category that the contract lists, of an area that has others: its figure is not available.
+    Absent,
     /// A cell withheld by the supplier.
     Withheld,
     /// A column of the contract is not in the file.
@@ -96,6 +98,10 @@ pub struct Counts {
     pub corrected: u64,
     /// Rows kept with a figure that cannot be read, which is not available then. Only where rows are about areas.
     pub unreadable: u64,
+    /// Refused rows that do not say which area they are about. Only where rows are about areas.
+    pub unattributed: u64,
+    /// Figures that no row came for, of areas that have others; they are not available. Only where rows are about areas.
+    pub absent: u64,
     /// Measure cells withheld by the supplier.
     pub withheld: u64,
     /// Rows of the table made.

@@ -2,6 +2,7 @@
 
 use arrow::array::{Array, LargeStringArray, LargeStringBuilder};
 use csv::StringRecord;
+use model::contract::{Format, Level};
 use sha2::{Digest, Sha256};
 
 use crate::error::IngestError;
@@ -70,6 +71,7 @@ impl TextFrame {
             check_fields(&record, line, request)?;
             if is_ragged(&record, plan.width, request) {
                 counts.refused += 1;
+                counts.unattributed += u64::from(request.contract.level == Level::Aggregate);
                 let (found, expected) = (record.len(), plan.width);
                 recorder.record(At { row: line, column: "", clause: "" }, Kind::Ragged, || {
                     format!("{found} fields under a header of {expected}: quote fields that hold commas")
@@ -112,7 +114,7 @@ fn check_fields(record: &StringRecord, line: u64, request: &CleanRequest<'_>) ->
 /// Empty fields behind the last column are tolerated, and so are missing ones in workbooks, which store no empty cells.
 fn is_ragged(record: &StringRecord, width: usize, request: &CleanRequest<'_>) -> bool {
     let extra = record.iter().skip(width).any(|field| !field.trim().is_empty());
-    let short = record.len() < width && request.contract.file.format != model::contract::Format::Xlsx;
+    let short = record.len() < width && request.contract.file.format != Format::Xlsx;
     extra || short
 }
 

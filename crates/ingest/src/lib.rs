@@ -10,6 +10,7 @@ mod assemble;
 mod error;
 mod findings;
 mod frame;
+mod gaps;
 mod intern;
 mod locate;
 mod parse;
@@ -28,7 +29,7 @@ use std::fmt;
 use arrow::array::RecordBatch;
 use arrow::ipc::writer::StreamWriter;
 use csv::StringRecord;
-use model::contract::Format;
+use model::contract::{Absence, Format, Level};
 use model::{Digest, Month};
 use sha2::Digest as _;
 
@@ -104,7 +105,10 @@ pub fn clean(file: &[u8], request: &CleanRequest<'_>) -> Result<Cleaned, IngestE
     let findings = recorder.finish();
     tolerate(&findings, request)?;
     expect_figures(&findings, table.has_figures(), request)?;
-    let months = table.entries.iter().filter_map(|entry| Month::from_ordinal(entry.month)).collect();
+    let months: BTreeSet<Month> = table.entries.iter().filter_map(|entry| Month::from_ordinal(entry.month)).collect();
+    if request.contract.stock && months.len() > 1 {
+        return Err(IngestError::SeveralStates { months: months.len(), findings: Box::new(findings) });
+    }
     let batch = table.into_batch(&plan, request)?;
     let schema_hash = schema_hash(&batch);
     let content = content_digest(&batch)?;
@@ -123,7 +127,7 @@ fn sheet(
 }
 
 /// Refuses the file whole where more rows than the contract tolerates were refused, have a figure that cannot be read, or
-/// are in no place.
+/// are in no place; and for any refused row that may be about an area whose missing figures count as 0.
 fn tolerate(findings: &Findings, request: &CleanRequest<'_>) -> Result<(), IngestError> {
     let counts = findings.counts;
     let rows = counts.rows_read.saturating_sub(counts.skipped);
@@ -133,6 +137,10 @@ fn tolerate(findings: &Findings, request: &CleanRequest<'_>) -> Result<(), Inges
     let tolerance = request.contract.tolerance.refused_per_thousand;
     if over(refused, tolerance) {
         return Err(IngestError::OverTolerance { refused, rows, tolerance, findings: findings() });
+    }
+    let zero = request.contract.level == Level::Aggregate && request.contract.absence == Absence::Zero;
+    if zero && counts.unattributed > 0 {
+        return Err(IngestError::Unattributed { lost: counts.unattributed, rows, findings: findings() });
     }
     let tolerance = request.contract.tolerance.unplaced_per_thousand;
     if over(counts.without_location, tolerance) {

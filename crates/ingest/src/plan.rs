@@ -4,7 +4,7 @@ mod header;
 
 use csv::StringRecord;
 use model::area::AreaType;
-use model::contract::{Column, ColumnType, GeographySource, Level, Place, Role, Treatment};
+use model::contract::{Absence, Column, ColumnType, GeographySource, Level, Place, Role, Treatment};
 
 use crate::error::IngestError;
 use crate::findings::{At, DropReason, DroppedColumn, Recorder};
@@ -232,6 +232,12 @@ fn wide_columns<'a>(
         let found = header.wide(unpivot);
         if found.is_empty() {
             return Err(header.missing(request, &format!("columns that begin with `{}`", unpivot.prefix)));
+        }
+        let absent = unpivot.allowed.iter().filter(|category| !found.iter().any(|(_, rest)| rest == *category));
+        let absent: Vec<String> = absent.map(|category| format!("`{}{category}`", unpivot.prefix)).collect();
+        let reports = request.contract.level == Level::Aggregate && request.contract.absence == Absence::NotReported;
+        if reports && !absent.is_empty() {
+            return Err(header.missing(request, &absent.join(", ")));
         }
         for (position, rest) in found {
             let set = unpivot.set.iter().map(|(name, value)| (name.as_str(), value.to_lowercase()));

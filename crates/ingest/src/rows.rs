@@ -6,10 +6,11 @@ use model::period::Month;
 use crate::error::IngestError;
 use crate::findings::{At, Kind, Recorder};
 use crate::frame::{TextColumn, TextFrame};
+use crate::gaps::Refused;
 use crate::intern::Interner;
 use crate::locate::Method;
 use crate::parse::{Category, Cell, Markers, Moment, Moments, birth_age, decimal, identifier, integer, listed};
-use crate::places::{Place, Places};
+use crate::places::{Place, Places, Verdict};
 use crate::plan::{Field, Plan};
 use crate::request::CleanRequest;
 use crate::say;
@@ -36,6 +37,8 @@ pub(crate) struct Row {
     pub(crate) line: u64,
     /// Its number in the text frame.
     pub(crate) index: u32,
+    /// The supplier's own code of its area, where rows are about areas.
+    pub(crate) unit: u32,
     pub(crate) month: Month,
     pub(crate) place: Place,
     pub(crate) method: Method,
@@ -72,6 +75,10 @@ enum Reader<'a> {
 /// All candidates, and the texts behind their numbers.
 pub(crate) struct Candidates<'a> {
     pub(crate) rows: Vec<Row>,
+    /// Rows about areas that were refused.
+    pub(crate) refused: Vec<Refused>,
+    /// The supplier's own codes of areas.
+    pub(crate) units: Interner,
     /// Values of each dimension of the plan.
     pub(crate) values: Vec<Interner>,
     pub(crate) places: Places<'a>,
@@ -85,6 +92,8 @@ struct Cleaner<'a, 'r> {
     cells: &'r [TextColumn],
     readers: Vec<Reader<'a>>,
     places: Places<'a>,
+    units: Interner,
+    refused: Vec<Refused>,
     recorder: &'r mut Recorder,
     line: u64,
 }
@@ -114,6 +123,8 @@ pub(crate) fn candidates<'a>(
         cells,
         readers: plan.fields.iter().map(|field| reader(plan, field)).collect(),
         places: Places::new(request, plan),
+        units: Interner::default(),
+        refused: Vec::new(),
         recorder,
         line: 0,
     };
@@ -136,7 +147,7 @@ pub(crate) fn candidates<'a>(
             *slot = category.values;
         }
     }
-    Ok(Candidates { rows, values, places: cleaner.places })
+    Ok(Candidates { rows, refused: cleaner.refused, units: cleaner.units, values, places: cleaner.places })
 }
 
 fn reader<'a>(plan: &Plan<'a>, field: &Field<'a>) -> Reader<'a> {
@@ -163,7 +174,10 @@ impl<'a> Cleaner<'a, '_> {
         let mut parsed = self.parse(index);
         let month = self.month(parsed.moment);
         let identity = self.identity(index, &mut parsed);
-        let (false, Some(month)) = (parsed.refused, month) else { return Err(Fate::Refused) };
+        let (false, Some(month)) = (parsed.refused, month) else {
+            self.attribute(index, parsed, month);
+            return Err(Fate::Refused);
+        };
         let contributor = identity.as_ref().map(|(domain, text)| self.request.pseudonymiser.pseudonym(domain, text));
         if contributor.is_some_and(|pseudonym| self.request.opt_outs.contains(&pseudonym)) {
             return Err(Fate::OptedOut);
@@ -179,6 +193,7 @@ impl<'a> Cleaner<'a, '_> {
         Ok(Row {
             line: self.line,
             index,
+            unit: self.unit(index),
             month,
             place,
             method,
@@ -230,7 +245,7 @@ impl<'a> Cleaner<'a, '_> {
         let mut parsed = Parsed {
             moment: None,
             dimensions: vec![UNSET; self.plan.dimensions.len()],
-            numbers: self.plan.measures.iter().map(|m| empty(m.name, m.decimal)).collect(),
+            numbers: no_figures(self.plan),
             refused: false,
             unreadable: false,
         };
@@ -267,6 +282,11 @@ impl<'a> Cleaner<'a, '_> {
                 parsed.unreadable = true;
             } else {
                 parsed.refused = true;
+                if let Reader::Dimension { index, .. } = reader
+                    && let Some(slot) = parsed.dimensions.get_mut(*index)
+                {
+                    *slot = UNSET;
+                }
             }
             let shown = say::shown(self.request.contract, column, cell);
             self.recorder.record(field.at(self.line), kind, || say::problem(kind, shown));
@@ -316,11 +336,47 @@ impl<'a> Cleaner<'a, '_> {
         }
     }
 
-    fn locate(&mut self, index: u32, month: Month) -> Result<(Place, Method), Fate> {
+    /// Remembers a refused row about an area: its figure is not available. A row that says another period is not missed in
+    /// this one.
+    fn attribute(&mut self, index: u32, parsed: Parsed, month: Option<Month>) {
+        let of_another_period = parsed.moment.is_some() && month.is_none();
+        if self.request.contract.level != Level::Aggregate || of_another_period {
+            return;
+        }
+        let verdict = self.verdict(index, month.unwrap_or_else(|| self.request.period.start()));
+        match verdict.place {
+            Place::Unknown => self.recorder.findings.counts.unattributed += 1,
+            Place::Outside => {}
+            place => {
+                let (unit, method) = (self.unit(index), verdict.method);
+                self.refused.push(Refused { unit, place, method, month, dimensions: parsed.dimensions });
+            }
+        }
+    }
+
+    /// The number of the supplier's own code of a row's area.
+    fn unit(&mut self, index: u32) -> u32 {
+        if self.request.contract.level != Level::Aggregate {
+            return 0;
+        }
+        let places = self.plan.fields.iter().enumerate().filter(|(_, field)| field.column.place.is_some());
+        let codes = places.filter_map(|(number, _)| match self.cell(number, index) {
+            Cell::Text(text) => Some(text.to_uppercase()),
+            Cell::Empty | Cell::Withheld => None,
+        });
+        let code = codes.collect::<Vec<_>>().join(" ");
+        self.units.intern(&code)
+    }
+
+    fn verdict(&mut self, index: u32, month: Month) -> Verdict {
         let (markers, cells) = (&self.markers, self.cells);
         let row = usize::try_from(index).unwrap_or(usize::MAX);
         let cell = |field: usize| markers.read(cells.get(field).and_then(|cells| cells.get(row)));
-        let verdict = self.places.locate(cell, month);
+        self.places.locate(cell, month)
+    }
+
+    fn locate(&mut self, index: u32, month: Month) -> Result<(Place, Method), Fate> {
+        let verdict = self.verdict(index, month);
         for (number, kind) in verdict.issues {
             if let Some(field) = self.plan.fields.get(number) {
                 let shown = say::shown(self.request.contract, field.column, self.cell(number, index));
@@ -342,6 +398,11 @@ impl<'a> Cleaner<'a, '_> {
             place => Ok((place, verdict.method)),
         }
     }
+}
+
+/// The values that the measures of a plan have before their cells are read.
+pub(crate) fn no_figures(plan: &Plan<'_>) -> Vec<Number> {
+    plan.measures.iter().map(|measure| empty(measure.name, measure.decimal)).collect()
 }
 
 /// The value a measure has before its cell is read: an event counts one.

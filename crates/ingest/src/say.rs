@@ -42,6 +42,7 @@ pub(crate) fn problem(kind: Kind, shown: Option<&str>) -> String {
         Kind::Duplicate => "repeats another row; left out",
         Kind::Repeated => "repeats another row; kept as published",
         Kind::OptedOut => "the person opted out; left out",
+        Kind::Absent => "no row for a listed category; not available",
         Kind::Withheld => "withheld by the supplier",
         Kind::ColumnMissing => "the column is not in the file",
         Kind::Encoding => "not UTF-8",

@@ -3,6 +3,7 @@
 mod accounting;
 mod agreement;
 pub(crate) mod feeds;
+mod gaps;
 mod people;
 mod samples;
 

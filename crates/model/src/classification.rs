@@ -77,6 +77,30 @@ impl AgeBand {
             Self::Unknown => false,
         }
     }
+
+    /// Its least and greatest age, both included, without a greatest where it is open; `None` for `all` and `unknown`.
+    #[must_use]
+    pub const fn ages(self) -> Option<(u8, Option<u8>)> {
+        match self {
+            Self::Closed(from, to) => Some((from, Some(to))),
+            Self::Open(from) => Some((from, None)),
+            Self::All | Self::Unknown => None,
+        }
+    }
+
+    /// Two of the bands that share an age, if there are any.
+    #[must_use]
+    pub fn overlap(bands: &[Self]) -> Option<(Self, Self)> {
+        let share = |a: &Self, b: &Self| match (a.ages(), b.ages()) {
+            (Some((low, high)), Some((from, to))) => {
+                to.is_none_or(|to| low <= to) && high.is_none_or(|high| from <= high)
+            }
+            _ => a == b,
+        };
+        bands.iter().enumerate().find_map(|(index, band)| {
+            bands.iter().skip(index + 1).find(|other| share(band, other)).map(|other| (*band, *other))
+        })
+    }
 }
 
 impl fmt::Display for AgeBand {
@@ -139,6 +163,17 @@ mod tests {
             let band: AgeBand = text.parse().unwrap();
             assert_eq!(band.to_string(), text);
             assert_eq!(band.contains(age), inside, "{age} in {text}");
+        }
+        for (texts, expect) in [
+            (&["0-15", "16-64", "65+", "unknown"][..], None),
+            (&["0-15", "15-64"], Some(("0-15", "15-64"))),
+            (&["65+", "0-64", "80-89"], Some(("65+", "80-89"))),
+            (&["65+", "90+"], Some(("65+", "90+"))),
+            (&["unknown", "0-15", "unknown"], Some(("unknown", "unknown"))),
+        ] {
+            let bands: Vec<AgeBand> = texts.iter().map(|text| text.parse().unwrap()).collect();
+            let found = AgeBand::overlap(&bands).map(|(a, b)| (a.to_string(), b.to_string()));
+            assert_eq!(found, expect.map(|(a, b)| (a.to_owned(), b.to_owned())), "{texts:?}");
         }
         for bad in ["", "15-0", "-5", "200+", "16 - 64", "abc"] {
             assert!(bad.parse::<AgeBand>().is_err(), "{bad}");

@@ -51,6 +51,17 @@ pub enum Level {
     Aggregate,
 }
 
+/// What it means that an area, or one of its listed categories, has no row in a partition of an aggregate dataset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Absence {
+    /// Nobody said how many: the figure is not available, and neither is any sum that needs it.
+    #[default]
+    NotReported,
+    /// There were none: the supplier leaves out what is 0.
+    Zero,
+}
+
 /// A dataset's contract, one TOML file in `contracts/`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
@@ -72,6 +83,13 @@ pub struct DatasetContract {
     pub level: Level,
     /// The period one upload covers: one partition.
     pub partition: PeriodType,
+    /// Whether the figures are a state at one date of the partition (people claiming, dwellings let), not what happened
+    /// in it: states of several partitions are never added.
+    #[serde(default)]
+    pub stock: bool,
+    /// What a missing row of an aggregate dataset means.
+    #[serde(default)]
+    pub absence: Absence,
     /// How to read the file.
     pub file: FileFormat,
     /// When to refuse a version whole.
@@ -145,6 +163,14 @@ impl DatasetContract {
         names
     }
 
+    /// The finest period that figures can be told apart by: months where rows are events with a date, the partition where
+    /// they have none. A figure about an area may stand for its whole partition, whatever date it carries.
+    #[must_use]
+    pub fn finest_period(&self) -> PeriodType {
+        let dated = self.columns.iter().any(|column| column.role == Role::Time && column.tells_months());
+        if dated && self.level != Level::Aggregate { PeriodType::Month } else { self.partition }
+    }
+
     /// The link column, if there is one.
     #[must_use]
     pub fn link(&self) -> Option<&Column> {
@@ -152,6 +178,15 @@ impl DatasetContract {
     }
 
     fn check(&self) -> Result<(), String> {
+        if self.partition == PeriodType::Rolling12 {
+            return Err("`partition` is `rolling-12`: such periods overlap, and what is in two would be counted twice: upload by month or by year".to_owned());
+        }
+        if self.absence == Absence::Zero && self.level != Level::Aggregate {
+            return Err("`absence` is about rows that are figures of areas (`level = \"aggregate\"`): leave it out, an event without a row did not happen".to_owned());
+        }
+        for unpivot in &self.unpivots {
+            unpivot.check()?;
+        }
         let mut seen = Vec::new();
         for column in &self.columns {
             column.check()?;
@@ -179,6 +214,7 @@ impl DatasetContract {
         Ok(())
     }
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,12 +275,61 @@ role = "dimension"
             ("name = \"incident_type\"", "name = \"date\"", "two columns"),
             ("sources = [\"postcode\"]", "sources = [\"practice\"]", "needs a column"),
             ("release = \"2024\"", "release = \"2024\"\nrelaese = \"2\"", "unknown field"),
+            ("partition = \"month\"", "partition = \"rolling-12\"", "counted twice"),
+            ("partition = \"month\"", "partition = \"month\"\nabsence = \"zero\"", "leave it out"),
+            ("name = \"incident_type\"", "name = \"incident_type\"\nallowed = [\"Fire\"]", "write `fire`"),
+            ("name = \"incident_type\"", "name = \"incident_type\"\nallowed = [\"all\", \"fire\"]", "its own parts"),
+            ("name = \"incident_type\"", "name = \"incident_type\"\nallowed = [\"fire\", \"total\"]", "its own parts"),
+            (
+                "name = \"incident_type\"",
+                "name = \"incident_type\"\nallowed = [\"fire\"]\nrecode = { F = \"fires\" }",
+                "`fires`, which is not in `allowed`",
+            ),
+            ("name = \"incident_type\"", "name = \"sex\"\nallowed = [\"men\", \"women\"]", "female, male or unknown"),
+            ("name = \"incident_type\"", "name = \"sex\"\nrecode = { F = \"woman\" }", "`woman`"),
+            ("name = \"incident_type\"", "name = \"age\"\nbands = [\"0-15\", \"15-64\"]", "share ages"),
+            ("name = \"incident_type\"", "name = \"age\"\nbands = [\"all\"]", "ages from and to"),
+            ("name = \"incident_type\"", "name = \"age\"\nallowed = [\"young\"]", "no age"),
+            (
+                "name = \"incident_type\"\ntype = \"text\"\nrole = \"dimension\"\n",
+                "name = \"incident_type\"\ntype = \"text\"\nrole = \"dimension\"\n[[unpivot]]\nprefix = \"F\"\ninto = \"age\"\nallowed = [\"o\"]\nvalue = \"people\"\n",
+                "no age",
+            ),
+            (
+                "name = \"incident_type\"\ntype = \"text\"\nrole = \"dimension\"\n",
+                "name = \"incident_type\"\ntype = \"text\"\nrole = \"dimension\"\n[[unpivot]]\nprefix = \"F\"\ninto = \"age\"\nset = { sex = \"women\" }\nvalue = \"people\"\n",
+                "female, male or unknown",
+            ),
         ];
         for (from, to, expect) in cases {
             let text = GOOD.replacen(from, to, 1);
             assert_ne!(text, GOOD, "{from}");
             let error = DatasetContract::parse("c.toml", &text).unwrap_err();
             assert!(error.to_string().contains(expect), "{error}");
+        }
+    }
+
+    #[test]
+    fn figures_are_told_apart_by_month_only_where_events_are_dated() {
+        let dateless =
+            GOOD.replace("role = \"time\"", "role = \"special\"").replace("truncate\"\nformats", "drop\"\nformats");
+        let yearly = GOOD.replace("type = \"date\"", "type = \"month\"");
+        let aggregate = format!(
+            "{}[[column]]\nsource = \"N\"\nname = \"people\"\ntype = \"integer\"\nrole = \"measure\"\n",
+            GOOD.replace("\"event\"", "\"aggregate\"")
+        );
+        let cases = [
+            (GOOD.to_owned(), PeriodType::Month),
+            (yearly.replace("%d/%m/%Y", "%-m %Y"), PeriodType::Month),
+            (yearly.replace("%d/%m/%Y", "%B %Y"), PeriodType::Month),
+            (yearly.replace("%d/%m/%Y", "%Y"), PeriodType::Quarter),
+            (yearly.replace("%d/%m/%Y", "%Y-%m\", \"%Y"), PeriodType::Quarter),
+            (dateless, PeriodType::Quarter),
+            (aggregate, PeriodType::Quarter),
+        ];
+        for (text, expect) in cases {
+            let text = text.replace("partition = \"month\"", "partition = \"quarter\"");
+            assert_eq!(DatasetContract::parse("c.toml", &text).unwrap().finest_period(), expect, "{text}");
         }
     }
 }

@@ -140,6 +140,31 @@ pub struct Indicator {
     pub views: Vec<View>,
 }
 
+impl View {
+    fn check(&self) -> Result<(), String> {
+        let name = &self.name;
+        if let [first, second] = self.by.as_slice()
+            && first == second
+        {
+            return Err(format!("view `{name}` is broken down by `{first}` twice: name it once"));
+        }
+        if !self.age_bands.is_empty() && !self.by.iter().any(|dimension| dimension == "age") {
+            return Err(format!(
+                "view `{name}` has `age_bands`, but is not broken down by age: add `age` to `by`, or leave them out"
+            ));
+        }
+        if self.age_bands.contains(&AgeBand::All) {
+            return Err(format!("view `{name}` has the age band `all`: leave it out, a table always holds the total"));
+        }
+        match AgeBand::overlap(&self.age_bands) {
+            Some((a, b)) => Err(format!(
+                "view `{name}` has the age bands `{a}` and `{b}`, which share ages: make them distinct, so that bands add up to the total"
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Measure {
     /// Its identity as text: two indicators with the same dataset, measure and filter share cells.
     #[must_use]
@@ -192,6 +217,7 @@ impl Indicator {
             if view.by.len() > 2 {
                 return Err(format!("view `{}` has {} breakdowns: at most 2", view.name, view.by.len()));
             }
+            view.check()?;
             if view.by.iter().filter(|d| *d != "sex" && *d != "age").count() > 1 {
                 return Err(format!("view `{}`: at most one breakdown beside sex and age", view.name));
             }
@@ -267,6 +293,10 @@ period_type = "calendar-year"
             ("multiplier = 1000", "multiplier = 0", "multiplier"),
             ("[[view]]", "[[view]]\nby = [\"sex\", \"age\", \"crime\"]", "breakdowns"),
             ("[[view]]", "[[view]]\nby = [\"other\", \"crime\"]", "at most one"),
+            ("[[view]]", "[[view]]\nby = [\"sex\", \"sex\"]", "twice"),
+            ("[[view]]", "[[view]]\nage_bands = [\"0-15\"]", "not broken down by age"),
+            ("[[view]]", "[[view]]\nby = [\"age\"]\nage_bands = [\"all\", \"65+\"]", "holds the total"),
+            ("[[view]]", "[[view]]\nby = [\"age\"]\nage_bands = [\"0-15\", \"10-64\"]", "share ages"),
             (
                 "[denominator]\ndataset = \"office-for-national-statistics.population\"\nmeasure = \"population\"\n",
                 "",

@@ -106,6 +106,14 @@ impl DenominatorPeriods {
             }
         }
     }
+
+    /// The period that stands in for the one that holds the numerator's first month, where there is none of that.
+    fn stand_in(&self, period: Period) -> Option<Period> {
+        match self {
+            Self::Same => None,
+            Self::Nearest(..) => self.for_period(period).filter(|of| !of.contains(period.start())),
+        }
+    }
 }
 
 /// The rows of a view from released tables: a pure function of what is released.
@@ -218,7 +226,7 @@ fn row(
         trend: None,
         geography_method: layout.geography_method.clone(),
         modelled_share: None,
-        caveat: (!indicator.caveats.is_empty()).then(|| indicator.caveats.join(" ")),
+        caveat: caveat(layout, key.period),
     };
     match (top, bottom) {
         // What the denominator's source does not have hides nothing of the numerator.
@@ -228,6 +236,14 @@ fn row(
         (Cell::Value(count), Some(Cell::Value(of))) => fill(&mut row, indicator, count, Some(of)),
     }
     row
+}
+
+/// What a reader must know: of the indicator as a whole, and of this period.
+fn caveat(layout: &Layout<'_>, period: Period) -> Option<String> {
+    let other = layout.denominator.as_ref().and_then(|rule| rule.periods.stand_in(period));
+    let other = other.map(|of| format!("The denominator is that of {}: there is none of this period.", of.label()));
+    let all: Vec<String> = layout.indicator.caveats.iter().cloned().chain(other).collect();
+    (!all.is_empty()).then(|| all.join(" "))
 }
 
 fn cell(tables: &GroupTables, measure: &MeasureId, key: &CellKey) -> Cell {
@@ -350,9 +366,16 @@ mod tests {
     fn the_nearest_denominator_is_taken() {
         let years = months(PeriodType::CalendarYear, &["2023-01-01/P1Y", "2024-01-01/P1Y"]);
         let rule = DenominatorPeriods::Nearest(PeriodType::CalendarYear, years);
-        for (text, expect) in [("2023-04-01/P3M", "2023"), ("2025-01-01/P3M", "2024"), ("2022-10-01/P3M", "2023")] {
+        for (text, expect, stand_in) in [
+            ("2023-04-01/P3M", "2023", false),
+            ("2024-10-01/P3M", "2024", false),
+            ("2025-01-01/P3M", "2024", true),
+            ("2022-10-01/P3M", "2023", true),
+        ] {
             let period = Period::parse(text, PeriodType::Quarter).unwrap();
             assert_eq!(rule.for_period(period).unwrap().label(), expect, "{text}");
+            assert_eq!(rule.stand_in(period).is_some(), stand_in, "{text}");
+            assert_eq!(DenominatorPeriods::Same.stand_in(period), None);
         }
     }
 

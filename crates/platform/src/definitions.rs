@@ -1,8 +1,10 @@
 //! Contracts and indicators, loaded from text and checked against each other.
 
+mod ages;
+mod check;
+
 use std::collections::BTreeMap;
 
-use crate::requests::classifications;
 use model::contract::DatasetContract;
 use model::indicator::{Indicator, Measure, View};
 use model::{DatasetId, DefinitionError, IndicatorId, ViewId};
@@ -105,55 +107,15 @@ impl Definitions {
     }
 
     fn check(&self, indicator: &Indicator) -> Result<(), String> {
-        for measure in std::iter::once(&indicator.numerator).chain(&indicator.denominator) {
-            self.check_measure(measure)?;
-        }
-        let Some(contract) = self.contracts.get(&indicator.numerator.dataset) else { return Ok(()) };
-        for view in &indicator.views {
-            for dimension in &view.by {
-                if !contract.dimensions().contains(&dimension.as_str()) {
-                    return Err(format!(
-                        "view `{}` is broken down by `{dimension}`, which `{}` does not have: it has {}",
-                        view.name,
-                        contract.id,
-                        contract.dimensions().join(", ")
-                    ));
-                }
-            }
-            for dimension in &view.by {
-                let named = dimension == "age" && !view.age_bands.is_empty();
-                let none = classifications(contract).get(dimension).is_none_or(Vec::is_empty);
-                if none && !named {
-                    return Err(format!(
-                        "view `{}` is broken down by `{dimension}`, but the contract of `{}` does not say which categories there are: give `allowed` or `bands`",
-                        view.name, contract.id
-                    ));
-                }
-            }
-            if contract.geography.area_type > view.area_type {
-                return Err(format!(
-                    "view `{}` is by {}, finer than the {} of `{}`",
-                    view.name, view.area_type, contract.geography.area_type, contract.id
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn check_measure(&self, measure: &Measure) -> Result<(), String> {
-        let Some(contract) = self.contracts.get(&measure.dataset) else {
-            return Err(format!("dataset `{}` has no contract: add one, or correct the name", measure.dataset));
+        let contract = |measure: &Measure| {
+            self.contracts
+                .get(&measure.dataset)
+                .ok_or_else(|| format!("dataset `{}` has no contract: add one, or correct the name", measure.dataset))
         };
-        if !contract.measures().contains(&measure.measure.as_str()) {
-            let known = contract.measures().join(", ");
-            return Err(format!("`{}` has no measure `{}`: it has {known}", contract.id, measure.measure));
-        }
-        for dimension in measure.filter.keys() {
-            if !contract.dimensions().contains(&dimension.as_str()) {
-                let known = contract.dimensions().join(", ");
-                return Err(format!("`{}` has no dimension `{dimension}` to filter by: it has {known}", contract.id));
-            }
-        }
-        Ok(())
+        let denominator = indicator.denominator.as_ref().map(contract).transpose()?;
+        check::indicator(indicator, contract(&indicator.numerator)?, denominator)
     }
 }
+
+#[cfg(test)]
+mod tests;

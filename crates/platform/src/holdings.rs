@@ -98,6 +98,7 @@ pub fn findings_text(findings: &Findings) -> String {
         (counts.opted_out, "opted out, not kept"),
         (counts.corrected, "of those kept, corrected"),
         (counts.unreadable, "of those kept, with a figure that cannot be read"),
+        (counts.absent, "figures that no row came for: not available"),
         (findings.disagreements, "where the supplied area and the point differ"),
     ];
     lines.extend(parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count:>10} {what}")));

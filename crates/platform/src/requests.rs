@@ -6,7 +6,7 @@ use std::sync::Arc;
 use disclosure::{GroupId, MeasureId};
 use engine::{AreaSet, Dimension, GroupRequest, MeasureSpec, TableSpec};
 use geography::Gazetteer;
-use model::contract::{ColumnType, DatasetContract, Level};
+use model::contract::{Absence, ColumnType, DatasetContract, Level};
 use model::indicator::{Indicator, Measure, View};
 use model::{AreaCode, AreaType, DatasetId, Digest, Exposure, Period, PeriodType};
 
@@ -81,6 +81,7 @@ pub(crate) fn group_request(
     partitions: &[Period],
     tables: Vec<TableSpec>,
 ) -> Result<GroupRequest, PlatformError> {
+    let reports = contract.level == Level::Aggregate && contract.absence == Absence::NotReported;
     Ok(GroupRequest {
         group: group_of(&contract.id)?,
         revision,
@@ -88,7 +89,7 @@ pub(crate) fn group_request(
         exposure,
         has_contributors: contract.link().is_some(),
         decimals: decimals(contract),
-        reporting: if contract.level == Level::Aggregate { partitions.to_vec() } else { Vec::new() },
+        reporting: if reports { partitions.to_vec() } else { Vec::new() },
         classifications: classifications(contract),
         tables,
     })

@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn texts_are_recoded_and_checked() {
         check(
-            "name = \"kind\"\ntype = \"text\"\nallowed = [\"damp and mould\", \"Heating\"]\n\
+            "name = \"kind\"\ntype = \"text\"\nallowed = [\"damp and mould\", \"heating\"]\n\
              recode = { \"Damp & Mould\" = \"damp and mould\" }",
             &[
                 ("DAMP & MOULD ", "damp and mould", None),

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use model::contract::Tolerance;
+use model::contract::{Absence, Tolerance};
 
 use super::feeds::{police, practices};
 use super::people::CONTRACT;
@@ -160,6 +160,7 @@ fn rows_without_a_place_have_a_limit_of_their_own() {
 #[test]
 fn an_unreadable_figure_about_an_area_is_not_available() {
     let mut setting = Setting::new(&practices(), "2023-04");
+    setting.contract.absence = Absence::Zero;
     let file = |register: &str| {
         format!("PRACTICE_CODE,GROUP_CODE,REGISTER,PRACTICE_LIST_SIZE\nP99001,DM,{register},50\nP99002,DM,7,60\n")
     };
@@ -186,7 +187,8 @@ fn an_unreadable_figure_about_an_area_is_not_available() {
 /// Rows whose every figure is withheld say nothing either.
 #[test]
 fn rows_without_a_figure_are_nothing() {
-    let setting = Setting::new(&practices(), "2023-04");
+    let mut setting = Setting::new(&practices(), "2023-04");
+    setting.contract.absence = Absence::Zero;
     let file = |register: &str| {
         format!("PRACTICE_CODE,GROUP_CODE,REGISTER,PRACTICE_LIST_SIZE\nP99001,DM,{register},*\nP99002,DM,*,*\n")
     };

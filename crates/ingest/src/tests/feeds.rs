@@ -329,8 +329,11 @@ fn practice_prevalence_by_network() {
     assert_eq!(
         lines(&cleaned.batch),
         [
+            "U99001|2023-04|copd|-|-|practice-list",
             "U99001|2023-04|copd|-|7000|practice-list",
+            "U99001|2023-04|diabetes|-|-|practice-list",
             "U99001|2023-04|diabetes|400|8000|practice-list",
+            "U99002|2023-04|copd|-|-|practice-list",
             "U99002|2023-04|diabetes|-|6000|practice-list",
             "U99002|2023-04|other|5|6000|practice-list",
         ]
@@ -340,6 +343,7 @@ fn practice_prevalence_by_network() {
         (found.counts.without_location, found.counts.unreadable, found.counts.withheld, found.counts.corrected),
         (1, 1, 1, 1)
     );
+    assert_eq!(found.counts.absent, 3, "each practice has a row for one condition");
     let unknown = found.first.iter().find(|finding| finding.kind == Kind::UnknownCode).unwrap();
     assert_eq!((unknown.row, unknown.message.as_str()), (5, "no known code: `Y00000`"));
 }

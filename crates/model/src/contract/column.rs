@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::place::Place;
-use crate::classification::AgeBand;
+use crate::classification::{AgeBand, Sex};
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,6 +145,77 @@ impl Column {
         if self.role == Role::Measure && !matches!(self.column_type, ColumnType::Integer | ColumnType::Decimal) {
             return Err(format!("column `{name}` is a measure: its type must be `integer` or `decimal`"));
         }
+        if self.role == Role::Dimension { self.check_categories() } else { Ok(()) }
+    }
+
+    /// Whether its moments say which month. A year alone stands for the whole partition.
+    pub(super) fn tells_months(&self) -> bool {
+        self.column_type == ColumnType::Date || self.formats.iter().all(|format| names_month(format))
+    }
+
+    fn check_categories(&self) -> Result<(), String> {
+        let name = &self.name;
+        check_bands(name, &self.bands)?;
+        for value in &self.allowed {
+            check_category(name, value)?;
+        }
+        for target in self.recode.values() {
+            let value = target.trim().to_lowercase();
+            let known = if name == "sex" {
+                value.parse::<Sex>().is_ok_and(|sex| sex != Sex::All)
+            } else {
+                self.allowed.is_empty() || value == "unknown" || value == "other" || self.allowed.contains(&value)
+            };
+            if !known {
+                return Err(format!(
+                    "column `{name}` recodes to `{target}`, which is not in `allowed`, so that no row would ever have it: correct one of the two"
+                ));
+            }
+        }
         Ok(())
     }
+}
+
+/// Bands are found by the first that holds an age: where two share ages, the second would miss them.
+fn check_bands(name: &str, bands: &[AgeBand]) -> Result<(), String> {
+    if let Some(band) = bands.iter().find(|band| band.ages().is_none()) {
+        return Err(format!(
+            "column `{name}` has the band `{band}`: a band has ages from and to, such as `16-64` or `65+`"
+        ));
+    }
+    match AgeBand::overlap(bands) {
+        Some((a, b)) => {
+            Err(format!("column `{name}` has the bands `{a}` and `{b}`, which share ages: make them distinct"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// A category as it is stored: one that is written otherwise would be in no row, and its figures 0.
+pub(super) fn check_category(dimension: &str, value: &str) -> Result<(), String> {
+    let stored = value.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    if value.is_empty() || stored != value {
+        return Err(format!("`{dimension}` allows `{value}`, but values are stored in lower case: write `{stored}`"));
+    }
+    if value == "all" || value == "total" {
+        return Err(format!(
+            "`{dimension}` allows `{value}`: a total would be added to its own parts, and tables hold totals by themselves: skip such rows with `only`"
+        ));
+    }
+    if dimension == "sex" && !value.parse::<Sex>().is_ok_and(|sex| sex != Sex::All) {
+        return Err(format!("`sex` allows `{value}`: it is female, male or unknown, and other texts are recoded"));
+    }
+    let age = value.parse::<AgeBand>().is_ok_and(|band| band != AgeBand::All) || value.parse::<u8>().is_ok();
+    if dimension == "age" && !age {
+        return Err(format!("`age` allows `{value}`, which is no age: write `17`, `16-64`, `65+` or `unknown`"));
+    }
+    Ok(())
+}
+
+/// Whether a strftime format has a month: `%m`, `%b`, `%B` or `%h`, flags and width allowed.
+fn names_month(format: &str) -> bool {
+    format.split('%').skip(1).any(|directive| {
+        let letter = directive.trim_start_matches(|c: char| "-_0^#".contains(c) || c.is_ascii_digit());
+        letter.starts_with(['m', 'b', 'B', 'h', 'D', 'F'])
+    })
 }

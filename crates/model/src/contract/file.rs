@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::column::check_category;
+
 /// The file's outer form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -67,4 +69,11 @@ pub struct Unpivot {
     pub set: BTreeMap<String, String>,
     /// The measure that the cell becomes.
     pub value: String,
+}
+
+impl Unpivot {
+    pub(super) fn check(&self) -> Result<(), String> {
+        self.allowed.iter().try_for_each(|value| check_category(&self.into, value))?;
+        self.set.iter().try_for_each(|(dimension, value)| check_category(dimension, value))
+    }
 }
