@@ -10,8 +10,8 @@ use uuid::Uuid;
 use crate::error::CatalogError;
 use crate::port::{Catalog, digest_of};
 use crate::records::{
-    AgreementEvent, Commit, Credential, DatasetVersion, IdempotencyKey, Job, JobOutcome, JobState, LedgerEntry, NewJob,
-    Upload, VersionFacts, VersionStatus,
+    Commit, Credential, DatasetVersion, IdempotencyKey, Job, JobOutcome, JobState, LedgerEntry, NewJob, Upload,
+    VersionFacts, VersionStatus,
 };
 
 type Result<T> = std::result::Result<T, CatalogError>;
@@ -29,7 +29,6 @@ struct State {
     jobs: Vec<Job>,
     ledger: BTreeMap<Label, Vec<LedgerEntry>>,
     credentials: BTreeMap<Label, Credential>,
-    events: Vec<AgreementEvent>,
     settings: BTreeMap<Label, String>,
 }
 
@@ -239,6 +238,7 @@ impl Catalog for MemoryCatalog {
         let mut count = 0;
         for job in self.lock()?.jobs.iter_mut().filter(|job| job.state == JobState::Running) {
             job.state = JobState::Pending;
+            job.attempts -= 1;
             job.updated_at = now;
             count += 1;
         }
@@ -292,16 +292,6 @@ impl Catalog for MemoryCatalog {
 
     fn credentials(&self) -> Result<Vec<Credential>> {
         Ok(self.lock()?.credentials.values().cloned().collect())
-    }
-
-    fn append_agreement_event(&self, event: &AgreementEvent) -> Result<u64> {
-        let mut state = self.lock()?;
-        state.events.push(event.clone());
-        Ok(state.events.len() as u64)
-    }
-
-    fn agreement_events(&self) -> Result<Vec<AgreementEvent>> {
-        Ok(self.lock()?.events.clone())
     }
 
     fn setting(&self, name: &Label) -> Result<Option<String>> {

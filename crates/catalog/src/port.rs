@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use crate::error::CatalogError;
 use crate::records::{
-    AgreementEvent, Commit, Credential, DatasetVersion, Job, JobOutcome, JobState, LedgerEntry, NewJob, Upload,
-    VersionFacts, VersionStatus,
+    Commit, Credential, DatasetVersion, Job, JobOutcome, JobState, LedgerEntry, NewJob, Upload, VersionFacts,
+    VersionStatus,
 };
 
 type Result<T> = std::result::Result<T, CatalogError>;
@@ -90,7 +90,8 @@ pub trait Catalog: Send + Sync {
     /// [`CatalogError::NotFound`]; [`CatalogError::Conflict`] if the job is not running.
     fn finish_job(&self, id: Uuid, outcome: JobOutcome, now: Timestamp) -> Result<()>;
 
-    /// Puts every running job back into the queue: called on start, when nothing can be running. Returns how many.
+    /// Puts every running job back into the queue, as if that attempt had not been: called when nothing can be running.
+    /// Returns how many.
     ///
     /// # Errors
     /// See the trait.
@@ -138,18 +139,6 @@ pub trait Catalog: Send + Sync {
     /// # Errors
     /// See the trait.
     fn credentials(&self) -> Result<Vec<Credential>>;
-
-    /// Records an agreement event and returns the policy epoch from now on.
-    ///
-    /// # Errors
-    /// See the trait.
-    fn append_agreement_event(&self, event: &AgreementEvent) -> Result<u64>;
-
-    /// All agreement events in order; their number is the policy epoch.
-    ///
-    /// # Errors
-    /// See the trait.
-    fn agreement_events(&self) -> Result<Vec<AgreementEvent>>;
 
     /// A setting.
     ///

@@ -44,7 +44,7 @@ impl Platform {
     /// # Errors
     /// If the audit log names a group that is no dataset.
     pub fn planned_datasets(&self) -> Result<Vec<DatasetId>, PlatformError> {
-        let groups: Vec<model::Label> = self.releases().groups().cloned().collect();
+        let groups: Vec<model::Label> = self.recorded().groups().cloned().collect();
         groups.iter().map(|group| Ok(group.as_str().parse()?)).collect()
     }
 
