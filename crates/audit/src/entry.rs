@@ -301,6 +301,7 @@ impl Entry {
             | Self::Stopped
             | Self::Intent { .. }
             | Self::Accessed { .. }
+            | Self::Reviewed { .. }
             | Self::Denied { .. }
             | Self::Agreement { .. }
             | Self::Key { .. }
