@@ -221,6 +221,21 @@ fn what_allowed_an_upload_is_asked_again_before_it_is_kept() {
     assert_eq!((kept.created, kept.revision), (true, 1));
 }
 
+/// After a write that failed it is not known what is on the disk: nothing more is taken in, and that is said.
+#[test]
+fn a_store_that_failed_to_write_is_not_ready() {
+    let demo = Demo::open();
+    let quarantine = demo.folder.path().join("data/quarantine");
+    let request = request("lancashire-fire-and-rescue.incidents", "2026-01-01/P3M");
+    let officer = demo.platform.local_officer(&request.dataset).unwrap();
+    assert_eq!(demo.platform.readiness(), platform::Readiness::Ready);
+    let happens = || support::files(&quarantine).iter().for_each(|path| fs::remove_file(path).unwrap());
+    let file = Meanwhile { happens: Some(happens), file: &fires() };
+    assert!(matches!(demo.platform.upload(&officer, &request, file), Err(PlatformError::Failed { .. })));
+    let platform::Readiness::NotReady { reason } = demo.platform.readiness() else { panic!("nobody is told") };
+    assert!(reason.starts_with("the object store failed to write"), "{reason}");
+}
+
 /// An area that is not in a file of figures by area has none, and neither has what it is part of: not 0, and no sum of the rest.
 #[tokio::test]
 async fn an_area_that_was_not_reported_has_no_figure() {

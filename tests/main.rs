@@ -14,4 +14,5 @@ mod cli;
 mod intake;
 mod path;
 mod publishing;
+mod standing;
 mod support;

@@ -7,18 +7,64 @@ use arrow::array::{Array, ArrayData, RecordBatch};
 use catalog::{Catalog, DataFolder, DatasetVersion, ObjectStore, SqliteCatalog};
 use vault::{FileKey, TableIdentity, TableKeys, Vault};
 
+use crate::publishing::records;
 use crate::support::{self, Demo};
 
 #[test]
 fn loading_twice_duplicates_nothing() {
     let demo = Demo::open();
     let before = demo.platform.holdings().unwrap();
+    let intents = records(demo.folder.path(), "intent");
     drop(demo.router);
     drop(demo.platform);
     let text = support::load(demo.folder.path());
     let (platform, _) = platform::Platform::open(support::settings(demo.folder.path())).unwrap();
     assert_eq!(platform.holdings().unwrap().to_string(), before.to_string(), "{text}");
     assert!(!text.contains("cg_"), "keys are printed once: {text}");
+    assert_eq!(records(demo.folder.path(), "intent"), intents, "a file that is known is nothing to begin with");
+}
+
+/// How many rows a file had is a true total of what may be few people.
+#[test]
+fn no_count_of_rows_is_plain_text() {
+    let demo = Demo::open();
+    // A number that nothing else of this folder is.
+    let count = 617;
+    let text = String::from_utf8(support::fires()).unwrap();
+    let file: String = text.lines().take(count + 1).map(|line| format!("{line}\n")).collect();
+    let request = platform::UploadRequest {
+        dataset: "lancashire-fire-and-rescue.incidents".parse().unwrap(),
+        period: "2026-01-01/P3M".to_owned(),
+        idempotency_key: None,
+        digest: None,
+        empty: false,
+        opt_outs_applied: None,
+    };
+    let officer = demo.platform.local_officer(&request.dataset).unwrap();
+    let receipt = demo.platform.upload(&officer, &request, file.as_bytes()).unwrap();
+    demo.platform.publish_pending(&mut |_| ()).unwrap();
+    let counts = &receipt.findings.counts;
+    assert_eq!(counts.rows_read, count as u64);
+    let numbers = [counts.rows_read.to_string(), counts.kept.to_string()];
+    let held = |bytes: &[u8]| {
+        let words = bytes.split(|byte| !byte.is_ascii_alphanumeric());
+        words.filter(|word| numbers.iter().any(|number| number.as_bytes() == *word)).count()
+    };
+    let Demo { platform, router, folder, .. } = demo;
+    drop((platform, router));
+    let found = || -> usize {
+        let files = support::files(&folder.path().join("data")).into_iter();
+        let plain = files.filter(|path| !path.to_string_lossy().contains("/objects/"));
+        plain.map(|path| held(&fs::read(path).unwrap())).sum()
+    };
+    assert_eq!(found(), 0);
+    // The control: the same search finds them in what the sender is told, and in the catalogue if they were there.
+    assert!(held(&serde_json::to_vec(&receipt).unwrap()) >= 2);
+    let data = DataFolder::open(&folder.path().join("data")).unwrap();
+    let catalog = SqliteCatalog::open(&data.catalog()).unwrap();
+    catalog.replace_setting(&"control".parse().unwrap(), None, &format!("{{\"rows\":{count}}}")).unwrap();
+    drop(catalog);
+    assert!(found() >= 1);
 }
 
 #[test]

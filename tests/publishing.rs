@@ -6,30 +6,30 @@ use std::path::Path;
 use agreements::{EventKind, Registry, SourceFile, demo::event};
 use axum::http::Method;
 use catalog::{Catalog, DataFolder, LedgerEntry, SqliteCatalog};
-use platform::{Platform, Settings};
+use platform::{Platform, Settings, UploadRequest};
 use serde_json::Value;
 
 use crate::support::{self, Demo, root};
 
 const FIRES: &str = "lancashire-fire-and-rescue.incidents";
-const DISTRICTS: &str = "/v1/data.json?indicator=fire-incidents&area_type=district&period_type=month";
+pub(crate) const DISTRICTS: &str = "/v1/data.json?indicator=fire-incidents&area_type=district&period_type=month";
 
 /// The lines of a quarter of fires; from another year with `year`, and without the last `dropped`.
-fn quarter(year: &str, dropped: usize) -> Vec<u8> {
+pub(crate) fn quarter(year: &str, dropped: usize) -> Vec<u8> {
     let path = root().join("sample-data/partners/lancashire-fire-and-rescue/incidents/2025-Q1.csv.gz");
     let text = String::from_utf8(testkit::inflate(&fs::read(path).unwrap()).unwrap()).unwrap().replace("2025", year);
     let lines: Vec<&str> = text.lines().collect();
     format!("{}\n", lines[..lines.len() - dropped].join("\n")).into_bytes()
 }
 
-async fn upload(demo: &Demo, period: &str, body: Vec<u8>) -> String {
+pub(crate) async fn upload(demo: &Demo, period: &str, body: Vec<u8>) -> String {
     let path = format!("/v1/datasets/{FIRES}/versions?period={period}");
     let answer = demo.send(Method::POST, &path, Some("officer"), &[], body).await;
     assert_eq!(answer.status, 201, "{}", answer.text());
     answer.headers["location"].to_str().unwrap().to_owned()
 }
 
-async fn publication(demo: &Demo, version: &str) -> String {
+pub(crate) async fn publication(demo: &Demo, version: &str) -> String {
     demo.get(version, Some("officer")).await.json()["publication"].as_str().unwrap().to_owned()
 }
 
@@ -38,19 +38,22 @@ async fn figures(demo: &Demo) -> Value {
 }
 
 /// How many records of a kind the audit log has.
-fn records(folder: &Path, kind: &str) -> u64 {
+pub(crate) fn records(folder: &Path, kind: &str) -> u64 {
     let report = audit::verify(&folder.join("data/audit"), &[]).unwrap();
     report.kinds.get(kind).copied().unwrap_or(0)
 }
 
-fn ledger(folder: &Path) -> Vec<LedgerEntry> {
+fn ledger_in(folder: &Path) -> Vec<LedgerEntry> {
     let data = DataFolder::open(&folder.join("data")).unwrap();
-    let catalog = SqliteCatalog::open(&data.catalog()).unwrap();
+    ledger(&SqliteCatalog::open(&data.catalog()).unwrap())
+}
+
+fn ledger(catalog: &SqliteCatalog) -> Vec<LedgerEntry> {
     catalog.ledger(&FIRES.parse().unwrap(), 0).unwrap()
 }
 
 /// Closes the platform, changes its folder, and opens it again.
-fn again(demo: Demo, change: impl FnOnce(&Path)) -> Demo {
+pub(crate) fn again(demo: Demo, change: impl FnOnce(&Path)) -> Demo {
     let Demo { platform, router, folder, .. } = demo;
     drop((platform, router));
     change(folder.path());
@@ -89,14 +92,14 @@ async fn starting_again_and_publishing_again_records_nothing() {
     let demo = Demo::open();
     let (before, releases) = (figures(&demo).await, records(demo.folder.path(), "released"));
     let demo = again(demo, |folder| {
-        let entries = ledger(folder).len();
+        let entries = ledger_in(folder).len();
         let (platform, _) = Platform::open(support::settings(folder)).unwrap();
         // An import of the same geography has everything published again.
         platform.import_geography(&root().join("sample-data/geography/geography.toml"), None).unwrap();
         let report = platform.publish_pending(&mut |_| ()).unwrap();
         assert_eq!((report.published, report.failures), (Vec::new(), Vec::new()));
         drop(platform);
-        assert_eq!(ledger(folder).len(), entries);
+        assert_eq!(ledger_in(folder).len(), entries);
     });
     assert_eq!(records(demo.folder.path(), "released"), releases);
     assert_eq!(figures(&demo).await, before);
@@ -108,7 +111,7 @@ async fn an_entry_that_was_never_released_is_passed_over() {
     let before = figures(&demo).await;
     let demo = again(demo, |folder| {
         // As a crash leaves it: durable in the ledger, not in the audit log.
-        let last = ledger(folder).len() as u64;
+        let last = ledger_in(folder).len() as u64;
         let data = DataFolder::open(&folder.join("data")).unwrap();
         let catalog = SqliteCatalog::open(&data.catalog()).unwrap();
         let ciphertext = b"a plan that nobody was told of".to_vec();
@@ -163,7 +166,7 @@ async fn a_cut_audit_log_is_noticed_and_not_served() {
 }
 
 /// The sample's agreements and indicators, copied so that they can be changed.
-fn own_definitions(folder: &Path) -> Settings {
+pub(crate) fn own_definitions(folder: &Path) -> Settings {
     for (from, to) in [("sharing-agreements", "agreements"), ("sample-data/indicators", "indicators")] {
         if !folder.join(to).exists() {
             support::copy(&root().join(from), &folder.join(to));
@@ -188,8 +191,13 @@ fn this_second() -> jiff::Timestamp {
     jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).unwrap()
 }
 
-/// Appends a signed event to the agreement about fires.
+/// Appends a signed event of this moment to the agreement about fires.
 pub(crate) fn append(agreements: &Path, kind: EventKind) {
+    append_at(agreements, kind, this_second());
+}
+
+/// The agreements of a folder.
+pub(crate) fn registry(agreements: &Path) -> Registry {
     let files: Vec<SourceFile> = support::files(agreements)
         .iter()
         .filter(|path| path.parent() == Some(agreements) && path.extension().is_some_and(|e| e == "toml"))
@@ -198,23 +206,20 @@ pub(crate) fn append(agreements: &Path, kind: EventKind) {
             content: fs::read(path).unwrap(),
         })
         .collect();
-    let registry = Registry::load(&files, &[]).unwrap();
+    Registry::load(&files, &[]).unwrap()
+}
+
+/// Appends a signed event to the agreement about fires.
+pub(crate) fn append_at(agreements: &Path, kind: EventKind, at: jiff::Timestamp) {
+    let registry = registry(agreements);
     let snapshot = registry.snapshot();
     let agreement = snapshot.agreements().find(|a| a.name().starts_with("fire-incidents@")).unwrap();
     let digest = agreement.digest();
     let previous = snapshot.events(&digest).unwrap().head(agreement);
     let by = "lancashire-fire-and-rescue".parse().unwrap();
-    let now = this_second();
-    let event = event(kind, now, &by, "a test", digest, previous);
+    let event = event(kind, at, &by, "a test", digest, previous);
     let path = agreements.join("fire-incidents.events.toml");
-    let text = format!(
-        "{}\n[[event]]\nkind = \"{}\"\nat = {now}\nby = \"{by}\"\nreason = \"a test\"\nagreement = \"{digest}\"\nprevious = \"{previous}\"\nkey = \"{}\"\nsignature = \"{}\"\n",
-        fs::read_to_string(&path).unwrap(),
-        event.kind.as_str(),
-        event.key,
-        event.signature
-    );
-    fs::write(&path, text).unwrap();
+    fs::write(&path, format!("{}\n{}", fs::read_to_string(&path).unwrap(), event.to_toml())).unwrap();
 }
 
 #[tokio::test]
@@ -291,11 +296,96 @@ async fn a_removed_indicator_is_not_served_and_does_not_hold_up_the_others() {
 async fn a_view_by_areas_that_the_data_cannot_tell_apart_is_refused() {
     let demo = own(Demo::open());
     let path = demo.folder.path().join("indicators/copd-prevalence.toml");
-    let view = "\n[[view]]\nname = \"overlapping\"\narea_type = \"neighbourhood\"\nperiod_type = \"financial-year\"\n";
-    fs::write(&path, format!("{}{view}", fs::read_to_string(&path).unwrap())).unwrap();
+    let view = "[[view]]\nname = \"overlapping\"\narea_type = \"neighbourhood\"\nperiod_type = \"financial-year\"\n";
+    let text = fs::read_to_string(&path).unwrap();
+    let (head, views) = text.split_at(text.find("[[view]]").unwrap());
+    fs::write(&path, format!("{head}{view}\n{views}")).unwrap();
     let demo = own(demo);
     let report = demo.platform.publish_pending(&mut |_| ()).unwrap();
     assert!(report.failures.iter().any(|failure| failure.contains("copd-prevalence/overlapping")), "{report}");
+    // It is the first of the indicator's views, and no reader is told of it.
+    let answer = demo.get("/v1/data.json?indicator=copd-prevalence", Some("analyst")).await;
+    assert_eq!(answer.json()["view"], "copd-prevalence/pcn-financial-year", "{}", answer.text());
     let answer = demo.get("/v1/data.json?indicator=copd-prevalence&area_type=neighbourhood", Some("analyst")).await;
-    assert_eq!(answer.status, 404, "{}", answer.text());
+    assert_eq!(answer.problem(), "bad-parameter");
+    assert!(answer.text().contains("it has: area_type=pcn"), "{}", answer.text());
+    assert!(!answer.text().contains("area_type=neighbourhood"), "{}", answer.text());
+
+    // Where it is the only one, the supplier learns that there is one, and not whose.
+    for file in support::files(&demo.folder.path().join("indicators")) {
+        let stands = fs::read_to_string(&file).unwrap().contains("nhs-chorley-and-south-ribble-ccg.practice-prevalence");
+        if stands && file != path {
+            fs::remove_file(file).unwrap();
+        }
+    }
+    fs::write(&path, format!("{head}{view}")).unwrap();
+    let demo = own(demo);
+    assert_eq!(demo.platform.publish_pending(&mut |_| ()).unwrap().failures.len(), 1);
+    let publication = publication_of(&demo, "nhs-chorley-and-south-ribble-ccg/practice-prevalence");
+    assert!(publication.starts_with("failed: cannot be published: none of the 1 views"), "{publication}");
+    assert!(!publication.contains("copd"), "{publication}");
+}
+
+/// How far the publication of a partner's last file of the sample has come, as its supplier reads it.
+fn publication_of(demo: &Demo, feed: &str) -> String {
+    let file = support::files(&root().join("sample-data/partners").join(feed)).pop().unwrap();
+    let dataset = feed.replace('/', ".").parse().unwrap();
+    let name = file.file_name().unwrap().to_string_lossy().split('.').next().unwrap().to_owned();
+    let request = UploadRequest {
+        period: demo.platform.partition(&dataset, &name).unwrap().to_string(),
+        dataset,
+        idempotency_key: None,
+        digest: None,
+        empty: false,
+        opt_outs_applied: None,
+    };
+    let caller = demo.platform.local_officer(&request.dataset).unwrap();
+    let known = demo.platform.already_stored(&caller, &request, fs::File::open(file).unwrap()).unwrap();
+    known.unwrap().publication
+}
+
+/// Where nothing is computed from data, nothing is published, and that is what is said.
+#[test]
+fn data_without_an_indicator_are_not_called_published() {
+    let demo = Demo::open();
+    let publication = publication_of(&demo, "office-for-national-statistics/projections");
+    assert!(publication.starts_with("done: taken in; no indicator stands on it"), "{publication}");
+    assert_eq!(publication_of(&demo, "lancashire-fire-and-rescue/incidents"), "done: published");
+}
+
+/// The operator hears which view is too fine, and what would show more; the supplier hears that there is one.
+#[test]
+fn a_view_that_shows_too_little_is_told_with_a_coarser_one() {
+    let demo = own(Demo::open());
+    let path = demo.folder.path().join("indicators/fire-incidents.toml");
+    let view = "\n[[view]]\nname = \"too-fine\"\narea_type = \"lsoa\"\nperiod_type = \"calendar-year\"\nby = [\"incident_type\"]\n";
+    fs::write(&path, format!("{}{view}", fs::read_to_string(&path).unwrap())).unwrap();
+    let demo = own(demo);
+    let report = demo.platform.publish_pending(&mut |_| ()).unwrap();
+    assert_eq!((report.failures.as_slice(), report.too_fine.len()), (&[][..], 1), "{report}");
+    let told = &report.too_fine[0];
+    assert!(told.starts_with("view `fire-incidents/too-fine` shows ") && told.contains("coarser view `"), "{told}");
+    let publication = publication_of(&demo, "lancashire-fire-and-rescue/incidents");
+    assert!(publication.starts_with("done: published; 1 of 8 views show less than 60 %"), "{publication}");
+    assert!(!publication.contains("too-fine"), "{publication}");
+}
+
+/// Open data that became controlled: the process was killed when the release was recorded and not yet remembered.
+#[tokio::test]
+async fn the_audit_log_says_which_release_was_the_last() {
+    let demo = Demo::open();
+    let before = figures(&demo).await;
+    let demo = again(demo, |folder| {
+        let data = DataFolder::open(&folder.join("data")).unwrap();
+        let catalog = SqliteCatalog::open(&data.catalog()).unwrap();
+        let name = format!("published/{FIRES}").parse().unwrap();
+        let text = catalog.setting(&name).unwrap().unwrap();
+        let number = ledger(&catalog).len();
+        let (released, open) = (format!("\"released\":{number}"), "\"open\":null");
+        assert!(text.contains(&released) && text.contains(open), "{text}");
+        let before = text.replace(open, &format!("\"open\":\"{}\"", "7".repeat(64)));
+        let before = before.replace(&released, &format!("\"released\":{}", number - 1));
+        catalog.replace_setting(&name, Some(&text), &before).unwrap();
+    });
+    assert_eq!(figures(&demo).await, before);
 }

@@ -10,7 +10,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
-use platform::{Limits, Platform, Settings};
+use platform::{Clock, Limits, Platform, Settings};
 use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -38,6 +38,7 @@ pub(crate) fn settings(folder: &Path) -> Settings {
         indicators: root().join("sample-data/indicators"),
         workbook_program: binary(),
         limits: Limits::default(),
+        clock: Clock::system(),
     }
 }
 

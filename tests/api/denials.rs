@@ -212,7 +212,42 @@ fn a_credential_that_was_changed_in_the_catalogue_is_not_accepted() {
     let changed = br#""role":"operator""#;
     bytes[places[0]..places[0] + changed.len()].copy_from_slice(changed);
     std::fs::write(&file, bytes).unwrap();
-    assert!(matches!(open().authenticate(Some(&key)), Err(PlatformError::Unauthenticated)));
+    let platform = open();
+    assert!(matches!(platform.authenticate(Some(&key)), Err(PlatformError::Unauthenticated)));
+    let platform::Readiness::Degraded { problems } = platform.readiness() else { panic!("nobody is told") };
+    assert!(problems[0].starts_with("1 credentials are not accepted"), "{problems:?}");
+}
+
+/// The agreements are looked at before every request: a disk that is slow with that holds up nobody else.
+#[tokio::test]
+async fn a_request_that_waits_for_the_disk_holds_up_no_other() {
+    let demo = Demo::open_with(|settings, folder| {
+        settings.agreements = folder.join("agreements");
+        crate::support::copy(&crate::support::root().join("sharing-agreements"), &settings.agreements);
+    });
+    // Reading it waits for somebody to write.
+    let pipe = demo.folder.path().join("agreements/slow.toml");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let answered = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let (pipe, seen) = (pipe.clone(), answered.clone());
+    // Lets it go at last, whatever happens.
+    let watch = std::thread::spawn(move || {
+        let started = std::time::Instant::now();
+        while !seen.load(std::sync::atomic::Ordering::SeqCst) && started.elapsed().as_secs() < 10 {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        let in_time = seen.load(std::sync::atomic::Ordering::SeqCst);
+        drop(std::fs::OpenOptions::new().write(true).open(pipe).unwrap());
+        in_time
+    });
+    let slow = demo.get("/v1/areas?area_type=district", None);
+    let quick = async {
+        assert_eq!(demo.get("/healthz", None).await.status, 200);
+        answered.store(true, std::sync::atomic::Ordering::SeqCst);
+    };
+    let (slow, ()) = tokio::join!(slow, quick);
+    assert!(watch.join().unwrap(), "it was held up");
+    assert_eq!(slow.status, 200);
 }
 
 /// A reference leads to its record: who asked, for what, and which agreement denied.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use model::contract::{ColumnType, Role as ColumnRole, Treatment};
 use model::{
@@ -371,6 +372,12 @@ impl Agreement {
     /// The parties that have not signed yet.
     pub fn unsigned(&self) -> impl Iterator<Item = &Party> {
         self.document.parties.iter().filter(|party| party.signature.is_none())
+    }
+
+    /// Whether the day has come on which the parties meant to look at it again (UTC); an error in the calendar means yes.
+    #[must_use]
+    pub fn is_due_for_review(&self, now: Timestamp) -> bool {
+        date::start_of(self.document.agreement.review_by).map_or(true, |due| now >= due)
     }
 
     /// Whom to ask about it: the data protection officer of the party that leads on people's rights.

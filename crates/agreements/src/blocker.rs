@@ -35,7 +35,7 @@ pub enum BlockerCode {
     Terminated,
     /// Its last day has passed.
     Expired,
-    /// Another version has replaced it.
+    /// Another version has replaced it, on wider terms than the data came under.
     Superseded,
     /// No grant covers the request as a whole.
     NoGrant,
@@ -135,15 +135,15 @@ impl BlockerCode {
             Self::NoOutput => "name the tables to be released",
             Self::DatasetClosed => "mend the file named here; `agreements check` shows what is wrong",
             Self::NoAgreement => "make an agreement with the supplier",
-            Self::AgreementUnknown => {
-                "restore the agreement's file, or rebind the dataset with all parties' signatures"
-            }
+            Self::AgreementUnknown => "restore the agreement's file, or send the files again under another agreement",
             Self::NotSigned => "have every party sign, then record the `signed` event",
             Self::NotYetEffective => "wait until it takes effect",
             Self::Suspended => "ask a party that may resume it",
             Self::Terminated => "make a new agreement",
             Self::Expired => "renew the agreement by a new version",
-            Self::Superseded => "rebind the dataset to the new version with all parties' signatures",
+            Self::Superseded => {
+                "send the files again, which binds them to the new version, or agree on terms that are no wider"
+            }
             Self::NoGrant => "ask the parties for a grant that covers the whole request",
             Self::ForbiddenPurpose | Self::ForbiddenLink | Self::ForbiddenRecipient => {
                 "the parties ruled this out; only a new version of the agreement can change it"

@@ -56,7 +56,7 @@ pub(crate) fn evaluate(snapshot: &Snapshot, request: &Request, action: ActionKin
     let mut standings = BTreeMap::new();
     let involved = evaluator.involved();
     for (agreement, datasets) in &involved {
-        evaluator.standing(agreement);
+        evaluator.standing(agreement, datasets);
         evaluator.forbids(agreement, datasets);
         evaluator.limits(agreement, datasets);
         if let Some((grant, recipients)) = evaluator.grant(agreement, datasets) {
@@ -75,8 +75,8 @@ pub(crate) fn evaluate(snapshot: &Snapshot, request: &Request, action: ActionKin
     Evaluation { inputs, blockers, standings, terms }
 }
 
-/// The datasets, each once, with everything that governs them: what their manifests bind, for an intake what the
-/// snapshot says, and for passing on also what governed the original.
+/// The datasets, each once, with everything that governs them: what their manifests bind, or the versions that have
+/// replaced it; for an intake what the snapshot says, and for passing on also what governed the original.
 fn governed_inputs(snapshot: &Snapshot, request: &Request, action: ActionKind, now: Timestamp) -> Vec<Governing> {
     let mut inputs = Governing::combine(&request.inputs);
     for input in &mut inputs {
@@ -87,6 +87,7 @@ fn governed_inputs(snapshot: &Snapshot, request: &Request, action: ActionKind, n
         for original in originals.filter(|original| original.dataset == input.dataset) {
             input.agreements.extend(original.agreements.iter().copied());
         }
+        *input = snapshot.rebound(input, now);
     }
     inputs
 }
@@ -220,7 +221,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Whether the agreement is active.
-    fn standing(&mut self, agreement: &Agreement) {
+    fn standing(&mut self, agreement: &Agreement, datasets: &BTreeSet<DatasetId>) {
         let header = &agreement.document().agreement;
         let state = self.snapshot.events(&agreement.digest()).map_or(State::Unsigned, |log| log.state(self.now));
         let code = match state {
@@ -241,8 +242,9 @@ impl<'a> Evaluator<'a> {
             let required = format!("before {}", header.expires);
             self.refuse(agreement, BlockerCode::Expired, "agreement.expires", required, now);
         }
-        if self.snapshot.is_superseded(&agreement.digest(), self.now) {
-            self.refuse(agreement, BlockerCode::Superseded, "agreement.supersedes", "the latest version", "replaced");
+        for actual in self.snapshot.looser_successors(agreement, datasets, self.now) {
+            let required = format!("no wider terms than those of {}", agreement.name());
+            self.refuse(agreement, BlockerCode::Superseded, "agreement.supersedes", required, actual);
         }
     }
 

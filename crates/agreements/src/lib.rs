@@ -29,6 +29,7 @@ mod party;
 mod permit;
 mod position;
 mod principal;
+mod rebind;
 mod registry;
 mod request;
 mod signature;

@@ -361,7 +361,13 @@ impl Snapshot {
 
     /// Whether a later version that everybody signed has taken effect.
     pub(crate) fn is_superseded(&self, digest: &Digest, now: Timestamp) -> bool {
-        self.inner.successors.get(digest).into_iter().flatten().any(|successor| {
+        self.successors(digest, now).next().is_some()
+    }
+
+    /// The later versions that everybody signed, that name this one as replaced and that have taken effect.
+    pub(crate) fn successors(&self, digest: &Digest, now: Timestamp) -> impl Iterator<Item = Digest> {
+        let all = self.inner.successors.get(digest).into_iter().flatten().copied();
+        all.filter(move |successor| {
             self.inner
                 .entries
                 .get(successor)

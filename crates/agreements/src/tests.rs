@@ -1,6 +1,7 @@
 mod files;
 mod invariants;
 mod random;
+mod rebinding;
 mod reference;
 mod samples;
 mod validity;

@@ -10,7 +10,7 @@ use platform::{DataAnswer, DataRequest, PeriodChoice, PlatformError};
 
 use crate::App;
 use crate::encode;
-use crate::headers::{caller, tagged};
+use crate::headers::{apart, caller, tagged};
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::schema::{DataDocument, SYNTHETIC_NOTICE};
@@ -34,15 +34,18 @@ const PARAMETERS: [&str; 10] =
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 404, body = Problem)))]
 pub(crate) async fn csv(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
-    let (_, answer) = answer(&app, &uri, &headers)?;
-    let body = encode::csv(&answer.rows, answer.synthetic.then_some(SYNTHETIC_NOTICE))
-        .map_err(|source| PlatformError::Failed { operation: "write CSV", source: Box::new(source) })?;
-    let mut response =
-        tagged(&headers, &format!("{}-csv", answer.etag), "text/csv; charset=utf-8; header=present", Body::from(body));
-    if let Ok(name) = format!("inline; filename=\"{}.csv\"", answer.view.replace('/', "-")).parse() {
-        response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
-    }
-    Ok(response)
+    apart(move || {
+        let (_, answer) = answer(&app, &uri, &headers)?;
+        let body = encode::csv(&answer.rows, answer.synthetic.then_some(SYNTHETIC_NOTICE))
+            .map_err(|source| PlatformError::Failed { operation: "write CSV", source: Box::new(source) })?;
+        let etag = format!("{}-csv", answer.etag);
+        let mut response = tagged(&headers, &etag, "text/csv; charset=utf-8; header=present", Body::from(body));
+        if let Ok(name) = format!("inline; filename=\"{}.csv\"", answer.view.replace('/', "-")).parse() {
+            response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
+        }
+        Ok(response)
+    })
+    .await
 }
 
 /// Rows as a JSON document with notes.
@@ -52,11 +55,14 @@ pub(crate) async fn csv(State(app): State<App>, uri: Uri, headers: HeaderMap) ->
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 404, body = Problem)))]
 pub(crate) async fn json(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
-    let (indicator, answer) = answer(&app, &uri, &headers)?;
-    let etag = format!("{}-json", answer.etag);
-    let body = serde_json::to_vec(&document(indicator, answer))
-        .map_err(|source| PlatformError::Failed { operation: "write JSON", source: Box::new(source) })?;
-    Ok(tagged(&headers, &etag, "application/json", Body::from(body)))
+    apart(move || {
+        let (indicator, answer) = answer(&app, &uri, &headers)?;
+        let etag = format!("{}-json", answer.etag);
+        let body = serde_json::to_vec(&document(indicator, answer))
+            .map_err(|source| PlatformError::Failed { operation: "write JSON", source: Box::new(source) })?;
+        Ok(tagged(&headers, &etag, "application/json", Body::from(body)))
+    })
+    .await
 }
 
 fn document(indicator: String, answer: DataAnswer) -> DataDocument {

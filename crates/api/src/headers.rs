@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
-use platform::{Caller, Platform};
+use platform::{Caller, Platform, PlatformError};
 
 use crate::problem::Problem;
 
@@ -31,11 +31,24 @@ pub(crate) fn caller(platform: &Platform, headers: &HeaderMap) -> Result<Caller,
     let token = match headers.get(header::AUTHORIZATION) {
         None => None,
         Some(value) => {
-            let token = value.to_str().ok().and_then(bearer).ok_or(platform::PlatformError::Unauthenticated)?;
+            let token = value.to_str().ok().and_then(bearer).ok_or(PlatformError::Unauthenticated)?;
             Some(token)
         }
     };
     Ok(platform.authenticate(token)?)
+}
+
+/// Runs what reads files or waits for the disk on a thread of its own kind, where it holds up no other request.
+///
+/// # Errors
+/// As the work; [`PlatformError::Failed`] if it ended on a defect.
+pub(crate) async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let outcome = tokio::task::spawn_blocking(work).await;
+    outcome.unwrap_or_else(|source| {
+        Err(PlatformError::Failed { operation: "finish a request", source: Box::new(source) }.into())
+    })
 }
 
 /// The token behind the scheme, whose case does not matter (RFC 9110, 11.1).

@@ -132,7 +132,8 @@ impl From<PlatformError> for Problem {
                 Self { findings, ..Self::new(REFUSED, detail) }
             }
             PlatformError::Unavailable { .. } => Self::new(UNAVAILABLE, detail),
-            PlatformError::Folder(_)
+            PlatformError::Unpublishable { .. }
+            | PlatformError::Folder(_)
             | PlatformError::WrongKey { .. }
             | PlatformError::Definition(_)
             | PlatformError::Failed { .. } => internal(&error),

@@ -10,7 +10,7 @@ use platform::{AreasRequest, PlatformError, Readiness};
 use utoipa::openapi::OpenApi;
 
 use crate::App;
-use crate::headers::{caller, tagged};
+use crate::headers::{apart, caller, tagged};
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::schema::{AreaList, Health, IndicatorItem, IndicatorList, MeDocument, SYNTHETIC_NOTICE};
@@ -24,7 +24,7 @@ pub(crate) async fn indicators(
     headers: HeaderMap,
 ) -> Result<Json<IndicatorList>, Problem> {
     Params::read(&uri, &[], app.limits.query_bytes)?;
-    let cards = app.platform.indicators(&caller(&app.platform, &headers)?);
+    let cards = apart(move || Ok(app.platform.indicators(&caller(&app.platform, &headers)?))).await?;
     let synthetic = cards.iter().any(|card| card.synthetic);
     Ok(Json(IndicatorList {
         synthetic,
@@ -45,11 +45,14 @@ pub(crate) async fn indicator(
     headers: HeaderMap,
 ) -> Result<Json<IndicatorItem>, Problem> {
     Params::read(&uri, &[], app.limits.query_bytes)?;
-    let caller = caller(&app.platform, &headers)?;
-    let missing = || PlatformError::NotFound { what: "this indicator".to_owned() };
-    let id: IndicatorId = id.parse().map_err(|_| missing())?;
-    let card = app.platform.indicators(&caller).into_iter().find(|card| card.id == id).ok_or_else(missing)?;
-    Ok(Json(card.into()))
+    apart(move || {
+        let caller = caller(&app.platform, &headers)?;
+        let missing = || PlatformError::NotFound { what: "this indicator".to_owned() };
+        let id: IndicatorId = id.parse().map_err(|_| missing())?;
+        let card = app.platform.indicators(&caller).into_iter().find(|card| card.id == id).ok_or_else(missing)?;
+        Ok(Json(card.into()))
+    })
+    .await
 }
 
 /// The areas of the partnership, all types or one.
@@ -60,9 +63,12 @@ pub(crate) async fn indicator(
         (status = 404, body = Problem)))]
 pub(crate) async fn areas(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Json<AreaList>, Problem> {
     let params = Params::read(&uri, &["area_type", "within"], app.limits.query_bytes)?;
-    caller(&app.platform, &headers)?;
-    let request = AreasRequest { area_type: params.parsed("area_type")?, within: params.parsed("within")? };
-    Ok(Json(AreaList { synthetic: app.platform.geography_is_synthetic(), areas: app.platform.areas(&request)? }))
+    apart(move || {
+        caller(&app.platform, &headers)?;
+        let request = AreasRequest { area_type: params.parsed("area_type")?, within: params.parsed("within")? };
+        Ok(Json(AreaList { synthetic: app.platform.geography_is_synthetic(), areas: app.platform.areas(&request)? }))
+    })
+    .await
 }
 
 /// Display boundaries of one area type, longitude and latitude.
@@ -78,11 +84,14 @@ pub(crate) async fn boundaries(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     Params::read(&uri, &[], app.limits.query_bytes)?;
-    caller(&app.platform, &headers)?;
-    let area_type: AreaType =
-        area_type.parse().map_err(|_| PlatformError::NotFound { what: "this geography".to_owned() })?;
-    let boundaries = app.platform.boundaries(area_type)?;
-    Ok(tagged(&headers, &boundaries.etag, "application/geo+json", Body::from(boundaries.geojson.to_vec())))
+    apart(move || {
+        caller(&app.platform, &headers)?;
+        let area_type: AreaType =
+            area_type.parse().map_err(|_| PlatformError::NotFound { what: "this geography".to_owned() })?;
+        let boundaries = app.platform.boundaries(area_type)?;
+        Ok(tagged(&headers, &boundaries.etag, "application/geo+json", Body::from(boundaries.geojson.to_vec())))
+    })
+    .await
 }
 
 /// What the caller may do.
@@ -90,8 +99,7 @@ pub(crate) async fn boundaries(
     responses((status = 200, body = MeDocument), (status = 400, body = Problem), (status = 401, body = Problem)))]
 pub(crate) async fn me(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Json<MeDocument>, Problem> {
     Params::read(&uri, &[], app.limits.query_bytes)?;
-    let me = app.platform.me(&caller(&app.platform, &headers)?);
-    Ok(Json(MeDocument { me }))
+    apart(move || Ok(Json(MeDocument { me: app.platform.me(&caller(&app.platform, &headers)?) }))).await
 }
 
 /// This description.
@@ -112,13 +120,14 @@ pub(crate) async fn healthz(State(app): State<App>, uri: Uri) -> Result<Json<Hea
     Ok(Json(Health::of("ok")))
 }
 
-/// Whether it can do its work: geography, catalogue, audit log and contracts. It is `degraded`, and still answers, when some
-/// of the data that it holds are closed.
+/// Whether it can do its work: geography, catalogue, audit log, object store, and everything restored that was released. It is
+/// `degraded`, and that is no failure of its own, when data that it holds are closed or credentials are not accepted.
 #[utoipa::path(get, path = "/readyz", tag = "health",
     responses((status = 200, body = Health), (status = 400, body = Problem), (status = 503, body = Health)))]
 pub(crate) async fn readyz(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
     Params::read(&uri, &[], app.limits.query_bytes)?;
-    Ok(match app.platform.readiness() {
+    let readiness = apart(move || Ok(app.platform.readiness())).await?;
+    Ok(match readiness {
         Readiness::Ready => Json(Health::of("ok")).into_response(),
         Readiness::Degraded { problems } => Json(Health { problems, ..Health::of("degraded") }).into_response(),
         Readiness::NotReady { reason } => (StatusCode::SERVICE_UNAVAILABLE, Json(Health::of(&reason))).into_response(),

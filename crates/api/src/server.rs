@@ -152,3 +152,43 @@ pub async fn serve(
         () = deadline => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::http::Method;
+    use axum::routing::any;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    /// What is told of an upload that was not answered is not what is told of a question: it may have been stored.
+    #[tokio::test]
+    async fn a_late_upload_is_told_to_be_sent_again() {
+        let times = Times { request: Duration::from_millis(10), upload: Duration::from_millis(20) };
+        let never = Router::new()
+            .route("/", any(std::future::pending::<()>))
+            .layer(middleware::from_fn(move |request: Request, next: Next| timed(request, next, times)));
+        for (method, kind, advice) in [
+            (Method::POST, "upload-timeout", "send it again: it may be stored, and the same file is not stored twice"),
+            (Method::GET, "timeout", "ask for less at once"),
+        ] {
+            let request = Request::builder().method(method).uri("/").body(Body::empty()).unwrap();
+            let response = never.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status().as_u16(), 504);
+            let body = to_bytes(response.into_body(), 10_000).await.unwrap();
+            let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(problem["type"], format!("/problems/{kind}"));
+            assert_eq!(problem["advice"], advice);
+            assert!(!problem["title"].as_str().unwrap().contains("stopped") || kind == "timeout", "{problem}");
+        }
+    }
+
+    /// The time of an upload holds all of its parts.
+    #[test]
+    fn an_upload_has_time_to_come_and_to_be_stored() {
+        let limits = HttpLimits { upload_seconds: 7, request_seconds: 3, ..HttpLimits::default() };
+        let times = Times::new(&limits, 100);
+        assert_eq!((times.request.as_secs(), times.upload.as_secs()), (3, 107));
+    }
+}

@@ -17,7 +17,7 @@ use platform::{PlatformError, UploadRequest};
 use tokio::time::Instant;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
-use crate::headers::caller;
+use crate::headers::{apart, caller};
 use crate::params::Params;
 use crate::problem::{self, Problem};
 use crate::{App, HttpLimits};
@@ -44,7 +44,8 @@ pub(crate) async fn create(
     body: Body,
 ) -> Result<Response, Problem> {
     let params = Params::read(&uri, &["period", "empty", "opt_outs_applied"], app.limits.query_bytes)?;
-    let caller = caller(&app.platform, &headers)?;
+    let (platform, presented) = (app.platform.clone(), headers.clone());
+    let caller = apart(move || caller(&platform, &presented)).await?;
     let dataset = dataset(&id)?;
     let Some(organisation) = caller.organisation() else {
         return Err(PlatformError::NotFound { what: format!("dataset `{dataset}`") }.into());
@@ -60,14 +61,12 @@ pub(crate) async fn create(
     let place = app.places.take(organisation).map_err(|why| Problem::new(problem::BUSY, why))?;
     let reader = SyncIoBridge::new(StreamReader::new(Box::pin(in_time(body, &app.limits))));
     let platform = app.platform.clone();
-    let work = tokio::task::spawn_blocking(move || {
+    let receipt = apart(move || {
         let receipt = platform.upload(&caller, &request, reader);
         drop(place);
-        receipt
-    });
-    let receipt = work
-        .await
-        .map_err(|source| PlatformError::Failed { operation: "finish an upload", source: Box::new(source) })??;
+        Ok(receipt?)
+    })
+    .await?;
     let status = if receipt.created { StatusCode::CREATED } else { StatusCode::OK };
     let location = format!("/v1/datasets/{}/versions/{}", receipt.dataset, receipt.version);
     Ok((status, [(header::LOCATION, location)], Json(receipt)).into_response())
@@ -85,8 +84,11 @@ pub(crate) async fn version(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     Params::read(&uri, &[], app.limits.query_bytes)?;
-    let caller = caller(&app.platform, &headers)?;
-    Ok(Json(app.platform.version(&caller, &dataset(&id)?, &version)?).into_response())
+    apart(move || {
+        let caller = caller(&app.platform, &headers)?;
+        Ok(Json(app.platform.version(&caller, &dataset(&id)?, &version)?).into_response())
+    })
+    .await
 }
 
 /// A body that ends in an error where nothing comes for too long, or the whole takes too long: whoever sends slowly must

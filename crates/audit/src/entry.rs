@@ -157,7 +157,19 @@ pub enum Entry {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         opt_outs_applied: Option<Timestamp>,
     },
-    /// Work ended without a result.
+    /// Work ended and changed nothing: what it would have made is there already.
+    Unchanged {
+        /// The intent.
+        work_id: Uuid,
+    },
+    /// Work ended without a result, because of what was sent or asked: the rules do not allow it.
+    Refused {
+        /// The intent.
+        work_id: Uuid,
+        /// Why, as a code.
+        code: Label,
+    },
+    /// Work ended without a result, because something failed here.
     Failed {
         /// The intent.
         work_id: Uuid,
@@ -251,6 +263,27 @@ pub enum Entry {
 }
 
 impl Entry {
+    /// The intent that this is the end of, if it is the end of one.
+    #[must_use]
+    pub const fn ends(&self) -> Option<Uuid> {
+        match self {
+            Self::Ingested { work_id, .. }
+            | Self::Unchanged { work_id }
+            | Self::Refused { work_id, .. }
+            | Self::Failed { work_id, .. }
+            | Self::Released { work_id, .. }
+            | Self::Withdrawn { work_id, .. } => Some(*work_id),
+            Self::Started { .. }
+            | Self::Stopped
+            | Self::Intent { .. }
+            | Self::Accessed { .. }
+            | Self::Denied { .. }
+            | Self::Agreement { .. }
+            | Self::Key { .. }
+            | Self::Credential { .. } => None,
+        }
+    }
+
     /// The kind, as it stands in the record.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
@@ -259,6 +292,8 @@ impl Entry {
             Self::Stopped => "stopped",
             Self::Intent { .. } => "intent",
             Self::Ingested { .. } => "ingested",
+            Self::Unchanged { .. } => "unchanged",
+            Self::Refused { .. } => "refused",
             Self::Failed { .. } => "failed",
             Self::Released { .. } => "released",
             Self::Withdrawn { .. } => "withdrawn",

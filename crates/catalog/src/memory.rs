@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::error::CatalogError;
 use crate::port::{Catalog, digest_of};
 use crate::records::{
-    AgreementEvent, Commit, Credential, DatasetVersion, IdempotencyKey, Job, JobOutcome, JobState, LedgerEntry, NewJob,
+    Commit, Credential, DatasetVersion, IdempotencyKey, Job, JobOutcome, JobState, LedgerEntry, NewJob,
     Upload, VersionFacts, VersionStatus,
 };
 
@@ -29,7 +29,6 @@ struct State {
     jobs: Vec<Job>,
     ledger: BTreeMap<Label, Vec<LedgerEntry>>,
     credentials: BTreeMap<Label, Credential>,
-    events: Vec<AgreementEvent>,
     settings: BTreeMap<Label, String>,
 }
 
@@ -292,16 +291,6 @@ impl Catalog for MemoryCatalog {
 
     fn credentials(&self) -> Result<Vec<Credential>> {
         Ok(self.lock()?.credentials.values().cloned().collect())
-    }
-
-    fn append_agreement_event(&self, event: &AgreementEvent) -> Result<u64> {
-        let mut state = self.lock()?;
-        state.events.push(event.clone());
-        Ok(state.events.len() as u64)
-    }
-
-    fn agreement_events(&self) -> Result<Vec<AgreementEvent>> {
-        Ok(self.lock()?.events.clone())
     }
 
     fn setting(&self, name: &Label) -> Result<Option<String>> {

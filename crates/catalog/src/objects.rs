@@ -244,7 +244,11 @@ impl ObjectStore {
         Ok(names)
     }
 
-    fn check(&self) -> Result<(), CatalogError> {
+    /// Whether the store still accepts anything.
+    ///
+    /// # Errors
+    /// [`CatalogError::Poisoned`] after a failed write: it is then unknown what is on the disk.
+    pub fn check(&self) -> Result<(), CatalogError> {
         if self.poisoned.load(Ordering::Acquire) { Err(CatalogError::Poisoned) } else { Ok(()) }
     }
 

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::error::CatalogError;
 use crate::records::{
-    AgreementEvent, Commit, Credential, DatasetVersion, Job, JobOutcome, JobState, LedgerEntry, NewJob, Upload,
+    Commit, Credential, DatasetVersion, Job, JobOutcome, JobState, LedgerEntry, NewJob, Upload,
     VersionFacts, VersionStatus,
 };
 
@@ -138,18 +138,6 @@ pub trait Catalog: Send + Sync {
     /// # Errors
     /// See the trait.
     fn credentials(&self) -> Result<Vec<Credential>>;
-
-    /// Records an agreement event and returns the policy epoch from now on.
-    ///
-    /// # Errors
-    /// See the trait.
-    fn append_agreement_event(&self, event: &AgreementEvent) -> Result<u64>;
-
-    /// All agreement events in order; their number is the policy epoch.
-    ///
-    /// # Errors
-    /// See the trait.
-    fn agreement_events(&self) -> Result<Vec<AgreementEvent>>;
 
     /// A setting.
     ///

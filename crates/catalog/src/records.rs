@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use model::{AgreementId, DatasetId, Digest, Label, OrganisationId, Period, PurposeId};
+use model::{DatasetId, Digest, Label, OrganisationId, Period, PurposeId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
@@ -300,18 +300,4 @@ pub struct Credential {
     pub mac: Digest,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
-}
-
-/// A signed event in the life of an agreement. The number of events is the policy epoch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AgreementEvent {
-    /// The agreement.
-    pub agreement: AgreementId,
-    /// Digest of the agreement it is about.
-    pub digest: Digest,
-    /// When it was recorded.
-    pub at: Timestamp,
-    /// The event as it was signed.
-    pub body: String,
 }

@@ -23,7 +23,7 @@ use uuid::Uuid;
 use crate::error::CatalogError;
 use crate::port::Catalog;
 use crate::records::{
-    AgreementEvent, Commit, Credential, DatasetVersion, Job, JobOutcome, JobState, LedgerEntry, NewJob, Upload,
+    Commit, Credential, DatasetVersion, Job, JobOutcome, JobState, LedgerEntry, NewJob, Upload,
     VersionFacts, VersionStatus,
 };
 
@@ -220,15 +220,6 @@ impl Catalog for SqliteCatalog {
     fn credentials(&self) -> Result<Vec<Credential>> {
         let connection = self.lock()?;
         settings::credentials(&connection)
-    }
-
-    fn append_agreement_event(&self, event: &AgreementEvent) -> Result<u64> {
-        self.write("record an agreement event", |transaction| ledger::append_event(transaction, event))
-    }
-
-    fn agreement_events(&self) -> Result<Vec<AgreementEvent>> {
-        let connection = self.lock()?;
-        ledger::events(&connection)
     }
 
     fn setting(&self, name: &Label) -> Result<Option<String>> {

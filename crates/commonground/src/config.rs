@@ -7,7 +7,7 @@ use anyhow::Context;
 use api::HttpLimits;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
-use platform::{Limits, Settings};
+use platform::{Clock, Limits, Settings};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::Places;
@@ -104,6 +104,7 @@ impl Config {
             indicators: self.indicators.clone(),
             workbook_program: std::env::current_exe().context("could not find this program's own file")?,
             limits: self.limits.clone(),
+            clock: Clock::system(),
         })
     }
 }

@@ -97,8 +97,15 @@ pub enum LedgerError {
 /// What earlier plans of a group decided. The default for a group without any is [`LedgerState::empty`].
 pub struct LedgerState {
     pub(crate) group: GroupId,
-    pub(crate) cells: BTreeMap<CellId, Past>,
+    pub(crate) cells: BTreeMap<CellId, Decided>,
     pub(crate) policy: Option<Policy>,
+}
+
+/// What was decided about a cell, and who stood behind it then: the same count by fewer people is another matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Decided {
+    pub(crate) past: Past,
+    pub(crate) contributors: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,11 +137,12 @@ impl LedgerState {
                 return Err(LedgerError::OtherGroup { wanted: state.group, found: entry.group });
             }
             for cell in entry.cells {
-                match cell.outcome {
-                    Outcome::Released => state.cells.insert(cell.id, Past::Released(cell.count)),
-                    Outcome::Withheld => state.cells.insert(cell.id, Past::Withheld(cell.count)),
-                    Outcome::NotAvailable => None,
+                let past = match cell.outcome {
+                    Outcome::Released => Past::Released(cell.count),
+                    Outcome::Withheld => Past::Withheld(cell.count),
+                    Outcome::NotAvailable => continue,
                 };
+                state.cells.insert(cell.id, Decided { past, contributors: cell.contributors });
             }
             state.policy = Some(entry.policy);
         }

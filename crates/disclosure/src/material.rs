@@ -36,7 +36,7 @@ impl Material {
             contributors: entry.contributors,
             facts: entry.facts,
             sensitive: truth.sensitive.covers(id),
-            past: past.cells.get(id).copied(),
+            past: past.cells.get(id).map(|decided| decided.past),
         });
         Self {
             group: truth.group.clone(),

@@ -255,9 +255,9 @@ fn check_arguments(past: &LedgerState, truth: &Unreleased, policy: &Policy) -> R
     }
     for (id, decided) in &past.cells {
         let Some(entry) = truth.cells.get(id) else { return Err(PlanError::CellMissing(id.clone())) };
-        let (Past::Released(before) | Past::Withheld(before)) = *decided;
+        let (Past::Released(before) | Past::Withheld(before)) = decided.past;
         let now: u64 = entry.atoms.iter().map(|atom| at(&truth.counts, *atom)).sum();
-        if entry.facts.not_available || now != before {
+        if entry.facts.not_available || now != before || entry.contributors != decided.contributors {
             return Err(PlanError::RevisionNeedsReview(id.clone()));
         }
     }

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use agreements::{Registry, explain};
 
+use crate::clock::Clock;
 use crate::definitions::Definitions;
 use crate::error::PlatformError;
-use crate::platform::clock;
 use crate::state;
 
 /// What a check found.
@@ -23,7 +23,7 @@ pub struct AgreementCheck {
 /// # Errors
 /// If the folder or the partnership's register cannot be read.
 pub fn check_agreements(agreements: &Path, contracts: &Path) -> Result<AgreementCheck, PlatformError> {
-    let now = clock();
+    let now = Clock::system().now();
     let (definitions, mistakes) = Definitions::load(&state::texts(contracts)?, &[]);
     let folder = contracts.display();
     let contracts: Vec<_> = definitions.contracts().cloned().collect();

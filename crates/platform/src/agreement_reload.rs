@@ -8,10 +8,9 @@ use std::time::SystemTime;
 
 use agreements::{Agreement, Registry, Snapshot, State};
 use audit::AgreementChange;
-use catalog::{JobReason, NewJob};
+use catalog::JobReason;
 use jiff::Timestamp;
 use model::{AgreementId, Digest, Label};
-use uuid::Uuid;
 
 use crate::error::{PlatformError, causes};
 use crate::platform::Platform;
@@ -73,14 +72,11 @@ impl Platform {
         let (before, after) = (self.state().snapshot.clone(), registry.snapshot().clone());
         if before.epoch() != after.epoch() {
             self.record_agreement_changes(&after)?;
+            // Before the change, which is seen at once: if this fails, all of it is tried again with the next request.
+            let now = self.now();
+            self.queue(JobReason::AgreementChanged, None, now)?;
+            self.calendar().replace(&after, now);
             self.change(|state| state.snapshot = after);
-            let job = NewJob {
-                id: Uuid::now_v7(),
-                reason: JobReason::AgreementChanged,
-                version: None,
-                created_at: self.now(),
-            };
-            self.catalog().enqueue(job).map_err(PlatformError::failed("queue a job"))?;
             self.wake_publisher();
         }
         *known = seen;

@@ -86,6 +86,12 @@ pub enum PlatformError {
         /// Why.
         reason: String,
     },
+    /// Nothing of a dataset can be published as things are: trying again would end the same.
+    #[error("cannot be published: {reason}")]
+    Unpublishable {
+        /// Why, and what would help.
+        reason: String,
+    },
     /// Another process uses the data folder, or its version is another one.
     #[error("{0}")]
     Folder(String),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use catalog::{JobReason, NewJob, ObjectKind, ObjectName, ObjectRef};
+use catalog::{JobReason, ObjectKind, ObjectName, ObjectRef};
 use geography::{Gazetteer, ImportReport, Importer, Manifest};
 use model::{AreaType, Digest, Label};
 use serde::{Deserialize, Serialize};
@@ -81,25 +81,25 @@ impl Platform {
         let bytes = gazetteer.to_bytes().map_err(PlatformError::failed("write the geography"))?;
         let name = ObjectName::new(ObjectKind::Geography, Uuid::now_v7());
         let object = self.store().put(name, &bytes).map_err(PlatformError::failed("store the geography"))?;
+        // Whoever publishes meanwhile would take the job and find the geography unchanged.
+        let _nobody_publishes = self.publishing();
         let before = self.geography_setting()?;
+        let old = before.as_deref().map(serde_json::from_str::<Stored>).transpose();
+        let old = old.map_err(PlatformError::failed("read the geography"))?;
+        if old.is_some() {
+            self.queue(JobReason::DefinitionsChanged, None, self.now())?;
+        }
         let stored = Stored { object, source: digest };
         let text = serde_json::to_string(&stored).map_err(PlatformError::failed("write the geography"))?;
         self.catalog()
             .replace_setting(&setting()?, before.as_deref(), &text)
             .map_err(PlatformError::failed("store the geography"))?;
-        if let Some(old) = before {
-            let old: Stored = serde_json::from_str(&old).map_err(PlatformError::failed("read the geography"))?;
-            self.store().remove(old.object.name).map_err(PlatformError::failed("remove the old geography"))?;
-            let job = NewJob {
-                id: Uuid::now_v7(),
-                reason: JobReason::DefinitionsChanged,
-                version: None,
-                created_at: self.now(),
-            };
-            self.catalog().enqueue(job).map_err(PlatformError::failed("queue a job"))?;
-        }
         self.use_geography(gazetteer, stored.object.digest);
         self.wake_publisher();
+        if let Some(Err(error)) = old.map(|old| self.store().remove(old.object.name)) {
+            let causes = crate::error::causes(&error);
+            tracing::warn!(causes, "the old geography stays on the disk until the next start");
+        }
         Ok(report)
     }
 

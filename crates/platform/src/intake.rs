@@ -25,7 +25,7 @@ use crate::opt_outs;
 use crate::platform::Platform;
 use crate::receipt::UploadReceipt;
 use crate::staging::Prepared;
-use crate::state::{State, digest_of};
+use crate::state::State;
 
 /// How compressed files begin.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -112,14 +112,12 @@ impl Platform {
             self.clear(&arrival);
             taken
         });
-        match taken {
-            Ok(Taken::Known(receipt)) => Ok(*receipt),
-            Ok(Taken::New(prepared)) => self.keep(*prepared, work_id, || self.still_allowed(caller, &intake)),
-            Err(error) => {
-                self.record(audit::Entry::Failed { work_id, code: "refused".parse()? })?;
-                Err(error)
-            }
-        }
+        let outcome = taken.and_then(|taken| match taken {
+            Taken::Known(receipt) => Ok(*receipt),
+            Taken::New(prepared) => self.keep(*prepared, work_id, || self.still_allowed(caller, &intake)),
+        });
+        self.record_end(work_id, &outcome);
+        outcome
     }
 
     /// How many seconds an upload may take after its last byte has come.
@@ -152,22 +150,8 @@ impl Platform {
         caller: &Caller,
         dataset: &DatasetId,
     ) -> Result<&'s DatasetContract, PlatformError> {
-        match state.definitions.contract(dataset).filter(|_| !caller.is_public()) {
-            Some(contract) => Ok(contract),
-            None if caller.is_public() => Err(unknown(dataset)),
-            None => {
-                self.record(audit::Entry::Denied {
-                    actor: caller.actor.clone(),
-                    work: audit::Work::Ingest,
-                    subject: dataset.as_str().parse().ok(),
-                    purpose: None,
-                    code: "no-agreement".parse()?,
-                    reference: None,
-                    agreement: None,
-                })?;
-                Err(unknown(dataset))
-            }
-        }
+        let contract = state.definitions.contract(dataset).filter(|_| !caller.is_public());
+        contract.ok_or_else(|| self.unregistered(caller, audit::Work::Ingest, dataset.as_str(), unknown(dataset)))
     }
 
     fn permit_ingest(
@@ -342,21 +326,6 @@ impl Platform {
         Ok(Taken::New(Box::new(Prepared { facts, keys, findings: cleaned.findings })))
     }
 
-    /// Keyed digest over something with everything that its result depends on: contract, geography and agreements.
-    fn content_digest(
-        &self,
-        state: &State,
-        contract: &DatasetContract,
-        agreements: &BTreeSet<Digest>,
-        of: Digest,
-    ) -> Result<Digest, PlatformError> {
-        let contract = serde_json::to_vec(contract).map_err(PlatformError::failed("write a contract"))?;
-        let geography = state.geography()?.digest;
-        let agreements: Vec<u8> = agreements.iter().flat_map(|digest| digest.0).collect();
-        let parts = [of.0.as_slice(), contract.as_slice(), geography.0.as_slice(), agreements.as_slice()];
-        self.keys().keyed_digest(&digest_of(parts).0)
-    }
-
     /// A share of the memory of all uploads, for what a file may become when it is decompressed.
     fn memory_for(&self, contract: &DatasetContract, arrival: &Arrival) -> Result<Share<'_>, PlatformError> {
         let compressed = arrival.compressed || contract.file.format == Format::Xlsx;
@@ -421,14 +390,6 @@ impl Platform {
         Ok((object, text))
     }
 
-    fn current(&self, dataset: &DatasetId, period: Period) -> Result<Option<DatasetVersion>, PlatformError> {
-        let current = self
-            .catalog()
-            .versions(Some(dataset), Some(VersionStatus::Current))
-            .map_err(PlatformError::failed("read versions"))?;
-        Ok(current.into_iter().find(|version| version.facts.period == period))
-    }
-
     /// The partition of a dataset that a short name such as `2025-Q1` means.
     ///
     /// # Errors
@@ -444,7 +405,7 @@ fn unknown(dataset: &DatasetId) -> PlatformError {
     PlatformError::NotFound { what: format!("dataset `{dataset}`") }
 }
 
-fn parse_period(contract: &DatasetContract, text: &str) -> Result<Period, PlatformError> {
+pub(crate) fn parse_period(contract: &DatasetContract, text: &str) -> Result<Period, PlatformError> {
     Period::parse(text, contract.partition).map_err(|error| PlatformError::BadParameter {
         parameter: "period",
         problem: format!("{error}; a file of `{}` covers one {}", contract.id, contract.partition),

@@ -169,3 +169,66 @@ impl ingest::Pseudonymiser for Pseudonyms {
         vault::record_key(&self.records, dataset, text.as_bytes())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    use catalog::MemoryCatalog;
+    use vault::FileKey;
+
+    use super::*;
+    use crate::{Clock, Limits};
+
+    /// A master key in a file of its own, and settings that name it.
+    fn master(name: &str, folder: &std::path::Path) -> (Vault, Settings) {
+        let (key_file, data) = (folder.join(name), folder.join("data"));
+        let key = FileKey::create(&key_file, &data, &mut OsEntropy).unwrap();
+        let settings = Settings {
+            data,
+            key_file,
+            agreements: PathBuf::new(),
+            contracts: PathBuf::new(),
+            indicators: PathBuf::new(),
+            workbook_program: PathBuf::new(),
+            limits: Limits::default(),
+            clock: Clock::system(),
+        };
+        (Vault::new(Arc::new(key)), settings)
+    }
+
+    #[test]
+    fn another_master_key_is_refused_before_anything_is_written_under_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = MemoryCatalog::default();
+        let (right, settings) = master("right.key", folder.path());
+        Keys::load(right.clone(), &catalog, &settings).unwrap();
+        let ring = || catalog.setting(&label(SETTING).unwrap()).unwrap();
+        let before = ring();
+        let (wrong, others) = master("wrong.key", folder.path());
+        match Keys::load(wrong.clone(), &catalog, &others) {
+            Err(PlatformError::WrongKey { found, needed, .. }) => {
+                assert_eq!((found.as_str(), needed.as_str()), (wrong.provider_id(), right.provider_id()));
+            }
+            other => panic!("{:?}", other.err()),
+        }
+        assert_eq!(ring(), before);
+        assert!(Keys::load(right, &catalog, &settings).is_ok());
+    }
+
+    /// New keys would make everything that is there unreadable for good.
+    #[test]
+    fn data_without_their_keys_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (vault, settings) = master("a.key", folder.path());
+        let catalog = MemoryCatalog::default();
+        let ciphertext = b"a plan".to_vec();
+        let digest = catalog::port::digest_of(&ciphertext);
+        let entry = catalog::LedgerEntry { group: label("a.group").unwrap(), sequence: 1, digest, ciphertext };
+        catalog.append_ledger(&entry).unwrap();
+        let error = Keys::load(vault, &catalog, &settings).err().unwrap();
+        assert!(matches!(&error, PlatformError::Folder(text) if text.contains("not the keys")), "{error}");
+        assert_eq!(catalog.setting(&label(SETTING).unwrap()).unwrap(), None, "none are made");
+    }
+}

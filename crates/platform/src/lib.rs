@@ -7,7 +7,9 @@ mod access;
 mod agreement_check;
 mod agreement_reload;
 mod budget;
+mod calendar;
 mod caller;
+mod clock;
 mod cube;
 mod definitions;
 mod denial;
@@ -16,7 +18,9 @@ mod holdings;
 mod import;
 mod intake;
 mod keys;
+mod known;
 mod opt_outs;
+mod outcome;
 mod platform;
 mod publish;
 mod query;
@@ -27,11 +31,14 @@ mod requests;
 mod settings;
 mod staging;
 mod state;
+#[cfg(test)]
+mod testing;
 
 use std::process::ExitCode;
 
 pub use agreement_check::{AgreementCheck, check_agreements};
 pub use caller::{Caller, CredentialCard};
+pub use clock::Clock;
 pub use definitions::{DefinitionFile, Definitions};
 pub use error::{Blocker, PlatformError, causes};
 pub use holdings::{Holdings, findings_text};

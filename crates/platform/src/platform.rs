@@ -14,9 +14,10 @@ use vault::{FileKey, OsEntropy, Vault};
 use crate::access::Accesses;
 use crate::agreement_reload;
 use crate::budget::Budget;
+use crate::calendar::Calendar;
 use crate::error::PlatformError;
 use crate::keys::Keys;
-use crate::publish::Releases;
+use crate::publish::Recorded;
 use crate::readiness::Loading;
 use crate::settings::Settings;
 use crate::state::{self, State};
@@ -35,9 +36,10 @@ struct Inner {
     accesses: Accesses,
     loading: Loading,
     state: RwLock<Arc<State>>,
-    /// What the audit log says was released.
-    releases: Mutex<Releases>,
+    /// What the audit log says.
+    recorded: Mutex<Recorded>,
     agreements: agreement_reload::Watch,
+    calendar: Calendar,
     /// Held while a group is planned and published: there is one publisher.
     publishing: Mutex<()>,
     /// Memory for the files that are being read.
@@ -53,12 +55,6 @@ struct Inner {
 struct Wake {
     work: bool,
     stop: bool,
-}
-
-/// The time, read here and nowhere below.
-#[allow(clippy::disallowed_methods, reason = "the one place that reads the clock")]
-pub(crate) fn clock() -> Timestamp {
-    Timestamp::now()
 }
 
 /// Whether there is a data folder here.
@@ -113,18 +109,27 @@ impl Platform {
     /// # Errors
     /// If another process has it, the key is another one, or the register of agreements cannot be read.
     pub fn attach(settings: Settings) -> Result<(Self, Vec<DefinitionError>), PlatformError> {
+        Self::attach_over(settings, |catalog| Box::new(catalog))
+    }
+
+    /// The same over what `catalogue` makes of the folder's own.
+    pub(crate) fn attach_over(
+        settings: Settings,
+        catalogue: impl FnOnce(SqliteCatalog) -> Box<dyn Catalog>,
+    ) -> Result<(Self, Vec<DefinitionError>), PlatformError> {
         let folder = DataFolder::open(&settings.data).map_err(PlatformError::failed("open the data folder"))?;
         let key = FileKey::open(&settings.key_file, &settings.data)
             .map_err(PlatformError::failed("open the master key that `--key-file` names"))?;
         let catalog = SqliteCatalog::open(&folder.catalog()).map_err(PlatformError::failed("open the catalogue"))?;
+        let catalog = catalogue(catalog);
         let store = ObjectStore::open(&folder.objects()).map_err(PlatformError::failed("open the object store"))?;
         let quarantine =
             ObjectStore::open(&folder.quarantine()).map_err(PlatformError::failed("open the quarantine"))?;
         let (audit, _) = AuditLog::open_folder(&folder.audit(), audit::Options::default())
             .map_err(PlatformError::failed("open the audit log"))?;
-        let releases = Releases::read(&folder.audit()).map_err(PlatformError::failed("read the audit log"))?;
+        let recorded = Recorded::read(&folder.audit()).map_err(PlatformError::failed("read the audit log"))?;
         let agreements = agreement_reload::Watch::new(&settings.agreements);
-        let keys = Keys::load(Vault::new(Arc::new(key)), &catalog, &settings)?;
+        let keys = Keys::load(Vault::new(Arc::new(key)), catalog.as_ref(), &settings)?;
         let (definitions, registry, problems) =
             state::load_definitions(&settings.contracts, &settings.indicators, &settings.agreements)?;
         let state = State {
@@ -132,23 +137,27 @@ impl Platform {
             definitions: Arc::new(definitions),
             geography: None,
             credentials: Arc::default(),
+            unaccepted: 0,
             released: std::collections::BTreeMap::new(),
             distrusted: std::collections::BTreeMap::new(),
             cubes: std::collections::BTreeMap::new(),
         };
         let uploads = Budget::new(settings.limits.uploads_bytes);
+        let now = settings.clock.now();
+        let calendar = Calendar::new(&state.snapshot, now);
         let platform = Self(Arc::new(Inner {
             settings,
-            catalog: Box::new(catalog),
+            catalog,
             store,
             quarantine,
             audit,
             keys,
-            accesses: Accesses::new(clock()),
+            accesses: Accesses::new(now),
             loading: Loading::default(),
             state: RwLock::new(Arc::new(state)),
-            releases: Mutex::new(releases),
+            recorded: Mutex::new(recorded),
             agreements,
+            calendar,
             publishing: Mutex::new(()),
             uploads,
             staging: Mutex::new(()),
@@ -167,6 +176,7 @@ impl Platform {
         self.record_agreement_changes(&self.state().snapshot)?;
         self.clear_quarantine()?;
         self.settle_staged()?;
+        self.end_interrupted()?;
         self.remove_unreferenced()?;
         self.catalog().requeue_jobs(self.now()).map_err(PlatformError::failed("requeue jobs"))?;
         self.reload_credentials()?;
@@ -211,7 +221,7 @@ impl Platform {
     /// The time by the platform's clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        clock()
+        self.settings().clock.now()
     }
 
     pub(crate) fn state(&self) -> Arc<State> {
@@ -253,13 +263,17 @@ impl Platform {
             tracing::error!(causes = crate::error::causes(&error), "the audit log cannot be written");
             PlatformError::Unavailable { reason: "the audit log cannot be written".to_owned() }
         })?;
-        self.releases().note(&entry);
+        self.recorded().note(&entry);
         Ok(receipt)
     }
 
-    /// What the audit log says was released.
-    pub(crate) fn releases(&self) -> std::sync::MutexGuard<'_, Releases> {
-        self.0.releases.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// What the audit log says.
+    pub(crate) fn recorded(&self) -> std::sync::MutexGuard<'_, Recorded> {
+        self.0.recorded.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(crate) fn calendar(&self) -> &Calendar {
+        &self.0.calendar
     }
 
     pub(crate) fn watch(&self) -> &agreement_reload::Watch {
@@ -268,18 +282,19 @@ impl Platform {
 
     pub(crate) fn reload_credentials(&self) -> Result<(), PlatformError> {
         let all = self.catalog().credentials().map_err(PlatformError::failed("read credentials"))?;
-        let mut by_id = std::collections::BTreeMap::new();
+        let (mut by_id, mut unaccepted) = (std::collections::BTreeMap::new(), 0);
         for credential in all {
             if self.keys().credential_mac(&credential)? == credential.mac {
                 by_id.insert(credential.id.to_string(), credential);
             } else {
+                unaccepted += 1;
                 tracing::error!(
                     credential = credential.id.as_str(),
                     "a credential's record was changed outside the service: it is not accepted"
                 );
             }
         }
-        self.change(|state| state.credentials = Arc::new(by_id));
+        self.change(|state| (state.credentials, state.unaccepted) = (Arc::new(by_id), unaccepted));
         Ok(())
     }
 
@@ -338,7 +353,8 @@ impl Platform {
         condition.notify_all();
     }
 
-    /// Sleeps until there is work (true) or the platform stops (false). Looks by itself once a minute, for jobs to retry.
+    /// Sleeps until there is work (true) or the platform stops (false). Looks by itself once a minute, for jobs to retry and
+    /// for what begins or ends by its date.
     fn wait_for_work(&self) -> bool {
         let (lock, condition) = &self.0.wake;
         let guard = lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -111,11 +111,11 @@ impl Platform {
         }
         if first_cube(&state, indicator).is_none() {
             let distrusted = indicator.datasets().any(|dataset| state.distrusted.contains_key(dataset));
-            let reason = "the records of what was released of it do not agree; the operator has been told".to_owned();
+            let reason = "it is not known for sure what was released of it; the operator has been told".to_owned();
             return Err(if distrusted { PlatformError::Unavailable { reason } } else { missing() });
         }
-        let view = choose_view(indicator, request)?;
-        let cube = indicator.view_id(view).ok().and_then(|id| state.cubes.get(&id)).ok_or_else(missing)?;
+        let views: Vec<(&View, &Arc<Cube>)> = published(&state, indicator).collect();
+        let (view, cube) = choose_view(indicator, &views, request)?;
         let chosen = Chosen::new(&state, view, cube, request)?;
         let rows =
             cube.rows.as_ref().map(|rows| rows.iter().filter(|row| chosen.takes(row)).cloned().collect::<Vec<_>>());
@@ -144,7 +144,7 @@ impl Platform {
         let level = |view: &View| Level::new(view.area_type, view.period_type);
         let (governing, opt_outs, levels): (_, _, BTreeSet<Level>) = match first_cube(state, indicator) {
             Some(cube) => {
-                let levels = published(state, indicator).map(level).collect();
+                let levels = published(state, indicator).map(|(view, _)| level(view)).collect();
                 (cube.basis.governing.clone(), cube.basis.opt_outs.clone(), levels)
             }
             None => {
@@ -184,14 +184,14 @@ impl Platform {
     }
 }
 
-/// The views of an indicator that have a table.
-fn published<'a>(state: &'a State, indicator: &'a Indicator) -> impl Iterator<Item = &'a View> {
-    let has_table = |view: &&View| indicator.view_id(view).is_ok_and(|id| state.cubes.contains_key(&id));
-    indicator.views.iter().filter(has_table)
+/// The views of an indicator that have a table, with it.
+fn published<'a>(state: &'a State, indicator: &'a Indicator) -> impl Iterator<Item = (&'a View, &'a Arc<Cube>)> {
+    let table = |view: &'a View| Some((view, state.cubes.get(&indicator.view_id(view).ok()?)?));
+    indicator.views.iter().filter_map(table)
 }
 
-fn first_cube<'a>(state: &'a State, indicator: &Indicator) -> Option<&'a Arc<Cube>> {
-    indicator.views.iter().find_map(|view| state.cubes.get(&indicator.view_id(view).ok()?))
+fn first_cube<'a>(state: &'a State, indicator: &'a Indicator) -> Option<&'a Arc<Cube>> {
+    published(state, indicator).next().map(|(_, cube)| cube)
 }
 
 fn is_synthetic(state: &State, indicator: &Indicator) -> bool {
@@ -288,8 +288,12 @@ fn atoms_of(state: &State, code: &AreaCode) -> Result<BTreeSet<AreaCode>, Platfo
     Ok(members.iter().filter_map(|atom| gazetteer.atom_area(*atom)).map(|atom| atom.code.clone()).collect())
 }
 
-/// The first view of the indicator that has what is asked for.
-fn choose_view<'a>(indicator: &'a Indicator, request: &DataRequest) -> Result<&'a View, PlatformError> {
+/// The first published view of the indicator that has what is asked for. Of others, nothing is said.
+fn choose_view<'a>(
+    indicator: &Indicator,
+    views: &[(&'a View, &'a Arc<Cube>)],
+    request: &DataRequest,
+) -> Result<(&'a View, &'a Arc<Cube>), PlatformError> {
     let mut needed: Vec<&str> = request.breakdown.as_deref().into_iter().collect();
     if request.sex.is_some_and(|sex| sex != Sex::All) {
         needed.push("sex");
@@ -297,16 +301,15 @@ fn choose_view<'a>(indicator: &'a Indicator, request: &DataRequest) -> Result<&'
     if request.age.is_some_and(|age| age != AgeBand::All) {
         needed.push("age");
     }
-    let fits = |view: &&View| {
+    let fits = |(view, _): &&(&View, &Arc<Cube>)| {
         request.area_type.is_none_or(|wanted| wanted == view.area_type)
             && request.period_type.is_none_or(|wanted| wanted == view.period_type)
             && needed.iter().all(|dimension| view.by.iter().any(|by| by == dimension))
     };
-    indicator.views.iter().find(fits).ok_or_else(|| {
-        let list: Vec<String> = indicator
-            .views
+    views.iter().find(fits).copied().ok_or_else(|| {
+        let list: Vec<String> = views
             .iter()
-            .map(|view| {
+            .map(|(view, _)| {
                 let by =
                     if view.by.is_empty() { String::new() } else { format!(" with breakdown {}", view.by.join(", ")) };
                 format!("area_type={} period_type={}{by}", view.area_type, view.period_type)

@@ -34,7 +34,7 @@ pub enum Readiness {
         /// What is closed, and where to read more.
         problems: Vec<String>,
     },
-    /// It does not answer.
+    /// It does not answer, or not for all that it should.
     NotReady {
         /// What is being done, or what is missing.
         reason: String,
@@ -74,7 +74,16 @@ impl Platform {
         if self.refresh_agreements().is_err() {
             return missing("the agreements cannot be read");
         }
+        if self.store().check().and_then(|()| self.quarantine().check()).is_err() {
+            return missing("the object store failed to write, and takes nothing more in until the service is started again");
+        }
         let Ok(closed) = self.closed_datasets() else { return missing("the catalogue cannot be read") };
+        let distrusted = self.state().distrusted.len();
+        if distrusted > 0 {
+            return missing(&format!(
+                "nothing of {distrusted} datasets is served: they could not be restored, or ledger and audit log disagree about what was released; which, and why, is in the service's log"
+            ));
+        }
         let mut problems = Vec::new();
         if !closed.is_empty() {
             problems.push(format!(
@@ -82,10 +91,10 @@ impl Platform {
                 closed.len()
             ));
         }
-        let distrusted = self.state().distrusted.len();
-        if distrusted > 0 {
+        let unaccepted = self.state().unaccepted;
+        if unaccepted > 0 {
             problems.push(format!(
-                "nothing of {distrusted} datasets is served, because ledger and audit log disagree about what was released: which, and what is missing, is in the service's log"
+                "{unaccepted} credentials are not accepted, because their records were changed outside the service: which is in the service's log"
             ));
         }
         if problems.is_empty() { Readiness::Ready } else { Readiness::Degraded { problems } }

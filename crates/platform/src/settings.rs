@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Clock;
+
 /// Places of a platform.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -22,6 +24,8 @@ pub struct Settings {
     pub workbook_program: PathBuf,
     /// Limits of work.
     pub limits: Limits,
+    /// Where the time is read.
+    pub clock: Clock,
 }
 
 /// Limits of work; every one can be configured.

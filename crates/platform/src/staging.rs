@@ -51,7 +51,6 @@ impl Platform {
             }
             Err(error) => {
                 self.remove_objects(&facts);
-                self.record(Entry::Failed { work_id, code: "not-stored".parse()? })?;
                 return Err(error);
             }
         };

@@ -38,8 +38,10 @@ pub(crate) struct State {
     pub(crate) definitions: Arc<Definitions>,
     pub(crate) geography: Option<Arc<Geography>>,
     pub(crate) credentials: Arc<BTreeMap<String, Credential>>,
+    /// How many credentials are not accepted, because their records were changed outside the service.
+    pub(crate) unaccepted: usize,
     pub(crate) released: BTreeMap<DatasetId, Arc<Group>>,
-    /// Datasets whose ledger and audit log do not belong together, and why: nothing of them is served.
+    /// Datasets of which it is not known for sure what was released, and why: nothing of them is served.
     pub(crate) distrusted: BTreeMap<DatasetId, String>,
     pub(crate) cubes: BTreeMap<ViewId, Arc<Cube>>,
 }

@@ -107,7 +107,21 @@ mod tests {
         let exchanged = ring.keys["record-key"].clone();
         ring.keys.insert("pseudonym/nhs".to_owned(), exchanged);
         assert!(bytes(&ring, &vault, "pseudonym/nhs").is_err());
+        assert!(matches!(ring.check(&vault), Err(VaultError::NotAuthentic { .. })));
         assert!(ring.destroy("record-key") && !ring.destroy("record-key"));
         assert!(matches!(bytes(&ring, &vault, "record-key"), Err(VaultError::NoKey { .. })));
+    }
+
+    #[test]
+    fn a_ring_belongs_to_one_master_key() {
+        let mut entropy = SeededEntropy::new(1);
+        let mut vault = || Vault::new(Arc::new(MemoryKey::generate(&mut entropy).unwrap()));
+        let (right, wrong) = (vault(), vault());
+        let mut ring = KeyRing::default();
+        assert!(ring.check(&wrong).is_ok(), "it holds nothing yet");
+        ring.ensure(&right, "ledger", &mut SeededEntropy::new(2)).unwrap();
+        assert!(ring.check(&right).is_ok());
+        let needed = right.provider_id();
+        assert!(matches!(ring.check(&wrong), Err(VaultError::UnknownProvider { needed: id }) if id == needed));
     }
 }

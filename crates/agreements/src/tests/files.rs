@@ -277,11 +277,12 @@ fn a_successor_replaces_only_with_everybodys_signature_and_from_its_day() {
     both.sort();
     assert_eq!(governing(239), both);
     assert_eq!(governing(240), [next_digest]);
-    // What was bound to the old version waits for a rebinding.
+    // What was bound to the old version is used under the one that holds.
     let request = query.request(&loaded);
-    assert!(decide::<Derive>(&loaded.snapshot, &request, instant(239)).is_ok());
-    let denial = decide::<Derive>(&loaded.snapshot, &request, instant(240)).unwrap_err();
-    assert_eq!(denial.code(), BlockerCode::Superseded);
+    for (hour, expect) in [(239, digests[0]), (240, next_digest)] {
+        let permit = decide::<Derive>(&loaded.snapshot, &request, instant(hour)).unwrap();
+        assert_eq!(permit.agreements().keys().collect::<Vec<_>>(), [&expect]);
+    }
     assert_eq!(loaded.snapshot.status(&digests[0], instant(240)), Some(Status::Superseded));
 
     // Without a party of the first version, or under another name, it is refused and closes its dataset.

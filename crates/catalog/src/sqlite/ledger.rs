@@ -1,12 +1,12 @@
-//! What is only ever appended: ledgers of protection groups and agreement events.
+//! Ledgers of protection groups: only ever appended to.
 
 use model::Label;
 use rusqlite::{Connection, params};
 
-use super::{Result, failed, from_json, parse, rows, to_json};
+use super::{Result, failed, parse, rows};
 use crate::error::CatalogError;
 use crate::port::digest_of;
-use crate::records::{AgreementEvent, LedgerEntry};
+use crate::records::LedgerEntry;
 
 pub(super) fn append(transaction: &Connection, entry: &LedgerEntry) -> Result<()> {
     let operation = "append to a ledger";
@@ -49,24 +49,4 @@ pub(super) fn groups(connection: &Connection) -> Result<Vec<Label>> {
     let sql = "SELECT DISTINCT protection_group FROM ledger ORDER BY protection_group";
     let row = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
     rows(connection, "list ledgers", sql, [], row, |group| parse("ledger", &group, &group))
-}
-
-pub(super) fn append_event(transaction: &Connection, event: &AgreementEvent) -> Result<u64> {
-    let operation = "record an agreement event";
-    let epoch: i64 = transaction
-        .query_row("SELECT 1 + coalesce(max(epoch), 0) FROM agreement_event", [], |row| row.get(0))
-        .map_err(failed(operation))?;
-    let facts = to_json("the agreement event", event)?;
-    transaction
-        .execute("INSERT INTO agreement_event (epoch, facts) VALUES (?1, ?2)", params![epoch, facts])
-        .map_err(failed(operation))?;
-    u64::try_from(epoch).map_err(|_| CatalogError::damaged("agreement event", epoch, "its number is negative"))
-}
-
-pub(super) fn events(connection: &Connection) -> Result<Vec<AgreementEvent>> {
-    let sql = "SELECT epoch, facts FROM agreement_event ORDER BY epoch";
-    let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?));
-    rows(connection, "list agreement events", sql, [], row, |(epoch, facts)| {
-        from_json("agreement event", epoch, &facts)
-    })
 }

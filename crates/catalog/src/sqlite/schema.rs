@@ -11,7 +11,7 @@ use super::failed;
 use crate::error::CatalogError;
 
 /// Step i brings a database from `user_version` i to i + 1. Steps are only ever added.
-const MIGRATIONS: [&str; 1] = [include_str!("0001.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("0001.sql"), include_str!("0002.sql")];
 
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), CatalogError> {
     let operation = "bring its database up to date";

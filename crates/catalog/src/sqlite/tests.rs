@@ -91,7 +91,6 @@ enum Operation {
     Append { group: u8, sequence: u64, content: u8, wrong_digest: bool },
     AddCredential(u8),
     Revoke { credential: u8, now: i64 },
-    Event(u8),
     Setting { name: u8, expected: Option<u8>, value: u8 },
     Reopen,
 }
@@ -119,7 +118,6 @@ fn operation() -> impl Strategy<Value = Operation> {
         }),
         1 => small().prop_map(O::AddCredential),
         1 => (small(), 0_i64..99).prop_map(|(credential, now)| O::Revoke { credential, now }),
-        1 => small().prop_map(O::Event),
         1 => (0_u8..2, prop::option::of(0_u8..2), 0_u8..2)
             .prop_map(|(name, expected, value)| O::Setting { name, expected, value }),
         1 => Just(O::Reopen),
@@ -166,15 +164,6 @@ fn run(catalog: &dyn Catalog, operation: &Operation) -> String {
         O::Revoke { credential, now } => {
             format!("{:?}", catalog.revoke_credential(&label("credential", credential), at(now)))
         }
-        O::Event(n) => {
-            let event = AgreementEvent {
-                agreement: format!("agreement-{n}").parse().unwrap(),
-                digest: digest(n),
-                at: at(5),
-                body: "{}".to_owned(),
-            };
-            format!("{:?}", catalog.append_agreement_event(&event))
-        }
         O::Setting { name, expected, value } => {
             let expected = expected.map(|n| n.to_string());
             format!("{:?}", catalog.replace_setting(&label("setting", name), expected.as_deref(), &value.to_string()))
@@ -196,7 +185,7 @@ fn contents(catalog: &dyn Catalog) -> String {
     text += &format!("{:?} {:?}", catalog.ledger_groups(), catalog.ledger(&label("group", 0), 0));
     text += &format!("{:?}", catalog.ledger(&label("group", 1), 1));
     text += &format!("{:?}", catalog.credentials());
-    text + &format!("{:?} {:?}", catalog.agreement_events(), catalog.setting(&label("setting", 0)))
+    text + &format!("{:?}", catalog.setting(&label("setting", 0)))
 }
 
 proptest! {
@@ -326,14 +315,6 @@ fn sql_cannot_change_what_is_append_only() {
     let (_folder, catalog) = open();
     for sequence in 1..=2 {
         catalog.append_ledger(&entry(1, sequence, 3)).unwrap();
-        catalog
-            .append_agreement_event(&AgreementEvent {
-                agreement: "agreement-1".parse().unwrap(),
-                digest: digest(1),
-                at: at(1),
-                body: String::new(),
-            })
-            .unwrap();
     }
     let before = contents(&catalog);
     let row = "('group-1', 1, 'x', x'00')";
@@ -347,10 +328,6 @@ fn sql_cannot_change_what_is_append_only() {
         &format!("REPLACE INTO ledger VALUES {row}"),
         &format!("INSERT INTO ledger VALUES {row} ON CONFLICT DO UPDATE SET digest = 'y'"),
         "INSERT INTO ledger VALUES ('group-1', 4, 'x', x'00')",
-        "UPDATE agreement_event SET facts = ''",
-        "DELETE FROM agreement_event",
-        "REPLACE INTO agreement_event VALUES (2, '')",
-        "INSERT INTO agreement_event VALUES (9, '')",
     ] {
         let error = catalog.lock().unwrap().execute(sql, []).unwrap_err();
         assert!(error.to_string().contains("append-only"), "{sql}: {error}");
@@ -410,6 +387,20 @@ fn a_failed_commit_poisons_the_catalogue() {
     let again = SqliteCatalog::open(&folder.path().join("catalog.sqlite")).unwrap();
     assert!(again.version(id(1)).unwrap().is_some());
     assert!(again.find_upload(&dataset(0), &upload(0, 0)).unwrap().is_none());
+}
+
+#[test]
+fn a_database_of_an_earlier_program_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.sqlite");
+    let earlier = rusqlite::Connection::open(&path).unwrap();
+    earlier.execute_batch(include_str!("0001.sql")).unwrap();
+    earlier.execute_batch("INSERT INTO agreement_event VALUES (1, '{}'); PRAGMA user_version = 1").unwrap();
+    drop(earlier);
+    let catalog = SqliteCatalog::open(&path).unwrap();
+    let tables = "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'agreement_event%'";
+    assert_eq!(catalog.lock().unwrap().query_row(tables, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
+    assert!(matches!(commit(&catalog, facts(1, 0, 1, 1, None)), Ok(Commit::New(_))));
 }
 
 #[test]

@@ -66,8 +66,8 @@ fn load(platform: &Platform, sample: &Path) -> anyhow::Result<()> {
     for file in &files {
         bar.set_message(format!("{} {}", file.dataset, file.period.label()));
         let caller = platform.local_officer(&file.dataset)?;
-        let reader =
-            std::fs::File::open(&file.path).with_context(|| format!("could not open `{}`", file.path.display()))?;
+        let open =
+            || std::fs::File::open(&file.path).with_context(|| format!("could not open `{}`", file.path.display()));
         let request = UploadRequest {
             dataset: file.dataset.clone(),
             period: file.period.to_string(),
@@ -77,9 +77,12 @@ fn load(platform: &Platform, sample: &Path) -> anyhow::Result<()> {
             // The synthetic partners leave opted-out people out, and say so as real ones must.
             opt_outs_applied: Some(declared.clone()),
         };
-        platform
-            .upload(&caller, &request, reader)
-            .with_context(|| format!("could not take in `{}`", file.path.display()))?;
+        // Starting the demo again sends nothing, and leaves no record of having tried.
+        if platform.already_stored(&caller, &request, open()?)?.is_none() {
+            platform
+                .upload(&caller, &request, open()?)
+                .with_context(|| format!("could not take in `{}`", file.path.display()))?;
+        }
         bar.inc(1);
     }
     bar.finish_and_clear();
@@ -93,7 +96,7 @@ fn publish(platform: &Platform) -> anyhow::Result<()> {
         bar.inc(1);
     })?;
     bar.finish_and_clear();
-    for failure in &report.failures {
+    for failure in report.failures.iter().chain(&report.too_fine) {
         note(format_args!("warning: {failure}"));
     }
     Ok(())

@@ -234,6 +234,26 @@ fn cells_are_decided_by_the_rules() {
     }
 }
 
+/// The same count by fewer people: what was decided about it stood on more of them.
+#[test]
+fn fewer_people_behind_the_same_count_are_a_revision() {
+    let with = |contributors: u64| {
+        let mut builder = UnreleasedBuilder::new(name("test"), Digest([0; 32]), Exposure::Controlled);
+        let atoms = [builder.atom(6), builder.atom(500), builder.atom(600)];
+        builder.cell(numbered(0), [atoms[0]], contributors, CellFacts::default());
+        builder.cell(numbered(1), [atoms[1]], 500, CellFacts::default());
+        builder.cell(numbered(2), atoms, 1100, CellFacts::default());
+        builder.finish().unwrap()
+    };
+    let policy = Policy::threshold(5);
+    let first = plan(&empty(), &with(6), &policy, &key(7)).unwrap();
+    assert_eq!(restore(&entry(&first)).unwrap().get().cell(&numbered(0)), Some(Cell::Value(6)));
+    let past = LedgerState::decode(name("test"), [&entry(&first)]).unwrap();
+    assert!(plan(&past, &with(6), &policy, &key(7)).is_ok(), "nothing changed");
+    let again = plan(&past, &with(1), &policy, &key(7));
+    assert!(matches!(again, Err(PlanError::RevisionNeedsReview(id)) if id == numbered(0)));
+}
+
 #[test]
 fn a_cell_is_defined_once() {
     let build = |second: &[usize], contributors: u64| {

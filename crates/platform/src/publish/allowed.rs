@@ -81,10 +81,14 @@ impl Platform {
                     let caller = crate::Caller { principal: operator, actor: None };
                     self.denied(&caller, audit::Work::Publish, contract.id.as_str(), &denial)
                 }
-                None if refused.is_empty() => {
-                    PlatformError::NotFound { what: format!("an indicator on `{}`", contract.id) }
-                }
-                None => PlatformError::Unavailable { reason: refused.join("; ") },
+                // The supplier reads this, and may not know of every indicator that stands on its data.
+                None => PlatformError::Unpublishable {
+                    reason: format!(
+                        "none of the {} views on `{}` is made up of whole areas of it: the service's log says which",
+                        refused.len(),
+                        contract.id
+                    ),
+                },
             });
         }
         let terms: Vec<Terms> = releases.iter().map(|permit| permit.terms().clone()).collect();
@@ -107,10 +111,12 @@ fn resolvable(state: &State, contract: &DatasetContract) -> Result<(Definitions,
         let mut kept = indicator.clone();
         kept.views.retain(|view| {
             let Some(of) = fits(view) else { return true };
-            refused.push(format!(
+            let reason = format!(
                 "view `{}/{}`: `{}` is by {}, which does not make up every {}: register a view by whole areas of it",
                 indicator.id, view.name, of.id, of.geography.area_type, view.area_type
-            ));
+            );
+            tracing::warn!(reason, "a view cannot be published");
+            refused.push(reason);
             false
         });
         if kept.views.is_empty() {
@@ -142,7 +148,7 @@ fn policy(terms: &[Terms]) -> Result<Policy, PlatformError> {
     let strictest = terms.iter().cloned().reduce(|a, b| agreements::meet(&a, &b));
     let Some(terms) = strictest.filter(|terms| terms.methods.contains(&Method::Suppress)) else {
         let reason = "its agreements share no disclosure method that is built: they must all allow `suppress`";
-        return Err(PlatformError::Unavailable { reason: reason.to_owned() });
+        return Err(PlatformError::Unpublishable { reason: reason.to_owned() });
     };
     let zeros = match terms.zeros {
         Zeros::Protect => ZeroPolicy::HideShare { per_thousand: HIDDEN_ZEROS_PER_THOUSAND },

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use agreements::Governing;
 use catalog::{DatasetVersion, VersionStatus};
 use disclosure::{
     DurableReceipt, GroupTables, LedgerState, OpenSource, Plan, PlanError, Policy, Released, StepBudget, Unreleased,
 };
 use engine::{GroupRequest, Permits, StoredTable};
+use jiff::Timestamp;
 use model::contract::DatasetContract;
 use model::{DatasetId, Digest, Exposure, Period};
 use uuid::Uuid;
@@ -67,6 +69,11 @@ impl Platform {
         let state = self.state();
         let contract = contract(&state, dataset)?;
         let current = self.current_versions(dataset)?;
+        if current.is_empty() {
+            return Err(PlatformError::Unpublishable { reason: format!("`{dataset}` has no data yet") });
+        }
+        // Before the agreements are asked: what they say otherwise later is tried again.
+        let target = target(&state, contract, &current, self.now())?;
         let past = self.released_entries(dataset)?;
         let work = Work { state: &state, contract, past: &past };
         let outcome = match self.attempt(&work, &current) {
@@ -75,7 +82,6 @@ impl Platform {
             Err(error) => Err(error),
         };
         if outcome.as_ref().err().is_none_or(|error| plan_error(error).is_some()) {
-            let target = target(&state, contract, &current)?;
             self.remember(dataset, |remembered| remembered.tried = Some(target))?;
         }
         outcome
@@ -178,7 +184,7 @@ impl Platform {
     }
 
     fn release(&self, attempt: &Attempt<'_>, past: &[Opened]) -> Result<Arc<Group>, PlatformError> {
-        let (dataset, allowed) = (&attempt.contract.id, attempt.allowed);
+        let allowed = attempt.allowed;
         let work_id = Uuid::now_v7();
         let permit = allowed.permits.values().next();
         self.record(audit::Entry::Intent {
@@ -186,10 +192,22 @@ impl Platform {
             work: audit::Work::Publish,
             actor: None,
             purpose: permit.map(|permit| permit.purpose().clone()),
-            datasets: BTreeSet::from([dataset.clone()]),
+            datasets: BTreeSet::from([attempt.contract.id.clone()]),
             agreements: allowed.permits.values().flat_map(|permit| permit.agreements().keys().copied()).collect(),
             epoch: attempt.state.snapshot.epoch().digest(),
         })?;
+        let outcome = self.release_as(work_id, attempt, past);
+        self.record_end(work_id, &outcome);
+        outcome
+    }
+
+    fn release_as(
+        &self,
+        work_id: Uuid,
+        attempt: &Attempt<'_>,
+        past: &[Opened],
+    ) -> Result<Arc<Group>, PlatformError> {
+        let (dataset, allowed) = (&attempt.contract.id, attempt.allowed);
         let unreleased = self.tabulate(attempt)?;
         let mut audit = Audit {
             platform: self,
@@ -278,10 +296,17 @@ impl Platform {
     }
 
     fn tabulate(&self, attempt: &Attempt<'_>) -> Result<Unreleased, PlatformError> {
-        let tables =
-            attempt.versions.iter().map(|version| self.stored_table(version)).collect::<Result<Vec<_>, _>>()?;
+        let (snapshot, now) = (&attempt.state.snapshot, self.now());
+        let tables = attempt.versions.iter().map(|version| {
+            let mut table = self.stored_table(version)?;
+            // A version of an agreement may stand in the place of the one that the data came under.
+            let bound = Governing { dataset: version.facts.dataset.clone(), agreements: table.agreements };
+            table.agreements = snapshot.rebound(&bound, now).agreements;
+            Ok(table)
+        });
+        let tables = tables.collect::<Result<Vec<_>, PlatformError>>()?;
         let limits = self.settings().limits.engine();
-        let permits = Permits { of: &attempt.allowed.permits, snapshot: &attempt.state.snapshot, now: self.now() };
+        let permits = Permits { of: &attempt.allowed.permits, snapshot, now };
         let work = || -> Result<Unreleased, PlatformError> {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_time()
@@ -298,7 +323,7 @@ impl Platform {
 
     fn stored_table(&self, version: &DatasetVersion) -> Result<StoredTable, PlatformError> {
         let facts = &version.facts;
-        let destroyed = || PlatformError::Unavailable {
+        let destroyed = || PlatformError::Unpublishable {
             reason: format!("the keys of a version of `{}` are destroyed", facts.dataset),
         };
         let wrapped = version.table_keys.as_deref().ok_or_else(destroyed)?;
@@ -319,20 +344,14 @@ impl Platform {
     }
 
     pub(super) fn current_versions(&self, dataset: &DatasetId) -> Result<Vec<DatasetVersion>, PlatformError> {
-        let versions = self
-            .catalog()
-            .versions(Some(dataset), Some(VersionStatus::Current))
-            .map_err(PlatformError::failed("read versions"))?;
-        if versions.is_empty() {
-            return Err(PlatformError::Unavailable { reason: format!("`{dataset}` has no data yet") });
-        }
-        Ok(versions)
+        let versions = self.catalog().versions(Some(dataset), Some(VersionStatus::Current));
+        versions.map_err(PlatformError::failed("read versions"))
     }
 }
 
 fn release_open(attempt: &Attempt<'_>, unreleased: Unreleased) -> Result<Released<GroupTables>, PlatformError> {
     let Exposure::Open { source, licence } = &attempt.allowed.exposure else {
-        return Err(PlatformError::Unavailable { reason: format!("`{}` is not open", attempt.contract.id) });
+        return Err(PlatformError::Unpublishable { reason: format!("`{}` is not open", attempt.contract.id) });
     };
     let open = OpenSource { source: source.clone(), licence: licence.clone() };
     unreleased.release_open(&open).map_err(PlatformError::failed("release open data"))
@@ -372,11 +391,12 @@ fn revision(
 }
 
 /// Digest over everything that may make a group publish something else than it does: what is asked of it, before the
-/// agreements were.
+/// agreements were, and where these stand at the moment.
 pub(super) fn target(
     state: &State,
     contract: &DatasetContract,
     versions: &[DatasetVersion],
+    now: Timestamp,
 ) -> Result<Digest, PlatformError> {
     let write = PlatformError::failed::<serde_json::Error>;
     let mut parts = vec![
@@ -386,6 +406,10 @@ pub(super) fn target(
     ];
     for indicator in state.definitions.indicators_on(&contract.id) {
         parts.push(serde_json::to_vec(indicator).map_err(write("write an indicator"))?);
+    }
+    for agreement in state.snapshot.agreements().filter(|agreement| agreement.dataset(&contract.id).is_some()) {
+        let status = state.snapshot.status(&agreement.digest(), now);
+        parts.push(status.map_or_else(Vec::new, |status| format!("{} {status}", agreement.digest()).into_bytes()));
     }
     parts.extend(versions.iter().map(|version| version.facts.id.as_bytes().to_vec()));
     Ok(digest_of(parts.iter().map(Vec::as_slice)))

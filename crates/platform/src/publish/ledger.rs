@@ -29,7 +29,7 @@ pub(super) struct Remembered {
     pub(super) tried: Option<Digest>,
     /// Number of the last released entry; 0 where there is none.
     pub(super) released: u64,
-    /// The revision that was last released, where that was of open data.
+    /// The revision of the last release of open data; the audit log says whether that was the group's last release.
     pub(super) open: Option<Digest>,
 }
 
@@ -40,7 +40,7 @@ impl Platform {
         let stored = self.catalog().ledger(&group, 0).map_err(PlatformError::failed("read the ledger"))?;
         let remembered = self.remembered(dataset)?.released;
         let entries =
-            released(self.releases().of(&group), remembered, stored).map_err(|fault| self.distrust(dataset, &fault))?;
+            released(self.recorded().releases_of(&group), remembered, stored).map_err(|fault| self.distrust(dataset, &fault))?;
         let key = self.keys().ledger()?;
         let open = |(record, entry): (PlanRecord, LedgerEntry)| {
             let plain = vault::open_bytes(&entry.ciphertext, &key, &ledger_context(dataset, entry.sequence))
@@ -52,12 +52,17 @@ impl Platform {
         entries.into_iter().map(open).collect()
     }
 
-    /// Takes a group out of service: what was released of it is not known for sure.
-    fn distrust(&self, dataset: &DatasetId, fault: &LedgerFault) -> PlatformError {
+    /// Takes a group out of service: ledger and audit log say otherwise what was released of it.
+    pub(super) fn distrust(&self, dataset: &DatasetId, fault: &LedgerFault) -> PlatformError {
         tracing::error!(dataset = dataset.as_str(), %fault, "ledger and audit log do not belong together: not served");
-        let reason = format!("`{dataset}` is not served: {fault}");
+        self.out_of_service(dataset, fault.to_string());
+        PlatformError::Unavailable { reason: format!("`{dataset}` is not served: its records do not agree") }
+    }
+
+    /// Shows nothing of a group until it has been restored.
+    pub(super) fn out_of_service(&self, dataset: &DatasetId, why: String) {
         self.change(|state| {
-            state.distrusted.insert(dataset.clone(), reason.clone());
+            state.distrusted.insert(dataset.clone(), why);
             state.released.remove(dataset);
             let definitions = std::sync::Arc::clone(&state.definitions);
             let stands = |view: &model::ViewId| {
@@ -65,7 +70,6 @@ impl Platform {
             };
             state.cubes.retain(|view, _| !stands(view));
         });
-        PlatformError::Unavailable { reason }
     }
 
     pub(super) fn remembered(&self, dataset: &DatasetId) -> Result<Remembered, PlatformError> {

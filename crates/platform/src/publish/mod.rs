@@ -3,6 +3,7 @@
 mod allowed;
 mod audit;
 mod basis;
+mod coarser;
 mod cubes;
 mod group;
 mod ledger;
@@ -16,7 +17,7 @@ use model::DatasetId;
 use model::contract::DatasetContract;
 
 pub(crate) use self::basis::{Basis, Registration};
-pub(crate) use self::releases::Releases;
+pub(crate) use self::releases::Recorded;
 use crate::error::PlatformError;
 use crate::state::State;
 
@@ -27,6 +28,8 @@ pub struct PublishReport {
     pub published: Vec<DatasetId>,
     /// What could not be published, in words; what was published before stays.
     pub failures: Vec<String>,
+    /// Views of which too little can be shown, each with a coarser one that would show more.
+    pub too_fine: Vec<String>,
 }
 
 impl fmt::Display for PublishReport {
@@ -38,7 +41,8 @@ impl fmt::Display for PublishReport {
                 write!(f, "published {}", names.join(", "))?;
             }
         }
-        self.failures.iter().try_for_each(|failure| write!(f, "\nnot published: {failure}"))
+        self.failures.iter().try_for_each(|failure| write!(f, "\nnot published: {failure}"))?;
+        self.too_fine.iter().try_for_each(|view| write!(f, "\ntoo fine: {view}"))
     }
 }
 

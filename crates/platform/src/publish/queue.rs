@@ -6,8 +6,10 @@ use std::sync::Mutex;
 use catalog::{Job, JobOutcome, VersionStatus};
 use disclosure::PlanError;
 use model::DatasetId;
+use uuid::Uuid;
 
 use super::PublishReport;
+use super::coarser::fineness;
 use super::group::{Outcome, plan_error};
 use crate::error::{PlatformError, causes};
 use crate::platform::Platform;
@@ -17,6 +19,25 @@ const ATTEMPTS: u32 = 3;
 /// What a supplier reads about a correction that is not published.
 const CORRECTION: &str =
     "it changes figures that were decided before: a revision needs review; what was published stays";
+/// What a supplier reads about data that nothing is computed from.
+const UNUSED: &str = "taken in; no indicator stands on it, so nothing of it is published";
+
+/// A job that was taken from the queue and has no outcome yet.
+struct Claimed {
+    job: Job,
+    /// The dataset it is about; all of them without one.
+    dataset: Option<DatasetId>,
+}
+
+/// What a run came to, by dataset.
+#[derive(Default)]
+struct Run {
+    failed: BTreeMap<DatasetId, PlatformError>,
+    /// Versions that were left aside.
+    held: BTreeSet<Uuid>,
+    /// For a supplier, what is published of it; nothing is of a dataset that is not here.
+    published: BTreeMap<DatasetId, String>,
+}
 
 impl Platform {
     /// Does every queued publish job. `done` hears of each dataset as it is finished.
@@ -25,16 +46,36 @@ impl Platform {
     /// If the queue cannot be read or written; a dataset that cannot be published is in the report instead.
     pub fn publish_pending(&self, done: &mut (dyn FnMut(&DatasetId) + Send)) -> Result<PublishReport, PlatformError> {
         let _one_at_a_time = self.publishing();
-        let mut jobs: BTreeMap<DatasetId, Vec<Job>> = BTreeMap::new();
-        let mut general = Vec::new();
-        while let Some(job) = self.catalog().claim_job(self.now()).map_err(PlatformError::failed("take a job"))? {
-            match self.dataset_of(&job)? {
-                Some(dataset) => jobs.entry(dataset).or_default().push(job),
-                None => general.push(job),
+        self.notice_dates(self.now())?;
+        self.restore_the_rest()?;
+        // There is one publisher: what is running now was left by a run that could not even give it back.
+        self.catalog().requeue_jobs(self.now()).map_err(PlatformError::failed("requeue jobs"))?;
+        let mut claimed = Vec::new();
+        let report = self.work_off(&mut claimed, done);
+        if let Err(error) = &report {
+            for Claimed { job, .. } in &claimed {
+                if let Err(error) = self.finish(job, outcome_of(job, error)) {
+                    tracing::error!(causes = causes(&error), "a job is given back with the next run only");
+                }
             }
         }
-        let mut datasets: BTreeSet<DatasetId> = jobs.keys().cloned().collect();
-        if !general.is_empty() {
+        report
+    }
+
+    /// The same, leaving in `claimed` what has no outcome where it fails.
+    fn work_off(
+        &self,
+        claimed: &mut Vec<Claimed>,
+        done: &mut (dyn FnMut(&DatasetId) + Send),
+    ) -> Result<PublishReport, PlatformError> {
+        while let Some(job) = self.catalog().claim_job(self.now()).map_err(PlatformError::failed("take a job"))? {
+            claimed.push(Claimed { job, dataset: None });
+        }
+        for one in claimed.iter_mut() {
+            one.dataset = self.dataset_of(&one.job)?;
+        }
+        let mut datasets: BTreeSet<DatasetId> = claimed.iter().filter_map(|one| one.dataset.clone()).collect();
+        if claimed.iter().any(|one| one.dataset.is_none()) {
             let held = self.catalog().versions(None, Some(VersionStatus::Current));
             let held = held.map_err(PlatformError::failed("read versions"))?;
             datasets.extend(held.into_iter().map(|version| version.facts.dataset));
@@ -42,9 +83,9 @@ impl Platform {
         // Reference data that no indicator uses has nothing to publish.
         datasets.retain(|dataset| self.state().definitions.indicators_on(dataset).next().is_some());
         let outcomes = self.publish_datasets(&datasets, done);
-        let report = self.settle(outcomes, &mut jobs)?;
-        for job in &general {
-            self.finish(job, JobOutcome::Done("done".to_owned()))?;
+        let (report, run) = self.show(outcomes)?;
+        while let Some(Claimed { job, dataset }) = claimed.pop() {
+            self.finish(&job, run.outcome(&job, dataset.as_ref()))?;
         }
         Ok(report)
     }
@@ -72,13 +113,13 @@ impl Platform {
         self.catalog().finish_job(job.facts.id, outcome, self.now()).map_err(PlatformError::failed("end a job"))
     }
 
-    fn settle(
+    /// Puts what was released in its place: a job is done when readers see what it made.
+    fn show(
         &self,
         outcomes: BTreeMap<DatasetId, Result<Outcome, PlatformError>>,
-        jobs: &mut BTreeMap<DatasetId, Vec<Job>>,
-    ) -> Result<PublishReport, PlatformError> {
-        let (before, mut report) = (self.state(), PublishReport::default());
-        let (mut fresh, mut held, mut failed) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+    ) -> Result<(PublishReport, Run), PlatformError> {
+        let (before, mut report, mut run) = (self.state(), PublishReport::default(), Run::default());
+        let mut fresh = BTreeMap::new();
         for (dataset, outcome) in outcomes {
             match outcome {
                 Ok(outcome) => {
@@ -90,31 +131,27 @@ impl Platform {
                     if !outcome.held.is_empty() {
                         report.failures.push(format!("{dataset}: {CORRECTION}"));
                     }
-                    held.extend(outcome.held);
+                    run.held.extend(outcome.held);
                     fresh.insert(dataset, outcome.group);
                 }
                 Err(error) => {
                     tracing::error!(dataset = dataset.as_str(), causes = causes(&error), "not published");
                     report.failures.push(format!("{dataset}: {}", public_reason(&error)));
-                    failed.insert(dataset, error);
+                    run.failed.insert(dataset, error);
                 }
             }
         }
-        let denied = failed.iter().filter(|(_, error)| matches!(error, PlatformError::Denied { .. }));
-        // A job is done when readers see what it made.
-        self.swap(fresh, &denied.map(|(dataset, _)| dataset.clone()).collect())?;
-        for (dataset, jobs) in std::mem::take(jobs) {
-            for job in jobs {
-                let outcome = match failed.get(&dataset) {
-                    None if job.facts.version.is_some_and(|version| held.contains(&version)) => {
-                        JobOutcome::Failed(CORRECTION.to_owned())
-                    }
-                    error => outcome_of(&job, error),
-                };
-                self.finish(&job, outcome)?;
-            }
+        let denied = run.failed.iter().filter(|(_, error)| matches!(error, PlatformError::Denied { .. }));
+        let denied = denied.map(|(dataset, _)| dataset.clone()).collect();
+        let datasets: Vec<DatasetId> = fresh.keys().cloned().collect();
+        self.swap(fresh, &denied)?;
+        let state = self.state();
+        for dataset in datasets {
+            let fineness = fineness(&state, &dataset);
+            run.published.insert(dataset, published(fineness.views, fineness.too_fine.len()));
+            report.too_fine.extend(fineness.too_fine);
         }
-        Ok(report)
+        Ok((report, run))
     }
 
     /// Several groups at once, each by one thread.
@@ -148,18 +185,59 @@ impl Platform {
     }
 }
 
-fn outcome_of(job: &Job, error: Option<&PlatformError>) -> JobOutcome {
-    match error {
-        None => JobOutcome::Done("published".to_owned()),
-        // A plan that failed would fail again.
-        Some(error @ PlatformError::Failed { .. }) if job.attempts < ATTEMPTS && plan_error(error).is_none() => {
-            JobOutcome::Retry(public_reason(error))
+impl Run {
+    fn outcome(&self, job: &Job, dataset: Option<&DatasetId>) -> JobOutcome {
+        let Some(dataset) = dataset else { return self.of_all(job) };
+        if let Some(error) = self.failed.get(dataset) {
+            return outcome_of(job, error);
         }
-        Some(error) => JobOutcome::Failed(public_reason(error)),
+        if job.facts.version.is_some_and(|version| self.held.contains(&version)) {
+            return JobOutcome::Failed(CORRECTION.to_owned());
+        }
+        JobOutcome::Done(self.published.get(dataset).map_or(UNUSED, String::as_str).to_owned())
+    }
+
+    /// A job about every dataset: what may go another time is tried again with it, as nothing else may wait for it.
+    fn of_all(&self, job: &Job) -> JobOutcome {
+        let reason = || format!("{} datasets could not be published", self.failed.len());
+        if self.failed.values().any(may_pass) && job.attempts < ATTEMPTS {
+            JobOutcome::Retry(reason())
+        } else if self.failed.is_empty() {
+            JobOutcome::Done("done".to_owned())
+        } else {
+            JobOutcome::Failed(reason())
+        }
     }
 }
 
-/// What a supplier may read about a failure: never which cell it was about.
+fn outcome_of(job: &Job, error: &PlatformError) -> JobOutcome {
+    if may_pass(error) && job.attempts < ATTEMPTS {
+        return JobOutcome::Retry(public_reason(error));
+    }
+    JobOutcome::Failed(public_reason(error))
+}
+
+/// Whether it may go another time. A plan that failed would fail again, and so would what the agreements or the definitions
+/// do not allow.
+fn may_pass(error: &PlatformError) -> bool {
+    match error {
+        PlatformError::Unavailable { .. } => true,
+        PlatformError::Failed { .. } => plan_error(error).is_none(),
+        _ => false,
+    }
+}
+
+/// What a supplier reads when its data are published: how many views, and never which, as it may not know of them all.
+fn published(views: usize, too_fine: usize) -> String {
+    if too_fine == 0 {
+        return "published".to_owned();
+    }
+    format!(
+        "published; {too_fine} of {views} views show less than 60 % of their cells: they are too fine, and coarser ones are proposed to the operator"
+    )
+}
+
+/// What a supplier may read about a failure: never which cell it was about, nor the name of an indicator.
 fn public_reason(error: &PlatformError) -> String {
     if let Some(plan) = plan_error(error) {
         return match plan {
@@ -173,6 +251,12 @@ fn public_reason(error: &PlatformError) -> String {
     }
     match error {
         PlatformError::Failed { operation, .. } => format!("could not {operation}"),
-        other => other.to_string(),
+        PlatformError::Unavailable { .. }
+        | PlatformError::Unpublishable { .. }
+        | PlatformError::Denied { .. } => error.to_string(),
+        _ => "it could not be published: the service's log says why".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,38 +1,74 @@
-//! Which ledger entries were released: what the audit log says, held against what the ledger has.
+//! What the audit log says: which ledger entries were released, held against what the ledger has, and which work has no end.
 //!
 //! An entry is durable before its release is recorded, so a crash may leave one that was never released: it is passed
 //! over. Anything else that does not fit means that one of the two was cut or exchanged, and nothing of the group may be
 //! shown until somebody has restored it: what is out already would be forgotten.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use audit::{AuditError, Entry, FolderStorage, PlanRecord};
 use catalog::LedgerEntry;
 use model::Label;
+use uuid::Uuid;
 
-/// The released entries of every group, by their number in the ledger.
+/// What is read from the audit log once, and followed from then on.
 #[derive(Debug, Default)]
-pub(crate) struct Releases(BTreeMap<Label, BTreeMap<u64, PlanRecord>>);
+pub(crate) struct Recorded {
+    /// The released entries of every group, by their number in the ledger.
+    plans: BTreeMap<Label, BTreeMap<u64, PlanRecord>>,
+    /// Groups whose last release was of open data.
+    open: BTreeSet<Label>,
+    /// Intents without an end.
+    unfinished: BTreeSet<Uuid>,
+}
 
-impl Releases {
-    /// Reads them from the audit log.
+impl Recorded {
+    /// Reads the audit log.
     pub(crate) fn read(folder: &Path) -> Result<Self, AuditError> {
-        let mut releases = Self::default();
-        audit::verify_storage(&FolderStorage::new(folder), &[], &mut |record| releases.note(&record.entry))?;
-        Ok(releases)
+        let mut recorded = Self::default();
+        audit::verify_storage(&FolderStorage::new(folder), &[], &mut |record| recorded.note(&record.entry))?;
+        Ok(recorded)
     }
 
     /// Takes note of what was recorded.
     pub(crate) fn note(&mut self, entry: &Entry) {
-        if let Entry::Released { group, plan: Some(plan), .. } = entry {
-            self.0.entry(group.clone()).or_default().insert(plan.ledger_sequence, plan.clone());
+        match entry {
+            Entry::Intent { work_id, .. } => {
+                self.unfinished.insert(*work_id);
+            }
+            Entry::Released { group, plan: Some(plan), .. } => {
+                self.open.remove(group);
+                self.plans.entry(group.clone()).or_default().insert(plan.ledger_sequence, plan.clone());
+            }
+            Entry::Released { group, plan: None, .. } => {
+                self.open.insert(group.clone());
+            }
+            _ => {}
+        }
+        if let Some(ended) = entry.ends() {
+            self.unfinished.remove(&ended);
         }
     }
 
-    /// Those of one group.
-    pub(crate) fn of(&self, group: &Label) -> BTreeMap<u64, PlanRecord> {
-        self.0.get(group).cloned().unwrap_or_default()
+    /// The released entries of one group.
+    pub(crate) fn releases_of(&self, group: &Label) -> BTreeMap<u64, PlanRecord> {
+        self.plans.get(group).cloned().unwrap_or_default()
+    }
+
+    /// Whether a group's last release was of open data.
+    pub(crate) fn is_open(&self, group: &Label) -> bool {
+        self.open.contains(group)
+    }
+
+    /// Whether work was begun and has no end yet.
+    pub(crate) fn is_unfinished(&self, work_id: Uuid) -> bool {
+        self.unfinished.contains(&work_id)
+    }
+
+    /// All work that was begun and has no end yet.
+    pub(crate) fn unfinished(&self) -> Vec<Uuid> {
+        self.unfinished.iter().copied().collect()
     }
 }
 
@@ -47,6 +83,19 @@ pub(crate) enum LedgerFault {
     Exchanged(u64),
     #[error("release {0} was made but the audit log does not have it, its end is missing: restore it from a backup")]
     Unaudited(u64),
+    #[error("open data were released but the audit log does not have it, its end is missing: restore it from a backup")]
+    OpenUnaudited,
+}
+
+/// Whether a group's last release was of open data. The audit log has the last word, as what is remembered follows it and may
+/// have been cut short; but what is remembered was recorded. `last` and `remembered` are numbers of released entries.
+pub(super) fn last_was_open(
+    audited: bool,
+    last: u64,
+    remembered: u64,
+    remembered_open: bool,
+) -> Result<bool, LedgerFault> {
+    if remembered_open && !audited && last <= remembered { Err(LedgerFault::OpenUnaudited) } else { Ok(audited) }
 }
 
 /// The entries that were released with what the audit log says of each, oldest first. `remembered` is the number of the last one, as the catalogue has it
@@ -107,6 +156,65 @@ mod tests {
         check(&[(1, 7)], 1, &[(1, 7), (2, 8)], Ok(&[1]));
         check(&[], 0, &[(1, 7)], Ok(&[]));
         check(&[(2, 8)], 2, &[(1, 7), (2, 8)], Ok(&[2]));
+    }
+
+    fn release(plan: Option<PlanRecord>) -> Entry {
+        let (group, views) = ("a.group".parse().unwrap(), BTreeSet::new());
+        Entry::Released { work_id: Uuid::from_u128(1), group, views, plan, agreements: BTreeSet::new() }
+    }
+
+    /// The audit log knows which release was the last, also where nothing after its record came about.
+    #[test]
+    fn the_last_release_says_whether_a_group_is_open() {
+        let group = "a.group".parse().unwrap();
+        for (releases, open) in [
+            (vec![], false),
+            (vec![release(None)], true),
+            (vec![release(None), release(Some(record(1, 7)))], false),
+            (vec![release(Some(record(1, 7))), release(None)], true),
+        ] {
+            let mut recorded = Recorded::default();
+            releases.iter().for_each(|entry| recorded.note(entry));
+            assert_eq!(recorded.is_open(&group), open, "{releases:?}");
+        }
+    }
+
+    #[test]
+    fn an_open_release_is_in_the_audit_log() {
+        for (audited, last, remembered, remembered_open, expect) in [
+            (false, 0, 0, false, Ok(false)),
+            (true, 0, 0, true, Ok(true)),
+            // Killed before it was remembered: that it is open, or that it is no more.
+            (true, 3, 3, false, Ok(true)),
+            (false, 3, 2, true, Ok(false)),
+            (false, 1, 0, true, Ok(false)),
+            (false, 0, 0, true, Err(LedgerFault::OpenUnaudited)),
+            (false, 3, 3, true, Err(LedgerFault::OpenUnaudited)),
+        ] {
+            assert_eq!(last_was_open(audited, last, remembered, remembered_open), expect, "{audited} {last} {remembered}");
+        }
+    }
+
+    #[test]
+    fn work_is_unfinished_until_its_end_is_recorded() {
+        let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let intent = |work_id| Entry::Intent {
+            work_id,
+            work: audit::Work::Ingest,
+            actor: None,
+            purpose: None,
+            datasets: BTreeSet::new(),
+            agreements: BTreeSet::new(),
+            epoch: model::Digest([0; 32]),
+        };
+        let mut recorded = Recorded::default();
+        recorded.note(&intent(one));
+        recorded.note(&intent(two));
+        assert_eq!(recorded.unfinished(), [one, two]);
+        recorded.note(&Entry::Unchanged { work_id: one });
+        assert_eq!((recorded.is_unfinished(one), recorded.unfinished()), (false, vec![two]));
+        recorded.note(&Entry::Failed { work_id: two, code: "failed".parse().unwrap() });
+        assert!(recorded.unfinished().is_empty());
     }
 
     #[test]

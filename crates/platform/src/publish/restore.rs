@@ -3,20 +3,36 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use catalog::{DatasetVersion, JobReason, NewJob};
+use catalog::{DatasetVersion, JobReason};
+use model::DatasetId;
 use model::contract::DatasetContract;
-use uuid::Uuid;
 
 use super::group::target;
+use super::ledger::{Remembered, ledger_group};
+use super::releases::last_was_open;
 use crate::error::{PlatformError, causes};
 use crate::platform::Platform;
 use crate::state::{Group, State};
 
 impl Platform {
     /// After a start: what was released before, from the ledger; open data are tabulated again. A group for which
-    /// something changed since is queued.
+    /// something changed since is queued. One that cannot be restored is not served, and tried again with each run.
     pub(crate) fn restore_published(&self) -> Result<(), PlatformError> {
         let state = self.state();
+        self.restore(&state, state.definitions.contracts())
+    }
+
+    /// What could not be restored before.
+    pub(super) fn restore_the_rest(&self) -> Result<(), PlatformError> {
+        let state = self.state();
+        self.restore(&state, state.distrusted.keys().filter_map(|dataset| state.definitions.contract(dataset)))
+    }
+
+    fn restore<'a>(
+        &self,
+        state: &State,
+        contracts: impl Iterator<Item = &'a DatasetContract>,
+    ) -> Result<(), PlatformError> {
         if state.geography.is_none() {
             return Ok(());
         }
@@ -26,19 +42,29 @@ impl Platform {
         for job in &waiting {
             pending.extend(self.dataset_of(job)?);
         }
-        let mut fresh = BTreeMap::new();
-        for contract in state.definitions.contracts() {
-            match self.restore_group(&state, contract, pending.contains(&contract.id)) {
-                Ok(Some(group)) => {
-                    fresh.insert(contract.id.clone(), group);
+        let (mut fresh, mut restored, mut faults) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
+        for contract in contracts {
+            match self.restore_group(state, contract, pending.contains(&contract.id)) {
+                Ok(group) => {
+                    restored.insert(contract.id.clone());
+                    fresh.extend(group.map(|group| (contract.id.clone(), group)));
                 }
-                Ok(None) => {}
-                Err(error) => {
-                    tracing::error!(dataset = contract.id.as_str(), causes = causes(&error), "not restored");
-                }
+                Err(error) => faults.push((contract.id.clone(), error)),
             }
         }
-        self.swap(fresh, &BTreeSet::new())
+        self.change(|state| state.distrusted.retain(|dataset, _| !restored.contains(dataset)));
+        if self.swap(fresh.clone(), &BTreeSet::new()).is_err() {
+            // One of them cannot be shown: the others are.
+            for (dataset, group) in fresh {
+                let alone = self.swap(BTreeMap::from([(dataset.clone(), group)]), &BTreeSet::new());
+                faults.extend(alone.err().map(|error| (dataset, error)));
+            }
+        }
+        for (dataset, error) in faults {
+            tracing::error!(dataset = dataset.as_str(), causes = causes(&error), "not restored: not served");
+            self.out_of_service(&dataset, causes(&error));
+        }
+        Ok(())
     }
 
     fn restore_group(
@@ -49,22 +75,31 @@ impl Platform {
     ) -> Result<Option<Arc<Group>>, PlatformError> {
         // First of all, whether the ledger can be trusted.
         let past = self.released_entries(&contract.id)?;
-        let Ok(versions) = self.current_versions(&contract.id) else { return Ok(None) };
-        if state.definitions.indicators_on(&contract.id).next().is_none() {
+        let versions = self.current_versions(&contract.id)?;
+        if versions.is_empty() || state.definitions.indicators_on(&contract.id).next().is_none() {
             return Ok(None);
         }
         let remembered = self.remembered(&contract.id)?;
-        if remembered.tried != Some(target(state, contract, &versions)?) && !pending {
-            let reason = JobReason::DefinitionsChanged;
+        if remembered.tried != Some(target(state, contract, &versions, self.now())?) && !pending {
             let version = versions.last().map(|version| version.facts.id);
-            let job = NewJob { id: Uuid::now_v7(), reason, version, created_at: self.now() };
-            self.catalog().enqueue(job).map_err(PlatformError::failed("queue a job"))?;
+            self.queue(JobReason::DefinitionsChanged, version, self.now())?;
         }
-        match (remembered.open, past.last()) {
-            (Some(revision), _) => self.restore_open(state, contract, &versions, revision),
-            (None, Some(last)) => self.group_of(last).map(Some),
-            (None, None) => Ok(None),
+        match (self.is_open(&contract.id, &remembered)?, past.last()) {
+            (true, _) => self.restore_open(state, contract, &versions, remembered.open),
+            (false, Some(last)) => self.group_of(last).map(Some),
+            (false, None) => Ok(None),
         }
+    }
+
+    fn is_open(&self, dataset: &DatasetId, remembered: &Remembered) -> Result<bool, PlatformError> {
+        let group = ledger_group(dataset)?;
+        let (open, plans) = {
+            let recorded = self.recorded();
+            (recorded.is_open(&group), recorded.releases_of(&group))
+        };
+        let last = plans.last_key_value().map_or(0, |(sequence, _)| *sequence);
+        let open = last_was_open(open, last, remembered.released, remembered.open.is_some());
+        open.map_err(|fault| self.distrust(dataset, &fault))
     }
 
     /// Open data, if they are still what was released.
@@ -73,11 +108,15 @@ impl Platform {
         state: &State,
         contract: &DatasetContract,
         versions: &[DatasetVersion],
-        revision: model::Digest,
+        revision: Option<model::Digest>,
     ) -> Result<Option<Arc<Group>>, PlatformError> {
-        let allowed = self.allowed(state, contract, versions)?;
+        let allowed = match self.allowed(state, contract, versions) {
+            // What may not be shown any more is no fault.
+            Err(PlatformError::Denied { .. } | PlatformError::Unpublishable { .. }) => return Ok(None),
+            other => other?,
+        };
         let attempt = self.prepare(state, contract, versions, &allowed, None)?;
-        if !allowed.open() || revision != attempt.revision() {
+        if !allowed.open() || revision != Some(attempt.revision()) {
             return Ok(None);
         }
         self.open_again(&attempt).map(Some)

@@ -1,0 +1,185 @@
+//! Data that came under one version of an agreement, when another takes its place.
+
+use model::{DatasetId, Digest};
+
+use super::random::permissive;
+use super::validity::derive_query;
+use super::world::*;
+use crate::*;
+
+/// The first version, with every clause such that it can be made looser and stricter.
+fn first() -> String {
+    let mut plain = permissive(&derive_query(), &[0].into(), false);
+    plain.methods = [Method::Suppress].into();
+    plain.forbid_purposes.insert(1);
+    plain.forbid_links.insert(2);
+    plain.forbid_recipients.push(Pattern::Organisation(2));
+    plain.optout = Some(([ActionKind::Ingest].into(), 10));
+    plain.public_tier = false;
+    plain.onward = false;
+    plain.finest = [0].into();
+    let (_, text, _) = plain.signed(0);
+    let text = text
+        .replace("rounding = 1\n", "rounding = 6\n")
+        .replace("zeros = \"publish\"", "zeros = \"protect\"")
+        .replace("query_budget = 10\n", "query_budget = 10\nobligations = [\"name the source\"]\n")
+        .replace("suspend = [\"org-a\"]", "suspend = [\"org-a\", \"org-b\"]");
+    demo::sign("v1.toml", &text, "test", instant(0)).unwrap()
+}
+
+/// A later version in effect from hour 240, signed; and its digest.
+fn next(text: &str, version: u32, replaced: Digest, edit: (&str, &str)) -> (String, Digest) {
+    let text = text
+        .replace("version = 1\n", &format!("version = {version}\nsupersedes = \"{replaced}\"\n"))
+        .replace("effective = 2023-12-22", "effective = 2024-01-11");
+    assert!(text.contains(edit.0), "the first version does not have `{}`: {text}", edit.0);
+    let text = text.replacen(edit.0, edit.1, 1);
+    let text = demo::sign("next.toml", &text, "test", instant(0)).unwrap();
+    let digest = agreement_digest("next.toml", &text).unwrap();
+    (text, digest)
+}
+
+fn load(versions: &[(String, Digest)], events: &[(usize, EventKind, i64)]) -> Snapshot {
+    let mut files = vec![file("partnership.toml", register())];
+    for (number, (text, digest)) in versions.iter().enumerate() {
+        let mut previous = *digest;
+        let mut log = String::new();
+        for (_, kind, hour) in [(number, EventKind::Signed, 1)].iter().chain(events).filter(|(of, ..)| *of == number) {
+            let event = demo::event(*kind, instant(*hour), &"org-a".parse().unwrap(), "", *digest, previous);
+            previous = event.digest();
+            log.push_str(&event.to_toml());
+        }
+        files.push(file(&format!("v{number}.toml"), text.clone()));
+        files.push(file(&format!("v{number}.events.toml"), log));
+    }
+    let registry = Registry::load(&files, &[]).unwrap();
+    assert_eq!(registry.errors(), &[]);
+    registry.snapshot().clone()
+}
+
+/// The first version, and one after it.
+fn two(edit: (&str, &str)) -> Vec<(String, Digest)> {
+    let first = first();
+    let digest = agreement_digest("v1.toml", &first).unwrap();
+    let second = next(&first, 2, digest, edit);
+    vec![(first, digest), second]
+}
+
+/// Whether data that came under the first version may be derived from, at an hour.
+fn decide_at(snapshot: &Snapshot, bound: Digest, hour: i64) -> Result<Permit<Derive>, Denial> {
+    let loaded = Loaded { snapshot: snapshot.clone(), digests: vec![bound] };
+    decide::<Derive>(snapshot, &derive_query().request(&loaded), instant(hour))
+}
+
+const SAME: (&str, &str) = ("title = \"test\"", "title = \"renewed\"");
+
+#[test]
+fn data_move_to_a_version_in_which_nothing_is_looser() {
+    for edit in [
+        SAME,
+        ("expires = 2025-02-04", "expires = 2027-02-04"),
+        ("k = 5\n", "k = 8\n"),
+        ("rounding = 6\n", "rounding = 12\n"),
+        ("query_budget = 10\n", "query_budget = 9\n"),
+        ("[\"name the source\"]", "[\"name the source\", \"say when\"]"),
+        ("purposes = [\"purpose-b\"]\nlinks", "purposes = [\"purpose-b\", \"purpose-c\"]\nlinks"),
+        ("max_age_days = 10", "max_age_days = 9"),
+        ("raw_days = 10", "raw_days = 1"),
+        ("breach_hours = 1", "breach_hours = 0"),
+        ("from = 2019-01-01", "from = 2018-01-01"),
+        ("resume = [\"org-a\"]", "resume = [\"org-a\"] # as before"),
+    ] {
+        let versions = two(edit);
+        let snapshot = load(&versions, &[]);
+        let (old, new) = (versions[0].1, versions[1].1);
+        let names = |hour| decide_at(&snapshot, old, hour).map(|p| p.agreements().keys().copied().collect::<Vec<_>>());
+        assert_eq!(names(239).unwrap(), [old], "{edit:?}");
+        assert_eq!(names(240).unwrap(), [new], "{edit:?}");
+    }
+}
+
+#[test]
+fn a_version_that_is_looser_in_anything_denies_and_says_in_what() {
+    let supply = "[[grant]]\nid = \"more\"\npurposes = [\"purpose-a\"]\nactions = [\"release\"]\n\
+                  recipients = [{ organisation = \"org-b\", roles = [\"analyst\"] }]\ndatasets = [\"org-a.data\"]\n[terms]\n";
+    for (from, to, clause) in [
+        ("k = 5\n", "k = 4\n", "terms.k"),
+        ("rounding = 6\n", "rounding = 3\n", "terms.rounding"),
+        ("methods = [\"suppress\"]", "methods = [\"suppress\", \"perturb\"]", "terms.methods"),
+        ("zeros = \"protect\"", "zeros = \"publish\"", "terms.zeros"),
+        ("[\"lsoa by calendar-year\"]", "[\"lsoa by calendar-year\", \"msoa by quarter\"]", "terms.finest"),
+        ("tier = \"partners\"", "tier = \"public\"", "terms.tier"),
+        ("onward = \"none\"", "onward = \"recipients\"", "terms.onward"),
+        ("query_budget = 10\n", "query_budget = 11\n", "terms.query_budget"),
+        ("[\"name the source\"]", "[]", "terms.obligations"),
+        ("purposes = [\"purpose-b\"]\nlinks", "purposes = []\nlinks", "forbid.purposes"),
+        ("links = [\"org-c.data\"]", "links = []", "forbid.links"),
+        ("recipients = [{ organisation = \"org-c\" }]", "recipients = []", "forbid.recipients"),
+        ("max_age_days = 10", "max_age_days = 11", "optout"),
+        ("applies = [\"ingest\"]", "applies = [\"release\"]", "optout"),
+        ("raw_days = 10", "raw_days = 11", "retention.raw_days"),
+        ("derived_days = 20", "derived_days = 21", "retention.derived_days"),
+        ("erasure_hours = 1", "erasure_hours = 2", "rights.erasure_hours"),
+        ("breach_hours = 1", "breach_hours = 2", "rights.breach_hours"),
+        ("suspend = [\"org-a\", \"org-b\"]", "suspend = [\"org-a\"]", "control.suspend"),
+        ("terminate = [\"org-a\"]", "terminate = [\"org-b\"]", "control.terminate"),
+        ("resume = [\"org-a\"]", "resume = [\"org-a\", \"org-b\"]", "control.resume"),
+        ("regime = \"uk-gdpr\"", "regime = \"dpa-2018-part-3\"", "legal.regime"),
+        ("kind = \"joint-controllers\"", "kind = \"controller-to-controller\"", "agreement.kind"),
+        ("level = \"event\"", "level = \"aggregate\"", "dataset org-a.data: level"),
+        ("from = 2019-01-01", "from = 2020-01-01", "dataset org-a.data: the days"),
+        ("from = 2019-01-01", "from = 2019-01-01\nuntil = 2030-01-01", "dataset org-a.data: the days"),
+        ("treatment = \"keep\"", "treatment = \"pseudonymise\"", "column `kind` was treated more mildly"),
+        ("actions = [\"derive\"]", "actions = [\"derive\", \"release\"]", "grant `grant-0` is wider"),
+        ("purposes = [\"purpose-a\"]", "purposes = [\"purpose-a\", \"purpose-c\"]", "grant `grant-0` is wider"),
+        ("[terms]\n", supply, "grant `more` is wider"),
+    ] {
+        let versions = two((from, to));
+        let snapshot = load(&versions, &[]);
+        assert!(decide_at(&snapshot, versions[0].1, 239).is_ok(), "{clause}");
+        let denial = decide_at(&snapshot, versions[0].1, 240).unwrap_err();
+        assert_eq!(denial.blockers.len(), 1, "{clause}: {denial:?}");
+        let blocker = &denial.blockers[0];
+        assert_eq!((blocker.code, blocker.clause.as_str()), (BlockerCode::Superseded, "agreement.supersedes"));
+        let (name, actual) = ("agreement-0@2: ", blocker.actual.as_str());
+        assert!(actual.starts_with(name) && actual.contains(clause), "{clause}: {actual}");
+    }
+}
+
+/// What counts is the version that holds now, whatever stood between.
+#[test]
+fn data_are_compared_with_the_latest_version() {
+    let looser = ("k = 5\n", "k = 4\n");
+    for (second, third, moves) in [(SAME, SAME, true), (looser, SAME, true), (SAME, looser, false)] {
+        let mut versions = two(second);
+        versions.push(next(&first(), 3, versions[1].1, third));
+        let permit = decide_at(&load(&versions, &[]), versions[0].1, 240);
+        let named = permit.ok().map(|permit| permit.agreements().keys().copied().collect::<Vec<_>>());
+        assert_eq!(named, moves.then(|| vec![versions[2].1]), "{second:?} {third:?}");
+    }
+}
+
+/// A version that is suspended or over takes what it has replaced with it.
+#[test]
+fn data_that_moved_stop_where_the_new_version_stops() {
+    let versions = two(SAME);
+    for (kind, code) in [(EventKind::Suspended, BlockerCode::Suspended), (EventKind::Terminated, BlockerCode::Terminated)]
+    {
+        let snapshot = load(&versions, &[(1, kind, 300)]);
+        assert!(decide_at(&snapshot, versions[0].1, 299).is_ok());
+        let denial = decide_at(&snapshot, versions[0].1, 300).unwrap_err();
+        assert_eq!(denial.blockers.iter().map(|blocker| blocker.code).collect::<Vec<_>>(), [code]);
+    }
+}
+
+/// Without the text of what they came under, nobody can say what is looser.
+#[test]
+fn data_bound_to_a_version_that_is_not_there_are_not_moved() {
+    let versions = two(SAME);
+    let snapshot = load(&versions[1..], &[]);
+    let denial = decide_at(&snapshot, versions[0].1, 240).unwrap_err();
+    assert_eq!(denial.code(), BlockerCode::AgreementUnknown);
+    let dataset: DatasetId = "org-a.data".parse().unwrap();
+    let bound = Governing { dataset, agreements: [versions[0].1].into() };
+    assert_eq!(snapshot.rebound(&bound, instant(240)), bound);
+}

@@ -1,0 +1,191 @@
+use audit::{Entry, FolderStorage};
+use catalog::JobReason;
+
+use super::*;
+use crate::Readiness;
+use crate::testing::Small;
+
+fn publish(platform: &Platform) -> Result<PublishReport, PlatformError> {
+    platform.publish_pending(&mut |_| ())
+}
+
+fn waiting(platform: &Platform, state: catalog::JobState) -> Vec<JobReason> {
+    platform.catalog().jobs(Some(state)).unwrap().iter().map(|job| job.facts.reason).collect()
+}
+
+/// What is acknowledged ends published, or failed with a reason: a fault that passes costs nothing, one that stays is told.
+#[test]
+fn a_passing_fault_is_tried_again() {
+    let small = Small::new();
+    let platform = small.open();
+    let receipt = Small::upload(&platform, 1);
+    let (agreements, away) = (small.agreements(), small.folder.path().join("away"));
+    std::fs::rename(&agreements, &away).unwrap();
+    assert_eq!(publish(&platform).unwrap().failures.len(), 1);
+    let told = "not available now: the agreements cannot be read";
+    assert_eq!(Small::publication(&platform, &receipt), format!("pending: {told}"));
+    std::fs::rename(&away, &agreements).unwrap();
+    assert_eq!(publish(&platform).unwrap().failures, Vec::<String>::new());
+    assert_eq!(Small::publication(&platform, &receipt), "done: published");
+
+    let receipt = Small::upload(&platform, 2);
+    std::fs::rename(&agreements, &away).unwrap();
+    for _ in 0..ATTEMPTS {
+        publish(&platform).unwrap();
+    }
+    assert_eq!(publish(&platform).unwrap(), PublishReport::default(), "it was given up");
+    std::fs::rename(&away, &agreements).unwrap();
+    assert_eq!(Small::publication(&platform, &receipt), format!("failed: {told}"));
+}
+
+/// Where the catalogue itself fails, no job stays with a run that has ended.
+#[test]
+fn a_run_that_fails_gives_its_jobs_back() {
+    let small = Small::new();
+    let platform = small.open();
+    let receipt = Small::upload(&platform, 1);
+    small.faults.set(&["version"]);
+    assert!(publish(&platform).is_err());
+    small.faults.set(&[]);
+    assert_eq!(Small::publication(&platform, &receipt), "pending: could not read a version");
+    // Not even that can be written: it is the next run's work, without a start in between.
+    small.faults.set(&["version", "finish_job"]);
+    assert!(publish(&platform).is_err());
+    small.faults.set(&[]);
+    assert_eq!(publish(&platform).unwrap().failures, Vec::<String>::new());
+    assert_eq!(Small::publication(&platform, &receipt), "done: published");
+}
+
+/// A change that cannot be queued is not made, so that it is found again.
+#[test]
+fn a_change_of_agreements_is_queued_before_it_counts() {
+    let small = Small::new();
+    let platform = small.open();
+    let epoch = platform.state().snapshot.epoch();
+    std::fs::remove_file(small.agreements().join("claimants.toml")).unwrap();
+    std::fs::remove_file(small.agreements().join("claimants.events.toml")).unwrap();
+    small.faults.set(&["enqueue"]);
+    assert!(platform.authenticate(None).is_err(), "nothing is decided by what is not in use");
+    assert_eq!(platform.state().snapshot.epoch(), epoch);
+    small.faults.set(&[]);
+    platform.authenticate(None).unwrap();
+    assert_ne!(platform.state().snapshot.epoch(), epoch);
+    assert_eq!(waiting(&platform, catalog::JobState::Pending), [JobReason::AgreementChanged]);
+}
+
+/// A job about all datasets is the only one that some of them have.
+#[test]
+fn a_job_about_all_is_tried_again_for_what_may_pass() {
+    let small = Small::new();
+    let platform = small.open();
+    Small::upload(&platform, 1);
+    publish(&platform).unwrap();
+    platform.queue(JobReason::DefinitionsChanged, None, platform.now()).unwrap();
+    small.faults.set(&["ledger"]);
+    assert_eq!(publish(&platform).unwrap().failures.len(), 1);
+    assert_eq!(waiting(&platform, catalog::JobState::Pending), [JobReason::DefinitionsChanged]);
+    small.faults.set(&[]);
+    assert_eq!(publish(&platform).unwrap().failures, Vec::<String>::new());
+    assert_eq!(waiting(&platform, catalog::JobState::Pending), []);
+}
+
+/// A catalogue that fails is no catalogue without data.
+#[test]
+fn a_group_that_cannot_be_restored_is_not_served_and_not_forgotten() {
+    let small = Small::new();
+    let platform = small.open();
+    Small::upload(&platform, 1);
+    publish(&platform).unwrap();
+    assert_eq!(platform.state().released.len(), 1);
+    drop(platform);
+    for fault in ["ledger", "versions of one"] {
+        small.faults.set(&[fault]);
+        let platform = small.open();
+        assert!(platform.state().distrusted.contains_key(&Small::FIRES.parse().unwrap()), "{fault}");
+        small.faults.set(&[]);
+        let Readiness::NotReady { reason } = platform.readiness() else { panic!("{fault}") };
+        assert!(reason.contains("could not be restored") && !reason.contains("fire"), "{reason}");
+        // It is tried again without anybody's doing.
+        assert_eq!(publish(&platform).unwrap().failures, Vec::<String>::new());
+        assert_eq!((platform.state().distrusted.len(), platform.state().released.len()), (0, 1), "{fault}");
+        assert_eq!(platform.readiness(), Readiness::Ready);
+    }
+}
+
+/// Every intent in the audit log has an end, and what fails here is no refusal.
+#[test]
+fn every_intent_has_an_end() {
+    let small = Small::new();
+    let platform = small.open();
+    Small::upload(&platform, 1);
+    Small::upload(&platform, 1);
+    let dataset: DatasetId = Small::FIRES.parse().unwrap();
+    let caller = platform.local_officer(&dataset).unwrap();
+    let request = crate::UploadRequest {
+        dataset: dataset.clone(),
+        period: "2025-04-01/P3M".to_owned(),
+        idempotency_key: None,
+        digest: None,
+        empty: false,
+        opt_outs_applied: None,
+    };
+    platform.upload(&caller, &request, &b"a,b\n1,2\n"[..]).unwrap_err();
+    struct Broken;
+    impl std::io::Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Err(std::io::Error::other("the line is cut"))
+        }
+    }
+    platform.upload(&caller, &request, Broken).unwrap_err();
+    publish(&platform).unwrap();
+    // As a process that was killed leaves it.
+    let work_id = Uuid::now_v7();
+    platform
+        .record(Entry::Intent {
+            work_id,
+            work: audit::Work::Publish,
+            actor: None,
+            purpose: None,
+            datasets: [dataset].into(),
+            agreements: BTreeSet::new(),
+            epoch: platform.state().snapshot.epoch().digest(),
+        })
+        .unwrap();
+    drop(platform);
+    drop(small.open());
+    let (mut intents, mut ends) = (Vec::new(), Vec::new());
+    audit::verify_storage(&FolderStorage::new(&small.folder.path().join("data/audit")), &[], &mut |record| {
+        if let Entry::Intent { work_id, .. } = &record.entry {
+            intents.push(*work_id);
+        }
+        ends.extend(record.entry.ends().map(|work_id| (work_id, record.entry.kind())));
+    })
+    .unwrap();
+    assert_eq!(ends.iter().map(|(work_id, _)| *work_id).collect::<Vec<_>>(), intents);
+    let kinds: Vec<_> = ends.iter().map(|(_, kind)| *kind).collect();
+    assert_eq!(kinds, ["ingested", "unchanged", "refused", "failed", "released", "failed"]);
+}
+
+#[test]
+fn a_supplier_reads_no_name_of_an_indicator() {
+    let unpublishable = PlatformError::Unpublishable { reason: "none of the 2 views".to_owned() };
+    let job = |attempts| Job {
+        facts: catalog::NewJob {
+            id: Uuid::from_u128(1),
+            reason: JobReason::Ingested,
+            version: None,
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+        },
+        state: catalog::JobState::Running,
+        attempts,
+        message: None,
+        updated_at: jiff::Timestamp::UNIX_EPOCH,
+    };
+    let said = "cannot be published: none of the 2 views".to_owned();
+    assert_eq!(outcome_of(&job(1), &unpublishable), JobOutcome::Failed(said), "it would end the same again");
+    let private = PlatformError::NotFound { what: "indicator `secret`".to_owned() };
+    let JobOutcome::Failed(said) = outcome_of(&job(1), &private) else { panic!() };
+    assert!(!said.contains("secret"), "{said}");
+    assert_eq!(published(7, 0), "published");
+    assert!(published(7, 2).starts_with("published; 2 of 7 views show less than 60 %"));
+}

@@ -1,0 +1,221 @@
+//! For tests: a small partnership in a folder of its own, over a catalogue that can be made to fail.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use catalog::{
+    Catalog, CatalogError, Commit, Credential, DatasetVersion, Job, JobOutcome, JobState, LedgerEntry, NewJob,
+    SqliteCatalog, Upload, VersionFacts, VersionStatus,
+};
+use jiff::Timestamp;
+use model::{DatasetId, Label};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::{Clock, Limits, Platform, Settings, UploadRequest};
+
+type Result<T> = std::result::Result<T, CatalogError>;
+
+/// The operations that fail.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Faults(Arc<Mutex<BTreeSet<&'static str>>>);
+
+impl Faults {
+    pub(crate) fn set(&self, operations: &[&'static str]) {
+        *self.0.lock().unwrap() = operations.iter().copied().collect();
+    }
+
+    fn check(&self, operation: &'static str) -> Result<()> {
+        if self.0.lock().unwrap().contains(operation) { Err(CatalogError::Poisoned) } else { Ok(()) }
+    }
+}
+
+struct Failing {
+    inner: SqliteCatalog,
+    faults: Faults,
+}
+
+impl Catalog for Failing {
+    fn find_upload(&self, dataset: &DatasetId, upload: &Upload) -> Result<Option<DatasetVersion>> {
+        self.inner.find_upload(dataset, upload)
+    }
+
+    fn commit_version(
+        &self,
+        facts: VersionFacts,
+        table_keys: &str,
+        status: VersionStatus,
+        job: Option<NewJob>,
+    ) -> Result<Commit> {
+        self.inner.commit_version(facts, table_keys, status, job)
+    }
+
+    fn discard_version(&self, id: Uuid) -> Result<()> {
+        self.inner.discard_version(id)
+    }
+
+    fn change_version(&self, id: Uuid, to: VersionStatus, job: Option<NewJob>) -> Result<DatasetVersion> {
+        self.inner.change_version(id, to, job)
+    }
+
+    fn replace_table_keys(&self, id: Uuid, keys: Option<&str>) -> Result<()> {
+        self.inner.replace_table_keys(id, keys)
+    }
+
+    fn version(&self, id: Uuid) -> Result<Option<DatasetVersion>> {
+        self.faults.check("version")?;
+        self.inner.version(id)
+    }
+
+    fn versions(&self, dataset: Option<&DatasetId>, status: Option<VersionStatus>) -> Result<Vec<DatasetVersion>> {
+        self.faults.check(if dataset.is_some() { "versions of one" } else { "versions of all" })?;
+        self.inner.versions(dataset, status)
+    }
+
+    fn enqueue(&self, job: NewJob) -> Result<()> {
+        self.faults.check("enqueue")?;
+        self.inner.enqueue(job)
+    }
+
+    fn claim_job(&self, now: Timestamp) -> Result<Option<Job>> {
+        self.inner.claim_job(now)
+    }
+
+    fn finish_job(&self, id: Uuid, outcome: JobOutcome, now: Timestamp) -> Result<()> {
+        self.faults.check("finish_job")?;
+        self.inner.finish_job(id, outcome, now)
+    }
+
+    fn requeue_jobs(&self, now: Timestamp) -> Result<u64> {
+        self.inner.requeue_jobs(now)
+    }
+
+    fn jobs(&self, state: Option<JobState>) -> Result<Vec<Job>> {
+        self.inner.jobs(state)
+    }
+
+    fn append_ledger(&self, entry: &LedgerEntry) -> Result<()> {
+        self.inner.append_ledger(entry)
+    }
+
+    fn ledger(&self, group: &Label, after: u64) -> Result<Vec<LedgerEntry>> {
+        self.faults.check("ledger")?;
+        self.inner.ledger(group, after)
+    }
+
+    fn ledger_groups(&self) -> Result<Vec<Label>> {
+        self.inner.ledger_groups()
+    }
+
+    fn add_credential(&self, credential: &Credential) -> Result<()> {
+        self.inner.add_credential(credential)
+    }
+
+    fn revoke_credential(&self, id: &Label, now: Timestamp) -> Result<()> {
+        self.inner.revoke_credential(id, now)
+    }
+
+    fn credentials(&self) -> Result<Vec<Credential>> {
+        self.inner.credentials()
+    }
+
+    fn setting(&self, name: &Label) -> Result<Option<String>> {
+        self.inner.setting(name)
+    }
+
+    fn replace_setting(&self, name: &Label, expected: Option<&str>, value: &str) -> Result<()> {
+        self.inner.replace_setting(name, expected, value)
+    }
+}
+
+/// The sample's geography, agreements and contracts, one indicator, and nothing taken in yet.
+pub(crate) struct Small {
+    pub(crate) folder: TempDir,
+    pub(crate) faults: Faults,
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+        }
+    }
+}
+
+impl Small {
+    pub(crate) const FIRES: &str = "lancashire-fire-and-rescue.incidents";
+
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        copy(&root().join("sharing-agreements"), &folder.path().join("agreements"));
+        let indicators = folder.path().join("indicators");
+        std::fs::create_dir_all(&indicators).unwrap();
+        let indicator = "deliberate-fires.toml";
+        std::fs::copy(root().join("sample-data/indicators").join(indicator), indicators.join(indicator)).unwrap();
+        let small = Self { folder, faults: Faults::default() };
+        Platform::create(&small.settings()).unwrap();
+        small
+    }
+
+    /// The agreements, which may be changed.
+    pub(crate) fn agreements(&self) -> PathBuf {
+        self.folder.path().join("agreements")
+    }
+
+    fn settings(&self) -> Settings {
+        Settings {
+            data: self.folder.path().join("data"),
+            key_file: self.folder.path().join("data.key"),
+            agreements: self.agreements(),
+            contracts: root().join("sample-data/contracts"),
+            indicators: self.folder.path().join("indicators"),
+            workbook_program: PathBuf::new(),
+            limits: Limits::default(),
+            clock: Clock::system(),
+        }
+    }
+
+    /// Opened; the geography imported if it is not yet.
+    pub(crate) fn open(&self) -> Platform {
+        let faults = self.faults.clone();
+        let over = |inner| -> Box<dyn Catalog> { Box::new(Failing { inner, faults }) };
+        let (platform, problems) = Platform::attach_over(self.settings(), over).unwrap();
+        assert!(problems.is_empty(), "{problems:?}");
+        platform.load().unwrap();
+        let manifest = root().join("sample-data/geography/geography.toml");
+        if platform.state().geography.is_none() {
+            platform.import_geography(&manifest, None).unwrap();
+        }
+        platform.loaded();
+        platform
+    }
+
+    /// Takes a quarter of fires in.
+    pub(crate) fn upload(platform: &Platform, quarter: u8) -> crate::UploadReceipt {
+        let name = format!("partners/lancashire-fire-and-rescue/incidents/2025-Q{quarter}.csv.gz");
+        let file = std::fs::File::open(root().join("sample-data").join(name)).unwrap();
+        let request = UploadRequest {
+            dataset: Self::FIRES.parse().unwrap(),
+            period: format!("2025-{:02}-01/P3M", (quarter - 1) * 3 + 1),
+            idempotency_key: None,
+            digest: None,
+            empty: false,
+            opt_outs_applied: None,
+        };
+        let caller = platform.local_officer(&request.dataset).unwrap();
+        platform.upload(&caller, &request, file).unwrap()
+    }
+
+    /// How far the publication of a version has come, as its supplier reads it.
+    pub(crate) fn publication(platform: &Platform, receipt: &crate::UploadReceipt) -> String {
+        let caller = platform.local_officer(&receipt.dataset).unwrap();
+        platform.version(&caller, &receipt.dataset, &receipt.version.to_string()).unwrap().publication
+    }
+}
