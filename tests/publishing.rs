@@ -313,7 +313,8 @@ async fn a_view_by_areas_that_the_data_cannot_tell_apart_is_refused() {
 
     // Where it is the only one, the supplier learns that there is one, and not whose.
     for file in support::files(&demo.folder.path().join("indicators")) {
-        let stands = fs::read_to_string(&file).unwrap().contains("nhs-chorley-and-south-ribble-ccg.practice-prevalence");
+        let stands =
+            fs::read_to_string(&file).unwrap().contains("nhs-chorley-and-south-ribble-ccg.practice-prevalence");
         if stands && file != path {
             fs::remove_file(file).unwrap();
         }
@@ -351,23 +352,6 @@ fn data_without_an_indicator_are_not_called_published() {
     let publication = publication_of(&demo, "office-for-national-statistics/projections");
     assert!(publication.starts_with("done: taken in; no indicator stands on it"), "{publication}");
     assert_eq!(publication_of(&demo, "lancashire-fire-and-rescue/incidents"), "done: published");
-}
-
-/// The operator hears which view is too fine, and what would show more; the supplier hears that there is one.
-#[test]
-fn a_view_that_shows_too_little_is_told_with_a_coarser_one() {
-    let demo = own(Demo::open());
-    let path = demo.folder.path().join("indicators/fire-incidents.toml");
-    let view = "\n[[view]]\nname = \"too-fine\"\narea_type = \"lsoa\"\nperiod_type = \"calendar-year\"\nby = [\"incident_type\"]\n";
-    fs::write(&path, format!("{}{view}", fs::read_to_string(&path).unwrap())).unwrap();
-    let demo = own(demo);
-    let report = demo.platform.publish_pending(&mut |_| ()).unwrap();
-    assert_eq!((report.failures.as_slice(), report.too_fine.len()), (&[][..], 1), "{report}");
-    let told = &report.too_fine[0];
-    assert!(told.starts_with("view `fire-incidents/too-fine` shows ") && told.contains("coarser view `"), "{told}");
-    let publication = publication_of(&demo, "lancashire-fire-and-rescue/incidents");
-    assert!(publication.starts_with("done: published; 1 of 8 views show less than 60 %"), "{publication}");
-    assert!(!publication.contains("too-fine"), "{publication}");
 }
 
 /// Open data that became controlled: the process was killed when the release was recorded and not yet remembered.

@@ -20,7 +20,7 @@ pub use memory::MemoryCatalog;
 pub use objects::{ObjectKind, ObjectName, ObjectRef, ObjectStore, ObjectWriter};
 pub use port::Catalog;
 pub use records::{
-    Commit, Credential, DatasetVersion, IdempotencyKey, Job, JobOutcome, JobReason, JobState,
-    LedgerEntry, NewJob, OptOutDeclaration, Upload, VersionFacts, VersionStatus,
+    Commit, Credential, DatasetVersion, IdempotencyKey, Job, JobOutcome, JobReason, JobState, LedgerEntry, NewJob,
+    OptOutDeclaration, Upload, VersionFacts, VersionStatus,
 };
 pub use sqlite::SqliteCatalog;

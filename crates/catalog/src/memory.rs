@@ -10,8 +10,8 @@ use uuid::Uuid;
 use crate::error::CatalogError;
 use crate::port::{Catalog, digest_of};
 use crate::records::{
-    Commit, Credential, DatasetVersion, IdempotencyKey, Job, JobOutcome, JobState, LedgerEntry, NewJob,
-    Upload, VersionFacts, VersionStatus,
+    Commit, Credential, DatasetVersion, IdempotencyKey, Job, JobOutcome, JobState, LedgerEntry, NewJob, Upload,
+    VersionFacts, VersionStatus,
 };
 
 type Result<T> = std::result::Result<T, CatalogError>;

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use crate::error::CatalogError;
 use crate::records::{
-    Commit, Credential, DatasetVersion, Job, JobOutcome, JobState, LedgerEntry, NewJob, Upload,
-    VersionFacts, VersionStatus,
+    Commit, Credential, DatasetVersion, Job, JobOutcome, JobState, LedgerEntry, NewJob, Upload, VersionFacts,
+    VersionStatus,
 };
 
 type Result<T> = std::result::Result<T, CatalogError>;

@@ -23,8 +23,8 @@ use uuid::Uuid;
 use crate::error::CatalogError;
 use crate::port::Catalog;
 use crate::records::{
-    Commit, Credential, DatasetVersion, Job, JobOutcome, JobState, LedgerEntry, NewJob, Upload,
-    VersionFacts, VersionStatus,
+    Commit, Credential, DatasetVersion, Job, JobOutcome, JobState, LedgerEntry, NewJob, Upload, VersionFacts,
+    VersionStatus,
 };
 
 type Result<T> = std::result::Result<T, CatalogError>;

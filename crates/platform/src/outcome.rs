@@ -70,7 +70,11 @@ mod tests {
         let work_id = Uuid::from_u128(1);
         for (error, kind, code) in [
             (PlatformError::Refused { reason: String::new(), findings: None }, "refused", "contract-refused"),
-            (PlatformError::Denied { code: "suspended".to_owned(), reference: String::new(), blockers: vec![] }, "refused", "suspended"),
+            (
+                PlatformError::Denied { code: "suspended".to_owned(), reference: String::new(), blockers: vec![] },
+                "refused",
+                "suspended",
+            ),
             (PlatformError::TooLarge { limit_bytes: 1 }, "refused", "too-large"),
             (PlatformError::Unavailable { reason: "busy".to_owned() }, "failed", "unavailable"),
             (failed, "failed", "failed"),

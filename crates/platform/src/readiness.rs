@@ -75,7 +75,9 @@ impl Platform {
             return missing("the agreements cannot be read");
         }
         if self.store().check().and_then(|()| self.quarantine().check()).is_err() {
-            return missing("the object store failed to write, and takes nothing more in until the service is started again");
+            return missing(
+                "the object store failed to write, and takes nothing more in until the service is started again",
+            );
         }
         let Ok(closed) = self.closed_datasets() else { return missing("the catalogue cannot be read") };
         let distrusted = self.state().distrusted.len();

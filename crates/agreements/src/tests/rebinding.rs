@@ -163,7 +163,8 @@ fn data_are_compared_with_the_latest_version() {
 #[test]
 fn data_that_moved_stop_where_the_new_version_stops() {
     let versions = two(SAME);
-    for (kind, code) in [(EventKind::Suspended, BlockerCode::Suspended), (EventKind::Terminated, BlockerCode::Terminated)]
+    for (kind, code) in
+        [(EventKind::Suspended, BlockerCode::Suspended), (EventKind::Terminated, BlockerCode::Terminated)]
     {
         let snapshot = load(&versions, &[(1, kind, 300)]);
         assert!(decide_at(&snapshot, versions[0].1, 299).is_ok());

@@ -78,9 +78,8 @@ fn proposal(view: &View, tables: &[(&View, Shown)]) -> String {
         let rest = if rest.is_empty() { String::new() } else { format!(", only by {}", rest.join(", ")) };
         return format!("register it without the breakdown by {last}{rest}");
     }
-    let wider = |area: &AreaType| {
-        *area != view.area_type && level(view).is_as_fine_as(Level::new(*area, view.period_type))
-    };
+    let wider =
+        |area: &AreaType| *area != view.area_type && level(view).is_as_fine_as(Level::new(*area, view.period_type));
     match AreaType::ALL.into_iter().find(wider) {
         Some(area) => format!("register it by {area}, or for longer periods"),
         None => "register it for longer periods".to_owned(),

@@ -201,12 +201,7 @@ impl Platform {
         outcome
     }
 
-    fn release_as(
-        &self,
-        work_id: Uuid,
-        attempt: &Attempt<'_>,
-        past: &[Opened],
-    ) -> Result<Arc<Group>, PlatformError> {
+    fn release_as(&self, work_id: Uuid, attempt: &Attempt<'_>, past: &[Opened]) -> Result<Arc<Group>, PlatformError> {
         let (dataset, allowed) = (&attempt.contract.id, attempt.allowed);
         let unreleased = self.tabulate(attempt)?;
         let mut audit = Audit {

@@ -39,8 +39,8 @@ impl Platform {
         let group = ledger_group(dataset)?;
         let stored = self.catalog().ledger(&group, 0).map_err(PlatformError::failed("read the ledger"))?;
         let remembered = self.remembered(dataset)?.released;
-        let entries =
-            released(self.recorded().releases_of(&group), remembered, stored).map_err(|fault| self.distrust(dataset, &fault))?;
+        let entries = released(self.recorded().releases_of(&group), remembered, stored)
+            .map_err(|fault| self.distrust(dataset, &fault))?;
         let key = self.keys().ledger()?;
         let open = |(record, entry): (PlanRecord, LedgerEntry)| {
             let plain = vault::open_bytes(&entry.ciphertext, &key, &ledger_context(dataset, entry.sequence))

@@ -251,9 +251,9 @@ fn public_reason(error: &PlatformError) -> String {
     }
     match error {
         PlatformError::Failed { operation, .. } => format!("could not {operation}"),
-        PlatformError::Unavailable { .. }
-        | PlatformError::Unpublishable { .. }
-        | PlatformError::Denied { .. } => error.to_string(),
+        PlatformError::Unavailable { .. } | PlatformError::Unpublishable { .. } | PlatformError::Denied { .. } => {
+            error.to_string()
+        }
         _ => "it could not be published: the service's log says why".to_owned(),
     }
 }

@@ -191,7 +191,11 @@ mod tests {
             (false, 0, 0, true, Err(LedgerFault::OpenUnaudited)),
             (false, 3, 3, true, Err(LedgerFault::OpenUnaudited)),
         ] {
-            assert_eq!(last_was_open(audited, last, remembered, remembered_open), expect, "{audited} {last} {remembered}");
+            assert_eq!(
+                last_was_open(audited, last, remembered, remembered_open),
+                expect,
+                "{audited} {last} {remembered}"
+            );
         }
     }
 

@@ -25,6 +25,9 @@ impl Platform {
     /// What could not be restored before.
     pub(super) fn restore_the_rest(&self) -> Result<(), PlatformError> {
         let state = self.state();
+        if state.distrusted.is_empty() {
+            return Ok(());
+        }
         self.restore(&state, state.distrusted.keys().filter_map(|dataset| state.definitions.contract(dataset)))
     }
 

@@ -166,6 +166,38 @@ fn every_intent_has_an_end() {
     assert_eq!(kinds, ["ingested", "unchanged", "refused", "failed", "released", "failed"]);
 }
 
+/// The operator hears which view is too fine, and what would show more; the supplier hears that there is one.
+#[test]
+fn a_view_that_shows_too_little_is_told_with_a_coarser_one() {
+    let small = Small::new();
+    let sample = small.folder.path().join("indicators/deliberate-fires.toml");
+    let text = std::fs::read_to_string(&sample).unwrap();
+    let (head, _) = text.split_at(text.find("[denominator]").unwrap());
+    let head = head
+        .replace("deliberate-fires", "fires-by-kind")
+        .replace("crude-rate", "count")
+        .replace("multiplier = 10000", "multiplier = 1")
+        .replace("decimals = 1", "decimals = 0")
+        .replace("filter = ", "# filter = ");
+    let view = |name: &str, area_type: &str| {
+        format!(
+            "[[view]]\nname = \"{name}\"\narea_type = \"{area_type}\"\nperiod_type = \"quarter\"\nby = [\"incident_type\"]\n\n"
+        )
+    };
+    std::fs::write(&sample, format!("{head}{}{}", view("ward-quarter", "ward"), view("district-quarter", "district")))
+        .unwrap();
+    let platform = small.open();
+    let receipt = Small::upload(&platform, 1);
+    let report = publish(&platform).unwrap();
+    assert_eq!((report.failures.as_slice(), report.too_fine.len()), (&[][..], 1), "{report}");
+    let told = &report.too_fine[0];
+    assert!(told.starts_with("view `fires-by-kind/ward-quarter` shows "), "{told}");
+    assert!(told.contains("leave it out, the coarser view `district-quarter` shows "), "{told}");
+    let publication = Small::publication(&platform, &receipt);
+    assert!(publication.starts_with("done: published; 1 of 2 views show less than 60 %"), "{publication}");
+    assert!(!publication.contains("ward"), "{publication}");
+}
+
 #[test]
 fn a_supplier_reads_no_name_of_an_indicator() {
     let unpublishable = PlatformError::Unpublishable { reason: "none of the 2 views".to_owned() };
