@@ -7,11 +7,13 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use model::contract::Treatment;
 use model::{DatasetId, Digest};
 
 use crate::agreement::{AgreedDataset, Agreement, at_least_as_strict};
 use crate::registry::Snapshot;
 use crate::request::Governing;
+use crate::terms::Method;
 
 impl Snapshot {
     /// What governs data by now: the agreements that they are bound to, and in the place of one that was replaced its
@@ -93,9 +95,12 @@ fn looser(old: &Agreement, new: &Agreement, dataset: &DatasetId) -> Vec<String> 
 }
 
 /// Every clause that holds for all datasets, with whether it is kept: as it was, or stricter.
-fn terms(old: &Agreement, new: &Agreement) -> [(&'static str, bool); 22] {
+fn terms(old: &Agreement, new: &Agreement) -> [(&'static str, bool); 25] {
     let (before, after) = (old.document(), new.document());
     let (a, b) = (&before.terms, &after.terms);
+    // What is out was decided by one method with its zeros: neither can change under it.
+    let methods = b.methods.is_subset(&a.methods)
+        && b.methods.contains(&Method::Suppress) == a.methods.contains(&Method::Suppress);
     let forbids = |of: &Agreement| of.document().forbid.recipients.iter().cloned().collect::<BTreeSet<_>>();
     let opt_out = match (&before.optout, &after.optout) {
         (None, _) => true,
@@ -109,8 +114,8 @@ fn terms(old: &Agreement, new: &Agreement) -> [(&'static str, bool); 22] {
     [
         ("terms.k", b.k >= a.k),
         ("terms.rounding", b.rounding.is_multiple_of(a.rounding)),
-        ("terms.methods", b.methods.is_subset(&a.methods)),
-        ("terms.zeros", b.zeros <= a.zeros),
+        ("terms.methods", methods),
+        ("terms.zeros", b.zeros == a.zeros),
         ("terms.finest", old.levels().meet(new.levels()) == new.levels()),
         ("terms.tier", b.tier <= a.tier),
         ("terms.onward", b.onward <= a.onward),
@@ -128,6 +133,10 @@ fn terms(old: &Agreement, new: &Agreement) -> [(&'static str, bool); 22] {
         ("control.terminate", after.control.terminate.is_superset(&before.control.terminate)),
         ("control.resume", after.control.resume.is_subset(&before.control.resume)),
         ("legal.regime", after.legal.regime == before.legal.regime),
+        // Words cannot be compared, so they must be the same.
+        ("legal.article_9", after.legal.article_9 == before.legal.article_9),
+        ("legal.gateway", after.legal.gateway == before.legal.gateway),
+        ("legal.transfers", after.legal.transfers == before.legal.transfers),
         ("agreement.kind", after.agreement.kind == before.agreement.kind),
     ]
 }
@@ -146,10 +155,17 @@ fn described_otherwise(before: &AgreedDataset, after: &AgreedDataset) -> Vec<Str
     if after.from > before.from || ends_earlier {
         say("the days that it may be about");
     }
-    for column in &after.columns {
-        let known = before.columns.iter().find(|known| known.name == column.name);
-        if known.is_some_and(|known| !at_least_as_strict(known.treatment, column.treatment)) {
-            say(&format!("column `{}` was treated more mildly", column.name));
+    for known in before.columns.iter().filter(|known| known.treatment != Treatment::Drop) {
+        let name = &known.name;
+        match after.columns.iter().find(|column| column.name == *name) {
+            None => say(&format!("column `{name}` may not be taken any more")),
+            Some(column) if (column.role, column.column_type) != (known.role, known.column_type) => {
+                say(&format!("column `{name}` is of another kind"));
+            }
+            Some(column) if !at_least_as_strict(known.treatment, column.treatment) => {
+                say(&format!("column `{name}` was treated more mildly"));
+            }
+            Some(_) => {}
         }
     }
     clauses

@@ -238,6 +238,7 @@ impl Catalog for MemoryCatalog {
         let mut count = 0;
         for job in self.lock()?.jobs.iter_mut().filter(|job| job.state == JobState::Running) {
             job.state = JobState::Pending;
+            job.attempts -= 1;
             job.updated_at = now;
             count += 1;
         }

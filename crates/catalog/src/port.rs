@@ -90,7 +90,8 @@ pub trait Catalog: Send + Sync {
     /// [`CatalogError::NotFound`]; [`CatalogError::Conflict`] if the job is not running.
     fn finish_job(&self, id: Uuid, outcome: JobOutcome, now: Timestamp) -> Result<()>;
 
-    /// Puts every running job back into the queue: called on start, when nothing can be running. Returns how many.
+    /// Puts every running job back into the queue, as if that attempt had not been: called when nothing can be running.
+    /// Returns how many.
     ///
     /// # Errors
     /// See the trait.

@@ -232,7 +232,7 @@ pub struct Job {
     pub facts: NewJob,
     /// Where it stands.
     pub state: JobState,
-    /// How often it was begun.
+    /// How often it was begun; an attempt that was interrupted does not count.
     pub attempts: u32,
     /// A sentence for people, without any value from the data.
     pub message: Option<String>,

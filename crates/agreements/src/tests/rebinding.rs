@@ -106,6 +106,7 @@ fn a_version_that_is_looser_in_anything_denies_and_says_in_what() {
         ("k = 5\n", "k = 4\n", "terms.k"),
         ("rounding = 6\n", "rounding = 3\n", "terms.rounding"),
         ("methods = [\"suppress\"]", "methods = [\"suppress\", \"perturb\"]", "terms.methods"),
+        ("methods = [\"suppress\"]", "methods = [\"perturb\"]", "terms.methods"),
         ("zeros = \"protect\"", "zeros = \"publish\"", "terms.zeros"),
         ("[\"lsoa by calendar-year\"]", "[\"lsoa by calendar-year\", \"msoa by quarter\"]", "terms.finest"),
         ("tier = \"partners\"", "tier = \"public\"", "terms.tier"),
@@ -125,10 +126,16 @@ fn a_version_that_is_looser_in_anything_denies_and_says_in_what() {
         ("terminate = [\"org-a\"]", "terminate = [\"org-b\"]", "control.terminate"),
         ("resume = [\"org-a\"]", "resume = [\"org-a\", \"org-b\"]", "control.resume"),
         ("regime = \"uk-gdpr\"", "regime = \"dpa-2018-part-3\"", "legal.regime"),
+        ("transfers = \"t\"", "transfers = \"anywhere\"", "legal.transfers"),
+        ("gateway = \"g\"", "gateway = \"another\"", "legal.gateway"),
+        ("gateway = \"g\"", "gateway = \"g\"\narticle_9 = [\"h\"]", "legal.article_9"),
         ("kind = \"joint-controllers\"", "kind = \"controller-to-controller\"", "agreement.kind"),
         ("level = \"event\"", "level = \"aggregate\"", "dataset org-a.data: level"),
         ("from = 2019-01-01", "from = 2020-01-01", "dataset org-a.data: the days"),
         ("from = 2019-01-01", "from = 2019-01-01\nuntil = 2030-01-01", "dataset org-a.data: the days"),
+        ("name = \"kind\"", "name = \"other\"", "column `kind` may not be taken any more"),
+        ("role = \"dimension\"", "role = \"special\"", "column `kind` is of another kind"),
+        ("type = \"text\", role", "type = \"integer\", role", "column `kind` is of another kind"),
         ("treatment = \"keep\"", "treatment = \"pseudonymise\"", "column `kind` was treated more mildly"),
         ("actions = [\"derive\"]", "actions = [\"derive\", \"release\"]", "grant `grant-0` is wider"),
         ("purposes = [\"purpose-a\"]", "purposes = [\"purpose-a\", \"purpose-c\"]", "grant `grant-0` is wider"),
@@ -144,6 +151,17 @@ fn a_version_that_is_looser_in_anything_denies_and_says_in_what() {
         let (name, actual) = ("agreement-0@2: ", blocker.actual.as_str());
         assert!(actual.starts_with(name) && actual.contains(clause), "{clause}: {actual}");
     }
+}
+
+/// Stricter, and yet nothing that is out could be brought under it: zeros that were published stay published.
+#[test]
+fn zeros_that_are_out_cannot_be_protected_by_a_later_version() {
+    let first = first().replace("zeros = \"protect\"", "zeros = \"publish\"");
+    let first = demo::sign("v1.toml", &first, "test", instant(0)).unwrap();
+    let digest = agreement_digest("v1.toml", &first).unwrap();
+    let second = next(&first, 2, digest, ("zeros = \"publish\"", "zeros = \"protect\""));
+    let denial = decide_at(&load(&[(first, digest), second], &[]), digest, 240).unwrap_err();
+    assert_eq!(denial.blockers[0].actual, "agreement-0@2: terms.zeros");
 }
 
 /// What counts is the version that holds now, whatever stood between.

@@ -102,7 +102,7 @@ pub(super) fn finish(transaction: &Connection, id: Uuid, outcome: JobOutcome, no
 }
 
 pub(super) fn requeue(transaction: &Connection, now: Timestamp) -> Result<u64> {
-    let sql = "UPDATE job SET state = 'pending', updated_at = ?1 WHERE state = 'running'";
+    let sql = "UPDATE job SET state = 'pending', attempts = attempts - 1, updated_at = ?1 WHERE state = 'running'";
     let count = transaction.execute(sql, [now.to_string()]).map_err(failed("requeue jobs"))?;
     Ok(count as u64)
 }

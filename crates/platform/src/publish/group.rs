@@ -208,7 +208,13 @@ impl Platform {
             platform: self,
             work_id,
             views: attempt.basis.views.clone(),
-            agreements: attempt.basis.agreements(),
+            // Those that the data came under, and those that stand in their place by now.
+            agreements: allowed
+                .permits
+                .values()
+                .flat_map(|permit| permit.agreements().keys().copied())
+                .chain(attempt.basis.agreements())
+                .collect(),
         };
         if !allowed.open() {
             return self.protect(attempt, past, &unreleased, &mut audit);
