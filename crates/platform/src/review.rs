@@ -67,7 +67,8 @@ impl Platform {
     pub fn publication_report(&self, caller: &Caller, dataset: &DatasetId) -> Result<PublicationReport, PlatformError> {
         let entries = self.reviewed(caller, dataset, audit::Question::Report)?;
         let missing = || PlatformError::NotFound { what: format!("a publication of `{dataset}`") };
-        disclosure::report(&entries.last().ok_or_else(missing)?.entry).map_err(PlatformError::failed("report on a publication"))
+        disclosure::report(&entries.last().ok_or_else(missing)?.entry)
+            .map_err(PlatformError::failed("report on a publication"))
     }
 
     /// Why the rows of an answer look as they do: the mark, the rule and its parameters for each protected cell behind them.
@@ -166,6 +167,10 @@ fn key_of(row: &TidyRow) -> CellKey {
         period: row.period,
         sex: row.sex,
         age: row.age,
-        breakdown: row.breakdown_type.clone().zip(category).map(|(dimension, category)| Breakdown { dimension, category }),
+        breakdown: row
+            .breakdown_type
+            .clone()
+            .zip(category)
+            .map(|(dimension, category)| Breakdown { dimension, category }),
     }
 }
