@@ -4,6 +4,7 @@ mod brute_force;
 mod inversion;
 mod life_of_a_plan;
 mod rules;
+mod tables;
 
 use model::{AgeBand, AreaType, CellKey, Digest, Exposure, Month, PeriodType, Sex};
 

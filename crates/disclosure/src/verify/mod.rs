@@ -96,9 +96,8 @@ pub(crate) fn verify(entry: &Entry) -> Result<Checked, VerifyError> {
         differences::check(entry, &base)?;
     }
     let mut checked = Checked::default();
-    for number in 0..entry.tables.len() {
-        let slabs = split::slabs(entry, number)?;
-        worlds::check(entry, &base, number, &slabs, &mut checked)?;
+    for (number, divisions) in split::divisions(entry)?.iter().enumerate() {
+        worlds::check(entry, &base, number, divisions, &mut checked)?;
     }
     Ok(checked)
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::base::Base;
 use super::rules::{Demand, judge};
-use super::split::Slabs;
+use super::split::Pieces;
 use super::{Checked, VerifyError};
 use crate::ledger::{ColumnKind, Entry, EntryTable, Outcome};
 
@@ -47,7 +47,7 @@ pub(super) fn check(
     entry: &Entry,
     base: &Base<'_>,
     number: usize,
-    slabs: &Slabs,
+    divisions: &[Pieces],
     checked: &mut Checked,
 ) -> Result<(), VerifyError> {
     let Some(table) = entry.tables.get(number) else { return Ok(()) };
@@ -55,7 +55,7 @@ pub(super) fn check(
     let mut worlds = Vec::with_capacity(table.worlds.len());
     for (world, change) in table.worlds.iter().enumerate() {
         let fail = |what| VerifyError::ImpossibleWorld { table: number, world, what };
-        worlds.push(sheet.world(change, slabs).map_err(fail)?);
+        worlds.push(sheet.world(change, divisions).map_err(fail)?);
     }
     checked.worlds += worlds.len();
     let mut by_column: BTreeMap<u32, Vec<(i64, &World)>> = BTreeMap::new();
@@ -127,9 +127,9 @@ impl<'a> Sheet<'a> {
     }
 
     /// Computes a world, and that nobody who sees only what is public can exclude it.
-    fn world(&self, change: &[(u32, i64)], slabs: &Slabs) -> Result<World, &'static str> {
+    fn world(&self, change: &[(u32, i64)], divisions: &[Pieces]) -> Result<World, &'static str> {
         let mut nets: BTreeMap<u32, i64> = BTreeMap::new();
-        let mut pieces: BTreeMap<usize, i64> = BTreeMap::new();
+        let mut pieces: BTreeMap<(usize, u32), i64> = BTreeMap::new();
         let mut excluded_by = BTreeSet::new();
         let mut seen = BTreeSet::new();
         for (atom, delta) in change {
@@ -144,9 +144,10 @@ impl<'a> Sheet<'a> {
             for column in self.members.get(index).into_iter().flatten() {
                 *nets.entry(*column).or_insert(0) += delta;
             }
-            if let Some(slabs) = slabs {
-                let piece = slabs.get(index).copied().flatten().ok_or("an atom lies in no piece")?;
-                *pieces.entry(piece).or_insert(0) += delta;
+            for (division, pieces_of) in divisions.iter().enumerate() {
+                if let Some(piece) = pieces_of.get(index).ok_or("an atom lies in no piece")? {
+                    *pieces.entry((division, *piece)).or_insert(0) += delta;
+                }
             }
         }
         if pieces.values().any(|sum| *sum != 0) {
