@@ -46,6 +46,8 @@ fn entries() -> Vec<Entry> {
             findings: Some(Digest([4; 32])),
             opt_outs_applied: None,
         },
+        Entry::Unchanged { work_id: Uuid::from_u128(1) },
+        Entry::Refused { work_id: Uuid::from_u128(1), code: "unreadable".parse().unwrap() },
         Entry::Failed { work_id: Uuid::from_u128(1), code: "over-tolerance".parse().unwrap() },
         Entry::Released {
             work_id: Uuid::from_u128(4),
@@ -115,10 +117,10 @@ fn every_kind_is_recorded_in_a_folder_and_verified_offline() {
     }
     assert_eq!(log.head().unwrap(), *receipts.last().unwrap());
     let report = verify(&path, &receipts).unwrap();
-    assert_eq!((report.records, report.torn_bytes), (12, 0));
+    assert_eq!((report.records, report.torn_bytes), (15, 0));
     assert!(report.segments > 2, "{report:?}");
-    assert_eq!(report.kinds.len(), 12);
-    assert_eq!((report.first_at, report.last_at), (Some(at(0)), Some(at(11))));
+    assert_eq!(report.kinds.len(), 15);
+    assert_eq!((report.first_at, report.last_at), (Some(at(0)), Some(at(14))));
     let mut read = Vec::new();
     verify_storage(&FolderStorage::new(&path), &[], &mut |record| read.push(record.entry.clone())).unwrap();
     assert_eq!(read, entries());
@@ -126,11 +128,11 @@ fn every_kind_is_recorded_in_a_folder_and_verified_offline() {
 
     drop(log);
     let (log, recovery) = AuditLog::open_folder(&path, SMALL).unwrap();
-    assert_eq!(recovery, Recovery { records: 12, torn_bytes: 0 });
+    assert_eq!(recovery, Recovery { records: 15, torn_bytes: 0 });
     let next = log.append(Entry::Stopped, at(20)).unwrap();
-    assert_eq!(next.sequence, 13);
-    let forged = Receipt { sequence: 13, hash: Digest([9; 32]) };
-    assert!(matches!(verify(&path, &[next, forged]), Err(AuditError::MissingReceipt { sequence: 13 })));
+    assert_eq!(next.sequence, 16);
+    let forged = Receipt { sequence: 16, hash: Digest([9; 32]) };
+    assert!(matches!(verify(&path, &[next, forged]), Err(AuditError::MissingReceipt { sequence: 16 })));
 }
 
 #[test]

@@ -55,7 +55,11 @@ impl Cell {
 
     fn holds(&self, [area, sex, age, quarter, stage]: [usize; 5]) -> bool {
         let is = |wanted: Option<usize>, found| wanted.is_none_or(|wanted| wanted == found);
-        is(self.area, area) && is(self.sex, sex) && is(self.age, age) && is(self.quarter, quarter) && is(self.stage, stage)
+        is(self.area, area)
+            && is(self.sex, sex)
+            && is(self.age, age)
+            && is(self.quarter, quarter)
+            && is(self.stage, stage)
     }
 }
 
@@ -102,7 +106,8 @@ fn tables_taken_away_one_after_the_other_are_proved() {
     for seed in 0..60 {
         for k in [3, 5, 9] {
             let plan = plan(&empty(), &group(seed), &Policy::threshold(k), &key(seed as u8));
-            let plan = plan.unwrap_or_else(|error| panic!("seed {seed}, k {k}: {error}: {:?}", std::error::Error::source(&error)));
+            let plan = plan
+                .unwrap_or_else(|error| panic!("seed {seed}, k {k}: {error}: {:?}", std::error::Error::source(&error)));
             worlds += plan.summary().worlds;
         }
     }
