@@ -20,9 +20,9 @@ Examples:
   commonground geography import map/geography.toml    load areas, lookups and postcodes
   commonground agreements check                       say what is wrong in which agreement, and where
   commonground ingest lancashire-fire-and-rescue.incidents fires.csv --period 2025-01-01/P3M
-  commonground query deliberate-fires --area-type lsoa --format table
+  commonground query fire-incidents --area-type lsoa --format table
   commonground disclosure verify                      check the proof of everything released
-  commonground disclosure explain deliberate-fires --area E05990001
+  commonground disclosure explain fire-incidents --area-type lsoa
   commonground serve
 
 Configuration: commonground.toml in this folder, then COMMONGROUND_* variables, then flags.

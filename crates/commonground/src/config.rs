@@ -109,6 +109,16 @@ impl Config {
     }
 }
 
+/// The path from the root, without links and `..` as far as it exists.
 fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
-    std::path::absolute(path).with_context(|| format!("`{}` is not a path", path.display()))
+    let whole = std::path::absolute(path).with_context(|| format!("`{}` is not a path", path.display()))?;
+    let (mut there, mut missing) = (whole.as_path(), Vec::new());
+    loop {
+        if let Ok(real) = there.canonicalize() {
+            return Ok(missing.iter().rev().fold(real, |path, name| path.join(name)));
+        }
+        let (Some(parent), Some(name)) = (there.parent(), there.file_name()) else { return Ok(whole) };
+        missing.push(name);
+        there = parent;
+    }
 }

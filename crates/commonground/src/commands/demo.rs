@@ -28,18 +28,17 @@ pub(crate) fn run(config: &Config, args: &DemoArgs) -> anyhow::Result<()> {
             manifest.display()
         )
     })?;
-    let fresh = !platform::exists(&settings.data);
-    if fresh {
+    if !platform::exists(&settings.data) {
         Platform::create(&settings)?;
     }
     let platform = super::attach(config)?;
     let sample = args.sample.clone();
-    let prepare = move |platform: &Platform| prepare(platform, &sample, fresh, start);
+    let prepare = move |platform: &Platform| prepare(platform, &sample, start);
     if args.load_only { prepare(&platform) } else { super::serve::serve(&platform, config, listen, prepare) }
 }
 
 /// Everything between a data folder and the page.
-fn prepare(platform: &Platform, sample: &Path, fresh: bool, start: Instant) -> anyhow::Result<()> {
+fn prepare(platform: &Platform, sample: &Path, start: Instant) -> anyhow::Result<()> {
     super::load(platform)?;
     platform.now_loading("importing the geography");
     let manifest = sample.join(MANIFEST);
@@ -52,7 +51,8 @@ fn prepare(platform: &Platform, sample: &Path, fresh: bool, start: Instant) -> a
     publish(platform)?;
     say(format_args!("loaded       in {:.1} s: {}", start.elapsed().as_secs_f64(), platform.holdings()?))?;
     say("             SYNTHETIC DATA: invented for demonstration; it describes no real person or place")?;
-    if fresh {
+    // An earlier start may have been stopped before it came this far.
+    if !platform.has_demo_credentials()? {
         print_keys(platform)?;
     }
     Ok(())

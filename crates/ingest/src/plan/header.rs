@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use csv::StringRecord;
 use model::DatasetContract;
 use model::classification::AgeBand;
-use model::contract::{Column, Level, Role, Unpivot};
+use model::contract::{Column, Level, Role, Treatment, Unpivot};
 
 use super::{Agreed, Field, drop_column};
 use crate::error::IngestError;
@@ -45,7 +45,7 @@ impl Header {
         let mut missing = Vec::new();
         for Agreed { column, clause, treatment } in agreed.iter().copied() {
             match self.positions(column).as_slice() {
-                [] if needed(request.contract, column) => missing.push(format!("`{}`", column.source)),
+                [] if needed(request.contract, column, treatment) => missing.push(format!("`{}`", column.source)),
                 [] => recorder.record(At { row: 0, column: &column.name, clause }, Kind::ColumnMissing, || {
                     format!("the file has no column `{}`", column.source)
                 }),
@@ -111,9 +111,11 @@ impl Header {
     }
 }
 
-/// Whether the file is refused without the column.
-fn needed(contract: &DatasetContract, column: &Column) -> bool {
+/// Whether the file is refused without the column. Without a dimension every row would be in no category, and a figure about
+/// one would be zero; without a link several records of one person would count as those of several.
+fn needed(contract: &DatasetContract, column: &Column, treatment: Treatment) -> bool {
     column.required
+        || (matches!(column.role, Role::Dimension | Role::Link) && treatment != Treatment::Drop)
         || column.role == Role::Time
         || (column.role == Role::Measure && contract.level == Level::Aggregate)
         || !column.only.is_empty()
