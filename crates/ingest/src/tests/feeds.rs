@@ -112,6 +112,23 @@ fn police_street_crime() {
     assert_eq!(setting.ok(file).schema_hash, cleaned.schema_hash);
 }
 
+/// A misspelt header would otherwise put every row in no category, and each figure about one would be zero.
+#[test]
+fn a_file_without_a_column_of_categories_is_refused() {
+    let setting = Setting::new(&police(), "2018-12");
+    let row = "a1,2018-12,-2.75,53.7,E01990001,Burglary,Under investigation\n";
+    let head = "Crime ID,Month,Longitude,Latitude,LSOA code,Crime type,Last outcome category\n";
+    assert_eq!(setting.ok(format!("{head}{row}")).findings.counts.kept, 1);
+    assert_eq!(
+        setting.ok(format!("{}{row}", head.replace("Last outcome category", "outcome"))).findings.counts.kept,
+        1
+    );
+    for (column, misspelt) in [("Last outcome category", "Last outcome categry"), ("Crime type", "Crime_typ")] {
+        let refusal = setting.refusal(format!("{}{row}", head.replace(column, misspelt)));
+        assert!(refusal.contains(&format!("expected `{column}`")) && refusal.contains(misspelt), "{refusal}");
+    }
+}
+
 #[test]
 fn deprivation_scores_are_carried_over_and_averaged() {
     let contract = format!(
