@@ -63,9 +63,15 @@ fn what_no_row_can_do_without_must_be_agreed() {
     assert!(setting.refusal(FILE).contains("cannot be told"));
 }
 
+/// Street crime whose outcomes are not agreed, so that a file need not have them.
+fn crimes() -> Setting {
+    let mut setting = Setting::new(&police(), "2018-12");
+    setting.agreed.remove("outcome");
+    setting
+}
+
 #[test]
 fn files_are_refused_whole_with_reasons() {
-    let setting = || Setting::new(&police(), "2018-12");
     let header = "Crime ID,Month,Longitude,Latitude,LSOA code,Crime type,Outcome\n";
     let cases = [
         ("", "empty"),
@@ -77,10 +83,10 @@ fn files_are_refused_whole_with_reasons() {
         ("Month,Crime type,LSOA code\n\"2018-12,x,E01990001\n", "line 2: a quote in this row is never closed"),
     ];
     for (file, expect) in cases {
-        let refusal = setting().refusal(file);
+        let refusal = crimes().refusal(file);
         assert!(refusal.contains(expect), "{file:?}: {refusal}");
     }
-    let mut small = setting();
+    let mut small = crimes();
     small.limits = Limits { columns: 6, ..Limits::default() };
     assert!(small.refusal(header).contains("6"));
     small.limits = Limits { rows: 1, ..Limits::default() };
@@ -92,7 +98,7 @@ fn files_are_refused_whole_with_reasons() {
     assert!(small.refusal(header).contains("10 bytes"));
     small.limits = Limits { time: std::time::Duration::ZERO, ..Limits::default() };
     assert!(matches!(small.clean(format!("{header}{row}")), Err(IngestError::TimeLimit { .. })));
-    let mut named = setting();
+    let mut named = crimes();
     named.file_name = Some("street.xlsx");
     assert!(named.refusal(header).contains("`.xlsx`"));
 }
@@ -103,13 +109,13 @@ fn bad_rows_are_findings_until_they_are_too_many() {
     for row in 0..100 {
         file.push_str(if row < 2 { "2018-13,x,E01990001\n" } else { "2018-12,x,E01990001\n" });
     }
-    let cleaned = Setting::new(&police(), "2018-12").ok(&file);
+    let cleaned = crimes().ok(&file);
     assert_eq!((cleaned.findings.counts.refused, cleaned.batch.num_rows()), (2, 98));
     let first = &cleaned.findings.first.iter().find(|finding| finding.kind == Kind::NotADate).unwrap();
     assert_eq!((first.row, first.column.as_str(), first.clause.as_str()), (2, "month_of_crime", "clause 1"));
     assert!(first.message.contains("`2018-13`"));
     file.push_str("2018-12,x\n");
-    let error = Setting::new(&police(), "2018-12").clean(&file).unwrap_err();
+    let error = crimes().clean(&file).unwrap_err();
     assert_eq!(error.findings().map(|findings| findings.counts.refused), Some(3));
 }
 
@@ -118,7 +124,7 @@ fn compressed_and_windows_files_are_read() {
     let text = "Month,Crime type,LSOA code\n2018-12,caf\u{e9},E01990001\n";
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(text.as_bytes()).unwrap();
-    let mut setting = Setting::new(&police(), "2018-12");
+    let mut setting = crimes();
     setting.file_name = Some("street.csv.gz");
     let expect = ["E01990001|2018-12|caf\u{e9}|1|supplied"];
     assert_eq!(lines(&setting.ok(encoder.finish().unwrap()).batch), expect);
@@ -130,7 +136,7 @@ fn compressed_and_windows_files_are_read() {
 
 #[test]
 fn findings_are_stored_and_limited() {
-    let mut setting = Setting::new(&police(), "2018-12");
+    let mut setting = crimes();
     setting.limits.findings = 3;
     setting.contract.tolerance.refused_per_thousand = 1000;
     let bad = "x,y,E01990001\n".repeat(10);
