@@ -41,9 +41,11 @@ browser-test: dashboard
 	$(CARGO) build --locked --workspace --bins --examples
 	cd $(WEB) && BROWSER_TEST_BINARY=$(TARGET)/debug/commonground npm test
 
-# The attacker's tests that take minutes, in release mode: inversion of whole families of tables, thousands of random groups.
+# The tests that are skipped because they take minutes, in release mode: inversion of whole families of tables, thousands of random
+# groups.
 attack-long:
 	$(CARGO) test --release --locked -p attack -- --ignored --nocapture long_
+	$(CARGO) test --release --locked -p disclosure -- --ignored --nocapture all_small_tables
 
 # Format, lints and dependency rules, as .ci/run calls them.
 check:

@@ -42,9 +42,8 @@ fn publish(demo: &Demo) {
     demo.platform.publish_pending(&mut |_| ()).unwrap();
 }
 
-/// No file changes when an agreement begins to allow something, or ends to.
-#[tokio::test]
-async fn what_begins_and_ends_by_its_date_is_published_and_taken_away() {
+/// New Year's Day 2027, and an agreement that is suspended until ten in the morning; nothing of it is published.
+async fn suspended_until_ten() -> (Moved, Demo) {
     let clock = Moved::at("2027-01-01T00:00:00Z");
     let demo = clock.open(own(Demo::open()));
     let agreements = demo.folder.path().join("agreements");
@@ -52,6 +51,13 @@ async fn what_begins_and_ends_by_its_date_is_published_and_taken_away() {
     append_at(&agreements, EventKind::Resumed, "2027-01-01T10:00:00Z".parse().unwrap());
     assert_eq!(demo.get(DISTRICTS, None).await.status, 404);
     publish(&demo);
+    (clock, demo)
+}
+
+/// No file changes when an agreement begins to allow something, or ends to.
+#[tokio::test]
+async fn what_begins_and_ends_by_its_date_is_published_and_taken_away() {
+    let (clock, demo) = suspended_until_ten().await;
     clock.to("2027-01-01T09:59:59Z");
     publish(&demo);
     assert_eq!(demo.get(DISTRICTS, None).await.status, 404, "a second too early");
@@ -72,13 +78,7 @@ async fn what_begins_and_ends_by_its_date_is_published_and_taken_away() {
 /// What began while nothing ran is noticed at the start.
 #[tokio::test]
 async fn what_began_while_the_service_was_stopped_is_published() {
-    let clock = Moved::at("2027-01-01T00:00:00Z");
-    let demo = clock.open(own(Demo::open()));
-    let agreements = demo.folder.path().join("agreements");
-    append_at(&agreements, EventKind::Suspended, "2026-12-31T00:00:00Z".parse().unwrap());
-    append_at(&agreements, EventKind::Resumed, "2027-01-01T10:00:00Z".parse().unwrap());
-    assert_eq!(demo.get(DISTRICTS, None).await.status, 404);
-    publish(&demo);
+    let (clock, demo) = suspended_until_ten().await;
     clock.to("2027-01-02T00:00:00Z");
     let demo = clock.open(demo);
     assert!(demo.platform.pending().unwrap() > 0);

@@ -102,9 +102,10 @@ impl Explanation {
                     ZeroPolicy::Publish => "zeros are shown",
                     ZeroPolicy::HideShare { .. } => "some zeros are withheld too",
                 };
+                let decoys = if self.policy.decoys_per_thousand > 0 { ", some are chosen at random" } else { "" };
                 format!(
                     "[c]: withheld to protect people. Counts of fewer than {k} people are withheld, others are so that these \
-                     cannot be worked out, and some are chosen at random; {zeros}"
+                     cannot be worked out{decoys}; {zeros}"
                 )
             }
         }
@@ -174,12 +175,16 @@ impl Loss {
         percent(self.withheld as u64, self.cells as u64)
     }
 
-    /// Share of the value withheld, in whole percent: fine enough to weigh a plan, too coarse to work out a cell.
+    /// Share of the value withheld, in whole percent; `None` where so few cells are withheld that, beside a small total, it
+    /// would narrow what each of them holds.
     #[must_use]
-    pub fn percent_of_value(&self) -> u64 {
-        percent(self.value.1, self.value.0)
+    pub fn percent_of_value(&self) -> Option<u64> {
+        (self.withheld == 0 || self.withheld >= FEW_CELLS).then(|| percent(self.value.1, self.value.0))
     }
 }
+
+/// Below so many withheld cells nothing is said of their value.
+const FEW_CELLS: usize = 10;
 
 fn percent(part: u64, whole: u64) -> u64 {
     if whole == 0 { 0 } else { (u128::from(part) * 100 / u128::from(whole)).try_into().unwrap_or(100) }
@@ -229,12 +234,15 @@ impl fmt::Display for PublicationReport {
         for ((area_type, period_type), loss) in &self.losses {
             writeln!(
                 f,
-                "  {area_type} by {}: {} of {} cells withheld ({} %), {} % of the value{}",
+                "  {area_type} by {}: {} of {} cells withheld ({} %), {}{}",
                 period_type.as_str(),
                 loss.withheld,
                 loss.cells,
                 loss.percent_of_cells(),
-                loss.percent_of_value(),
+                loss.percent_of_value().map_or_else(
+                    || "too few to tell their share of the value".to_owned(),
+                    |percent| format!("{percent} % of the value")
+                ),
                 if loss.percent_of_cells() > 40 { "; too fine: publish a coarser view" } else { "" }
             )?;
         }

@@ -1,7 +1,7 @@
 //! What a reviewer may ask of the ledger: does every entry hold, what does a publication lose, why is a cell withheld. Each
 //! question needs a reviewer's permit for the dataset, and is on record before it is answered.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use agreements::{Denial, Level, Release, Request, Role, decide};
@@ -17,6 +17,7 @@ use crate::platform::Platform;
 use crate::publish::{Basis, Opened, denominator_rule, ledger_group};
 use crate::read::DataRequest;
 use crate::requests;
+use crate::state::State;
 
 /// A row as a reader sees it, with the decisions about the protected cells that it was computed from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,17 +81,24 @@ impl Platform {
         let state = self.state();
         let missing = || PlatformError::NotFound { what: format!("indicator `{}`", request.indicator) };
         let indicator = state.definitions.indicator(&request.indicator).ok_or_else(missing)?;
+        // One question, one record and one reading for each dataset, though numerator and denominator may be of the same.
+        let mut entries = BTreeMap::new();
+        for dataset in indicator.datasets().filter(|dataset| is_planned(&state, dataset)) {
+            let last = self.reviewed(caller, dataset, audit::Question::Explain)?.pop();
+            entries.extend(last.map(|opened| (dataset, opened.entry)));
+        }
         let mut parts = Vec::new();
         for (measure, is_numerator) in
             std::iter::once((&indicator.numerator, true)).chain(indicator.denominator.iter().map(|m| (m, false)))
         {
-            let Some(group) = state.released.get(&measure.dataset).filter(|group| !group.basis.open) else { continue };
-            let entries = self.reviewed(caller, &measure.dataset, audit::Question::Explain)?;
-            let Some(Opened { entry, .. }) = entries.into_iter().next_back() else { continue };
-            let (id, place) = (requests::measure_id(measure)?, &indicator.numerator.dataset);
+            let (Some(entry), Some(group)) = (entries.get(&measure.dataset), state.released.get(&measure.dataset))
+            else {
+                continue;
+            };
             let contract = state.definitions.contract(&measure.dataset).filter(|_| !is_numerator);
-            let rule = contract.map(|of| denominator_rule(place, measure, of, group)).transpose()?;
-            parts.push(Part { measure: id, rule, entry });
+            let rule =
+                contract.map(|of| denominator_rule(&indicator.numerator.dataset, measure, of, group)).transpose()?;
+            parts.push(Part { measure: requests::measure_id(measure)?, rule, entry });
         }
         answer.rows.get().iter().map(|row| explained(row, &parts)).collect()
     }
@@ -139,20 +147,25 @@ impl Platform {
 }
 
 /// What a row was computed from: a measure, how its cells are found where it is a denominator, and its ledger entry.
-struct Part {
+struct Part<'a> {
     measure: MeasureId,
     rule: Option<DenominatorRule>,
-    entry: AuthenticatedEntry,
+    entry: &'a AuthenticatedEntry,
 }
 
-fn explained(row: &TidyRow, parts: &[Part]) -> Result<RowExplanation, PlatformError> {
+/// Whether what is shown of a dataset was decided by a plan.
+fn is_planned(state: &State, dataset: &DatasetId) -> bool {
+    state.released.get(dataset).is_some_and(|group| !group.basis.open)
+}
+
+fn explained(row: &TidyRow, parts: &[Part<'_>]) -> Result<RowExplanation, PlatformError> {
     let key = key_of(row);
     let mut cells = Vec::new();
     for part in parts {
         let key = part.rule.as_ref().map_or_else(|| Some(key.clone()), |rule| rule.key(&key));
         let Some(key) = key else { continue };
         let id = CellId { measure: part.measure.clone(), key };
-        let found = disclosure::explain(&part.entry, &id).map_err(PlatformError::failed("explain a cell"))?;
+        let found = disclosure::explain(part.entry, &id).map_err(PlatformError::failed("explain a cell"))?;
         cells.extend(found);
     }
     let shown = row.value.map_or_else(|| format!("[{}]", row.status.as_str()), |value| value.to_string());

@@ -136,7 +136,7 @@ fn with_decoys_nobody_is_certain() {
 
 /// All tables of up to nine: `cargo nextest run -p disclosure --run-ignored only inversion --no-capture`.
 #[test]
-#[ignore = "minutes; the figures are in docs/gate.md"]
+#[ignore = "takes minutes: part of the long attack; the figures are in docs/gate.md"]
 fn all_small_tables() {
     for decoys in [0, 50, 100, 250] {
         let by_total: Vec<Found> = (3..=9).map(|total| invert(total, 4, &policy(decoys))).collect();
