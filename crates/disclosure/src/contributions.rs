@@ -8,8 +8,8 @@ use crate::table::at;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Contribution {
     pub(crate) atom: u32,
-    /// Number of the contributor within the group.
-    pub(crate) contributor: u32,
+    /// Keyed number of the contributor, the same in every plan of the group; 0 for all whom nobody knows, together.
+    pub(crate) contributor: u64,
     pub(crate) partner: u16,
     pub(crate) amount: u64,
 }
@@ -84,9 +84,9 @@ impl Contributions {
     /// How concentrated a set of atoms with these counts is.
     pub(crate) fn concentration(&self, atoms: impl Iterator<Item = u32>, truth: &[i64]) -> Concentration {
         let mut anonymous = 0_u64;
-        let mut amounts: BTreeMap<u32, u64> = BTreeMap::new();
+        let mut amounts: BTreeMap<u64, u64> = BTreeMap::new();
         let mut by_partner: BTreeMap<u16, u64> = BTreeMap::new();
-        let mut pairs: BTreeSet<(u32, u16)> = BTreeSet::new();
+        let mut pairs: BTreeSet<(u64, u16)> = BTreeSet::new();
         for atom in atoms {
             let known = self.of(atom);
             if known.is_empty() {
@@ -106,7 +106,7 @@ impl Contributions {
         largest.sort_unstable_by(|a, b| b.cmp(a));
         largest.truncate(LARGEST);
         let others = |partner: u16| {
-            let people: BTreeSet<u32> =
+            let people: BTreeSet<u64> =
                 pairs.iter().filter(|(_, other)| *other != partner).map(|(person, _)| *person).collect();
             anonymous + people.len() as u64
         };
@@ -117,7 +117,7 @@ impl Contributions {
     /// Distinct contributors of a set of atoms, counted up to `limit` only.
     pub(crate) fn distinct(&self, atoms: impl Iterator<Item = u32>, truth: &[i64], limit: u64) -> u64 {
         let mut anonymous = 0_u64;
-        let mut people: BTreeSet<u32> = BTreeSet::new();
+        let mut people: BTreeSet<u64> = BTreeSet::new();
         for atom in atoms {
             let known = self.of(atom);
             if known.is_empty() {
@@ -136,7 +136,7 @@ impl Contributions {
 mod tests {
     use super::*;
 
-    fn entry(atom: u32, contributor: u32, partner: u16, amount: u64) -> Contribution {
+    fn entry(atom: u32, contributor: u64, partner: u16, amount: u64) -> Contribution {
         Contribution { atom, contributor, partner, amount }
     }
 

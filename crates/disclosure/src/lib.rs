@@ -13,9 +13,11 @@
 
 mod contributions;
 mod differences;
+mod history;
 mod ids;
 mod key;
 mod ledger;
+mod matching;
 mod material;
 mod plan;
 mod policy;

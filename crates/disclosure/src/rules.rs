@@ -43,6 +43,7 @@ pub(crate) struct Rules {
     pub(crate) marks: bool,
     pub(crate) witnesses: bool,
     pub(crate) own_records: bool,
+    pub(crate) revisions: bool,
 }
 
 impl Rules {
@@ -56,6 +57,7 @@ impl Rules {
         marks: true,
         witnesses: true,
         own_records: true,
+        revisions: true,
     };
 }
 

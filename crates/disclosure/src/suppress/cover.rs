@@ -123,6 +123,10 @@ impl<'a> Cover<'a> {
             }
             if need.up > 0 {
                 amounts.push(known.above + need.up);
+            } else {
+                // Where there is no room for all of it on one side: a part of it on each.
+                let half = (need.apart + 1) / 2;
+                amounts.extend([known.above + half, -(known.below + half), known.above + 1, -(known.below + 1)]);
             }
         }
         // Only what adds something, once.

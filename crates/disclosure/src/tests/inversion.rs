@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Small, empty, group, numbered};
 use crate::key::PlanKey;
+use crate::material::Patience;
 use crate::plan::decide;
 use crate::rules::Rules;
 use crate::{Cell, CellFacts, Policy, ZeroPolicy};
@@ -35,7 +36,8 @@ fn show(counts: &Counts, policy: &Policy, key: &PlanKey) -> Shown {
             facts: CellFacts { headline: i == 11, ..CellFacts::default() },
         })
         .collect();
-    let tables = decide(&empty(), &group(counts, &cells), policy, key, Rules::ALL, true).unwrap().0.tables();
+    let tables =
+        decide(&empty(), &group(counts, &cells), policy, key, Rules::ALL, true, Patience::All).unwrap().0.tables();
     cells.iter().map(|cell| tables.cell(&cell.id).and_then(Cell::value)).collect()
 }
 

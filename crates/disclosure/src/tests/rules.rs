@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use model::{AgeBand, AreaType, Digest, Exposure, Sex};
 
 use super::{cell_id, empty, key, name};
+use crate::material::Patience;
 use crate::plan::decide;
 use crate::rules::Rules;
 use crate::{Cell, CellFacts, CellId, Dominance, Policy, Share, Unreleased, UnreleasedBuilder, ZeroPolicy, plan};
@@ -73,7 +74,7 @@ impl Case {
             // The whole way, with the check.
             let _ = plan(&empty(), &truth, policy, &key(1)).unwrap();
         }
-        let tables = decide(&empty(), &truth, policy, &key(1), rules, true).unwrap().0.tables();
+        let tables = decide(&empty(), &truth, policy, &key(1), rules, true, Patience::All).unwrap().0.tables();
         self.cells.iter().map(|(id, _, _)| tables.cell(id).unwrap()).collect()
     }
 

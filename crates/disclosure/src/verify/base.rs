@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::VerifyError;
-use crate::ledger::{ColumnKind, Entry, Outcome};
+use crate::ledger::{ColumnKind, Entry, EntryCell, Outcome};
 
 /// See the module.
 pub(super) struct Base<'a> {
     pub(super) truth: &'a [u64],
     /// By atom: contributor, partner, amount.
-    pub(super) people: Vec<Vec<(u32, u16, u64)>>,
-    /// Atoms of each cell, in order.
+    pub(super) people: Vec<Vec<(u64, u16, u64)>>,
+    /// Atoms of each figure, in order.
     pub(super) cells: Vec<Vec<u32>>,
     /// By table and table atom: atoms of the group.
     pub(super) inside: Vec<Vec<Vec<u32>>>,
@@ -47,30 +47,34 @@ impl<'a> Base<'a> {
             inside.push(atoms);
         }
         let mut base = Self { truth: &entry.truth, people, cells: Vec::new(), inside, partners };
-        base.cells = entry.cells.iter().map(|cell| base.atoms_of(entry, cell)).collect::<Result<_, _>>()?;
+        base.cells = entry.figures().map(|cell| base.atoms_of(entry, cell)).collect::<Result<_, _>>()?;
         Ok(base)
     }
 
-    fn atoms_of(&self, entry: &Entry, cell: &crate::ledger::EntryCell) -> Result<Vec<u32>, VerifyError> {
+    fn atoms_of(&self, entry: &Entry, cell: &EntryCell) -> Result<Vec<u32>, VerifyError> {
         let fail = |what| VerifyError::Rule { cell: Box::new(cell.id.clone()), what };
-        let Some((number, column)) = cell.place else {
+        let Some(place) = cell.place else {
             let nothing = cell.count == 0 && cell.outcome != Outcome::Withheld;
             return if nothing { Ok(Vec::new()) } else { Err(fail("it has no column")) };
         };
-        let table = entry.tables.get(number as usize).ok_or_else(|| fail("its table does not exist"))?;
-        let column = table.columns.get(column as usize).ok_or_else(|| fail("its column does not exist"))?;
-        match (cell.outcome, column.kind) {
-            (Outcome::Released, ColumnKind::Released) | (Outcome::Withheld, ColumnKind::Withheld) => {}
-            _ => return Err(fail("its outcome is not that of its column")),
+        let (atoms, kind) = self.column(entry, place).ok_or_else(|| fail("its column does not exist"))?;
+        match (cell.outcome, kind) {
+            (Outcome::Released, ColumnKind::Released) | (Outcome::Withheld, ColumnKind::Withheld) => Ok(atoms),
+            _ => Err(fail("its outcome is not that of its column")),
         }
+    }
+
+    /// Atoms of the group in a column of a table, in order, and what the column is.
+    pub(super) fn column(&self, entry: &Entry, (number, column): (u32, u32)) -> Option<(Vec<u32>, ColumnKind)> {
+        let column = entry.tables.get(number as usize)?.columns.get(column as usize)?;
+        let inside = self.inside.get(number as usize)?;
         let mut atoms = Vec::new();
         for atom in &column.atoms {
-            let inside = self.inside.get(number as usize).and_then(|table| table.get(*atom as usize));
-            atoms.extend(inside.ok_or_else(|| fail("its column has an unknown atom"))?);
+            atoms.extend(inside.get(*atom as usize)?);
         }
         atoms.sort_unstable();
         atoms.dedup();
-        Ok(atoms)
+        Some((atoms, column.kind))
     }
 
     pub(super) fn value(&self, atoms: &[u32]) -> u64 {
@@ -79,7 +83,7 @@ impl<'a> Base<'a> {
 
     /// Amount of each contributor; unknown people have the highest numbers.
     pub(super) fn amounts(&self, atoms: &[u32]) -> Vec<u64> {
-        let mut named: BTreeMap<u32, u64> = BTreeMap::new();
+        let mut named: BTreeMap<u64, u64> = BTreeMap::new();
         let mut amounts = Vec::new();
         for atom in atoms {
             match self.people.get(*atom as usize) {
@@ -100,7 +104,7 @@ impl<'a> Base<'a> {
     /// Whether atoms hold at least so many records, of at least so many people; stops as soon as they do.
     pub(super) fn at_least(&self, atoms: impl Iterator<Item = u32>, wanted: u64) -> bool {
         let (mut records, mut unknown) = (0, 0);
-        let mut named: BTreeSet<u32> = BTreeSet::new();
+        let mut named: BTreeSet<u64> = BTreeSet::new();
         for atom in atoms {
             let count = self.truth.get(atom as usize).copied().unwrap_or(0);
             records += count;

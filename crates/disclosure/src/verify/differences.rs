@@ -29,7 +29,7 @@ struct Sets<'a> {
 fn sets<'a>(entry: &'a Entry, base: &'a Base<'_>) -> Sets<'a> {
     let mut known: HashMap<&[u32], usize> = HashMap::new();
     let mut sets = Sets { atoms: Vec::new(), cells: Vec::new(), by_atom: vec![Vec::new(); base.truth.len()] };
-    for (cell, atoms) in entry.cells.iter().zip(&base.cells) {
+    for (cell, atoms) in entry.figures().zip(&base.cells) {
         if cell.outcome != Outcome::Released || cell.count == 0 {
             continue;
         }

@@ -5,6 +5,7 @@ mod base;
 mod differences;
 mod rules;
 mod split;
+mod waiting;
 mod worlds;
 
 use crate::ids::CellId;
@@ -82,7 +83,7 @@ pub(crate) struct Checked {
 /// The first thing that does not hold.
 pub(crate) fn verify(entry: &Entry) -> Result<Checked, VerifyError> {
     let base = Base::new(entry)?;
-    for (cell, set) in entry.cells.iter().zip(&base.cells) {
+    for (cell, set) in entry.figures().zip(&base.cells) {
         let fail = |what| VerifyError::Rule { cell: Box::new(cell.id.clone()), what };
         if cell.outcome == Outcome::NotAvailable {
             continue;
@@ -95,9 +96,10 @@ pub(crate) fn verify(entry: &Entry) -> Result<Checked, VerifyError> {
     if entry.policy.nested_differences {
         differences::check(entry, &base)?;
     }
+    let secrets = waiting::demands(entry, &base)?;
     let mut checked = Checked::default();
     for (number, divisions) in split::divisions(entry)?.iter().enumerate() {
-        worlds::check(entry, &base, number, divisions, &mut checked)?;
+        worlds::check(entry, &base, number, divisions, &secrets, &mut checked)?;
     }
     Ok(checked)
 }

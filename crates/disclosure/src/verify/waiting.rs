@@ -1,0 +1,71 @@
+//! What cells that wait must not give away: what they are now, who came and who went since the figure that is shown.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::VerifyError;
+use super::base::Base;
+use super::rules::Demand;
+use crate::ledger::{ColumnKind, Entry, Outcome};
+
+/// What worlds must show, by table and column.
+pub(super) type Demands = BTreeMap<(u32, u32), Demand>;
+
+/// Finds the column of each secret of a waiting cell, and what worlds must show of it.
+pub(super) fn demands(entry: &Entry, base: &Base<'_>) -> Result<Demands, VerifyError> {
+    let mut places: HashMap<Vec<u32>, (u32, u32)> = HashMap::new();
+    for place in &entry.hidden {
+        let bad = |what| VerifyError::Inconsistent { table: place.0 as usize, what };
+        let atoms = base.column(entry, *place).ok_or_else(|| bad("a hidden column does not exist"))?;
+        if atoms.1 != ColumnKind::Difference {
+            return Err(bad("a hidden column is printed"));
+        }
+        places.insert(atoms.0, *place);
+    }
+    // Withheld figures have demands of their own, and what was released before is no secret.
+    let figures = entry.figures().zip(&base.cells);
+    let settled: HashSet<&[u32]> = figures
+        .filter(|(figure, _)| figure.outcome == Outcome::Withheld || figure.earlier)
+        .map(|(_, atoms)| atoms.as_slice())
+        .collect();
+    let mut demands = Demands::new();
+    for (cell, shown) in entry.cells.iter().zip(&base.cells) {
+        let Some(now) = &cell.now else { continue };
+        let fail = |what| VerifyError::Rule { cell: Box::new(cell.id.clone()), what };
+        if now.windows(2).any(|pair| pair.first() >= pair.last())
+            || now.iter().any(|atom| *atom as usize >= base.truth.len())
+        {
+            return Err(fail("its atoms in the latest data are not a set of atoms"));
+        }
+        let less = |whole: &[u32], part: &[u32]| -> Vec<u32> {
+            whole.iter().copied().filter(|atom| part.binary_search(atom).is_err()).collect()
+        };
+        for secret in [now.clone(), less(now, shown), less(shown, now)] {
+            if !is_few(entry, base, &secret) || settled.contains(secret.as_slice()) {
+                continue;
+            }
+            let place = places.get(&secret).ok_or_else(|| fail("what it hides while it waits is not protected"))?;
+            demands.insert(*place, demand(entry, base, &secret));
+        }
+    }
+    Ok(demands)
+}
+
+/// Whether a set holds somebody, and too few to be seen, or to be seen by a partner beside its own.
+fn is_few(entry: &Entry, base: &Base<'_>, atoms: &[u32]) -> bool {
+    let (k, count) = (entry.policy.k, base.value(atoms));
+    let left_few = |partner: &u16| {
+        let (own, others) = base.beside(atoms, *partner);
+        own > 0 && count > own && (count - own).min(others) < k
+    };
+    count > 0
+        && (!base.at_least(atoms.iter().copied(), k)
+            || (entry.policy.own_rows && base.partners.len() > 1 && base.partners.iter().any(left_few)))
+}
+
+fn demand(entry: &Entry, base: &Base<'_>, atoms: &[u32]) -> Demand {
+    let (k, amounts) = (entry.policy.k, base.amounts(atoms));
+    let people = amounts.len() as u64;
+    let repeats = if people < k { base.value(atoms).saturating_sub(people) } else { 0 };
+    let own = if entry.policy.own_records { amounts.first().copied().unwrap_or(0) } else { 0 };
+    Demand { lower: 0, upper: None, reach: k + repeats.max(own), fall: None }
+}
