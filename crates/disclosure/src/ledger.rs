@@ -244,7 +244,8 @@ impl Entry {
             Outcome::NotAvailable => Cell::Withheld(Mark::X),
         };
         let cells = self.cells.iter().map(|entry| (entry.id.clone(), cell(entry))).collect();
-        GroupTables { group: self.group.clone(), cells }
+        let revised = !self.superseded.is_empty() || self.cells.iter().any(|cell| cell.now.is_some());
+        GroupTables { group: self.group.clone(), cells, smallest_change: revised.then_some(self.policy.k) }
     }
 }
 
