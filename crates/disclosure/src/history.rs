@@ -43,6 +43,10 @@ pub(crate) struct History {
     pub(crate) policy: Policy,
     pub(crate) truth: Vec<i64>,
     pub(crate) contributions: Contributions,
+    /// For each atom, the first of its place.
+    pub(crate) origins: Vec<u32>,
+    /// Into how many tables the last plan was split.
+    pub(crate) tables: usize,
     /// What is shown, in the order of ids.
     pub(crate) shown: Vec<Figure>,
     /// What was shown and is not any more, oldest first.
@@ -81,6 +85,8 @@ impl History {
         let contributions = entry.contributions.into_iter().map(contribution).collect();
         Ok(Self {
             policy: entry.policy,
+            origins: entry.origins,
+            tables: entry.tables.len(),
             contributions: Contributions::new(contributions, entry.truth.len()),
             truth: entry.truth.into_iter().map(crate::material::signed).collect(),
             shown,

@@ -159,6 +159,8 @@ pub(crate) struct Entry {
     pub(crate) policy: Policy,
     /// True count per atom.
     pub(crate) truth: Vec<u64>,
+    /// For each atom, the first of its place: of those that differ in nothing but when their records came and went.
+    pub(crate) origins: Vec<u32>,
     /// Who stands behind the atoms, where that is known.
     pub(crate) contributions: Vec<EntryContribution>,
     /// What is shown, in the order of ids.

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::contributions::{Contribution, Contributions};
-use crate::table::{Rows, add, at};
+use crate::table::{Rows, add, at, set};
 
 /// Atoms before or after.
 pub(crate) struct Side<'a> {
@@ -16,6 +16,8 @@ pub(crate) struct Side<'a> {
     pub(crate) contributions: &'a Contributions,
     /// For each atom, the cells that both sides have and that contain it. Atoms with the same are one place.
     pub(crate) signatures: &'a Rows,
+    /// For each atom, the first of its place.
+    pub(crate) origins: &'a [u32],
 }
 
 /// The atoms of both sides, together.
@@ -27,6 +29,8 @@ pub(crate) struct Matched {
     pub(crate) of_old: Vec<Vec<u32>>,
     /// By atom after: the atoms that it is made of.
     pub(crate) of_new: Vec<Vec<u32>>,
+    /// For each atom, the first of its place: of those that differ in nothing but when their records came and went.
+    pub(crate) origins: Vec<u32>,
 }
 
 /// Records that nothing tells apart: whose they are, where that is known, and how many.
@@ -54,6 +58,7 @@ pub(crate) fn matched(old: &Side<'_>, new: &Side<'_>) -> Matched {
         let stayed = if signature.is_empty() { BTreeMap::new() } else { stayed(old, &before, new, &after) };
         out.place(old, &before, new, &after, stayed);
     }
+    out.find_origins(old);
     out
 }
 
@@ -180,6 +185,26 @@ impl Matched {
         }
     }
 
+    /// What stayed comes before what went and what came, so the first of an atom is of its place.
+    fn find_origins(&mut self, old: &Side<'_>) {
+        let mut origins: Vec<u32> = (0..).take(self.truth.len()).collect();
+        for (parts, atom) in self.of_old.iter().zip(0_u32..) {
+            let place = self.of_old.get(at(old.origins, atom) as usize).and_then(|parts| parts.first()).copied();
+            for part in parts {
+                set(&mut origins, *part, place.unwrap_or(*part));
+            }
+        }
+        for parts in &self.of_new {
+            let place = parts.first().map_or(0, |first| at(&origins, *first));
+            for part in parts {
+                if at(&origins, *part) == *part {
+                    set(&mut origins, *part, place);
+                }
+            }
+        }
+        self.origins = origins;
+    }
+
     fn atom(&mut self, tokens: &[Token]) -> u32 {
         let number = u32::try_from(self.truth.len()).unwrap_or(u32::MAX);
         self.truth.push(0);
@@ -228,9 +253,10 @@ mod tests {
         let rows =
             |places: &[u32]| Rows::new(places.iter().map(|place| if *place == 0 { vec![] } else { vec![*place] }));
         let (before, after) = (named(old.1, old.0.len()), named(new.1, new.0.len()));
+        let numbers = [0, 1, 2, 3];
         matched(
-            &Side { truth: old.0, contributions: &before, signatures: &rows(places[0]) },
-            &Side { truth: new.0, contributions: &after, signatures: &rows(places[1]) },
+            &Side { truth: old.0, contributions: &before, signatures: &rows(places[0]), origins: &numbers },
+            &Side { truth: new.0, contributions: &after, signatures: &rows(places[1]), origins: &numbers },
         )
     }
 
@@ -243,6 +269,9 @@ mod tests {
         let found = parts((&[4, 7, 0], &[]), (&[6, 7, 2], &[]), [&[1, 2, 3], &[1, 2, 3]]);
         assert_eq!(sums(&found, &found.of_old), [vec![4], vec![7], vec![0]]);
         assert_eq!(sums(&found, &found.of_new), [vec![4, 2], vec![7], vec![0, 2]]);
+        for parts in found.of_old.iter().chain(&found.of_new) {
+            assert!(parts.iter().all(|part| found.origins[*part as usize] == parts[0]));
+        }
         let found = parts((&[4], &[]), (&[1], &[]), [&[1], &[1]]);
         assert_eq!((sums(&found, &found.of_old), sums(&found, &found.of_new)), (vec![vec![1, 3]], vec![vec![1]]));
     }

@@ -13,7 +13,7 @@ use crate::key::PlanKey;
 use crate::ledger::LedgerState;
 use crate::matching::{Matched, Side, matched};
 use crate::policy::Policy;
-use crate::table::Rows;
+use crate::table::{Rows, at, set};
 use crate::unreleased::{CellEntry, CellFacts, Unreleased};
 
 /// One figure over the material's atoms.
@@ -24,6 +24,8 @@ pub(crate) struct MaterialCell {
     pub(crate) atoms: Vec<u32>,
     /// For a cell that waits: its atoms in the data.
     pub(crate) now: Option<Vec<u32>>,
+    /// Whether something that is shown anew may tell of what a waiting cell hides.
+    pub(crate) told_of: bool,
     pub(crate) contributors: u64,
     pub(crate) facts: CellFacts,
     pub(crate) sensitive: bool,
@@ -38,6 +40,8 @@ pub(crate) struct MaterialCell {
 pub(crate) struct Material {
     pub(crate) group: GroupId,
     pub(crate) truth: Vec<i64>,
+    /// For each atom, the first of its place.
+    pub(crate) origins: Vec<u32>,
     pub(crate) contributions: Vec<Contribution>,
     /// What is to be shown, in the order of ids.
     pub(crate) cells: Vec<MaterialCell>,
@@ -50,7 +54,10 @@ pub(crate) struct Material {
 pub(crate) enum Patience {
     /// Those whose count changed by fewer than k, and some that the key chooses, so that waiting does not say by how much.
     Few,
-    /// All of them.
+    /// Those, and all that are broken down by categories. Of who came, their categories are then not told at all, so that tables by
+    /// categories stay apart from others.
+    Categories,
+    /// All of them. What is shown tells nothing of who came, and of who went no more than before.
     All,
 }
 
@@ -77,6 +84,34 @@ impl Material {
         self.cells.iter().chain(&self.superseded)
     }
 
+    /// Which waiting cells others tell of: those that count some of who came, or that count a place without some of who went. Tables
+    /// without categories say nothing of the categories of who came or went but how many there are in all.
+    fn find_what_is_told_of(&mut self) {
+        let mut counted = Told::new(self.truth.len());
+        let mut left_out = Told::new(self.truth.len());
+        let mut of_place: Vec<Vec<u32>> = vec![Vec::new(); self.truth.len()];
+        for (origin, atom) in self.origins.iter().zip(0_u32..).filter(|(origin, atom)| **origin != *atom) {
+            of_place.get_mut(*origin as usize).into_iter().for_each(|list| list.push(atom));
+        }
+        for figure in self.figures() {
+            let broken_down = figure.id.is_broken_down();
+            for atom in &figure.atoms {
+                counted.note(*atom, broken_down);
+                let others = of_place.get(*atom as usize).into_iter().flatten();
+                let others = others.filter(|other| figure.atoms.binary_search(other).is_err());
+                others.for_each(|other| left_out.note(*other, broken_down));
+            }
+        }
+        for cell in &mut self.cells {
+            let Some(now) = &cell.now else { continue };
+            let broken_down = cell.id.is_broken_down();
+            let mut came = now.iter().filter(|atom| cell.atoms.binary_search(atom).is_err());
+            let mut went = cell.atoms.iter().filter(|atom| now.binary_search(atom).is_err());
+            cell.told_of = came.any(|atom| counted.tells(*atom, broken_down))
+                || went.any(|atom| left_out.tells(*atom, broken_down));
+        }
+    }
+
     /// The contributions after atoms were merged: `place` says which atom each became.
     pub(crate) fn merged_contributions(&self, place: &[Option<u32>], atoms: usize) -> Contributions {
         let moved = self.contributions.iter().filter_map(|entry| {
@@ -84,6 +119,27 @@ impl Material {
             Some(Contribution { atom, ..*entry })
         });
         Contributions::new(moved.collect(), atoms)
+    }
+}
+
+/// By atom: what is told of it by figures without categories and with.
+struct Told {
+    plainly: Vec<bool>,
+    by_category: Vec<bool>,
+}
+
+impl Told {
+    fn new(atoms: usize) -> Self {
+        Self { plainly: vec![false; atoms], by_category: vec![false; atoms] }
+    }
+
+    fn note(&mut self, atom: u32, broken_down: bool) {
+        set(if broken_down { &mut self.by_category } else { &mut self.plainly }, atom, true);
+    }
+
+    /// Whether a cell, with or without categories, is told of by way of this atom.
+    fn tells(&self, atom: u32, broken_down: bool) -> bool {
+        at(&self.by_category, atom) || (!broken_down && at(&self.plainly, atom))
     }
 }
 
@@ -117,6 +173,7 @@ impl Data<'_> {
             contributions: self.contributions.all().to_vec(),
             cells: cells.collect(),
             superseded: Vec::new(),
+            origins: self.numbers(),
             truth: self.counts.clone(),
         }
     }
@@ -126,6 +183,7 @@ impl Data<'_> {
             id: id.clone(),
             atoms,
             now: None,
+            told_of: false,
             contributors: entry.contributors,
             facts: entry.facts,
             sensitive: self.truth.sensitive.covers(id),
@@ -169,13 +227,20 @@ impl Data<'_> {
         }
         let gone = |figure: &&Figure| self.truth.cells.get(&figure.id).is_none_or(|entry| entry.facts.not_available);
         superseded.extend(history.shown.iter().filter(gone).map(|figure| Some(decided(figure, moved(&figure.atoms)))));
-        Material {
+        let mut material = Material {
             group: self.truth.group.clone(),
             truth: matched.truth,
+            origins: matched.origins,
             contributions: matched.contributions,
             cells,
             superseded: superseded.into_iter().flatten().collect(),
-        }
+        };
+        material.find_what_is_told_of();
+        material
+    }
+
+    fn numbers(&self) -> Vec<u32> {
+        (0..).take(self.counts.len()).collect()
     }
 
     /// What is to be shown of a cell that was shown before, and the figure that it takes the place of.
@@ -200,7 +265,12 @@ impl Data<'_> {
             let (group, name) = (self.truth.group.to_string(), format!("{id} {count}"));
             self.key.chooses(b"waits", &group, &name, self.policy.decoys_per_thousand)
         };
-        self.patience == Patience::All || count.abs_diff(shown.count()) < self.policy.k || chosen()
+        let all = match self.patience {
+            Patience::Few => false,
+            Patience::Categories => id.is_broken_down(),
+            Patience::All => true,
+        };
+        all || count.abs_diff(shown.count()) < self.policy.k || chosen()
     }
 
     fn count(&self, entry: &CellEntry) -> u64 {
@@ -220,8 +290,18 @@ impl Data<'_> {
         let (before, after) =
             (Rows::new(before).transposed(history.truth.len()), Rows::new(after).transposed(self.counts.len()));
         matched(
-            &Side { truth: &history.truth, contributions: &history.contributions, signatures: &before },
-            &Side { truth: &self.counts, contributions: &self.contributions, signatures: &after },
+            &Side {
+                truth: &history.truth,
+                contributions: &history.contributions,
+                signatures: &before,
+                origins: &history.origins,
+            },
+            &Side {
+                truth: &self.counts,
+                contributions: &self.contributions,
+                signatures: &after,
+                origins: &self.numbers(),
+            },
         )
     }
 }
@@ -231,6 +311,7 @@ fn decided(figure: &Figure, atoms: Vec<u32>) -> MaterialCell {
         id: figure.id.clone(),
         atoms,
         now: None,
+        told_of: false,
         contributors: figure.contributors,
         facts: figure.facts,
         sensitive: figure.sensitive,

@@ -25,6 +25,8 @@ use crate::universe::Universe;
 use crate::unreleased::Unreleased;
 use crate::verify::{VerifyError, verify};
 
+/// A revision of a group with more atoms is only planned if its tables can be proved apart as before.
+const MOST_ATOMS_IN_ONE_TABLE: usize = 4_000;
 /// How often a group is planned again because of what could be subtracted from the plan before.
 const MOST_ROUNDS: u32 = 8;
 
@@ -172,12 +174,16 @@ impl Summary {
 /// See [`PlanError`]; the previous plan stays in force.
 pub fn plan(past: &LedgerState, truth: &Unreleased, policy: &Policy, key: &PlanKey) -> Result<Plan, PlanError> {
     let group = truth.group.clone();
-    // What cannot be shown to have changed waits, as all of it does where that is the only way.
-    let patient = |split| match decide(past, truth, policy, key, Rules::ALL, split, Patience::Few) {
-        Err(PlanError::Unprovable { .. }) if !past.is_empty() => {
-            decide(past, truth, policy, key, Rules::ALL, split, Patience::All)
-        }
-        decided => decided,
+    // What cannot be shown to have changed waits: a little of it, more, or all.
+    let patient = |split| {
+        let with = |patience| decide(past, truth, policy, key, Rules::ALL, split, patience);
+        let unprovable = |error: PlanError, next: Patience| match error {
+            PlanError::Unprovable { .. } if !past.is_empty() => with(next),
+            other => Err(other),
+        };
+        with(Patience::Few)
+            .or_else(|error| unprovable(error, Patience::Categories))
+            .or_else(|error| unprovable(error, Patience::All))
     };
     let (mut entry, mut steps) = patient(true)?;
     let mut checked = verify(&entry);
@@ -215,14 +221,20 @@ pub(crate) fn decide(
         contributors: policy.own_records && rules.own_records,
         partners: policy.own_rows && rules.partners && universe.contributions.partners() > 1,
     };
+    let unprovable = |universe: &Universe<'_>, column| PlanError::Unprovable {
+        group: truth.group.clone(),
+        cell: name_of(&material, universe, column),
+    };
+    if past.history.as_ref().is_some_and(|history| has_grown_together(&universe, readers, split, history.tables)) {
+        return Err(unprovable(&universe, None));
+    }
     let (mut rounds, mut steps) = (0, 0);
     let solved = loop {
         // Split where that is sound; where a part cannot be proved because of a shared total, as one table.
         let solved = match solve_parts(parts(&universe, readers, split), policy) {
             Ok(solved) => solved,
-            Err(_) => solve_parts(parts(&universe, readers, false), policy).map_err(|column| {
-                PlanError::Unprovable { group: truth.group.clone(), cell: name_of(&material, &universe, column) }
-            })?,
+            Err(_) => solve_parts(parts(&universe, readers, false), policy)
+                .map_err(|column| unprovable(&universe, column))?,
         };
         // With cells withheld, others may be the disjoint parts of a released one.
         rounds += 1;
@@ -234,6 +246,11 @@ pub(crate) fn decide(
         }
     };
     Ok((entry(&material, truth.revision, policy, &universe, &solved), steps))
+}
+
+/// Whether a large group that was split before cannot be split any more: to search it as one table would take too long.
+fn has_grown_together(universe: &Universe<'_>, readers: Readers, split: bool, before: usize) -> bool {
+    universe.truth.len() > MOST_ATOMS_IN_ONE_TABLE && parts(universe, readers, split).len() < before
 }
 
 fn check_arguments(past: &LedgerState, truth: &Unreleased, policy: &Policy) -> Result<(), PlanError> {
@@ -337,6 +354,7 @@ fn entry(
         revision,
         policy: policy.clone(),
         truth: universe.truth.iter().map(|count| unsigned(*count)).collect(),
+        origins: universe.origins.clone(),
         contributions: universe.contributions.all().iter().map(contribution).collect(),
         hidden: hidden.collect(),
         cells,

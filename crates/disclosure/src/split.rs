@@ -182,8 +182,8 @@ impl Slabs {
                 size.1 += 1;
             }
         }
-        // The base has one atom per pair, because atoms with equal rows are merged.
-        pairs.iter().for_each(|(a, _)| add(&mut cells, at(roots, *a), 1));
+        let distinct: BTreeSet<&(u32, u32)> = pairs.iter().collect();
+        distinct.into_iter().for_each(|(a, _)| add(&mut cells, at(roots, *a), 1));
         let full = sizes.iter().zip(&cells).all(|((a, b), cells)| a * b == *cells);
         full.then(|| Self { roots: roots.to_vec(), real, sizes })
     }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use model::{AgeBand, AreaType, PeriodType, Sex};
+use model::{AreaType, PeriodType};
 
 use crate::contributions::Contributions;
 use crate::differences::{Differences, differences};
@@ -27,6 +27,8 @@ pub(crate) struct Universe<'a> {
     pub(crate) members: Rows,
     /// True count per atom.
     pub(crate) truth: Vec<i64>,
+    /// For each atom, the first of its place.
+    pub(crate) origins: Vec<u32>,
     pub(crate) contributions: Contributions,
     /// Per figure of the material: its column, or `None` where the source has no figure.
     pub(crate) places: Vec<Option<u32>>,
@@ -57,8 +59,7 @@ type Family<'a> = (AreaType, PeriodType, &'a str);
 fn family(id: &CellId) -> Option<Family<'_>> {
     let key = &id.key;
     let dimension = key.breakdown.as_ref().map_or("", |breakdown| breakdown.dimension.as_str());
-    let broken_down = key.sex != Sex::All || key.age != AgeBand::All || !dimension.is_empty();
-    broken_down.then_some((key.area_type, key.period.period_type(), dimension))
+    id.is_broken_down().then_some((key.area_type, key.period.period_type(), dimension))
 }
 
 impl<'a> Universe<'a> {
@@ -94,6 +95,7 @@ impl<'a> Universe<'a> {
             columns,
             atoms,
             truth: merged.truth,
+            origins: merged.origins,
             contributions: merged.contributions,
             places,
             now,
@@ -101,7 +103,7 @@ impl<'a> Universe<'a> {
             families,
             reasons,
         };
-        universe.hide_what_waits(policy, rules);
+        universe.hide_what_waits(material, policy, rules);
         if policy.nested_differences && rules.differences {
             universe.add_differences(None, policy, rules);
         }
@@ -137,9 +139,13 @@ impl<'a> Universe<'a> {
 
     /// Adds what nobody prints of cells that wait: what they are now, who came and who went. Where that is few it is protected like a
     /// cell.
-    fn hide_what_waits(&mut self, policy: &Policy, rules: Rules) {
-        let waiting: Vec<(u32, Vec<u32>)> =
-            self.places.iter().zip(&self.now).filter_map(|(place, now)| Some(((*place)?, now.clone()?))).collect();
+    fn hide_what_waits(&mut self, material: &Material, policy: &Policy, rules: Rules) {
+        let waiting: Vec<(u32, Vec<u32>)> = material
+            .figures()
+            .zip(self.places.iter().zip(&self.now))
+            .filter(|(figure, _)| figure.told_of)
+            .filter_map(|(_, (place, now))| Some(((*place)?, now.clone()?)))
+            .collect();
         let mut atoms = self.atoms.to_vec();
         let mut known: HashSet<Vec<u32>> = atoms.iter().cloned().collect();
         for (place, now) in waiting {
@@ -207,36 +213,41 @@ fn drafts(material: &Material) -> (Vec<Draft<'_>>, Vec<&[u32]>, Vec<Option<u32>>
     (drafts, sets, places)
 }
 
-/// Atoms that no column tells apart, as one.
+/// Atoms that no column tells apart, and that are of the same place, as one.
 struct Merged {
     atoms: Rows,
     truth: Vec<i64>,
+    origins: Vec<u32>,
     contributions: Contributions,
 }
 
 impl Merged {
     fn new(material: &Material, sets: &[&[u32]]) -> Self {
         let raw = Rows::new(sets.iter().map(|set| set.to_vec())).transposed(material.truth.len());
-        let mut known: HashMap<&[u32], u32> = HashMap::new();
+        let mut known: HashMap<(&[u32], &[u32]), u32> = HashMap::new();
         let mut place: Vec<Option<u32>> = vec![None; material.truth.len()];
         let mut truth: Vec<i64> = Vec::new();
         let mut rows: Vec<Vec<u32>> = Vec::new();
-        for ((count, slot), atom) in material.truth.iter().zip(&mut place).zip(0_u32..) {
+        let mut firsts: Vec<u32> = Vec::new();
+        for ((count, origin), atom) in material.truth.iter().zip(&material.origins).zip(0_u32..) {
             let row = raw.row(atom);
             if row.is_empty() {
                 continue;
             }
             let next = u32::try_from(truth.len()).unwrap_or(u32::MAX);
-            let merged = *known.entry(row).or_insert(next);
+            let merged = *known.entry((row, raw.row(*origin))).or_insert(next);
             if merged == next {
                 truth.push(0);
                 rows.push(row.to_vec());
+                firsts.push(*origin);
             }
             crate::table::add(&mut truth, merged, *count);
-            *slot = Some(merged);
+            crate::table::set(&mut place, atom, Some(merged));
         }
+        let of_place = |(origin, merged): (&u32, u32)| place.get(*origin as usize).copied().flatten().unwrap_or(merged);
+        let origins = firsts.iter().zip(0_u32..).map(of_place).collect();
         let contributions = material.merged_contributions(&place, truth.len());
-        Self { atoms: Rows::new(rows).transposed(sets.len()), truth, contributions }
+        Self { atoms: Rows::new(rows).transposed(sets.len()), truth, origins, contributions }
     }
 }
 

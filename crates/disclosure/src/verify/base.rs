@@ -34,6 +34,10 @@ impl<'a> Base<'a> {
                 return Err(bad(0, "contributions do not add up"));
             }
         }
+        let known = entry.origins.iter().all(|origin| (*origin as usize) < entry.truth.len());
+        if entry.origins.len() != entry.truth.len() || !known {
+            return Err(bad(0, "it does not say of which place each atom is"));
+        }
         let mut inside = Vec::with_capacity(entry.tables.len());
         for (number, table) in entry.tables.iter().enumerate() {
             let mut atoms: Vec<Vec<u32>> = vec![Vec::new(); table.atoms as usize];

@@ -27,6 +27,7 @@ pub(super) fn demands(entry: &Entry, base: &Base<'_>) -> Result<Demands, VerifyE
         .filter(|(figure, _)| figure.outcome == Outcome::Withheld || figure.earlier)
         .map(|(_, atoms)| atoms.as_slice())
         .collect();
+    let told = Told::new(entry, base);
     let mut demands = Demands::new();
     for (cell, shown) in entry.cells.iter().zip(&base.cells) {
         let Some(now) = &cell.now else { continue };
@@ -39,7 +40,11 @@ pub(super) fn demands(entry: &Entry, base: &Base<'_>) -> Result<Demands, VerifyE
         let less = |whole: &[u32], part: &[u32]| -> Vec<u32> {
             whole.iter().copied().filter(|atom| part.binary_search(atom).is_err()).collect()
         };
-        for secret in [now.clone(), less(now, shown), less(shown, now)] {
+        let (came, went) = (less(now, shown), less(shown, now));
+        if !told.tells(&came, &went, cell.id.is_broken_down()) {
+            continue;
+        }
+        for secret in [now.clone(), came, went] {
             if !is_few(entry, base, &secret) || settled.contains(secret.as_slice()) {
                 continue;
             }
@@ -48,6 +53,39 @@ pub(super) fn demands(entry: &Entry, base: &Base<'_>) -> Result<Demands, VerifyE
         }
     }
     Ok(demands)
+}
+
+/// Which atoms released figures count, and which they leave out though they count their place; those of tables by categories apart.
+struct Told {
+    counted: [HashSet<u32>; 2],
+    left_out: [HashSet<u32>; 2],
+}
+
+impl Told {
+    fn new(entry: &Entry, base: &Base<'_>) -> Self {
+        let mut told = Self { counted: Default::default(), left_out: Default::default() };
+        let later: Vec<(u32, u32)> =
+            (0_u32..).zip(entry.origins.iter().copied()).filter(|(atom, origin)| atom != origin).collect();
+        for (figure, atoms) in entry.figures().zip(&base.cells).filter(|(figure, _)| figure.outcome == Outcome::Released) {
+            let [plain, by_category] = &mut told.counted;
+            let counted = if figure.id.is_broken_down() { by_category } else { plain };
+            counted.extend(atoms);
+            let [plain, by_category] = &mut told.left_out;
+            let left_out = if figure.id.is_broken_down() { by_category } else { plain };
+            let has = |atom: &u32| atoms.binary_search(atom).is_ok();
+            left_out.extend(later.iter().filter(|(atom, origin)| has(origin) && !has(atom)).map(|(atom, _)| *atom));
+        }
+        told
+    }
+
+    /// Tables without categories tell of the categories of who came or went no more than how many there are in all.
+    fn tells(&self, came: &[u32], went: &[u32], broken_down: bool) -> bool {
+        let by = |sets: &[HashSet<u32>; 2], atom: &u32| {
+            let [plain, by_category] = sets;
+            by_category.contains(atom) || (!broken_down && plain.contains(atom))
+        };
+        came.iter().any(|atom| by(&self.counted, atom)) || went.iter().any(|atom| by(&self.left_out, atom))
+    }
 }
 
 /// Whether a set holds somebody, and too few to be seen, or to be seen by a partner beside its own.
