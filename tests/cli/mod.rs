@@ -33,7 +33,7 @@ fn program(folder: &Path, arguments: &[&str]) -> Command {
 }
 
 /// Runs it to its end; the exit code and everything that it said on standard error.
-fn run(folder: &Path, arguments: &[&str]) -> (i32, String) {
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> (i32, String) {
     ended(&program(folder, arguments).output().unwrap())
 }
 

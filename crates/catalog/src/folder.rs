@@ -58,6 +58,9 @@ pub struct DataFolder {
 
 const FORMAT: i64 = 1;
 
+/// The file of the catalogue in a data folder.
+pub const CATALOG: &str = "catalog.sqlite";
+
 impl DataFolder {
     /// Opens a data folder, or makes one (mode 0700) where there is none or an empty folder, and takes its lock.
     ///
@@ -111,7 +114,7 @@ impl DataFolder {
     /// The catalogue's database.
     #[must_use]
     pub fn catalog(&self) -> PathBuf {
-        self.root.join("catalog.sqlite")
+        self.root.join(CATALOG)
     }
 
     /// Encrypted objects.

@@ -6,6 +6,7 @@
 mod access;
 mod agreement_check;
 mod agreement_reload;
+mod belonging;
 mod budget;
 mod calendar;
 mod caller;

@@ -13,6 +13,7 @@ use vault::{FileKey, OsEntropy, Vault};
 
 use crate::access::Accesses;
 use crate::agreement_reload;
+use crate::belonging;
 use crate::budget::Budget;
 use crate::calendar::Calendar;
 use crate::error::PlatformError;
@@ -57,17 +58,18 @@ struct Wake {
     stop: bool,
 }
 
-/// Whether there is a data folder here.
+/// Whether there is a data folder here, with its catalogue.
 #[must_use]
 pub fn exists(data: &Path) -> bool {
-    data.join("VERSION").exists()
+    data.join("VERSION").exists() && data.join(catalog::CATALOG).exists()
 }
 
 impl Platform {
-    /// Makes a data folder and its master key, or binds it to a key file that is there already.
+    /// Makes a data folder and its master key, or binds it to a key file that is there already. What was cut short is
+    /// finished. This alone makes a catalogue.
     ///
     /// # Errors
-    /// If the folder exists already, the key file is not one, or either cannot be written.
+    /// If the folder exists already or lost its catalogue, the key file is not one, or either cannot be written.
     pub fn create(settings: &Settings) -> Result<(), PlatformError> {
         if exists(&settings.data) {
             return Err(PlatformError::Folder(format!(
@@ -88,8 +90,9 @@ impl Platform {
         };
         let folder =
             DataFolder::open_or_create(&settings.data).map_err(PlatformError::failed("make the data folder"))?;
-        let catalog = SqliteCatalog::open(&folder.catalog()).map_err(PlatformError::failed("make the catalogue"))?;
-        Keys::load(Vault::new(Arc::new(key)), &catalog, settings).map(drop)
+        belonging::nothing_stored(&folder)?;
+        let catalog = SqliteCatalog::create(&folder.catalog()).map_err(PlatformError::failed("make the catalogue"))?;
+        Keys::load(Vault::new(Arc::new(key)), &catalog, settings, true).map(drop)
     }
 
     /// Opens a data folder and loads it: [`Platform::attach`], then [`Platform::load`].
@@ -107,7 +110,8 @@ impl Platform {
     /// Nothing answers before [`Platform::load`] has ended and [`Platform::loaded`] says so.
     ///
     /// # Errors
-    /// If another process has it, the key is another one, or the register of agreements cannot be read.
+    /// If another process has it, the key is another one, its catalogue is missing or does not belong to its audit log, or
+    /// the register of agreements cannot be read.
     pub fn attach(settings: Settings) -> Result<(Self, Vec<DefinitionError>), PlatformError> {
         Self::attach_over(settings, |catalog| Box::new(catalog))
     }
@@ -120,16 +124,19 @@ impl Platform {
         let folder = DataFolder::open(&settings.data).map_err(PlatformError::failed("open the data folder"))?;
         let key = FileKey::open(&settings.key_file, &settings.data)
             .map_err(PlatformError::failed("open the master key that `--key-file` names"))?;
+        belonging::catalogue_is_there(&folder)?;
         let catalog = SqliteCatalog::open(&folder.catalog()).map_err(PlatformError::failed("open the catalogue"))?;
         let catalog = catalogue(catalog);
+        let recorded = Recorded::read(&folder.audit()).map_err(PlatformError::failed("read the audit log"))?;
+        // Before anything is made or removed: what follows trusts the catalogue to name all that is stored.
+        belonging::together(&folder, catalog.as_ref(), &recorded)?;
         let store = ObjectStore::open(&folder.objects()).map_err(PlatformError::failed("open the object store"))?;
         let quarantine =
             ObjectStore::open(&folder.quarantine()).map_err(PlatformError::failed("open the quarantine"))?;
         let (audit, _) = AuditLog::open_folder(&folder.audit(), audit::Options::default())
             .map_err(PlatformError::failed("open the audit log"))?;
-        let recorded = Recorded::read(&folder.audit()).map_err(PlatformError::failed("read the audit log"))?;
         let agreements = agreement_reload::Watch::new(&settings.agreements);
-        let keys = Keys::load(Vault::new(Arc::new(key)), catalog.as_ref(), &settings)?;
+        let keys = Keys::load(Vault::new(Arc::new(key)), catalog.as_ref(), &settings, recorded.is_empty())?;
         let (definitions, registry, problems) =
             state::load_definitions(&settings.contracts, &settings.indicators, &settings.agreements)?;
         let state = State {
@@ -306,7 +313,8 @@ impl Platform {
         Ok(())
     }
 
-    /// Objects that no record names: an upload was cut short between writing and recording.
+    /// Objects that no record names: an upload was cut short between writing and recording. What the audit log names is
+    /// never removed: it was acknowledged.
     fn remove_unreferenced(&self) -> Result<(), PlatformError> {
         let versions = self.catalog().versions(None, None).map_err(PlatformError::failed("read versions"))?;
         let findings =
@@ -315,7 +323,7 @@ impl Platform {
             versions.iter().map(|version| version.facts.table.name).chain(findings).collect();
         named.extend(self.geography_object()?);
         for name in self.store().names().map_err(PlatformError::failed("list the objects"))? {
-            if !named.contains(&name) {
+            if !named.contains(&name) && !self.recorded().has_version(name.id()) {
                 self.store().remove(name).map_err(PlatformError::failed("remove an unused object"))?;
             }
         }

@@ -169,7 +169,7 @@ impl Small {
         self.folder.path().join("agreements")
     }
 
-    fn settings(&self) -> Settings {
+    pub(crate) fn settings(&self) -> Settings {
         Settings {
             data: self.folder.path().join("data"),
             key_file: self.folder.path().join("data.key"),

@@ -196,7 +196,7 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("catalog.sqlite");
         let reference = MemoryCatalog::default();
-        let mut catalog = SqliteCatalog::open(&path).unwrap();
+        let mut catalog = SqliteCatalog::create(&path).unwrap();
         // The durability of each commit is SQLite's own; without it the test is an order of magnitude faster.
         catalog.lock().unwrap().pragma_update(None, "synchronous", "off").unwrap();
         for operation in &operations {
@@ -214,7 +214,7 @@ proptest! {
 fn both(check: impl Fn(&dyn Catalog)) {
     check(&MemoryCatalog::default());
     let folder = tempfile::tempdir().unwrap();
-    check(&SqliteCatalog::open(&folder.path().join("catalog.sqlite")).unwrap());
+    check(&SqliteCatalog::create(&folder.path().join("catalog.sqlite")).unwrap());
 }
 
 fn commit(catalog: &dyn Catalog, facts: VersionFacts) -> Result<Commit> {
@@ -306,7 +306,7 @@ fn jobs_are_taken_in_order_and_survive_a_crash_while_running() {
 
 fn open() -> (tempfile::TempDir, SqliteCatalog) {
     let folder = tempfile::tempdir().unwrap();
-    let catalog = SqliteCatalog::open(&folder.path().join("catalog.sqlite")).unwrap();
+    let catalog = SqliteCatalog::create(&folder.path().join("catalog.sqlite")).unwrap();
     (folder, catalog)
 }
 
@@ -439,10 +439,25 @@ fn idempotency_keys_are_validated() {
 }
 
 /// What was staged and discarded leaves nothing: neither its number, nor its content, nor the key it was sent with.
+/// A database is made once, and only where one is to be made: an empty one in the place of one that is missing would say
+/// that nothing was ever stored.
+#[test]
+fn a_missing_database_is_not_made_by_opening() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.sqlite");
+    let error = SqliteCatalog::open(&path).unwrap_err();
+    assert!(matches!(error, CatalogError::File { operation: "open", .. }), "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    commit(&SqliteCatalog::create(&path).unwrap(), facts(1, 0, 1, 1, None)).unwrap();
+    let error = SqliteCatalog::create(&path).unwrap_err();
+    assert!(matches!(error, CatalogError::File { operation: "create", .. }), "{error}");
+    assert!(SqliteCatalog::open(&path).unwrap().version(id(1)).unwrap().is_some());
+}
+
 #[test]
 fn a_discarded_version_was_never_there() {
     let folder = tempfile::tempdir().unwrap();
-    let stored = SqliteCatalog::open(&folder.path().join("catalog.sqlite")).unwrap();
+    let stored = SqliteCatalog::create(&folder.path().join("catalog.sqlite")).unwrap();
     let catalogs: [Box<dyn Catalog>; 2] = [Box::new(MemoryCatalog::default()), Box::new(stored)];
     for catalog in catalogs {
         let commit =

@@ -1,0 +1,60 @@
+//! Folders that somebody changed: data folders put back in parts.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use platform::Platform;
+
+use crate::cli::run;
+use crate::publishing::{again, figures, publication, quarter, take_catalogue, upload};
+use crate::support::{self, Demo};
+
+/// The files of a folder with their bytes.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    support::files(folder).into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+}
+
+/// Opens a folder that must be refused, as the service and as another command, and finds every object as it was.
+fn refused(folder: &Path, said: &str) {
+    let before = contents(&folder.join("data/objects"));
+    assert!(before.len() > 20, "{} objects", before.len());
+    let error = Platform::open(support::settings(folder)).err().unwrap().to_string();
+    assert!(error.contains(said) && error.contains("nothing was changed"), "{error}");
+    let (code, text) = run(folder, &["query"]);
+    assert!(code == 4 && text.contains(said), "{code} {text}");
+    let (code, text) = run(folder, &["init"]);
+    assert!(code == 4, "{text}");
+    assert_eq!(contents(&folder.join("data/objects")), before);
+}
+
+/// What the catalogue does not name is removed at a start: one that is missing, empty or older names too little.
+#[tokio::test]
+async fn a_catalogue_that_is_missing_or_older_costs_no_data() {
+    let kept = tempfile::tempdir().unwrap();
+    let demo = again(Demo::open(), |folder| support::copy(&folder.join("data"), kept.path()));
+    let version = upload(&demo, "2026-01-01/P3M", quarter("2026", 0)).await;
+    demo.platform.publish_pending(&mut |_| ()).unwrap();
+    let after = figures(&demo).await;
+    let demo = again(demo, |folder| {
+        let catalogue = folder.join("data/catalog.sqlite");
+        support::copy(&folder.join("data"), &folder.join("whole"));
+        take_catalogue(folder);
+        refused(folder, "its catalogue `catalog.sqlite` is missing");
+        assert!(!catalogue.exists(), "none is made");
+        fs::write(&catalogue, "").unwrap();
+        refused(folder, "dataset versions that its audit log names");
+        take_catalogue(folder);
+        fs::copy(kept.path().join("catalog.sqlite"), &catalogue).unwrap();
+        refused(folder, "does not have 1 dataset versions that its audit log names");
+        take_catalogue(folder);
+        for extra in ["", "-wal"] {
+            let name = format!("catalog.sqlite{extra}");
+            if folder.join("whole").join(&name).exists() {
+                fs::copy(folder.join("whole").join(&name), folder.join("data").join(&name)).unwrap();
+            }
+        }
+    });
+    assert_eq!(publication(&demo, &version).await, "done: published");
+    assert_eq!(figures(&demo).await, after);
+}
