@@ -1,13 +1,17 @@
-//! Folders that somebody changed: data folders put back in parts.
+//! Folders that somebody changed: data folders put back in parts, and agreements without their end.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use agreements::EventKind;
+use audit::{AgreementChange, FolderStorage};
 use platform::Platform;
 
 use crate::cli::run;
-use crate::publishing::{again, figures, publication, quarter, take_catalogue, upload};
+use crate::publishing::{
+    DISTRICTS, again, append, figures, own, own_definitions, publication, quarter, take_catalogue, upload,
+};
 use crate::support::{self, Demo};
 
 /// The files of a folder with their bytes.
@@ -57,4 +61,55 @@ async fn a_catalogue_that_is_missing_or_older_costs_no_data() {
     });
     assert_eq!(publication(&demo, &version).await, "done: published");
     assert_eq!(figures(&demo).await, after);
+}
+
+/// What was recorded about agreements, in order.
+fn agreement_changes(folder: &Path) -> Vec<AgreementChange> {
+    let mut changes = Vec::new();
+    audit::verify_storage(&FolderStorage::new(&folder.join("data/audit")), &[], &mut |record| {
+        if let audit::Entry::Agreement { change, .. } = &record.entry {
+            changes.push(*change);
+        }
+    })
+    .unwrap();
+    changes
+}
+
+/// Every shorter chain of events is a valid one. Whoever can write the folder, and holds no key, may not undo a suspension by
+/// cutting it off: neither while the service runs nor while it is stopped.
+#[tokio::test]
+async fn a_suspension_that_is_cut_off_stays() {
+    use AgreementChange::{Cut, Restored, Resumed, Suspended};
+    let demo = own(Demo::open());
+    let agreements = demo.folder.path().join("agreements");
+    let path = agreements.join("fire-incidents.events.toml");
+    let in_force = fs::read(&path).unwrap();
+    let before = agreement_changes(demo.folder.path()).len();
+    append(&agreements, EventKind::Suspended);
+    assert_eq!(demo.get(DISTRICTS, None).await.status, 404);
+    let suspended = fs::read(&path).unwrap();
+
+    fs::write(&path, &in_force).unwrap();
+    assert_eq!(demo.get(DISTRICTS, None).await.status, 404);
+    demo.platform.publish_pending(&mut |_| ()).unwrap();
+    assert_eq!(demo.get(DISTRICTS, None).await.status, 404);
+    assert_eq!(demo.get("/v1/data.json?indicator=all-crime", None).await.status, 200, "the others stand");
+    assert_eq!(agreement_changes(demo.folder.path())[before..], [Suspended, Cut]);
+
+    // The same file, found at a start.
+    let Demo { platform, router, folder, .. } = demo;
+    drop((platform, router));
+    let (platform, problems) = Platform::open(own_definitions(folder.path())).unwrap();
+    assert!(problems.iter().any(|problem| problem.message.contains("seen before")), "{problems:?}");
+    drop(platform);
+    assert_eq!(agreement_changes(folder.path())[before..], [Suspended, Cut], "and recorded once");
+
+    fs::write(&path, &suspended).unwrap();
+    let demo = Demo::over(folder, own_definitions(path.parent().unwrap().parent().unwrap()));
+    assert_eq!(demo.get(DISTRICTS, None).await.status, 404);
+    append(&agreements, EventKind::Resumed);
+    demo.get("/v1/me", None).await;
+    demo.platform.publish_pending(&mut |_| ()).unwrap();
+    assert_eq!(demo.get(DISTRICTS, None).await.status, 200);
+    assert_eq!(agreement_changes(demo.folder.path())[before..], [Suspended, Cut, Restored, Suspended, Resumed]);
 }

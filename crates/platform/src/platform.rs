@@ -137,8 +137,9 @@ impl Platform {
             .map_err(PlatformError::failed("open the audit log"))?;
         let agreements = agreement_reload::Watch::new(&settings.agreements);
         let keys = Keys::load(Vault::new(Arc::new(key)), catalog.as_ref(), &settings, recorded.is_empty())?;
+        let seen = agreement_reload::seen_events(catalog.as_ref())?;
         let (definitions, registry, problems) =
-            state::load_definitions(&settings.contracts, &settings.indicators, &settings.agreements)?;
+            state::load_definitions(&settings.contracts, &settings.indicators, &settings.agreements, &seen)?;
         let state = State {
             snapshot: registry.snapshot().clone(),
             definitions: Arc::new(definitions),

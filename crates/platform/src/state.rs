@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use agreements::{Registry, Snapshot, SourceFile};
+use agreements::{Registry, Seen, Snapshot, SourceFile};
 use catalog::Credential;
 use disclosure::{GroupTables, Released};
 use geography::Gazetteer;
@@ -54,15 +54,17 @@ impl State {
     }
 }
 
-/// Definitions and agreements from their folders, with everything that is wrong in them.
+/// Definitions and agreements from their folders, with everything that is wrong in them; `seen` is how far the events of
+/// agreements went before.
 pub(crate) fn load_definitions(
     contracts: &Path,
     indicators: &Path,
     agreements: &Path,
+    seen: &BTreeMap<Digest, Seen>,
 ) -> Result<(Definitions, Registry, Vec<DefinitionError>), PlatformError> {
     let (definitions, mut errors) = Definitions::load(&texts(contracts)?, &texts(indicators)?);
     let contracts: Vec<_> = definitions.contracts().cloned().collect();
-    let registry = Registry::load(&sources(agreements)?, &contracts)?;
+    let registry = Registry::load_after(&sources(agreements)?, &contracts, seen)?;
     errors.extend(registry.errors().iter().cloned());
     Ok((definitions, registry, errors))
 }
