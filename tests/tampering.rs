@@ -113,3 +113,35 @@ async fn a_suspension_that_is_cut_off_stays() {
     assert_eq!(demo.get(DISTRICTS, None).await.status, 200);
     assert_eq!(agreement_changes(demo.folder.path())[before..], [Suspended, Cut, Restored, Suspended, Resumed]);
 }
+
+/// Agreements may be links to files elsewhere, as they are where a folder of configuration is mounted.
+#[tokio::test]
+async fn a_suspension_behind_a_link_counts_too() {
+    let demo = own(Demo::open());
+    let agreements = demo.folder.path().join("agreements");
+    let (link, file) = (agreements.join("fire-incidents.events.toml"), demo.folder.path().join("mounted.toml"));
+    fs::rename(&link, &file).unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    // A link to nothing beside them, as editors leave it, is no agreement.
+    std::os::unix::fs::symlink("nowhere", agreements.join(".#notes")).unwrap();
+    assert_eq!(demo.get(DISTRICTS, None).await.status, 200);
+    append(&agreements, EventKind::Suspended);
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(demo.get(DISTRICTS, None).await.status, 404);
+}
+
+/// A file of the same length and the same time of change is another file all the same.
+#[tokio::test]
+async fn a_change_that_keeps_length_and_time_is_noticed() {
+    let demo = own(Demo::open());
+    let agreements = demo.folder.path().join("agreements");
+    let path = agreements.join("fire-incidents.events.toml");
+    assert_eq!(demo.get(DISTRICTS, None).await.status, 200);
+    let modified = fs::metadata(&path).unwrap().modified().unwrap();
+    let mut text = fs::read(&path).unwrap();
+    let at = memchr::memmem::find(&text, b"signature = \"").unwrap() + 14;
+    text[at] = if text[at] == b'A' { b'B' } else { b'A' };
+    fs::write(&path, text).unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+    assert_eq!(demo.get(DISTRICTS, None).await.status, 404, "a signature that does not hold closes its data");
+}

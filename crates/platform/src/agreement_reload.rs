@@ -1,10 +1,9 @@
 //! Agreements are read again when a file changes: a suspension counts from the next request on, without a restart.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
 
 use agreements::{Agreement, Registry, Seen, Snapshot, State};
 use audit::AgreementChange;
@@ -16,8 +15,9 @@ use crate::error::{PlatformError, causes};
 use crate::platform::Platform;
 use crate::state;
 
-/// Name, time of change and length of every file, in order.
-type Files = Vec<(OsString, Option<SystemTime>, u64)>;
+/// Every file of agreements, in order: its path, and what changes with its content. The times are those that the file system
+/// sets, since a copy may bring its time of writing along; a file behind a link is what counts, not the link.
+type Files = Vec<(PathBuf, (u64, u64), (i64, i64), u64)>;
 
 /// The files that the agreements in use were read from.
 pub(crate) struct Watch(Mutex<Files>);
@@ -31,21 +31,16 @@ impl Watch {
 }
 
 fn files(folder: &Path) -> Result<Files, PlatformError> {
-    let failed =
-        || |error: std::io::Error| PlatformError::Folder(format!("could not read `{}`: {error}", folder.display()));
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(failed())? {
-        let entry = entry.map_err(failed())?;
-        let facts = entry.metadata().map_err(failed())?;
-        files.push((entry.file_name(), facts.modified().ok(), facts.len()));
-    }
-    files.sort_unstable();
-    Ok(files)
+    let facts = |path: PathBuf| {
+        let facts = std::fs::metadata(&path).map_err(|error| state::unreadable(&path, &error))?;
+        Ok((path, (facts.dev(), facts.ino()), (facts.ctime(), facts.ctime_nsec()), facts.len()))
+    };
+    state::toml_files(folder)?.into_iter().map(facts).collect()
 }
 
 impl Platform {
     /// Reads the agreements again if a file changed. To be asked before every decision: it looks at names, times and
-    /// lengths, and reads only what is new.
+    /// lengths, and reads only if one differs.
     ///
     /// # Errors
     /// If they cannot be read: then nothing may be decided, since a suspension would be missed.
