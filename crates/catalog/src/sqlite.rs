@@ -145,6 +145,10 @@ impl Catalog for SqliteCatalog {
         versions::find_upload(&connection, dataset, upload)
     }
 
+    fn record_upload(&self, id: Uuid, upload: &Upload) -> Result<()> {
+        self.write("record an upload", |transaction| versions::record_upload(transaction, id, upload))
+    }
+
     fn commit_version(
         &self,
         facts: VersionFacts,

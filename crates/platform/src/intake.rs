@@ -302,6 +302,10 @@ impl Platform {
         let agreements: BTreeSet<Digest> = permit.agreements().keys().copied().collect();
         let file = self.content_digest(state, contract, &agreements, arrival.digest)?;
         if let Some(known) = self.current(&contract.id, period)?.filter(|version| version.facts.file == Some(file)) {
+            // The key stands for this content from now on, as it would for a file that had to be read.
+            if let Some(upload) = &upload {
+                self.catalog().record_upload(known.facts.id, upload).map_err(conflict(Some(upload)))?;
+            }
             return Ok(Taken::Known(Box::new(self.receipt(&known, false)?)));
         }
         let memory = self.memory_for(contract, arrival)?;

@@ -41,6 +41,10 @@ impl Catalog for Failing {
         self.inner.find_upload(dataset, upload)
     }
 
+    fn record_upload(&self, id: Uuid, upload: &Upload) -> Result<()> {
+        self.inner.record_upload(id, upload)
+    }
+
     fn commit_version(
         &self,
         facts: VersionFacts,

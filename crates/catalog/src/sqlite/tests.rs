@@ -81,6 +81,7 @@ fn credential(n: u8) -> Credential {
 enum Operation {
     Commit { version: u8, set: u8, month: i32, content: u8, named: Option<(u8, u8)>, staged: bool, job: Option<u8> },
     FindUpload { set: u8, key: u8, body: u8 },
+    RecordUpload { version: u8, key: u8, body: u8 },
     Discard { version: u8 },
     Change { version: u8, to: VersionStatus, job: Option<u8> },
     ReplaceKeys { version: u8, keys: Option<u8> },
@@ -106,6 +107,7 @@ fn operation() -> impl Strategy<Value = Operation> {
             O::Commit { version, set, month, content, named, staged, job }
         }),
         1 => (0_u8..2, small(), 0_u8..2).prop_map(|(set, key, body)| O::FindUpload { set, key, body }),
+        2 => (0_u8..12, small(), 0_u8..2).prop_map(|(version, key, body)| O::RecordUpload { version, key, body }),
         3 => (0_u8..12, status, prop::option::of(0_u8..8)).prop_map(|(version, to, job)| O::Change { version, to, job }),
         2 => (0_u8..12).prop_map(|version| O::Discard { version }),
         1 => (0_u8..12, prop::option::of(small())).prop_map(|(version, keys)| O::ReplaceKeys { version, keys }),
@@ -134,6 +136,9 @@ fn run(catalog: &dyn Catalog, operation: &Operation) -> String {
             format!("{:?}", catalog.commit_version(facts(version, set, month, content, named), "keys", status, queued))
         }
         O::FindUpload { set, key, body } => format!("{:?}", catalog.find_upload(&dataset(set), &upload(key, body))),
+        O::RecordUpload { version, key, body } => {
+            format!("{:?}", catalog.record_upload(id(version), &upload(key, body)))
+        }
         O::Discard { version } => format!("{:?}", catalog.discard_version(id(version))),
         O::Change { version, to, job: queued } => {
             format!("{:?}", catalog.change_version(id(version), to, queued.map(|n| job(n, Some(version)))))
@@ -236,6 +241,14 @@ fn the_same_upload_or_content_is_recorded_once_and_another_body_is_refused() {
             assert!(catalog.find_upload(&dataset(0), &upload(key, 7)).is_err());
         }
         assert_eq!(catalog.find_upload(&dataset(0), &upload(2, 2)).unwrap(), Some(first.clone()));
+        for _ in 0..2 {
+            catalog.record_upload(id(1), &upload(3, 3)).unwrap();
+            assert_eq!(catalog.find_upload(&dataset(0), &upload(3, 3)).unwrap(), Some(first.clone()));
+        }
+        let error = catalog.record_upload(id(1), &upload(3, 4)).unwrap_err();
+        assert!(matches!(error, CatalogError::Conflict { what: "idempotency key", .. }), "{error}");
+        let error = catalog.record_upload(id(9), &upload(4, 4)).unwrap_err();
+        assert!(matches!(error, CatalogError::NotFound { .. }), "{error}");
         assert_eq!(catalog.find_upload(&dataset(1), &upload(1, 1)).unwrap(), None, "keys belong to a dataset");
         assert!(matches!(commit(catalog, facts(3, 0, 2, 1, None)), Ok(Commit::New(_))), "another partition");
         assert_eq!(catalog.versions(None, None).unwrap().len(), 2);
@@ -448,7 +461,7 @@ fn a_missing_database_is_not_made_by_opening() {
     let error = SqliteCatalog::open(&path).unwrap_err();
     assert!(matches!(error, CatalogError::File { operation: "open", .. }), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-    commit(&SqliteCatalog::create(&path).unwrap(), facts(1, 0, 1, 1, None)).unwrap();
+    let _ = commit(&SqliteCatalog::create(&path).unwrap(), facts(1, 0, 1, 1, None)).unwrap();
     let error = SqliteCatalog::create(&path).unwrap_err();
     assert!(matches!(error, CatalogError::File { operation: "create", .. }), "{error}");
     assert!(SqliteCatalog::open(&path).unwrap().version(id(1)).unwrap().is_some());
