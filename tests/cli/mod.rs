@@ -2,6 +2,7 @@
 
 mod disclosure;
 mod errors;
+mod revoke;
 mod start;
 
 use std::path::Path;

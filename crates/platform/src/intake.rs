@@ -204,6 +204,7 @@ impl Platform {
     /// What another agreement would allow by now was not what the file was read by.
     fn still_allowed(&self, caller: &Caller, intake: &Intake<'_>) -> Result<(), PlatformError> {
         self.refresh_agreements()?;
+        self.refresh_revocations()?;
         let state = self.state();
         if !self.in_force(caller) {
             return Err(PlatformError::Unauthenticated);

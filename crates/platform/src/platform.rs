@@ -47,6 +47,10 @@ struct Inner {
     uploads: Budget,
     /// Held while a version is staged, recorded and made current.
     staging: Mutex<()>,
+    /// Held while requests to revoke keys are carried out.
+    revoking: Mutex<()>,
+    /// Held while credentials are read again: an older list may not replace a newer one.
+    credentials: Mutex<()>,
     wake: (Mutex<Wake>, Condvar),
     // The last field: the folder's lock is given up after everything else.
     folder: DataFolder,
@@ -169,6 +173,8 @@ impl Platform {
             publishing: Mutex::new(()),
             uploads,
             staging: Mutex::new(()),
+            revoking: Mutex::new(()),
+            credentials: Mutex::new(()),
             wake: (Mutex::new(Wake::default()), Condvar::new()),
             folder,
         }));
@@ -187,7 +193,9 @@ impl Platform {
         self.end_interrupted()?;
         self.remove_unreferenced()?;
         self.catalog().requeue_jobs(self.now()).map_err(PlatformError::failed("requeue jobs"))?;
+        self.finish_revocations()?;
         self.reload_credentials()?;
+        self.refresh_revocations()?;
         self.now_loading("reading the geography");
         self.load_geography()?;
         self.now_loading("restoring what is published");
@@ -252,6 +260,14 @@ impl Platform {
         self.0.staging.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
+    pub(crate) fn revoking(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.0.revoking.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(crate) fn revocations_folder(&self) -> std::path::PathBuf {
+        self.0.folder.revocations()
+    }
+
     pub(crate) fn audit_folder(&self) -> std::path::PathBuf {
         self.0.folder.audit()
     }
@@ -289,6 +305,7 @@ impl Platform {
     }
 
     pub(crate) fn reload_credentials(&self) -> Result<(), PlatformError> {
+        let _one_at_a_time = self.0.credentials.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let all = self.catalog().credentials().map_err(PlatformError::failed("read credentials"))?;
         let (mut by_id, mut unaccepted) = (std::collections::BTreeMap::new(), 0);
         for credential in all {
@@ -331,6 +348,19 @@ impl Platform {
         Ok(())
     }
 
+    /// Starts the thread that looks each second for what was asked outside the service: revocations of keys. Those that hold a
+    /// key are refused with their next request anyway; this answers whoever asked.
+    #[must_use]
+    pub fn start_watching(&self) -> std::thread::JoinHandle<()> {
+        let platform = self.clone();
+        std::thread::spawn(move || {
+            while platform.wait(Duration::from_secs(1), |_| false) {
+                // What went wrong is in the log, and is tried again.
+                let _ = platform.refresh_revocations();
+            }
+        })
+    }
+
     /// Starts the thread that publishes whatever uploads leave to publish.
     #[must_use]
     pub fn start_publishing(&self) -> std::thread::JoinHandle<()> {
@@ -347,7 +377,7 @@ impl Platform {
         })
     }
 
-    /// Ends that thread after the group it works on.
+    /// Ends both threads, after the group that is worked on.
     pub fn stop_publishing(&self) {
         self.signal(|wake| wake.stop = true);
     }
@@ -365,12 +395,16 @@ impl Platform {
     /// Sleeps until there is work (true) or the platform stops (false). Looks by itself once a minute, for jobs to retry and
     /// for what begins or ends by its date.
     fn wait_for_work(&self) -> bool {
+        self.wait(Duration::from_secs(60), |wake| std::mem::take(&mut wake.work))
+    }
+
+    /// Sleeps for some time, or until `enough` (true), or until the platform stops (false).
+    fn wait(&self, time: Duration, mut enough: impl FnMut(&mut Wake) -> bool) -> bool {
         let (lock, condition) = &self.0.wake;
         let guard = lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let (mut wake, _) = condition
-            .wait_timeout_while(guard, Duration::from_secs(60), |wake| !wake.work && !wake.stop)
+        let (wake, _) = condition
+            .wait_timeout_while(guard, time, |wake| !wake.stop && !enough(wake))
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        wake.work = false;
         !wake.stop
     }
 }

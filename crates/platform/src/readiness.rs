@@ -74,6 +74,9 @@ impl Platform {
         if self.refresh_agreements().is_err() {
             return missing("the agreements cannot be read");
         }
+        if self.refresh_revocations().is_err() {
+            return missing("revocations of keys cannot be read or recorded");
+        }
         if self.store().check().and_then(|()| self.quarantine().check()).is_err() {
             return missing(
                 "the object store failed to write, and takes nothing more in until the service is started again",

@@ -117,6 +117,7 @@ impl Catalog for Failing {
     }
 
     fn revoke_credential(&self, id: &Label, now: Timestamp) -> Result<()> {
+        self.faults.check("revoke_credential")?;
         self.inner.revoke_credential(id, now)
     }
 

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use audit::{AuditError, Entry, FolderStorage, PlanRecord};
+use audit::{AuditError, CredentialChange, Entry, FolderStorage, PlanRecord};
 use catalog::LedgerEntry;
 use model::Label;
 use uuid::Uuid;
@@ -23,6 +23,8 @@ pub(crate) struct Recorded {
     unfinished: BTreeSet<Uuid>,
     /// Every dataset version that was taken in.
     versions: BTreeSet<Uuid>,
+    /// Every credential that was revoked.
+    revoked: BTreeSet<Label>,
     /// Whether anything was recorded at all.
     any: bool,
 }
@@ -41,6 +43,9 @@ impl Recorded {
         match entry {
             Entry::Ingested { version, .. } => {
                 self.versions.insert(*version);
+            }
+            Entry::Credential { credential, change: CredentialChange::Revoked, .. } => {
+                self.revoked.insert(credential.clone());
             }
             Entry::Intent { work_id, .. } => {
                 self.unfinished.insert(*work_id);
@@ -72,6 +77,11 @@ impl Recorded {
     /// Every dataset version that was taken in.
     pub(crate) const fn versions(&self) -> &BTreeSet<Uuid> {
         &self.versions
+    }
+
+    /// Whether a credential was revoked.
+    pub(crate) fn is_revoked(&self, credential: &Label) -> bool {
+        self.revoked.contains(credential)
     }
 
     /// Every group of which something was released by a plan.
