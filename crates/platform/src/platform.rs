@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 use std::time::Duration;
 
@@ -43,6 +44,7 @@ struct Inner {
     calendar: Calendar,
     /// Held while a group is planned and published: there is one publisher.
     publishing: Mutex<()>,
+    publishing_failed: AtomicBool,
     /// Memory for the files that are being read.
     uploads: Budget,
     /// Held while a version is staged, recorded and made current.
@@ -171,6 +173,7 @@ impl Platform {
             agreements,
             calendar,
             publishing: Mutex::new(()),
+            publishing_failed: AtomicBool::new(false),
             uploads,
             staging: Mutex::new(()),
             revoking: Mutex::new(()),
@@ -367,14 +370,29 @@ impl Platform {
         let platform = self.clone();
         std::thread::spawn(move || {
             while platform.wait_for_work() {
-                if let Err(error) = platform.publish_pending(&mut |_| ()) {
-                    tracing::error!(causes = crate::error::causes(&error), "publishing failed");
-                }
-                let _ = platform.log_accesses();
+                platform.publish_round();
             }
             let _ = platform.log_accesses();
             let _ = platform.record(audit::Entry::Stopped);
         })
+    }
+
+    /// One run of publishing. A defect ends the run and not the thread; `/readyz` says so until a run goes through.
+    fn publish_round(&self) {
+        let run = std::panic::AssertUnwindSafe(|| self.publish_pending(&mut |_| ()));
+        let outcome = std::panic::catch_unwind(run).unwrap_or_else(|_| {
+            Err(PlatformError::Unavailable { reason: "publishing stopped on a defect".to_owned() })
+        });
+        self.0.publishing_failed.store(outcome.is_err(), Ordering::Relaxed);
+        if let Err(error) = outcome {
+            tracing::error!(causes = crate::error::causes(&error), "publishing failed");
+        }
+        let _ = self.log_accesses();
+    }
+
+    /// Whether the last run of publishing came to no end: what was taken in waits.
+    pub(crate) fn publishing_failed(&self) -> bool {
+        self.0.publishing_failed.load(Ordering::Relaxed)
     }
 
     /// Ends both threads, after the group that is worked on.

@@ -96,6 +96,12 @@ impl Platform {
                 closed.len()
             ));
         }
+        if self.publishing_failed() {
+            problems.push(
+                "the last run of publishing failed: what was taken in waits, and is tried again each minute; why is in the service's log"
+                    .to_owned(),
+            );
+        }
         let unaccepted = self.state().unaccepted;
         if unaccepted > 0 {
             problems.push(format!(

@@ -17,7 +17,7 @@ use crate::{Clock, Limits, Platform, Settings, UploadRequest};
 
 type Result<T> = std::result::Result<T, CatalogError>;
 
-/// The operations that fail.
+/// The operations that fail; one with `!` after its name stops on a defect.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Faults(Arc<Mutex<BTreeSet<&'static str>>>);
 
@@ -27,7 +27,9 @@ impl Faults {
     }
 
     fn check(&self, operation: &'static str) -> Result<()> {
-        if self.0.lock().unwrap().contains(operation) { Err(CatalogError::Poisoned) } else { Ok(()) }
+        let faults = self.0.lock().unwrap().clone();
+        assert!(!faults.iter().any(|fault| fault.strip_suffix('!') == Some(operation)), "a planted defect");
+        if faults.contains(operation) { Err(CatalogError::Poisoned) } else { Ok(()) }
     }
 }
 
@@ -83,6 +85,7 @@ impl Catalog for Failing {
     }
 
     fn claim_job(&self, now: Timestamp) -> Result<Option<Job>> {
+        self.faults.check("claim_job")?;
         self.inner.claim_job(now)
     }
 
