@@ -78,8 +78,8 @@ struct Arrival {
 }
 
 impl Platform {
-    /// Takes a file in. When this returns `Ok`, the version and its findings survive a power cut; when it returns an
-    /// error, nothing of the file is left.
+    /// Takes a file in. When this returns `Ok`, the version and its findings survive a power cut. When it returns an error,
+    /// nothing of the file is left, unless the error says that it may be stored: sent again, it is not stored twice.
     ///
     /// # Errors
     /// See [`PlatformError`]: not allowed, not the declared digest, over a limit, or refused by its contract.

@@ -54,6 +54,7 @@ impl Catalog for Failing {
         status: VersionStatus,
         job: Option<NewJob>,
     ) -> Result<Commit> {
+        self.faults.check("commit_version")?;
         self.inner.commit_version(facts, table_keys, status, job)
     }
 
@@ -62,6 +63,7 @@ impl Catalog for Failing {
     }
 
     fn change_version(&self, id: Uuid, to: VersionStatus, job: Option<NewJob>) -> Result<DatasetVersion> {
+        self.faults.check("change_version")?;
         self.inner.change_version(id, to, job)
     }
 
@@ -207,6 +209,14 @@ impl Small {
 
     /// Takes a quarter of fires in.
     pub(crate) fn upload(platform: &Platform, quarter: u8) -> crate::UploadReceipt {
+        Self::try_upload(platform, quarter).unwrap()
+    }
+
+    /// The same, where it may fail.
+    pub(crate) fn try_upload(
+        platform: &Platform,
+        quarter: u8,
+    ) -> std::result::Result<crate::UploadReceipt, crate::PlatformError> {
         let name = format!("partners/lancashire-fire-and-rescue/incidents/2025-Q{quarter}.csv.gz");
         let file = std::fs::File::open(root().join("sample-data").join(name)).unwrap();
         let request = UploadRequest {
@@ -218,7 +228,7 @@ impl Small {
             opt_outs_applied: None,
         };
         let caller = platform.local_officer(&request.dataset).unwrap();
-        platform.upload(&caller, &request, file).unwrap()
+        platform.upload(&caller, &request, file)
     }
 
     /// How far the publication of a version has come, as its supplier reads it.
