@@ -33,7 +33,7 @@ pub(crate) async fn publication(demo: &Demo, version: &str) -> String {
     demo.get(version, Some("officer")).await.json()["publication"].as_str().unwrap().to_owned()
 }
 
-async fn figures(demo: &Demo) -> Value {
+pub(crate) async fn figures(demo: &Demo) -> Value {
     demo.get(&format!("{DISTRICTS}&period=all"), None).await.json()["rows"].clone()
 }
 
@@ -149,11 +149,19 @@ async fn an_entry_that_was_never_released_is_passed_over() {
     assert_eq!(figures(&demo).await.as_array().unwrap().len(), before.as_array().unwrap().len() + 6);
 }
 
-/// Files of the data folder, put back as they were before a further quarter was published.
+/// Takes the catalogue away.
+pub(crate) fn take_catalogue(folder: &Path) {
+    for extra in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(folder.join(format!("data/catalog.sqlite{extra}")));
+    }
+}
+
+/// Files of the data folder, put back as they were before a further quarter, which had come already, was published.
 async fn put_back(names: &[&str]) {
     let kept = tempfile::tempdir().unwrap();
-    let demo = again(Demo::open(), |folder| support::copy(&folder.join("data"), kept.path()));
+    let demo = Demo::open();
     upload(&demo, "2026-01-01/P3M", quarter("2026", 0)).await;
+    let demo = again(demo, |folder| support::copy(&folder.join("data"), kept.path()));
     demo.platform.publish_pending(&mut |_| ()).unwrap();
     let demo = again(demo, |folder| {
         for name in names {
@@ -162,9 +170,7 @@ async fn put_back(names: &[&str]) {
                 fs::remove_dir_all(&target).unwrap();
                 support::copy(&kept.path().join(name), &target);
             } else {
-                for extra in ["-wal", "-shm"] {
-                    let _ = fs::remove_file(folder.join("data").join(format!("{name}{extra}")));
-                }
+                take_catalogue(folder);
                 fs::copy(kept.path().join(name), &target).unwrap();
             }
         }

@@ -32,7 +32,7 @@ pub struct Limits {
     pub timeout: Duration,
     /// Cells over all tables of the request.
     pub max_cells: u64,
-    /// Atoms: finest combinations of area, period and category.
+    /// Atoms over all measures of the request: the combinations of area, period and category that its tables tell apart.
     pub max_atoms: u64,
     /// Threads of the query engine for one request.
     pub threads: usize,
