@@ -50,7 +50,9 @@ fn request(tables: Vec<TableSpec>) -> GroupRequest {
 fn run(request: &GroupRequest, values: usize, max_atoms: u64) -> Result<Unreleased, EngineError> {
     let codes = || {
         let mut codes = Codes::default();
-        names(values).iter().for_each(|name| drop(codes.number(name)));
+        for name in names(values) {
+            codes.number(&name);
+        }
         codes.number(UNKNOWN);
         codes
     };
