@@ -25,7 +25,7 @@ use crate::unreleased::Unreleased;
 use crate::verify::{VerifyError, verify};
 
 /// How often a group is planned again because of what could be subtracted from the plan before.
-const MOST_ROUNDS: u32 = 8;
+const MOST_ROUNDS: u32 = 40;
 
 /// Why there is no plan. The previous one stays in force.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,6 +68,12 @@ pub enum PlanError {
         /// The cell, or one of those around a difference of cells.
         cell: String,
     },
+    /// What released cells give away together was not all found, or not all hidden, within the limits.
+    #[error(
+        "released cells of group `{0}` give away too much together to be hidden within the limits: publish coarser tables or \
+         fewer geographies that overlap"
+    )]
+    TooManyDifferences(GroupId),
     /// The independent check disagrees with the search. A defect, and nothing is released.
     #[error("the plan of group `{group}` failed its own check: report this as a defect")]
     Unverified {
@@ -227,9 +233,13 @@ pub(crate) fn decide(
         rounds += 1;
         steps += solved.iter().map(|(_, solution)| solution.steps).sum::<u64>();
         let withheld = withheld_columns(&universe, &solved);
-        let differences = policy.nested_differences && rules.differences && rounds < MOST_ROUNDS;
-        if !differences || !universe.add_differences(Some(&withheld), policy, rules) {
+        if !policy.nested_differences || !rules.differences {
             break solved;
+        }
+        match universe.add_differences(Some(&withheld), policy, rules) {
+            Some(false) => break solved,
+            Some(true) if rounds < MOST_ROUNDS => {}
+            _ => return Err(PlanError::TooManyDifferences(truth.group.clone())),
         }
     };
     Ok((entry(&material, truth.revision, policy, &universe, &solved), steps))

@@ -106,11 +106,19 @@ pub struct StepBudget {
     pub free_search: u32,
     /// States opened in one search for a circuit that may withhold further cells.
     pub paid_search: u32,
+    /// Atoms, columns and edges looked at in one search for what released cells give away together.
+    #[serde(default = "differences")]
+    pub differences: u64,
+}
+
+/// Entries from before the search was limited.
+const fn differences() -> u64 {
+    StepBudget::DEFAULT.differences
 }
 
 impl StepBudget {
     /// Suits a group of some thousand cells.
-    pub const DEFAULT: Self = Self { free_search: 60, paid_search: 160 };
+    pub const DEFAULT: Self = Self { free_search: 60, paid_search: 160, differences: 20_000_000_000 };
 }
 
 impl Default for StepBudget {

@@ -94,12 +94,16 @@ impl<'a> Universe<'a> {
         universe
     }
 
-    /// Adds what could be computed if only these columns were withheld; whether there was anything new.
-    pub(crate) fn add_differences(&mut self, withheld: Option<&[bool]>, policy: &Policy, rules: Rules) -> bool {
+    /// Adds what could be computed if only these columns were withheld; whether there was anything new. `None` if there was
+    /// too much to look at.
+    pub(crate) fn add_differences(&mut self, withheld: Option<&[bool]>, policy: &Policy, rules: Rules) -> Option<bool> {
         let found = differences(self, withheld, policy, rules);
+        if !found.complete {
+            return None;
+        }
         let any = !found.hidden.is_empty();
         self.add(found);
-        any
+        Some(any)
     }
 
     /// Adds what nobody prints and everybody could compute.
@@ -112,8 +116,8 @@ impl<'a> Universe<'a> {
                 crate::table::set(&mut self.reasons, index, Some(Reason::GroupDisclosure));
             }
         }
-        for (set, (small, column)) in found.hidden {
-            self.families.push(self.families.get(small as usize).copied().flatten());
+        for (set, (family, column)) in found.hidden {
+            self.families.push(family);
             self.reasons.push(None);
             self.columns.push(column);
             atoms.push(set);

@@ -10,9 +10,9 @@ use crate::ids::CellId;
 use crate::ledger::{Entry, EntryCell, Outcome};
 
 /// Cells of one kind: measure, area type, period type, whether by sex and by age, and dimension.
-type Kind<'a> = (&'a str, AreaType, PeriodType, bool, bool, Option<&'a str>);
+pub(super) type Kind<'a> = (&'a str, AreaType, PeriodType, bool, bool, Option<&'a str>);
 
-fn kind(id: &CellId) -> Kind<'_> {
+pub(super) fn kind(id: &CellId) -> Kind<'_> {
     let CellId { measure, key } = id;
     let dimension = key.breakdown.as_ref().map(|breakdown| breakdown.dimension.as_str());
     let (sex, age) = (key.sex == Sex::All, key.age == AgeBand::All);
