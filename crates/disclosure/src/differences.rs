@@ -190,7 +190,7 @@ impl Finder<'_> {
         if contributions.distinct(atoms.clone(), &self.universe.truth, self.policy.k) < self.policy.k {
             return true;
         }
-        contributions.partners() > 1 && {
+        !contributions.readers().is_empty() && {
             let facts = self.universe.facts_of(&atoms.collect::<Vec<u32>>());
             judge(&facts, self.policy, self.rules).unsafe_for.is_some()
         }
@@ -249,10 +249,8 @@ impl Finder<'_> {
         let mut limit = Limit(self.policy.budget.differences);
         let mut found: Vec<(Vec<u32>, Vec<u32>)> = Vec::new();
         let mut note = |atoms: Vec<u32>, around: &[u32]| found.push((atoms, around.to_vec()));
-        let alone = (self.policy.own_rows && self.rules.partners && universe.contributions.partners() > 1)
-            .then(|| universe.contributions.all().iter().map(|entry| entry.partner).collect::<BTreeSet<u16>>());
-        let readers = std::iter::once(Vec::new()).chain(alone.into_iter().flatten().map(|partner| vec![partner]));
-        for partners in readers {
+        let everybody = Vec::new();
+        for partners in std::iter::once(&everybody).chain(universe.contributions.readers()) {
             let who = (partners.as_slice(), self.rules.contributors);
             let reader = Reader::new(&universe.truth, &universe.contributions, who, self.policy.k);
             few::threes(&scene, &reader, &mut limit, universe.columns.len(), &mut note);

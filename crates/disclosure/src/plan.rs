@@ -218,7 +218,7 @@ pub(crate) fn decide(
     let mut universe = Universe::new(&material, policy, key, rules);
     let readers = Readers {
         contributors: policy.own_records && rules.own_records,
-        partners: policy.own_rows && rules.partners && universe.contributions.partners() > 1,
+        partners: !universe.contributions.readers().is_empty(),
     };
     let (mut rounds, mut steps) = (0, 0);
     let solved = loop {

@@ -59,12 +59,18 @@ fn family(id: &CellId) -> Option<Family<'_>> {
 impl<'a> Universe<'a> {
     pub(crate) fn new(material: &'a Material, policy: &Policy, key: &PlanKey, rules: Rules) -> Self {
         let (drafts, sets, places) = drafts(material);
-        let merged = Merged::new(material, &sets);
+        let mut merged = Merged::new(material, &sets);
+        if rules.partners {
+            let mut readers = policy.reading(&merged.contributions.partners());
+            readers.retain(|reader| rules.coalitions || reader.len() == 1);
+            merged.contributions = merged.contributions.read_by(readers);
+        }
         let group = material.group.to_string();
         let mut columns = Vec::with_capacity(drafts.len());
         let mut reasons = Vec::with_capacity(drafts.len());
         for (draft, index) in drafts.iter().zip(0_u32..) {
-            let facts = draft.facts(merged.atoms.row(index), &merged);
+            let mut facts = draft.facts(merged.atoms.row(index), &merged);
+            facts.upper = facts.upper.filter(|_| rules.open);
             let maker = Maker { group: &group, policy, key, rules };
             let (column, reason) = maker.column(draft, &facts);
             columns.push(column);
@@ -77,11 +83,17 @@ impl<'a> Universe<'a> {
             let family = draft.ids.first().and_then(|id| family(id));
             families.push(family.map(|family| *numbers.entry(family).or_insert(next)));
         }
+        let mut atoms = merged.atoms;
+        let mut members = merged.members;
+        if rules.blind() {
+            forget(&drafts, &mut columns, &mut atoms, rules);
+            members = atoms.transposed(merged.truth.len());
+        }
         let mut universe = Self {
             drafts,
             columns,
-            atoms: merged.atoms,
-            members: merged.members,
+            atoms,
+            members,
             truth: merged.truth,
             contributions: merged.contributions,
             places,
@@ -137,6 +149,20 @@ impl<'a> Universe<'a> {
             ..Facts::default()
         }
     }
+}
+
+/// Takes the cells that the proof of a mutant does not take account of out of it.
+fn forget(drafts: &[Draft<'_>], columns: &mut [Column], atoms: &mut Rows, rules: Rules) {
+    let Some(first) = drafts.first().and_then(|draft| draft.ids.first()) else { return };
+    let seen = |draft: &Draft<'_>| draft.ids.iter().any(|id| rules.see(id, draft.headline, first));
+    let seen: Vec<bool> = drafts.iter().map(seen).collect();
+    for (column, seen) in columns.iter_mut().zip(&seen) {
+        if !seen {
+            (column.reach, column.width, column.fall) = (0, 0, i64::MAX);
+        }
+    }
+    let row = |(seen, index): (&bool, u32)| if *seen { atoms.row(index).to_vec() } else { Vec::new() };
+    *atoms = Rows::new(seen.iter().zip(0_u32..).map(row).collect::<Vec<_>>());
 }
 
 /// Distinct columns of the material, the atoms of each, and the column of each cell.
@@ -266,7 +292,7 @@ impl Maker<'_> {
         if facts.value == 0 {
             return match self.policy.zeros {
                 _ if self.marks_exclude_zero(draft) => (Role::Frozen, None),
-                ZeroPolicy::HideShare { per_thousand } if drawn(b"zero", per_thousand) => {
+                ZeroPolicy::HideShare { per_thousand } if self.rules.zeros && drawn(b"zero", per_thousand) => {
                     (Role::Protected, Some(Reason::HiddenZero))
                 }
                 _ => (Role::Open, None),
@@ -275,7 +301,7 @@ impl Maker<'_> {
         let decoys = self.policy.decoys_per_thousand;
         if draft.headline {
             (Role::Headline, None)
-        } else if decoys > 0 && drawn(b"decoy", decoys) {
+        } else if self.rules.decoys && decoys > 0 && drawn(b"decoy", decoys) {
             (Role::Protected, Some(Reason::Decoy))
         } else {
             (Role::Open, None)

@@ -71,14 +71,14 @@ impl<'a> Shown<'a> {
 /// Who looks: nobody in particular, or those who know the rows of some partners.
 struct Eye<'a> {
     base: &'a Base<'a>,
-    partners: Vec<u16>,
+    partners: BTreeSet<u16>,
     k: u64,
     named: bool,
     most: u64,
 }
 
 impl<'a> Eye<'a> {
-    fn new(entry: &Entry, base: &'a Base<'_>, partners: Vec<u16>) -> Self {
+    fn new(entry: &Entry, base: &'a Base<'_>, partners: BTreeSet<u16>) -> Self {
         let mut eye = Eye { base, partners, k: entry.policy.k, named: !entry.contributions.is_empty(), most: 0 };
         let mut amounts: HashMap<u32, u64> = HashMap::new();
         for (person, by, amount) in base.people.iter().flatten() {
@@ -131,10 +131,9 @@ impl<'a> Eye<'a> {
 /// Checks a group.
 pub(super) fn check(entry: &Entry, base: &Base<'_>) -> Result<(), VerifyError> {
     let shown = Shown::new(entry, base);
-    let mut eyes = vec![Eye::new(entry, base, Vec::new())];
-    if entry.policy.own_rows && base.partners.len() > 1 {
-        eyes.extend(base.partners.iter().map(|partner| Eye::new(entry, base, vec![*partner])));
-    }
+    let nobody = std::iter::once(BTreeSet::new());
+    let eyes: Vec<Eye<'_>> =
+        nobody.chain(base.readers.iter().cloned()).map(|partners| Eye::new(entry, base, partners)).collect();
     let layers = layers(&shown, base.truth.len());
     for eye in &eyes {
         threes(&shown, eye)?;
