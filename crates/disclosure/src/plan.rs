@@ -28,7 +28,7 @@ use crate::verify::{VerifyError, verify};
 /// A revision of a group with more atoms is only planned if its tables can be proved apart as before.
 const MOST_ATOMS_IN_ONE_TABLE: usize = 4_000;
 /// How often a group is planned again because of what could be subtracted from the plan before.
-const MOST_ROUNDS: u32 = 8;
+const MOST_ROUNDS: u32 = 40;
 
 /// Why there is no plan. The previous one stays in force.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,6 +63,12 @@ pub enum PlanError {
         /// The cell, or one of those around a difference of cells.
         cell: String,
     },
+    /// What released cells give away together was not all found, or not all hidden, within the limits.
+    #[error(
+        "released cells of group `{0}` give away too much together to be hidden within the limits: publish coarser tables or \
+         fewer geographies that overlap"
+    )]
+    TooManyDifferences(GroupId),
     /// The independent check disagrees with the search. A defect, and nothing is released.
     #[error("the plan of group `{group}` failed its own check: report this as a defect")]
     Unverified {
@@ -219,7 +225,7 @@ pub(crate) fn decide(
     let mut universe = Universe::new(&material, policy, key, rules);
     let readers = Readers {
         contributors: policy.own_records && rules.own_records,
-        partners: policy.own_rows && rules.partners && universe.contributions.partners() > 1,
+        partners: !universe.contributions.readers().is_empty(),
     };
     let unprovable = |universe: &Universe<'_>, column| PlanError::Unprovable {
         group: truth.group.clone(),
@@ -233,16 +239,21 @@ pub(crate) fn decide(
         // Split where that is sound; where a part cannot be proved because of a shared total, as one table.
         let solved = match solve_parts(parts(&universe, readers, split), policy) {
             Ok(solved) => solved,
-            Err(_) => solve_parts(parts(&universe, readers, false), policy)
-                .map_err(|column| unprovable(&universe, column))?,
+            Err(_) => {
+                solve_parts(parts(&universe, readers, false), policy).map_err(|column| unprovable(&universe, column))?
+            }
         };
         // With cells withheld, others may be the disjoint parts of a released one.
         rounds += 1;
         steps += solved.iter().map(|(_, solution)| solution.steps).sum::<u64>();
         let withheld = withheld_columns(&universe, &solved);
-        let differences = policy.nested_differences && rules.differences && rounds < MOST_ROUNDS;
-        if !differences || !universe.add_differences(Some(&withheld), policy, rules) {
+        if !policy.nested_differences || !rules.differences {
             break solved;
+        }
+        match universe.add_differences(Some(&withheld), policy, rules) {
+            Some(false) => break solved,
+            Some(true) if rounds < MOST_ROUNDS => {}
+            _ => return Err(PlanError::TooManyDifferences(truth.group.clone())),
         }
     };
     Ok((entry(&material, truth.revision, policy, &universe, &solved), steps))

@@ -283,7 +283,11 @@ fn known_records(universe: &Universe<'_>, readers: Readers, places: &[Option<u32
                 *amounts.entry((place, Reader::Contributor(entry.contributor))).or_insert(0) += amount;
             }
             if readers.partners {
-                *amounts.entry((place, Reader::Partner(entry.partner))).or_insert(0) += amount;
+                for (reader, number) in named.readers().iter().zip(0..) {
+                    if reader.contains(&entry.partner) {
+                        *amounts.entry((place, Reader::Partner(number))).or_insert(0) += amount;
+                    }
+                }
             }
         }
     }

@@ -91,7 +91,7 @@ pub(crate) enum Reader {
     Contributor(u64),
     /// One of the people in an atom of which only the count is known.
     Somebody(u32),
-    /// A partner by number.
+    /// A partner, or several together, by number among those who read.
     Partner(u16),
 }
 

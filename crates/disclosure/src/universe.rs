@@ -66,12 +66,18 @@ impl<'a> Universe<'a> {
     pub(crate) fn new(material: &'a Material, policy: &Policy, key: &PlanKey, rules: Rules) -> Self {
         let (drafts, mut sets, places) = drafts(material);
         sets.extend(material.figures().filter_map(|figure| figure.now.as_deref()));
-        let merged = Merged::new(material, &sets);
+        let mut merged = Merged::new(material, &sets);
+        if rules.partners {
+            let mut readers = policy.reading(&merged.contributions.partners());
+            readers.retain(|reader| rules.coalitions || reader.len() == 1);
+            merged.contributions = merged.contributions.read_by(readers);
+        }
         let group = material.group.to_string();
         let mut columns = Vec::with_capacity(drafts.len());
         let mut reasons = Vec::with_capacity(drafts.len());
         for (draft, index) in drafts.iter().zip(0_u32..) {
-            let facts = draft.facts(merged.atoms.row(index), &merged);
+            let mut facts = draft.facts(merged.atoms.row(index), &merged);
+            facts.upper = facts.upper.filter(|_| rules.open);
             let maker = Maker { group: &group, policy, key, rules };
             let (column, reason) = maker.column(draft, &facts);
             columns.push(column);
@@ -88,7 +94,10 @@ impl<'a> Universe<'a> {
         let now = material.figures().map(|figure| figure.now.as_ref().and_then(|_| waiting.next())).collect();
         let mut rows = merged.atoms.to_vec();
         rows.truncate(drafts.len());
-        let atoms = Rows::new(rows);
+        let mut atoms = Rows::new(rows);
+        if rules.blind() {
+            forget(&drafts, &mut columns, &mut atoms, rules);
+        }
         let mut universe = Self {
             members: atoms.transposed(merged.truth.len()),
             drafts,
@@ -110,12 +119,16 @@ impl<'a> Universe<'a> {
         universe
     }
 
-    /// Adds what could be computed if only these columns were withheld; whether there was anything new.
-    pub(crate) fn add_differences(&mut self, withheld: Option<&[bool]>, policy: &Policy, rules: Rules) -> bool {
+    /// Adds what could be computed if only these columns were withheld; whether there was anything new. `None` if there was
+    /// too much to look at.
+    pub(crate) fn add_differences(&mut self, withheld: Option<&[bool]>, policy: &Policy, rules: Rules) -> Option<bool> {
         let found = differences(self, withheld, policy, rules);
+        if !found.complete {
+            return None;
+        }
         let any = !found.hidden.is_empty();
         self.add(found);
-        any
+        Some(any)
     }
 
     /// Adds what nobody prints and everybody could compute.
@@ -127,8 +140,8 @@ impl<'a> Universe<'a> {
                 crate::table::set(&mut self.reasons, index, Some(Reason::GroupDisclosure));
             }
         }
-        for (set, (small, column)) in found.hidden {
-            self.families.push(self.families.get(small as usize).copied().flatten());
+        for (set, (family, column)) in found.hidden {
+            self.families.push(family);
             self.reasons.push(None);
             self.columns.push(column);
             atoms.push(set);
@@ -186,6 +199,20 @@ impl<'a> Universe<'a> {
             ..Facts::default()
         }
     }
+}
+
+/// Takes the cells that the proof of a mutant does not take account of out of it.
+fn forget(drafts: &[Draft<'_>], columns: &mut [Column], atoms: &mut Rows, rules: Rules) {
+    let Some(first) = drafts.first().and_then(|draft| draft.ids.first()) else { return };
+    let seen = |draft: &Draft<'_>| draft.ids.iter().any(|id| rules.see(id, draft.headline, first));
+    let seen: Vec<bool> = drafts.iter().map(seen).collect();
+    for (column, seen) in columns.iter_mut().zip(&seen) {
+        if !seen {
+            (column.reach, column.width, column.fall) = (0, 0, i64::MAX);
+        }
+    }
+    let row = |(seen, index): (&bool, u32)| if *seen { atoms.row(index).to_vec() } else { Vec::new() };
+    *atoms = Rows::new(seen.iter().zip(0_u32..).map(row).collect::<Vec<_>>());
 }
 
 /// Distinct columns of the material, the atoms of each, and the column of each cell.
@@ -334,7 +361,7 @@ impl Maker<'_> {
         if facts.value == 0 {
             return match self.policy.zeros {
                 _ if self.marks_exclude_zero(draft) => (Role::Frozen, None),
-                ZeroPolicy::HideShare { per_thousand } if drawn(b"zero", per_thousand) => {
+                ZeroPolicy::HideShare { per_thousand } if self.rules.zeros && drawn(b"zero", per_thousand) => {
                     (Role::Protected, Some(Reason::HiddenZero))
                 }
                 _ => (Role::Open, None),
@@ -343,7 +370,7 @@ impl Maker<'_> {
         let decoys = self.policy.decoys_per_thousand;
         if draft.headline {
             (Role::Headline, None)
-        } else if decoys > 0 && drawn(b"decoy", decoys) {
+        } else if self.rules.decoys && decoys > 0 && drawn(b"decoy", decoys) {
             (Role::Protected, Some(Reason::Decoy))
         } else {
             (Role::Open, None)

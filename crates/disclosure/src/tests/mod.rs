@@ -3,6 +3,7 @@
 mod brute_force;
 mod inversion;
 mod life_of_a_plan;
+mod mutants;
 mod revisions;
 mod rules;
 mod tables;

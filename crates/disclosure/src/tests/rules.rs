@@ -12,21 +12,21 @@ use crate::plan::decide;
 use crate::rules::Rules;
 use crate::{Cell, CellFacts, CellId, Dominance, Policy, Share, Unreleased, UnreleasedBuilder, ZeroPolicy, plan};
 
-const K: u64 = 3;
+pub(super) const K: u64 = 3;
 
 /// A group in which each record has a contributor and a partner.
 #[derive(Default, Clone)]
-struct Case {
+pub(super) struct Case {
     /// By atom: contributor, partner and amount.
-    atoms: Vec<Vec<(u8, u16, u64)>>,
+    pub(super) atoms: Vec<Vec<(u8, u16, u64)>>,
     /// Cells: name, atoms as bits, and what is known about the cell.
-    cells: Vec<(CellId, u32, CellFacts)>,
-    sensitive: bool,
+    pub(super) cells: Vec<(CellId, u32, CellFacts)>,
+    pub(super) sensitive: bool,
 }
 
 impl Case {
     /// People with one record each.
-    fn of_people(counts: &[u64]) -> Self {
+    pub(super) fn of_people(counts: &[u64]) -> Self {
         let mut next = 0;
         let mut people = |count: &u64| -> Vec<(u8, u16, u64)> {
             let first = next;
@@ -36,14 +36,14 @@ impl Case {
         Self { atoms: counts.iter().map(&mut people).collect(), ..Self::default() }
     }
 
-    fn cell(mut self, mask: u32, headline: bool) -> Self {
+    pub(super) fn cell(mut self, mask: u32, headline: bool) -> Self {
         let area = format!("AREA-{}", self.cells.len());
         let id = cell_id("test", AreaType::Lsoa, &area, 1, Sex::All, AgeBand::All);
         self.cells.push((id, mask, CellFacts { headline, ..CellFacts::default() }));
         self
     }
 
-    fn counts(&self) -> Vec<u64> {
+    pub(super) fn counts(&self) -> Vec<u64> {
         self.atoms.iter().map(|people| people.iter().map(|person| person.2).sum()).collect()
     }
 
@@ -68,7 +68,7 @@ impl Case {
     }
 
     /// What a plan shows, in the order of `cells`.
-    fn shown(&self, policy: &Policy, rules: Rules) -> Vec<Cell> {
+    pub(super) fn shown(&self, policy: &Policy, rules: Rules) -> Vec<Cell> {
         let truth = self.build();
         if rules == Rules::ALL {
             // The whole way, with the check.
@@ -254,7 +254,7 @@ fn the_largest_cannot_be_estimated() {
 }
 
 /// All people of an area, and those of them in a sensitive category, by area; with the whole and its sensitive part.
-fn row(inside: &[u64], outside: &[u64], population: Option<u64>) -> Case {
+pub(super) fn row(inside: &[u64], outside: &[u64], population: Option<u64>) -> Case {
     let mut case = Case::of_people(&[inside, outside].concat());
     case.sensitive = true;
     let areas = inside.len();

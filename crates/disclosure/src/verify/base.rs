@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::VerifyError;
 use crate::ledger::{ColumnKind, Entry, EntryCell, Outcome};
+use crate::policy::{Coalitions, Policy};
 
 /// See the module.
 pub(super) struct Base<'a> {
@@ -14,8 +15,10 @@ pub(super) struct Base<'a> {
     pub(super) cells: Vec<Vec<u32>>,
     /// By table and table atom: atoms of the group.
     pub(super) inside: Vec<Vec<Vec<u32>>>,
-    /// More than one partner supplied records.
+    /// Partners who supplied records.
     pub(super) partners: BTreeSet<u16>,
+    /// Partners, alone or together, against whom the proof must hold.
+    pub(super) readers: Vec<BTreeSet<u16>>,
 }
 
 impl<'a> Base<'a> {
@@ -50,7 +53,8 @@ impl<'a> Base<'a> {
             }
             inside.push(atoms);
         }
-        let mut base = Self { truth: &entry.truth, people, cells: Vec::new(), inside, partners };
+        let readers = readers(&entry.policy, &partners);
+        let mut base = Self { truth: &entry.truth, people, cells: Vec::new(), inside, partners, readers };
         base.cells = entry.figures().map(|cell| base.atoms_of(entry, cell)).collect::<Result<_, _>>()?;
         Ok(base)
     }
@@ -123,15 +127,15 @@ impl<'a> Base<'a> {
         wanted == 0
     }
 
-    /// Amount by way of one partner, and how many contributors the others have.
-    pub(super) fn beside(&self, atoms: &[u32], partner: u16) -> (u64, u64) {
+    /// Amount by way of some partners, and how many contributors the others have.
+    pub(super) fn beside(&self, atoms: &[u32], partners: &BTreeSet<u16>) -> (u64, u64) {
         let (mut own, mut unknown) = (0, 0);
         let mut others = BTreeSet::new();
         for atom in atoms {
             match self.people.get(*atom as usize) {
                 Some(list) if !list.is_empty() => {
                     for (person, by, amount) in list {
-                        if *by == partner {
+                        if partners.contains(by) {
                             own += amount;
                         } else {
                             others.insert(*person);
@@ -143,4 +147,23 @@ impl<'a> Base<'a> {
         }
         (own, unknown + others.len() as u64)
     }
+}
+
+/// Each partner, and each coalition that the policy states, if there are several partners.
+fn readers(policy: &Policy, partners: &BTreeSet<u16>) -> Vec<BTreeSet<u16>> {
+    let mut readers: BTreeSet<BTreeSet<u16>> = BTreeSet::new();
+    if policy.own_rows && partners.len() > 1 {
+        for one in partners {
+            readers.insert(BTreeSet::from([*one]));
+            if policy.coalitions == Coalitions::Pairs {
+                readers.extend(partners.iter().map(|other| BTreeSet::from([*one, *other])));
+            }
+        }
+        if let Coalitions::Stated(stated) = &policy.coalitions {
+            let there =
+                |list: &Vec<u16>| -> BTreeSet<u16> { list.iter().filter(|p| partners.contains(p)).copied().collect() };
+            readers.extend(stated.iter().map(there).filter(|coalition| !coalition.is_empty()));
+        }
+    }
+    readers.into_iter().collect()
 }

@@ -3,6 +3,7 @@
 
 mod base;
 mod differences;
+mod overlaps;
 mod rules;
 mod split;
 mod waiting;
@@ -60,6 +61,12 @@ pub enum VerifyError {
         /// What is wrong.
         what: &'static str,
     },
+    /// Released cells that together give away a small number.
+    #[error("cell `{cell}` and other released cells that overlap with it give away too few together")]
+    Together {
+        /// One of the cells.
+        cell: Box<CellId>,
+    },
     /// Released cells that give away a small number by subtraction.
     #[error("cell `{cell}` less released parts of it gives away too few")]
     Difference {
@@ -95,6 +102,7 @@ pub(crate) fn verify(entry: &Entry) -> Result<Checked, VerifyError> {
     }
     if entry.policy.nested_differences {
         differences::check(entry, &base)?;
+        overlaps::check(entry, &base)?;
     }
     let secrets = waiting::demands(entry, &base)?;
     let mut checked = Checked::default();

@@ -1,6 +1,6 @@
 //! What cells that wait must not give away: what they are now, who came and who went since the figure that is shown.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::VerifyError;
 use super::base::Base;
@@ -66,7 +66,9 @@ impl Told {
         let mut told = Self { counted: Default::default(), left_out: Default::default() };
         let later: Vec<(u32, u32)> =
             (0_u32..).zip(entry.origins.iter().copied()).filter(|(atom, origin)| atom != origin).collect();
-        for (figure, atoms) in entry.figures().zip(&base.cells).filter(|(figure, _)| figure.outcome == Outcome::Released) {
+        for (figure, atoms) in
+            entry.figures().zip(&base.cells).filter(|(figure, _)| figure.outcome == Outcome::Released)
+        {
             let [plain, by_category] = &mut told.counted;
             let counted = if figure.id.is_broken_down() { by_category } else { plain };
             counted.extend(atoms);
@@ -91,13 +93,11 @@ impl Told {
 /// Whether a set holds somebody, and too few to be seen, or to be seen by a partner beside its own.
 fn is_few(entry: &Entry, base: &Base<'_>, atoms: &[u32]) -> bool {
     let (k, count) = (entry.policy.k, base.value(atoms));
-    let left_few = |partner: &u16| {
-        let (own, others) = base.beside(atoms, *partner);
+    let left_few = |partners: &BTreeSet<u16>| {
+        let (own, others) = base.beside(atoms, partners);
         own > 0 && count > own && (count - own).min(others) < k
     };
-    count > 0
-        && (!base.at_least(atoms.iter().copied(), k)
-            || (entry.policy.own_rows && base.partners.len() > 1 && base.partners.iter().any(left_few)))
+    count > 0 && (!base.at_least(atoms.iter().copied(), k) || base.readers.iter().any(left_few))
 }
 
 fn demand(entry: &Entry, base: &Base<'_>, atoms: &[u32]) -> Demand {

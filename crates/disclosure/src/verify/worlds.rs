@@ -15,7 +15,8 @@ enum Somebody {
     /// One of those in an atom of the table whose names are unknown.
     Unknown(u32),
     Contributor(u64),
-    Partner(u16),
+    /// Partners, alone or together, by number among those who read.
+    Partner(usize),
 }
 
 /// One table with everything the check derives.
@@ -227,8 +228,7 @@ impl<'a> Sheet<'a> {
     }
 
     fn partners(&self) -> impl Iterator<Item = Somebody> {
-        let several = self.entry.policy.own_rows && self.base.partners.len() > 1;
-        self.base.partners.iter().filter(move |_| several).map(|partner| Somebody::Partner(*partner))
+        (0..self.base.readers.len()).map(Somebody::Partner)
     }
 
     fn own_in(&self, column: u32, who: Somebody) -> i64 {
@@ -240,7 +240,6 @@ impl<'a> Sheet<'a> {
 /// How many records somebody knows to be theirs, by atom of the table.
 fn own_records(entry: &Entry, base: &Base<'_>, inside: &[Vec<u32>]) -> Vec<BTreeMap<Somebody, i64>> {
     let single = entry.policy.own_records;
-    let partners = entry.policy.own_rows && base.partners.len() > 1;
     let of_table_atom = |(atoms, place): (&Vec<u32>, u32)| {
         let mut own: BTreeMap<Somebody, i64> = BTreeMap::new();
         for atom in atoms {
@@ -253,8 +252,10 @@ fn own_records(entry: &Entry, base: &Base<'_>, inside: &[Vec<u32>]) -> Vec<BTree
                 if single {
                     *own.entry(Somebody::Contributor(*person)).or_insert(0) += signed(*amount);
                 }
-                if partners {
-                    *own.entry(Somebody::Partner(*partner)).or_insert(0) += signed(*amount);
+                for (reader, partners) in base.readers.iter().enumerate() {
+                    if partners.contains(partner) {
+                        *own.entry(Somebody::Partner(reader)).or_insert(0) += signed(*amount);
+                    }
                 }
             }
         }

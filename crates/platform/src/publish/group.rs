@@ -26,7 +26,7 @@ use crate::requests;
 use crate::state::{Group, State, digest_of};
 
 /// The budget of a second, thorough search, in steps.
-const THOROUGH: StepBudget = StepBudget { free_search: 6_000, paid_search: 6_000 };
+const THOROUGH: StepBudget = StepBudget { free_search: 6_000, paid_search: 6_000, ..StepBudget::DEFAULT };
 
 /// What publishing one dataset came to.
 pub(super) struct Outcome {
