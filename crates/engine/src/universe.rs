@@ -216,13 +216,7 @@ impl Space {
     }
 
     /// The true count of each of the `size` atoms, and whether all of it is known.
-    fn truth(
-        &self,
-        facts: &Facts,
-        measure: usize,
-        request: &GroupRequest,
-        size: usize,
-    ) -> Result<Truth, EngineError> {
+    fn truth(&self, facts: &Facts, measure: usize, request: &GroupRequest, size: usize) -> Result<Truth, EngineError> {
         let mut truth = Truth { counts: vec![0; size], complete: vec![true; size] };
         let area_classes: Vec<Option<usize>> = facts.areas.texts().iter().map(|code| self.area_class(code)).collect();
         for row in &facts.rows {
