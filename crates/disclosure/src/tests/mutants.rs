@@ -18,6 +18,7 @@ enum Finds {
     Difference,
     Group,
     Close,
+    Undecided,
 }
 
 struct Mutant {
@@ -47,8 +48,7 @@ fn problem(mutant: &Mutant, shown: &[Cell], marks: bool) -> Problem {
     let mut levels: Vec<(u32, Level)> = Vec::new();
     let mut cells = Vec::new();
     let mut bounds = Vec::new();
-    let mut whole_of: BTreeMap<String, (usize, String)> = BTreeMap::new();
-    for (number, ((id, mask, facts), cell)) in case.cells.iter().zip(shown).enumerate() {
+    for (number, ((_, mask, facts), cell)) in case.cells.iter().zip(shown).enumerate() {
         let code = format!("cell {number}");
         let members: Vec<String> = atoms().filter(|atom| mask >> atom & 1 == 1).map(name).collect();
         let known = levels.iter_mut().find(|(taken, _)| taken & mask == 0);
@@ -66,7 +66,6 @@ fn problem(mutant: &Mutant, shown: &[Cell], marks: bool) -> Problem {
         if let Some(upper) = facts.known_upper {
             bounds.push(Bound { codes: vec![code.clone()], lower: 0, upper: Some(upper) });
         }
-        whole_of.insert(id.to_string(), (number, code));
     }
     let known = |(atom, count): &(usize, u64)| Known { codes: vec![name(*atom)], count: *count };
     let attackers = mutant.attackers.iter().enumerate().map(|(number, own)| Attacker {
@@ -131,8 +130,8 @@ fn found(mutant: &Mutant, rules: Rules) -> BTreeSet<Finds> {
     let singletons = mutant.policy.own_records;
     let options = Options { threads: 1, singletons, ..Options::default() };
     let report = attack(&problem, &options).unwrap();
-    assert!(report.with_marks.not_finished.is_empty(), "{}", mutant.name);
     let mut finds = BTreeSet::new();
+    finds.extend((!report.with_marks.not_finished.is_empty()).then_some(Finds::Undecided));
     let everybody = [(&report.with_marks, &report.slivers)];
     let declared = report.declared.iter().map(|Declared { findings, slivers, .. }| (findings, slivers));
     for (findings, slivers) in everybody.into_iter().chain(declared) {
@@ -253,7 +252,7 @@ fn rules_about_cells() -> Vec<Mutant> {
         overlap.cells.push((cell, mask, CellFacts::default()));
     }
     // A count that is at most four, beside one that cannot grow.
-    let mut open = plain(&[2, 9, 400, 500]);
+    let mut open = plain(&[2, 9, 80, 100]);
     open.cells[0].2.known_upper = Some(4);
     open.cells[1].2.known_upper = Some(9);
     let hide = Policy { zeros: ZeroPolicy::HideShare { per_thousand: 1000 }, ..Policy::threshold(K) };
@@ -295,19 +294,17 @@ fn parts_of_the_group() -> Vec<Mutant> {
 
 #[test]
 fn every_mutant_is_killed_by_the_attacker() {
-    let mut survivors = Vec::new();
+    let mut wrong = Vec::new();
     for mutant in [rules_about_people(), rules_about_cells(), parts_of_the_group()].into_iter().flatten() {
-        let whole = found(&mutant, Rules::ALL);
-        assert!(whole.is_empty(), "{}: {whole:?} is found of the whole protector", mutant.name);
-        let finds = found(&mutant, mutant.rules);
-        println!("{}: {finds:?}", mutant.name);
-        if !finds.contains(&mutant.finds) {
-            survivors.push((mutant.name, finds));
+        let (whole, finds) = (found(&mutant, Rules::ALL), found(&mutant, mutant.rules));
+        println!("without {}: {finds:?}", mutant.name);
+        if !whole.is_empty() || !finds.contains(&mutant.finds) {
+            wrong.push(format!("{}: {finds:?} is found without it, {whole:?} with it", mutant.name));
         }
     }
     // Without decoys the choice of cells itself tells.
     if !certain_without_decoys(Rules { decoys: false, ..Rules::ALL }) {
-        survivors.push(("decoys", BTreeSet::new()));
+        wrong.push("decoys: nothing is certain without them".to_owned());
     }
-    assert!(survivors.is_empty(), "{survivors:#?}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
