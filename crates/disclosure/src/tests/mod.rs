@@ -3,6 +3,7 @@
 mod brute_force;
 mod inversion;
 mod life_of_a_plan;
+mod reports;
 mod rules;
 mod tables;
 
