@@ -21,7 +21,7 @@ use crate::level::{Level, Levels};
 use crate::partnership::Partnership;
 use crate::party::Party;
 use crate::position::Locator;
-use crate::principal::{ActionKind, Recipient};
+use crate::principal::{ActionKind, Recipient, Role};
 use crate::terms::{Forbids, Method, Onward, Terms, Zeros};
 
 /// An agreement that has been read and checked against the partnership's register and the datasets' contracts.
@@ -221,6 +221,9 @@ pub struct TermsClause {
     pub methods: BTreeSet<Method>,
     /// What becomes of zeros.
     pub zeros: Zeros,
+    /// Roles that approve each publication.
+    #[serde(default)]
+    pub approval: BTreeSet<Role>,
     /// The finest tables.
     pub finest: BTreeSet<Level>,
     /// The widest audience.
@@ -419,6 +422,7 @@ impl Agreement {
             rounding: terms.rounding,
             methods: terms.methods.clone(),
             zeros: terms.zeros,
+            approval: terms.approval.clone(),
             levels: self.levels(),
             onward: terms.onward,
             obligations: terms.obligations.clone(),

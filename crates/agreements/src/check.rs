@@ -11,7 +11,7 @@ use crate::partnership::Partnership;
 use crate::party::PartySignature;
 use crate::position::Locator;
 use crate::position::Step::{self, Index, Key, Text};
-use crate::principal::ActionKind;
+use crate::principal::{ActionKind, Role};
 
 /// Greatest rounding base, and greatest threshold, that make sense for counts of a district.
 const MAX_BASE: u32 = 1_000;
@@ -245,6 +245,14 @@ impl<'a> Checker<'a, '_> {
         }
         if terms.methods.is_empty() {
             self.wrong(&[Key("terms"), Key("methods")], "accept at least one method: `suppress` or `perturb`");
+        }
+        let at = [Key("terms"), Key("approval")];
+        if let Some(role) = terms.approval.iter().find(|role| !matches!(role, Role::Reviewer | Role::Governance)) {
+            let message = format!("`{role}` approves nothing: name `reviewer`, `governance` or both");
+            self.wrong(&at, message);
+        }
+        if open && !terms.approval.is_empty() {
+            self.wrong(&at, "open data are public already, so that there is nothing to approve: leave it out");
         }
     }
 

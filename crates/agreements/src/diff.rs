@@ -100,6 +100,7 @@ fn terms(old: &Agreement, new: &Agreement) -> Vec<String> {
     }
     unordered(&mut lines, "terms.methods", &before.methods, &after.methods);
     unordered(&mut lines, "terms.zeros", &before.zeros, &after.zeros);
+    unordered(&mut lines, "terms.approval", &before.approval, &after.approval);
     unordered(&mut lines, "terms.tier", &before.tier, &after.tier);
     unordered(&mut lines, "terms.onward", &before.onward, &after.onward);
     unordered(&mut lines, "terms.obligations", &before.obligations, &after.obligations);

@@ -95,7 +95,7 @@ fn looser(old: &Agreement, new: &Agreement, dataset: &DatasetId) -> Vec<String> 
 }
 
 /// Every clause that holds for all datasets, with whether it is kept: as it was, or stricter.
-fn terms(old: &Agreement, new: &Agreement) -> [(&'static str, bool); 25] {
+fn terms(old: &Agreement, new: &Agreement) -> [(&'static str, bool); 26] {
     let (before, after) = (old.document(), new.document());
     let (a, b) = (&before.terms, &after.terms);
     // What is out was decided by one method with its zeros: neither can change under it.
@@ -116,6 +116,7 @@ fn terms(old: &Agreement, new: &Agreement) -> [(&'static str, bool); 25] {
         ("terms.rounding", b.rounding.is_multiple_of(a.rounding)),
         ("terms.methods", methods),
         ("terms.zeros", b.zeros == a.zeros),
+        ("terms.approval", b.approval.is_superset(&a.approval)),
         ("terms.finest", old.levels().meet(new.levels()) == new.levels()),
         ("terms.tier", b.tier <= a.tier),
         ("terms.onward", b.onward <= a.onward),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::grant::RecipientPattern;
 use crate::level::Levels;
-use crate::principal::{ActionKind, Recipient};
+use crate::principal::{ActionKind, Recipient, Role};
 
 /// A way to protect a published table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -81,6 +81,8 @@ pub struct Terms {
     pub methods: BTreeSet<Method>,
     /// What becomes of zeros.
     pub zeros: Zeros,
+    /// Who must approve each publication before it is one: all of these roles.
+    pub approval: BTreeSet<Role>,
     /// How fine tables may be.
     pub levels: Levels,
     /// Whether a release may be passed on.
@@ -107,6 +109,7 @@ pub fn meet(a: &Terms, b: &Terms) -> Terms {
         rounding: least_common_multiple(a.rounding, b.rounding),
         methods: intersection(&a.methods, &b.methods),
         zeros: a.zeros.min(b.zeros),
+        approval: union(&a.approval, &b.approval),
         levels: a.levels.meet(b.levels),
         onward: a.onward.min(b.onward),
         obligations: union(&a.obligations, &b.obligations),

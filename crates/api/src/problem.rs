@@ -133,6 +133,8 @@ impl From<PlatformError> for Problem {
             }
             PlatformError::Unavailable { .. } => Self::new(UNAVAILABLE, detail),
             PlatformError::Unpublishable { .. }
+            | PlatformError::AwaitsApproval { .. }
+            | PlatformError::Unregistrable { .. }
             | PlatformError::Folder(_)
             | PlatformError::WrongKey { .. }
             | PlatformError::Definition(_)

@@ -286,11 +286,12 @@ impl Platform {
 
     /// The same, and gives the number of the record.
     pub(crate) fn record_numbered(&self, entry: audit::Entry) -> Result<audit::Receipt, PlatformError> {
-        let receipt = self.0.audit.append(entry.clone(), self.now()).map_err(|error| {
+        let now = self.now();
+        let receipt = self.0.audit.append(entry.clone(), now).map_err(|error| {
             tracing::error!(causes = crate::error::causes(&error), "the audit log cannot be written");
             PlatformError::Unavailable { reason: "the audit log cannot be written".to_owned() }
         })?;
-        self.recorded().note(&entry);
+        self.recorded().note_at(&entry, now);
         Ok(receipt)
     }
 

@@ -42,9 +42,18 @@ fn terms() -> impl Strategy<Value = Terms> {
         btree_set(0..54_usize, 0..4),
         btree_set("[a-c]", 0..3),
         btree_set(0..4_usize, 0..5),
+        btree_set(0..2_usize, 0..3),
     );
     (purposes(), recipients(), limits, rounding, sets, forbids(), any::<[bool; 3]>()).prop_map(
-        |(purposes, recipients, limits, rounding, (methods, finest, obligations, actions), forbids, flags)| Terms {
+        |(
+            purposes,
+            recipients,
+            limits,
+            rounding,
+            (methods, finest, obligations, actions, approval),
+            forbids,
+            flags,
+        )| Terms {
             purposes,
             recipients,
             actions: actions.into_iter().map(|n| ActionKind::ALL[n]).collect(),
@@ -56,6 +65,7 @@ fn terms() -> impl Strategy<Value = Terms> {
             k: limits.4,
             rounding,
             methods,
+            approval: approval.into_iter().map(|n| [Role::Reviewer, Role::Governance][n]).collect(),
             zeros: if flags[1] { Zeros::Publish } else { Zeros::Protect },
             levels: Levels::at_least_as_coarse_as(finest.into_iter().map(|n| Level::all().nth(n).unwrap())),
             onward: if flags[2] { Onward::Recipients } else { Onward::None },
@@ -88,6 +98,7 @@ proptest! {
             prop_assert!(both.raw_days <= one.raw_days && both.derived_days <= one.derived_days);
             prop_assert!(both.rounding == u32::MAX || both.rounding.is_multiple_of(one.rounding));
             prop_assert!(both.zeros == Zeros::Protect || one.zeros == Zeros::Publish);
+            prop_assert!(both.approval.is_superset(&one.approval));
             prop_assert!(both.obligations.is_superset(&one.obligations));
             prop_assert!(both.forbids.purposes.is_superset(&one.forbids.purposes));
             prop_assert!(both.forbids.links.is_superset(&one.forbids.links));

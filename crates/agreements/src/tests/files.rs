@@ -89,6 +89,12 @@ fn mistakes_are_named_with_their_place() {
         ("expires = 2025", "expires = 2023", "2023-02", "ends on"),
         ("effective = 2023-12-22", "effective = 2023-12-22T09:00:00Z", "2023-12-22T09", "has a time"),
         ("k = 5", "k = 2", "2\nrounding", "3 to 1000 for controlled data"),
+        (
+            "query_budget = 10\n",
+            "query_budget = 10\napproval = [\"analyst\"]\n",
+            "[\"analyst\"]\n",
+            "`analyst` approves nothing: name `reviewer`, `governance` or both",
+        ),
         ("finest = [\"lsoa by calendar-year\"", "finest = [\"lsoa by week\"", "\"lsoa by week\"", "period type"),
         ("links = [\"org-c.data\"]", "links = [\"org-c\"]", "\"org-c\"]", "dataset id"),
         ("suspend = [\"org-a\"]", "suspend = [\"org-c\"]", "\"org-c\"]\nresume", "`org-c` is not a party"),

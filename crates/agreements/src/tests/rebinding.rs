@@ -22,7 +22,10 @@ fn first() -> String {
     let text = text
         .replace("rounding = 1\n", "rounding = 6\n")
         .replace("zeros = \"publish\"", "zeros = \"protect\"")
-        .replace("query_budget = 10\n", "query_budget = 10\nobligations = [\"name the source\"]\n")
+        .replace(
+            "query_budget = 10\n",
+            "query_budget = 10\napproval = [\"reviewer\"]\nobligations = [\"name the source\"]\n",
+        )
         .replace("suspend = [\"org-a\"]", "suspend = [\"org-a\", \"org-b\"]");
     demo::sign("v1.toml", &text, "test", instant(0)).unwrap()
 }
@@ -81,6 +84,7 @@ fn data_move_to_a_version_in_which_nothing_is_looser() {
         ("k = 5\n", "k = 8\n"),
         ("rounding = 6\n", "rounding = 12\n"),
         ("query_budget = 10\n", "query_budget = 9\n"),
+        ("[\"reviewer\"]", "[\"reviewer\", \"governance\"]"),
         ("[\"name the source\"]", "[\"name the source\", \"say when\"]"),
         ("purposes = [\"purpose-b\"]\nlinks", "purposes = [\"purpose-b\", \"purpose-c\"]\nlinks"),
         ("max_age_days = 10", "max_age_days = 9"),
@@ -109,6 +113,7 @@ fn a_version_that_is_looser_in_anything_denies_and_says_in_what() {
         ("methods = [\"suppress\"]", "methods = [\"perturb\"]", "terms.methods"),
         ("zeros = \"protect\"", "zeros = \"publish\"", "terms.zeros"),
         ("[\"lsoa by calendar-year\"]", "[\"lsoa by calendar-year\", \"msoa by quarter\"]", "terms.finest"),
+        ("[\"reviewer\"]", "[\"governance\"]", "terms.approval"),
         ("tier = \"partners\"", "tier = \"public\"", "terms.tier"),
         ("onward = \"none\"", "onward = \"recipients\"", "terms.onward"),
         ("query_budget = 10\n", "query_budget = 11\n", "terms.query_budget"),

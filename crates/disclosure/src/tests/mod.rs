@@ -5,6 +5,7 @@ mod inversion;
 mod life_of_a_plan;
 mod mutants;
 mod revisions;
+mod reports;
 mod rules;
 mod tables;
 

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use agreements::{Derive, Governing, Level, Method, Permit, Principal, Release, Request, Role, Terms, Zeros, decide};
 use catalog::DatasetVersion;
 use disclosure::{Policy, Rounding, ZeroPolicy};
+use geography::Gazetteer;
+use jiff::Timestamp;
 use model::contract::DatasetContract;
 use model::indicator::{Indicator, View};
 use model::{Exposure, IndicatorId};
@@ -13,7 +15,9 @@ use crate::definitions::Definitions;
 use crate::error::PlatformError;
 use crate::opt_outs;
 use crate::platform::Platform;
+use crate::registration;
 use crate::requests;
+use crate::settings::Limits;
 use crate::state::State;
 
 /// Of 1,000 zeros, how many are hidden where an agreement says that zeros disclose.
@@ -25,6 +29,8 @@ pub(super) struct Allowed {
     pub(super) releases: Vec<Permit<Release>>,
     pub(super) definitions: Definitions,
     pub(super) policy: Policy,
+    /// The roles that have to approve what is published.
+    pub(super) approval: BTreeSet<Role>,
     /// Open only if the contract and every agreement say so.
     pub(super) exposure: Exposure,
     /// Views that cannot be published, and why.
@@ -53,7 +59,8 @@ impl Platform {
         let declarations = versions.iter().map(|version| version.facts.opt_outs.as_ref());
         let opt_outs = opt_outs::together(&state.snapshot, &governing, declarations);
         let inputs = vec![governing];
-        let (definitions, refused) = resolvable(state, contract)?;
+        let limits = &self.settings().limits;
+        let (definitions, refused) = registered(state, contract, limits, now)?;
         let mut allowed = definitions.clone();
         let (mut permits, mut releases, mut denial) = (BTreeMap::new(), Vec::new(), None);
         for indicator in definitions.indicators_on(&contract.id) {
@@ -84,7 +91,7 @@ impl Platform {
                 // The supplier reads this, and may not know of every indicator that stands on its data.
                 None => PlatformError::Unpublishable {
                     reason: format!(
-                        "none of the {} views on `{}` is made up of whole areas of it: the service's log says which",
+                        "none of the {} views on `{}` may be registered: the service's log says which, and why",
                         refused.len(),
                         contract.id
                     ),
@@ -94,30 +101,37 @@ impl Platform {
         let terms: Vec<Terms> = releases.iter().map(|permit| permit.terms().clone()).collect();
         let agreed = permits.values().all(|permit| permit.exposure(&contract.id) == Some(&contract.exposure));
         let exposure = if agreed { contract.exposure.clone() } else { Exposure::Controlled };
-        Ok(Allowed { permits, releases, definitions: allowed, policy: policy(&terms)?, exposure, refused })
+        let approval = terms.iter().flat_map(|terms| &terms.approval).copied().collect();
+        Ok(Allowed { permits, releases, definitions: allowed, policy: policy(&terms)?, approval, exposure, refused })
     }
 }
 
-/// The definitions without those views of a dataset whose areas it cannot resolve: they would show false zeros.
-fn resolvable(state: &State, contract: &DatasetContract) -> Result<(Definitions, Vec<String>), PlatformError> {
-    let gazetteer = &state.geography()?.gazetteer;
+/// The definitions without those views of a dataset that are not registered, or whose areas it cannot resolve: these would
+/// show false zeros.
+fn registered(
+    state: &State,
+    contract: &DatasetContract,
+    limits: &Limits,
+    now: Timestamp,
+) -> Result<(Definitions, Vec<String>), PlatformError> {
+    let geography = state.geography()?;
     let mut definitions = Definitions::clone(&state.definitions);
-    let mut refused = Vec::new();
+    let mut reasons = Vec::new();
+    let refusals = registration::refused(state, &state.definitions, &geography.registered, limits, now);
     for indicator in state.definitions.indicators_on(&contract.id) {
-        let fits = |view: &View| {
-            let mut datasets = indicator.datasets().filter_map(|dataset| state.definitions.contract(dataset));
-            datasets.find(|of| !requests::resolves(gazetteer, of.geography.area_type, view.area_type))
-        };
         let mut kept = indicator.clone();
         kept.views.retain(|view| {
-            let Some(of) = fits(view) else { return true };
-            let reason = format!(
-                "view `{}/{}`: `{}` is by {}, which does not make up every {}: register a view by whole areas of it",
-                indicator.id, view.name, of.id, of.geography.area_type, view.area_type
-            );
-            tracing::warn!(reason, "a view cannot be published");
-            refused.push(reason);
-            false
+            let id = indicator.view_id(view);
+            let refusal = id.ok().and_then(|id| refusals.get_key_value(&id));
+            let reason = refusal
+                .map(|(id, refusal)| registration::in_words(&state.definitions, id, refusal))
+                .or_else(|| unresolved(state, &geography.gazetteer, indicator, view));
+            if let Some(reason) = &reason {
+                tracing::warn!(reason, "a view cannot be published");
+            }
+            let keep = reason.is_none();
+            reasons.extend(reason);
+            keep
         });
         if kept.views.is_empty() {
             definitions.remove(&indicator.id);
@@ -125,7 +139,16 @@ fn resolvable(state: &State, contract: &DatasetContract) -> Result<(Definitions,
             definitions.replace(kept);
         }
     }
-    Ok((definitions, refused))
+    Ok((definitions, reasons))
+}
+
+fn unresolved(state: &State, gazetteer: &Gazetteer, indicator: &Indicator, view: &View) -> Option<String> {
+    let mut datasets = indicator.datasets().filter_map(|dataset| state.definitions.contract(dataset));
+    let of = datasets.find(|of| !requests::resolves(gazetteer, of.geography.area_type, view.area_type))?;
+    Some(format!(
+        "view `{}/{}`: `{}` is by {}, which does not make up every {}: register a view by whole areas of it",
+        indicator.id, view.name, of.id, of.geography.area_type, view.area_type
+    ))
 }
 
 /// Publishing is done by the partnership itself.

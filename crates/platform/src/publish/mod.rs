@@ -1,6 +1,7 @@
 //! Publishing: from the current partitions of a dataset, through the gate, to published tables.
 
 mod allowed;
+mod approval;
 mod audit;
 mod basis;
 mod coarser;
@@ -16,7 +17,10 @@ use std::fmt;
 use model::DatasetId;
 use model::contract::DatasetContract;
 
+pub use self::approval::Preview;
+pub(crate) use self::approval::WAITS;
 pub(crate) use self::basis::{Basis, Registration};
+pub(crate) use self::coarser::coarser_than;
 pub(crate) use self::cubes::denominator_rule;
 pub(crate) use self::ledger::{Opened, ledger_group};
 pub(crate) use self::releases::Recorded;
@@ -30,6 +34,8 @@ pub struct PublishReport {
     pub published: Vec<DatasetId>,
     /// What could not be published, in words; what was published before stays.
     pub failures: Vec<String>,
+    /// Datasets whose publication waits for approval, in words; what was published before stays.
+    pub waiting: Vec<String>,
     /// Views of which too little can be shown, each with a coarser one that would show more.
     pub too_fine: Vec<String>,
 }
@@ -43,6 +49,7 @@ impl fmt::Display for PublishReport {
                 write!(f, "published {}", names.join(", "))?;
             }
         }
+        self.waiting.iter().try_for_each(|waiting| write!(f, "\n{waiting}"))?;
         self.failures.iter().try_for_each(|failure| write!(f, "\nnot published: {failure}"))?;
         self.too_fine.iter().try_for_each(|view| write!(f, "\ntoo fine: {view}"))
     }

@@ -32,6 +32,8 @@ struct Claimed {
 #[derive(Default)]
 struct Run {
     failed: BTreeMap<DatasetId, PlatformError>,
+    /// What waits for approval, and by whom.
+    waiting: BTreeMap<DatasetId, String>,
     /// Versions that were left aside.
     held: BTreeSet<Uuid>,
     /// For a supplier, what is published of it; nothing is of a dataset that is not here.
@@ -133,6 +135,10 @@ impl Platform {
                     run.held.extend(outcome.held);
                     fresh.insert(dataset, outcome.group);
                 }
+                Err(PlatformError::AwaitsApproval { reason }) => {
+                    report.waiting.push(format!("{dataset}: {reason}"));
+                    run.waiting.insert(dataset, reason);
+                }
                 Err(error) => {
                     tracing::error!(dataset = dataset.as_str(), causes = causes(&error), "not published");
                     report.failures.push(format!("{dataset}: {}", public_reason(&error)));
@@ -189,6 +195,9 @@ impl Run {
         let Some(dataset) = dataset else { return self.of_all(job) };
         if let Some(error) = self.failed.get(dataset) {
             return outcome_of(job, error);
+        }
+        if let Some(reason) = self.waiting.get(dataset) {
+            return JobOutcome::Done(reason.clone());
         }
         if job.facts.version.is_some_and(|version| self.held.contains(&version)) {
             return JobOutcome::Failed(CORRECTION.to_owned());

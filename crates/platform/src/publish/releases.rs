@@ -5,20 +5,84 @@
 //! shown until somebody has restored it: what is out already would be forgotten.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::Path;
 
-use audit::{AuditError, CredentialChange, Entry, FolderStorage, PlanRecord};
+use audit::{Actor, AuditError, CredentialChange, Entry, FolderStorage, Grounds, PlanRecord, Verdict};
 use catalog::LedgerEntry;
+use jiff::Timestamp;
 use model::Label;
 use uuid::Uuid;
+
+/// A plan that waits for approval, and what was decided about it.
+#[derive(Debug, Clone)]
+pub(crate) struct Waiting {
+    pub(crate) plan: PlanRecord,
+    pub(crate) approval: BTreeSet<Label>,
+    /// In order.
+    pub(crate) decisions: Vec<Decision>,
+}
+
+/// What somebody decided.
+#[derive(Debug, Clone)]
+pub(crate) struct Decision {
+    actor: Option<Actor>,
+    verdict: Verdict,
+    grounds: Grounds,
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = if self.verdict == Verdict::Approved { "approved" } else { "rejected" };
+        write!(f, "{verdict} ({})", self.grounds.as_str())?;
+        let Some(Actor { credential, organisation, role }) = &self.actor else { return Ok(()) };
+        write!(f, " by {role} of {organisation}, credential {credential}")
+    }
+}
+
+/// Where a plan that waits stands.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Every role has approved it.
+    Approved,
+    /// These have not yet.
+    Waits(BTreeSet<Label>),
+    /// Somebody who is asked is against it.
+    Rejected {
+        /// Who.
+        role: Label,
+        /// Why.
+        grounds: Grounds,
+    },
+}
+
+impl Waiting {
+    /// Where it stands if these roles are asked: of each, the last word counts.
+    pub(crate) fn standing(&self, roles: &BTreeSet<Label>) -> Standing {
+        let of = |role: &Label| {
+            let by = |decision: &&Decision| decision.actor.as_ref().is_some_and(|actor| actor.role == *role);
+            self.decisions.iter().rev().find(by)
+        };
+        let against = |role: &&Label| of(role).is_some_and(|decision| decision.verdict == Verdict::Rejected);
+        if let Some((role, decision)) = roles.iter().find(against).and_then(|role| Some((role, of(role)?))) {
+            return Standing::Rejected { role: role.clone(), grounds: decision.grounds };
+        }
+        let missing: BTreeSet<Label> = roles.iter().filter(|role| of(role).is_none()).cloned().collect();
+        if missing.is_empty() { Standing::Approved } else { Standing::Waits(missing) }
+    }
+}
 
 /// What is read from the audit log once, and followed from then on.
 #[derive(Debug, Default)]
 pub(crate) struct Recorded {
     /// The released entries of every group, by their number in the ledger.
     plans: BTreeMap<Label, BTreeMap<u64, PlanRecord>>,
+    /// When the last release of each group was recorded.
+    times: BTreeMap<Label, Timestamp>,
     /// Groups whose last release was of open data.
     open: BTreeSet<Label>,
+    /// The plan of each group that waits for approval.
+    waiting: BTreeMap<Label, Waiting>,
     /// Intents without an end.
     unfinished: BTreeSet<Uuid>,
     /// Every dataset version that was taken in.
@@ -33,12 +97,26 @@ impl Recorded {
     /// Reads the audit log.
     pub(crate) fn read(folder: &Path) -> Result<Self, AuditError> {
         let mut recorded = Self::default();
-        audit::verify_storage(&FolderStorage::new(folder), &[], &mut |record| recorded.note(&record.entry))?;
+        audit::verify_storage(&FolderStorage::new(folder), &[], &mut |record| {
+            recorded.note_at(&record.entry, record.at);
+        })?;
         Ok(recorded)
     }
 
-    /// Takes note of what was recorded.
-    pub(crate) fn note(&mut self, entry: &Entry) {
+    /// Takes note of what was recorded, and when.
+    pub(crate) fn note_at(&mut self, entry: &Entry, at: Timestamp) {
+        if let Entry::Released { group, .. } = entry {
+            self.times.insert(group.clone(), at);
+        }
+        self.note(entry);
+    }
+
+    /// When the last release of a group was recorded.
+    pub(crate) fn released_at(&self, group: &Label) -> Option<Timestamp> {
+        self.times.get(group).copied()
+    }
+
+    fn note(&mut self, entry: &Entry) {
         self.any = true;
         match entry {
             Entry::Ingested { version, .. } => {
@@ -52,10 +130,21 @@ impl Recorded {
             }
             Entry::Released { group, plan: Some(plan), .. } => {
                 self.open.remove(group);
+                self.waiting.remove(group);
                 self.plans.entry(group.clone()).or_default().insert(plan.ledger_sequence, plan.clone());
             }
             Entry::Released { group, plan: None, .. } => {
                 self.open.insert(group.clone());
+                self.waiting.remove(group);
+            }
+            Entry::Previewed { group, plan, approval, .. } => {
+                let (plan, approval) = (plan.clone(), approval.clone());
+                self.waiting.insert(group.clone(), Waiting { plan, approval, decisions: Vec::new() });
+            }
+            Entry::Decided { actor, group, preview, verdict, grounds } => {
+                let waiting = self.waiting.get_mut(group).filter(|waiting| waiting.plan.ledger_entry == *preview);
+                let decision = Decision { actor: actor.clone(), verdict: *verdict, grounds: *grounds };
+                waiting.into_iter().for_each(|waiting| waiting.decisions.push(decision.clone()));
             }
             _ => {}
         }
@@ -87,6 +176,16 @@ impl Recorded {
     /// Every group of which something was released by a plan.
     pub(crate) fn groups(&self) -> impl Iterator<Item = &Label> {
         self.plans.keys()
+    }
+
+    /// The plan of a group that waits for approval.
+    pub(crate) fn waiting(&self, group: &Label) -> Option<Waiting> {
+        self.waiting.get(group).cloned()
+    }
+
+    /// Every group of which a plan waits for approval.
+    pub(crate) fn waiting_groups(&self) -> Vec<Label> {
+        self.waiting.keys().cloned().collect()
     }
 
     /// The released entries of one group.
@@ -178,6 +277,7 @@ mod tests {
             ledger_entry: entry(sequence, content).digest,
             cells_shown: 1,
             cells_withheld: 0,
+            steps: 0,
         }
     }
 
@@ -205,6 +305,56 @@ mod tests {
     fn release(plan: Option<PlanRecord>) -> Entry {
         let (group, views) = ("a.group".parse().unwrap(), BTreeSet::new());
         Entry::Released { work_id: Uuid::from_u128(1), group, views, plan, agreements: BTreeSet::new() }
+    }
+
+    /// A plan waits until exactly it is approved by all who are asked, by their last words, or another takes its place.
+    #[test]
+    fn a_plan_waits_until_it_is_approved_and_no_other_is() {
+        let group: Label = "a.group".parse().unwrap();
+        let roles = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect::<BTreeSet<Label>>();
+        let previewed = |content: u8| Entry::Previewed {
+            work_id: Uuid::from_u128(1),
+            group: group.clone(),
+            plan: record(u64::from(content), content),
+            approval: roles(&["governance", "reviewer"]),
+        };
+        let decided = |content: u8, role: &str, verdict| Entry::Decided {
+            actor: Some(Actor {
+                credential: "key".parse().unwrap(),
+                organisation: "one-org".parse().unwrap(),
+                role: role.parse().unwrap(),
+            }),
+            group: group.clone(),
+            preview: record(u64::from(content), content).ledger_entry,
+            verdict,
+            grounds: Grounds::NotNow,
+        };
+        let (yes, no) = (Verdict::Approved, Verdict::Rejected);
+        let waits = |names: &[&str]| Standing::Waits(roles(names));
+        let rejected = Standing::Rejected { role: "reviewer".parse().unwrap(), grounds: Grounds::NotNow };
+        for (entries, expect) in [
+            (vec![previewed(1)], waits(&["governance", "reviewer"])),
+            (vec![previewed(1), decided(1, "reviewer", yes)], waits(&["governance"])),
+            (vec![previewed(1), decided(1, "reviewer", yes), decided(1, "reviewer", yes)], waits(&["governance"])),
+            (vec![previewed(1), decided(1, "reviewer", yes), decided(1, "governance", yes)], Standing::Approved),
+            (vec![previewed(1), decided(1, "governance", yes), decided(1, "reviewer", no)], rejected),
+            (vec![previewed(1), decided(1, "reviewer", no), decided(1, "reviewer", yes)], waits(&["governance"])),
+            // Of another plan, or of one in whose place another has come.
+            (vec![previewed(1), decided(2, "reviewer", yes)], waits(&["governance", "reviewer"])),
+            (
+                vec![previewed(1), decided(1, "reviewer", yes), decided(1, "governance", yes), previewed(2)],
+                waits(&["governance", "reviewer"]),
+            ),
+            // Who is not asked has no say.
+            (vec![previewed(1), decided(1, "analyst", yes)], waits(&["governance", "reviewer"])),
+        ] {
+            let mut recorded = Recorded::default();
+            entries.iter().for_each(|entry| recorded.note(entry));
+            let waiting = recorded.waiting(&group).unwrap();
+            assert_eq!(waiting.standing(&waiting.approval), expect, "{entries:?}");
+            recorded.note(&release(Some(record(3, 3))));
+            assert!(recorded.waiting(&group).is_none(), "what is released does not wait");
+        }
     }
 
     /// The audit log knows which release was the last, also where nothing after its record came about.
