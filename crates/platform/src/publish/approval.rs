@@ -241,7 +241,7 @@ impl Platform {
             past.iter().flat_map(|opened| &opened.basis.partitions).map(|partition| partition.version).collect();
         let all = || basis.partitions.iter().map(|partition| partition.version);
         let fresh: Vec<uuid::Uuid> = all().filter(|version| !out.contains(version)).collect();
-        Ok(if fresh.is_empty() { all().last().into_iter().collect() } else { fresh })
+        Ok(if fresh.is_empty() { all().next_back().into_iter().collect() } else { fresh })
     }
 
     fn queue_versions(&self, versions: &[uuid::Uuid]) -> Result<(), PlatformError> {
