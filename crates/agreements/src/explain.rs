@@ -13,6 +13,7 @@ use crate::level::Levels;
 use crate::principal::{ActionKind, Principal, Recipient, Role};
 use crate::registry::Snapshot;
 use crate::request::{OptOutEvidence, Request};
+use crate::terms::Zeros;
 
 /// What each recipient may do, and for what.
 pub(crate) type Capabilities = BTreeMap<Recipient, BTreeSet<(ActionKind, PurposeId)>>;
@@ -76,12 +77,20 @@ fn terms(agreement: &Agreement) -> Vec<String> {
     let retention = &agreement.document().retention;
     let tier = if terms.tier == Tier::Public { "anyone" } else { "partners" };
     let methods: Vec<_> = terms.methods.iter().map(|method| format!("{method:?}").to_lowercase()).collect();
+    let rounding = match terms.rounding {
+        0 | 1 => String::new(),
+        base => format!("; figures are rounded to multiples of {base}"),
+    };
     let mut lines = vec![
         format!("counts of fewer than {} people or events are protected ({})", terms.k, methods.join(" or ")),
+        format!("zeros are {}{}", if terms.zeros == Zeros::Protect { "protected too" } else { "shown" }, rounding),
+    ];
+    lines.extend(terms.primary.in_words(terms.k));
+    lines.extend([
         format!("finest tables: {}", agreement.levels()),
         format!("widest audience: {tier}"),
         format!("files kept {} days, tables kept {} days", retention.raw_days, retention.derived_days),
-    ];
+    ]);
     if let Some(optout) = &agreement.document().optout {
         let actions: Vec<_> = optout.applies.iter().map(|action| action.as_str()).collect();
         let (scheme, by, days) = (&optout.scheme, &optout.applied_by, optout.max_age_days);
