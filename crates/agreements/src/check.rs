@@ -141,6 +141,16 @@ impl<'a> Checker<'a, '_> {
                 self.wrong(&at("level"), "the dataset's contract says otherwise: what one row is must agree");
             }
         }
+        // Without it every row would seem to have come by way of the supplier.
+        if let Some(partner) = contract.and_then(|contract| contract.partner.as_ref())
+            && !dataset.columns.iter().any(|column| column.name == *partner)
+        {
+            let message = format!(
+                "the contract of `{}` tells partners apart by `{partner}`, so that what each knows can be protected: agree that column",
+                dataset.id
+            );
+            self.wrong(&[Key("dataset"), Index(index), Key("columns")], message);
+        }
         let known = contract.map(known_columns);
         for (position, column) in dataset.columns.iter().enumerate() {
             let path = [Key("dataset"), Index(index), Key("columns"), Index(position)];

@@ -9,6 +9,7 @@
 mod allow_list;
 mod error;
 mod facts;
+mod people;
 mod permitted;
 mod request;
 mod session;
@@ -22,7 +23,7 @@ use disclosure::Unreleased;
 pub use error::EngineError;
 pub use facts::UNKNOWN;
 pub use permitted::Permits;
-pub use request::{AreaSet, Dimension, GroupRequest, Limits, MeasureSpec, StoredTable, TableSpec};
+pub use request::{AreaSet, Contributors, Dimension, GroupRequest, Limits, MeasureSpec, StoredTable, TableSpec};
 
 /// Computes everything a group publishes from the current partitions of its dataset.
 ///
@@ -42,11 +43,11 @@ pub async fn tabulate(
     let work = async {
         let session = session::Session::open(tables, request, limits)?;
         let batches = session.aggregate(request).await?;
-        facts::Facts::read(&batches, request)
+        facts::Facts::read(&batches, request, limits)
     };
     let facts = tokio::time::timeout(limits.timeout, work)
         .await
         .map_err(|_| EngineError::TimedOut { seconds: limits.timeout.as_secs() })??;
     let facts = Arc::new(facts);
-    universe::tabulate(&facts, request)
+    universe::tabulate(&facts, request, limits)
 }

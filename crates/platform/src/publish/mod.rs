@@ -9,6 +9,7 @@ mod group;
 mod ledger;
 mod queue;
 mod releases;
+mod residents;
 mod restore;
 
 use std::fmt;
@@ -20,6 +21,7 @@ pub(crate) use self::basis::{Basis, Registration};
 pub(crate) use self::cubes::denominator_rule;
 pub(crate) use self::ledger::{Opened, ledger_group};
 pub(crate) use self::releases::Recorded;
+pub(crate) use self::residents::{bounds, everybody, shared as shared_with_residents};
 use crate::error::PlatformError;
 use crate::state::State;
 
