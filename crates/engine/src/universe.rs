@@ -440,3 +440,6 @@ impl TableSpec {
         Ok(key)
     }
 }
+
+#[cfg(test)]
+mod tests;

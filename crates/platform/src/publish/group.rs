@@ -170,10 +170,12 @@ impl Platform {
         let known_upper = residents.map(|residents| residents.known_upper(contract, &tables)).transpose()?;
         let known_upper = known_upper.unwrap_or_default();
         let revision = revision(geography.digest, contract, &partitions, allowed, &known_upper)?;
+        let names: BTreeSet<&str> = contract.dimensions().into_iter().chain(contract.measures()).collect();
+        let sensitive = allowed.primary.sensitive.iter().filter(|name| names.contains(name.as_str()));
         let terms = requests::Terms {
             exposure: allowed.exposure.clone(),
             revision,
-            sensitive: allowed.primary.sensitive.clone(),
+            sensitive: sensitive.cloned().collect(),
             known_upper,
         };
         let request = requests::group_request(contract, terms, &periods, tables)?;
@@ -189,8 +191,13 @@ impl Platform {
             open: allowed.open(),
             partitions,
             views: views_on(&allowed.definitions, &contract.id),
+            sensitive: request.sensitive.clone(),
+            partners: partners(&request),
             tables: Basis::registrations(&request),
         };
+        if let Some(why) = last.and_then(|last| last.cannot_become(&basis)) {
+            return Err(PlatformError::Unpublishable { reason: format!("of `{}`, {why}", contract.id) });
+        }
         Ok(Attempt { state, contract, versions, allowed, request, basis })
     }
 
@@ -389,6 +396,12 @@ pub(super) fn plan_error(error: &PlatformError) -> Option<&PlanError> {
 
 fn changes_the_decided(error: &PlatformError) -> bool {
     matches!(plan_error(error), Some(PlanError::RevisionNeedsReview(_) | PlanError::CellMissing(_)))
+}
+
+/// The partners of a request, in the order of their numbers.
+fn partners(request: &GroupRequest) -> Vec<String> {
+    let names = request.partner.as_ref().and_then(|name| request.classifications.get(name));
+    names.cloned().unwrap_or_default()
 }
 
 /// Everything that the agreements ask for before anything is shown.
