@@ -10,7 +10,7 @@ fn with_views(small: &Small, more: &str, views: &[&str]) {
     let _ = std::fs::remove_file(small.indicators().join("deliberate-fires.toml"));
     let text = std::fs::read_to_string(root().join("sample-data/indicators/fire-incidents.toml")).unwrap();
     let mut text =
-        text.split("[[view]]").next().unwrap().replacen("\nunit_cost_pence", &format!("\n{more}\nunit_cost_pence"), 1);
+        text.split("[[view]]").next().unwrap().replacen("\nexpected_per_year = 2000", &format!("\n{more}"), 1);
     for view in views {
         let mut words = view.split(' ');
         let mut next = || words.next().unwrap();
