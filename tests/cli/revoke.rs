@@ -6,16 +6,8 @@ use std::time::Instant;
 use super::start::{address_of, get, status};
 use super::{program, run};
 
-const ADD: [&str; 8] = [
-    "credential",
-    "add",
-    "--organisation",
-    "chorley-council",
-    "--role",
-    "analyst",
-    "--purpose",
-    "neighbourhood-needs",
-];
+const ADD: [&str; 8] =
+    ["credential", "add", "--organisation", "chorley-council", "--role", "analyst", "--purpose", "neighbourhood-needs"];
 
 #[test]
 fn a_key_is_revoked_while_the_service_runs() {

@@ -62,7 +62,11 @@ impl SqliteCatalog {
     /// [`CatalogError::File`] if there is none; [`CatalogError::Newer`] if a later program wrote it; otherwise if the disk
     /// or the database fails.
     pub fn open(path: &Path) -> Result<Self> {
-        std::fs::metadata(path).map_err(|source| CatalogError::File { operation: "open", path: path.to_owned(), source })?;
+        std::fs::metadata(path).map_err(|source| CatalogError::File {
+            operation: "open",
+            path: path.to_owned(),
+            source,
+        })?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags).map_err(failed("open its database"))?;
         configure(&connection).map_err(failed("configure its database"))?;

@@ -38,6 +38,7 @@ pub async fn tabulate(
     request: &GroupRequest,
     limits: &Limits,
 ) -> Result<Unreleased, EngineError> {
+    let deadline = request::Deadline::new(limits);
     request.check(limits)?;
     permits.check(tables, request)?;
     let work = async {
@@ -49,5 +50,5 @@ pub async fn tabulate(
         .await
         .map_err(|_| EngineError::TimedOut { seconds: limits.timeout.as_secs() })??;
     let facts = Arc::new(facts);
-    universe::tabulate(&facts, request, limits)
+    universe::tabulate(&facts, request, limits, deadline)
 }

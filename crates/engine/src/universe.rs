@@ -12,14 +12,19 @@ use model::{AgeBand, AreaType, CellKey, Month, Period, Sex};
 use crate::choice::{Choice, choices};
 use crate::error::EngineError;
 use crate::facts::Facts;
-use crate::request::{GroupRequest, Limits, TableSpec};
+use crate::request::{Deadline, GroupRequest, Limits, TableSpec};
 use crate::unreported::unreported;
 
 /// Builds the group's cells and hands them to disclosure control.
 ///
 /// # Errors
-/// If the atoms are more than `limits` allow: then no memory was taken for them.
-pub(crate) fn tabulate(facts: &Facts, request: &GroupRequest, limits: &Limits) -> Result<Unreleased, EngineError> {
+/// If the atoms are more than `limits` allow: then no memory was taken for them; or it takes longer than it may.
+pub(crate) fn tabulate(
+    facts: &Facts,
+    request: &GroupRequest,
+    limits: &Limits,
+    deadline: Deadline,
+) -> Result<Unreleased, EngineError> {
     let dimensions = request.dimensions();
     let mut needed = 0_u64;
     let mut builder = UnreleasedBuilder::new(request.group.clone(), request.revision, request.exposure.clone());
@@ -32,7 +37,15 @@ pub(crate) fn tabulate(facts: &Facts, request: &GroupRequest, limits: &Limits) -
         for (table_index, table) in tables.iter().enumerate() {
             let contributors =
                 if request.has_contributors { Some(space.contributors(facts, table_index, index)) } else { None };
-            space.cells((table_index, table), &dimensions, contributors.as_ref(), &mut atoms, &mut builder)?;
+            deadline.check()?;
+            space.cells(
+                (table_index, table),
+                &dimensions,
+                contributors.as_ref(),
+                &mut atoms,
+                &mut builder,
+                deadline,
+            )?;
         }
     }
     builder.finish().map_err(EngineError::Group)
@@ -216,13 +229,7 @@ impl Space {
     }
 
     /// The true count of each of the `size` atoms, and whether all of it is known.
-    fn truth(
-        &self,
-        facts: &Facts,
-        measure: usize,
-        request: &GroupRequest,
-        size: usize,
-    ) -> Result<Truth, EngineError> {
+    fn truth(&self, facts: &Facts, measure: usize, request: &GroupRequest, size: usize) -> Result<Truth, EngineError> {
         let mut truth = Truth { counts: vec![0; size], complete: vec![true; size] };
         let area_classes: Vec<Option<usize>> = facts.areas.texts().iter().map(|code| self.area_class(code)).collect();
         for row in &facts.rows {
@@ -299,11 +306,13 @@ impl Space {
         contributors: Option<&Contributors>,
         atoms: &mut Atoms<'_>,
         builder: &mut UnreleasedBuilder,
+        deadline: Deadline,
     ) -> Result<(), EngineError> {
         let Some(axes) = self.axes.get(table_index) else { return Ok(()) };
         let combinations = axes.combinations();
         let mut ordinal = 0;
         for ((area, _), area_classes) in table.areas.areas.iter().zip(&axes.areas) {
+            deadline.check()?;
             for (period, month_classes) in table.periods.iter().zip(&axes.periods) {
                 for combination in &combinations {
                     let positions = self.positions(area_classes, month_classes, axes, combination);

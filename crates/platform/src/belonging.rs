@@ -39,11 +39,7 @@ pub(crate) fn nothing_stored(folder: &DataFolder) -> Result<(), PlatformError> {
 }
 
 /// Makes sure that the catalogue has every dataset version that the audit log names.
-pub(crate) fn together(
-    folder: &DataFolder,
-    catalog: &dyn Catalog,
-    recorded: &Recorded,
-) -> Result<(), PlatformError> {
+pub(crate) fn together(folder: &DataFolder, catalog: &dyn Catalog, recorded: &Recorded) -> Result<(), PlatformError> {
     let versions = catalog.versions(None, None).map_err(PlatformError::failed("read versions"))?;
     let known: BTreeSet<Uuid> = versions.into_iter().map(|version| version.facts.id).collect();
     let mut missing = recorded.versions().difference(&known);

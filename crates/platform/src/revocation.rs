@@ -130,7 +130,8 @@ mod tests {
         let storage = audit::FolderStorage::new(&small.settings().data.join("audit"));
         audit::verify_storage(&storage, &[], &mut |record| {
             let revoked = audit::CredentialChange::Revoked;
-            count += usize::from(matches!(&record.entry, audit::Entry::Credential { change, .. } if *change == revoked));
+            count +=
+                usize::from(matches!(&record.entry, audit::Entry::Credential { change, .. } if *change == revoked));
         })
         .unwrap();
         count

@@ -159,12 +159,7 @@ pub(super) fn record_upload(transaction: &Connection, id: Uuid, upload: &Upload)
     }
 }
 
-fn insert_upload(
-    transaction: &Connection,
-    dataset: &DatasetId,
-    upload: Option<&Upload>,
-    version: Uuid,
-) -> Result<()> {
+fn insert_upload(transaction: &Connection, dataset: &DatasetId, upload: Option<&Upload>, version: Uuid) -> Result<()> {
     let Some(upload) = upload else { return Ok(()) };
     transaction
         .execute(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use disclosure::GroupId;
 use model::{AreaCode, Digest, Exposure, PeriodType};
@@ -48,15 +49,21 @@ fn request(tables: Vec<TableSpec>) -> GroupRequest {
 
 /// Tabulates without a row. Every dimension has the values `c0`, `c1` and so on, and "unknown".
 fn run(request: &GroupRequest, values: usize, max_atoms: u64) -> Result<Unreleased, EngineError> {
+    within(request, values, &Limits { max_atoms, ..Limits::default() })
+}
+
+fn within(request: &GroupRequest, values: usize, limits: &Limits) -> Result<Unreleased, EngineError> {
     let codes = || {
         let mut codes = Codes::default();
-        names(values).iter().for_each(|name| drop(codes.number(name)));
+        for name in names(values) {
+            codes.number(&name);
+        }
         codes.number(UNKNOWN);
         codes
     };
     let categories = request.dimensions().iter().map(|_| codes()).collect();
     let facts = Facts { areas: Codes::default(), categories, rows: Vec::new() };
-    tabulate(&facts, request, &Limits { max_atoms, ..Limits::default() })
+    tabulate(&facts, request, limits, Deadline::new(limits))
 }
 
 fn needed(result: Result<Unreleased, EngineError>) -> (u64, &'static str, &'static str) {
@@ -88,4 +95,14 @@ fn a_space_beyond_all_memory_is_refused_before_any_is_taken() {
     assert_eq!(needed(run(&wide, 60, Limits::default().max_atoms)), (u64::MAX, "atoms", "limits.max_atoms"));
     let five = request(wide.tables[..5].to_vec());
     assert_eq!(needed(run(&five, 60, 1_000_000)).0, 6 * 61_u64.pow(5));
+}
+
+/// The query has its own end; what is made of its rows has the same.
+#[test]
+fn the_limit_on_time_holds_while_cells_are_made() {
+    let one = request(vec![table("count", "kind", 4)]);
+    let limits = |timeout| Limits { timeout, ..Limits::default() };
+    let late = within(&one, 4, &limits(Duration::ZERO));
+    assert!(matches!(late, Err(EngineError::TimedOut { seconds: 0 })), "{:?}", late.err());
+    assert!(within(&one, 4, &limits(Duration::MAX)).is_ok());
 }

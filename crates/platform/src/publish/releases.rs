@@ -117,11 +117,17 @@ pub(crate) enum LedgerFault {
         "release {0} is in the audit log but not in the ledger, whose end is missing: put the right catalogue back, or restore the whole data folder from one backup"
     )]
     Missing(u64),
-    #[error("entry {0} of the ledger is not the one that was released: put the right catalogue back, or restore the whole data folder from one backup")]
+    #[error(
+        "entry {0} of the ledger is not the one that was released: put the right catalogue back, or restore the whole data folder from one backup"
+    )]
     Exchanged(u64),
-    #[error("release {0} was made but the audit log does not have it, its end is missing: put the right audit log back, or restore the whole data folder from one backup")]
+    #[error(
+        "release {0} was made but the audit log does not have it, its end is missing: put the right audit log back, or restore the whole data folder from one backup"
+    )]
     Unaudited(u64),
-    #[error("open data were released but the audit log does not have it, its end is missing: put the right audit log back, or restore the whole data folder from one backup")]
+    #[error(
+        "open data were released but the audit log does not have it, its end is missing: put the right audit log back, or restore the whole data folder from one backup"
+    )]
     OpenUnaudited,
 }
 

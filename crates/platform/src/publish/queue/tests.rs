@@ -220,9 +220,10 @@ fn a_defect_ends_a_run_and_not_the_publisher() {
         small.faults.set(&[fault]);
         let receipt = Small::upload(&platform, quarter);
         let stopped = |problems: &[String]| problems.iter().any(|problem| problem.contains("last run of publishing"));
-        until("the failure is reported", || {
-            matches!(platform.readiness(), Readiness::Degraded { problems } if stopped(&problems))
-        });
+        until(
+            "the failure is reported",
+            || matches!(platform.readiness(), Readiness::Degraded { problems } if stopped(&problems)),
+        );
         assert!(!worker.is_finished(), "{fault}");
         assert!(Small::publication(&platform, &receipt).starts_with("pending"));
         small.faults.set(&[]);
