@@ -16,3 +16,4 @@ mod path;
 mod publishing;
 mod standing;
 mod support;
+mod tampering;

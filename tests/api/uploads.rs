@@ -11,6 +11,7 @@ use axum::http::{Method, Request};
 use tower::ServiceExt;
 
 use crate::intake::with_comment;
+use crate::publishing::quarter;
 use crate::support::{self, Demo, fires, moved};
 
 const PATH: &str = "/v1/datasets/lancashire-fire-and-rescue.incidents/versions?period=2026-01-01/P3M";
@@ -37,8 +38,13 @@ async fn an_upload_is_taken_in_once_and_published() {
         (same_content.status.as_u16(), same_content.json()["version"].clone()),
         (200, receipt["version"].clone())
     );
-    let other_content = post(PATH, "one", b"nothing".to_vec()).await;
-    assert_eq!(other_content.problem(), "idempotency-conflict");
+    // Whether its file had to be read or was known, a key stands for what it first came with.
+    for key in ["one", "two"] {
+        let other_content = post(PATH, key, quarter("2026", 1)).await;
+        assert_eq!(other_content.problem(), "idempotency-conflict", "{key}");
+        assert_eq!(post(OTHER_QUARTER, key, fires()).await.problem(), "idempotency-conflict", "{key}: another period");
+        assert_eq!(post(PATH, key, fires()).await.status, 200, "{key}");
+    }
 
     let report = demo.platform.publish_pending(&mut |_| ()).unwrap();
     assert_eq!(report.failures, Vec::<String>::new());

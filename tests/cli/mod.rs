@@ -2,6 +2,7 @@
 
 mod disclosure;
 mod errors;
+mod revoke;
 mod start;
 
 use std::path::Path;
@@ -33,7 +34,7 @@ fn program(folder: &Path, arguments: &[&str]) -> Command {
 }
 
 /// Runs it to its end; the exit code and everything that it said on standard error.
-fn run(folder: &Path, arguments: &[&str]) -> (i32, String) {
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> (i32, String) {
     ended(&program(folder, arguments).output().unwrap())
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use api::HttpLimits;
 use axum::http::StatusCode;
@@ -82,16 +82,9 @@ fn one_server_a_folder_and_a_port() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut address = String::new();
-    for line in BufReader::new(server.stdout.take().unwrap()).lines() {
-        let line = line.unwrap();
-        if let Some(url) = line.strip_prefix("serving") {
-            address = url.trim().trim_start_matches("http://").to_owned();
-            break;
-        }
-    }
-    let health = get(&address, "/healthz");
-    let ready = get(&address, "/readyz");
+    let address = address_of(&mut server);
+    let health = get(&address, "/healthz", None);
+    let ready = get(&address, "/readyz", None);
     let same_folder = run(first.path(), &["serve", "--listen", "127.0.0.1:0"]);
     let same_port = run(second.path(), &["serve", "--listen", &address]);
     server.kill().unwrap();
@@ -102,10 +95,27 @@ fn one_server_a_folder_and_a_port() {
     assert!(same_port.0 == 4 && same_port.1.contains("could not listen"), "{same_port:?}");
 }
 
-fn get(address: &str, path: &str) -> String {
+/// Where a service answers that was just started, once it is loaded.
+pub(super) fn address_of(server: &mut Child) -> String {
+    for line in BufReader::new(server.stdout.take().unwrap()).lines() {
+        if let Some(url) = line.unwrap().strip_prefix("serving") {
+            return url.trim().trim_start_matches("http://").to_owned();
+        }
+    }
+    panic!("the service ended");
+}
+
+/// The answer to a request, as it comes.
+pub(super) fn get(address: &str, path: &str, key: Option<&str>) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let key = key.map(|key| format!("Authorization: Bearer {key}\r\n")).unwrap_or_default();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n{key}Connection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
+}
+
+/// The status of an answer.
+pub(super) fn status(answer: &str) -> u16 {
+    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("{answer}"))
 }

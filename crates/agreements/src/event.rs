@@ -89,6 +89,17 @@ impl fmt::Display for State {
     }
 }
 
+/// How far an agreement's events were seen. Kept by whoever loads agreements, it shows later that no event was taken back: a
+/// chain proves what it holds, and nothing about an end that was cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seen {
+    /// How many events there were, at least 1.
+    pub events: usize,
+    /// The digest of the last one.
+    pub head: Digest,
+}
+
 /// The events of one agreement in order; verified when it was read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EventLog {
@@ -214,6 +225,19 @@ impl EventLog {
     #[must_use]
     pub fn head(&self, agreement: &Agreement) -> Digest {
         self.events.last().map_or_else(|| agreement.digest(), Event::digest)
+    }
+
+    /// How far they go; nothing without an event.
+    #[must_use]
+    pub fn seen(&self) -> Option<Seen> {
+        self.events.last().map(|last| Seen { events: self.events.len(), head: last.digest() })
+    }
+
+    /// Whether everything that was seen is still there. Each event names the one before, so the last one stands for all.
+    #[must_use]
+    pub fn contains(&self, seen: &Seen) -> bool {
+        let last = seen.events.checked_sub(1).and_then(|index| self.events.get(index));
+        last.is_some_and(|event| event.digest() == seen.head)
     }
 
     /// The state at an instant; an event counts from its own instant on.

@@ -80,7 +80,10 @@ fn terms(agreement: &Agreement) -> Vec<String> {
         format!("counts of fewer than {} people or events are protected ({})", terms.k, methods.join(" or ")),
         format!("finest tables: {}", agreement.levels()),
         format!("widest audience: {tier}"),
-        format!("files kept {} days, tables kept {} days", retention.raw_days, retention.derived_days),
+        format!(
+            "agreed, not yet enforced: files kept {} days, tables kept {} days",
+            retention.raw_days, retention.derived_days
+        ),
     ];
     if let Some(optout) = &agreement.document().optout {
         let actions: Vec<_> = optout.applies.iter().map(|action| action.as_str()).collect();

@@ -47,7 +47,7 @@ pub use canonical::agreement_digest;
 pub use decide::decide;
 pub use denial::{Denial, DenialView};
 pub use diff::{Diff, diff};
-pub use event::{Event, EventKind, EventLog, State};
+pub use event::{Event, EventKind, EventLog, Seen, State};
 pub use explain::{Explanation, ExplanationRow, explain};
 pub use grant::{Grant, RecipientPattern};
 pub use level::{Level, Levels};

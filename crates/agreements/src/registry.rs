@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::agreement::Agreement;
 use crate::canonical::sha256;
 use crate::date::start_of;
-use crate::event::{EventLog, State};
+use crate::event::{EventLog, Seen, State};
 use crate::partnership::Partnership;
 use crate::request::Governing;
 
@@ -48,6 +48,7 @@ struct Inner {
     /// Replaced agreement to those that replace it.
     successors: BTreeMap<Digest, Vec<Digest>>,
     closed: BTreeMap<DatasetId, Vec<DefinitionError>>,
+    cut: BTreeMap<Digest, AgreementId>,
     epoch: PolicyEpoch,
 }
 
@@ -117,6 +118,19 @@ impl Registry {
     /// If the register is missing or faulty: then no name and no key is known, and nothing can be decided. A faulty
     /// agreement is no error here: it is among [`Registry::errors`] and its datasets are closed.
     pub fn load(files: &[SourceFile], contracts: &[DatasetContract]) -> Result<Self, DefinitionError> {
+        Self::load_after(files, contracts, &BTreeMap::new())
+    }
+
+    /// The same, where the events of some agreements were `seen` before: an agreement whose events do not go on from there
+    /// is faulty, as somebody took back what a party had signed.
+    ///
+    /// # Errors
+    /// As [`Registry::load`].
+    pub fn load_after(
+        files: &[SourceFile],
+        contracts: &[DatasetContract],
+        seen: &BTreeMap<Digest, Seen>,
+    ) -> Result<Self, DefinitionError> {
         let files: BTreeMap<&str, &[u8]> = files.iter().map(|file| (file.name.as_str(), &*file.content)).collect();
         let register = files
             .get(REGISTER)
@@ -128,6 +142,7 @@ impl Registry {
             contracts,
             entries: BTreeMap::new(),
             closed: BTreeMap::new(),
+            cut: BTreeMap::new(),
             errors: Vec::new(),
         };
         for (name, content) in &files {
@@ -143,6 +158,7 @@ impl Registry {
                 loading.errors.push(DefinitionError::whole(name, "there is no agreement beside these events"));
             }
         }
+        loading.refuse_cut(seen);
         loading.refuse_doubles();
         loading.refuse_false_successors();
         Ok(loading.finish(register))
@@ -166,6 +182,7 @@ struct Loading {
     contracts: BTreeMap<DatasetId, DatasetContract>,
     entries: BTreeMap<Digest, Entry>,
     closed: BTreeMap<DatasetId, Vec<DefinitionError>>,
+    cut: BTreeMap<Digest, AgreementId>,
     errors: Vec<DefinitionError>,
 }
 
@@ -206,6 +223,20 @@ impl Loading {
         if let Some(entry) = self.entries.remove(digest) {
             let error = DefinitionError::whole(entry.agreement.file(), message);
             self.close(dataset_ids(&entry.agreement), vec![error]);
+        }
+    }
+
+    /// A signed event counts for good: without those that were seen, a suspension would be undone by cutting it off.
+    fn refuse_cut(&mut self, seen: &BTreeMap<Digest, Seen>) {
+        for (digest, seen) in seen {
+            let Some(entry) = self.entries.get(digest).filter(|entry| !entry.log.contains(seen)) else { continue };
+            let message = format!(
+                "its events are not those that were seen before: {} were, and there are {}; put the missing events back, and add others after them",
+                seen.events,
+                entry.log.events().len()
+            );
+            self.cut.insert(*digest, entry.agreement.document().agreement.id.clone());
+            self.refuse(digest, message);
         }
     }
 
@@ -270,6 +301,7 @@ impl Loading {
             by_dataset,
             successors,
             closed: self.closed,
+            cut: self.cut,
             epoch: PolicyEpoch(sha256(&state)),
         };
         Registry { snapshot: Snapshot { inner: Arc::new(inner) }, errors: self.errors }
@@ -336,6 +368,11 @@ impl Snapshot {
     /// Every dataset that an agreement is about, in order.
     pub fn datasets(&self) -> impl Iterator<Item = &DatasetId> {
         self.inner.by_dataset.keys()
+    }
+
+    /// The agreements that are not loaded because events that were seen before are missing, in the order of their digests.
+    pub fn cut(&self) -> impl Iterator<Item = (&Digest, &AgreementId)> {
+        self.inner.cut.iter()
     }
 
     /// What is wrong with the files about a dataset; it is closed unless this is empty.

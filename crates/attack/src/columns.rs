@@ -258,7 +258,18 @@ fn number(known: &mut HashMap<Vec<u32>, u32>, rows: &mut Vec<Vec<u32>>, row: Vec
     number
 }
 
-/// The atoms that may hold something, merged where they lie in the same cells.
+/// The atoms that may hold something, merged where they lie in the same cells: for each layer the cell, or [`NONE`].
+///
+/// # Errors
+/// If there are too many atoms.
+pub(crate) fn classes(
+    universe: &Universe,
+    intervals: &Intervals,
+    max_atoms: usize,
+) -> Result<Vec<Vec<u32>>, AttackError> {
+    Ok(atoms(universe, intervals, max_atoms)?.rows)
+}
+
 fn atoms(universe: &Universe, intervals: &Intervals, max_atoms: usize) -> Result<Classes, AttackError> {
     let per_dimension: Vec<Vec<u32>> =
         (0..id(universe.dimensions.len())).map(|d| representatives(universe, d)).collect();

@@ -1,196 +1,228 @@
-//! Differences of released cells: what lies in one and not in others is a group of people too, also if no table shows
-//! it.
+//! Differences of released cells: what lies in some and not in others is a group of people too, also if no table shows it.
 //!
-//! Three kinds are looked at: a cell less one or two cells inside it; a cell less all the cells of a table inside it
-//! (what is in none of its parts); and two or three cells that together cover another one, less that one. A difference
-//! that is withheld somewhere, or follows from several sums, is the business of the other attacks.
+//! Sums of released cells, some added and some subtracted, are looked at where every atom that may hold something is counted
+//! once or not at all:
+//!
+//! - *one cell* by itself;
+//! - *any number of cells of two layers* (cells of a layer are disjoint), such as five wards less three neighbourhoods inside
+//!   them, or what is left of a total after all its parts ([`crate::transport`]);
+//! - *three cells of any layers*: a cell less two inside it, and two that cover a third less that one.
+//!
+//! Records that somebody knows are subtracted first. A difference that is withheld somewhere, or follows from more
+//! sums, is the business of the other attacks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::AttackError;
+use crate::columns::classes;
+use crate::dimension::NONE;
+use crate::propagate::Intervals;
 use crate::report::Sliver;
-use crate::universe::{Layer, Universe};
+use crate::search::Options;
+use crate::transport::{Part, fewest};
+use crate::universe::Universe;
 use crate::util::{at, id};
 
-/// Two or three cells that cover another one.
-const COVER: usize = 3;
+/// What was found, and whether everything was looked at.
+pub(crate) struct Differences {
+    pub(crate) slivers: Vec<Sliver>,
+    pub(crate) complete: bool,
+}
 
-/// Released cells whose difference is from 1 to k - 1.
-pub(crate) fn slivers(universe: &Universe) -> Vec<Sliver> {
-    let search = Search { universe, k: universe.threshold };
-    let mut found = BTreeSet::new();
-    for (cell, state) in (0..).zip(&universe.cells) {
-        let Some(value) = state.released else { continue };
-        let inside: Vec<Inside> = universe.layers.iter().map(|layer| search.inside(cell, layer)).collect();
-        search.less_parts(cell, value, &inside, &mut found);
-        search.less_two(cell, value, &inside, &mut found);
-        search.covered(cell, value, &mut found);
+/// Released cells and their differences that, less what the attacker knows, are from 1 to k - 1.
+///
+/// # Errors
+/// If there are too many atoms.
+pub(crate) fn differences(
+    universe: &Universe,
+    intervals: &Intervals,
+    options: &Options,
+) -> Result<Differences, AttackError> {
+    let rows = classes(universe, intervals, options.max_atoms)?;
+    let mut search = Search::new(universe, &rows, options.max_steps);
+    // In an order that does not depend on the order of the input.
+    let mut layers: Vec<usize> = (0..universe.layers.len()).collect();
+    layers.sort_by_key(|layer| universe.layers.get(*layer).map(|layer| layer.levels.clone()));
+    let place: BTreeMap<u32, usize> = (0..).zip(&layers).map(|(place, layer)| (id(*layer), place)).collect();
+    let mut feasible = true;
+    for cell in 0..id(universe.cells.len()) {
+        let count = at(&search.rest, cell);
+        if (1..search.k).contains(&count) {
+            search.note(search.classes_of(cell).to_vec(), &[cell], &[], count);
+        }
     }
-    found.into_iter().map(|(cells, count)| Sliver { cells, count }).collect()
+    for (number, one) in layers.iter().enumerate() {
+        for two in layers.iter().skip(number + 1) {
+            feasible &= search.two_layers(&rows, *one, *two);
+        }
+    }
+    let order = |cell: &u32| {
+        let state = universe.cells.get(*cell as usize);
+        state.map(|state| (place.get(&state.layer).copied(), state.codes.clone()))
+    };
+    let mut cells: Vec<u32> =
+        (0..id(universe.cells.len())).filter(|cell| !search.classes_of(*cell).is_empty()).collect();
+    cells.sort_by_key(order);
+    for cell in cells {
+        search.three(cell);
+    }
+    let slivers = search.found.into_iter().map(|(cells, count)| Sliver { cells, count }).collect();
+    Ok(Differences { slivers, complete: feasible && search.steps > 0 })
 }
 
 struct Search<'a> {
     universe: &'a Universe,
     k: i64,
+    /// Classes of atoms in each released cell.
+    of_cell: Vec<Vec<u32>>,
+    /// Released cells of each class.
+    of_class: Vec<Vec<u32>>,
+    /// Released, less what the attacker knows.
+    rest: Vec<i64>,
+    /// Sets of classes that were found.
+    known: BTreeSet<Vec<u32>>,
+    found: BTreeSet<(String, i64)>,
+    /// What may still be looked at.
+    steps: u64,
 }
 
-/// The cells of a layer inside a cell.
-struct Inside {
-    /// Released ones with their values, largest first.
-    released: Vec<(i64, u32)>,
-    /// Whether all of them are released.
-    all: bool,
-}
-
-type Found = BTreeSet<(String, i64)>;
-
-impl Search<'_> {
-    fn dimensions(&self) -> usize {
-        self.universe.dimensions.len()
-    }
-
-    fn label(&self, cell: u32) -> &str {
-        self.universe.cells.get(cell as usize).map_or("", |state| state.label.as_str())
-    }
-
-    fn released(&self, cell: u32) -> Option<i64> {
-        self.universe.cells.get(cell as usize).and_then(|state| state.released)
-    }
-
-    /// Whether a difference tells of a few people in controlled data.
-    fn tells(&self, value: i64, cells: &[u32]) -> bool {
-        let controlled = |cell: &u32| self.universe.cells.get(*cell as usize).is_some_and(|c| c.controlled);
-        (1..self.k).contains(&value) && cells.iter().any(controlled)
-    }
-
-    /// How many atoms a cell has.
-    fn size(&self, cell: u32) -> usize {
-        (0..self.dimensions()).map(|d| self.universe.members(cell, d).len()).fold(1, usize::saturating_mul)
-    }
-
-    /// The codes of a level that lie inside a cell (`within`) or touch it, in one dimension.
-    fn codes(&self, cell: u32, dimension: usize, level: u32, within: bool) -> Vec<u32> {
-        let members = self.universe.members(cell, dimension);
-        let Some(level) = self.universe.dimensions.get(dimension).and_then(|d| d.levels.get(level as usize)) else {
-            return Vec::new();
-        };
-        let touching: BTreeSet<u32> = members.iter().map(|atom| at(&level.of_atom, *atom)).collect();
-        let codes = touching.into_iter().filter(|code| (*code as usize) < level.codes);
-        let fits = |code: &u32| {
-            let atoms = level.members.get(*code as usize);
-            !within || atoms.is_some_and(|atoms| atoms.iter().all(|atom| members.binary_search(atom).is_ok()))
-        };
-        codes.filter(fits).collect()
-    }
-
-    /// The cells of a layer at all combinations of codes; `None` in place of one that is in no table.
-    fn cells(&self, layer: &Layer, codes: &[Vec<u32>]) -> Vec<Option<u32>> {
-        let size = codes.iter().map(Vec::len).fold(1, usize::saturating_mul);
-        if size > layer.index.len() {
-            let inside = |key: &Vec<u32>| key.iter().zip(codes).all(|(code, codes)| codes.contains(code));
-            let mut cells: Vec<_> =
-                layer.index.iter().filter(|(k, _)| inside(k)).map(|(_, cell)| Some(*cell)).collect();
-            cells.push(None);
-            return cells;
+impl<'a> Search<'a> {
+    fn new(universe: &'a Universe, rows: &[Vec<u32>], steps: u64) -> Self {
+        let released = |cell: &u32| universe.cells.get(*cell as usize).is_some_and(|state| state.released.is_some());
+        let mut of_cell = vec![Vec::new(); universe.cells.len()];
+        let mut of_class = Vec::with_capacity(rows.len());
+        for (row, class) in rows.iter().zip(0_u32..) {
+            let cells: Vec<u32> = row.iter().copied().filter(|cell| *cell != NONE && released(cell)).collect();
+            for cell in &cells {
+                of_cell.get_mut(*cell as usize).into_iter().for_each(|list: &mut Vec<u32>| list.push(class));
+            }
+            of_class.push(cells);
         }
-        let mut keys: Vec<Vec<u32>> = vec![Vec::new()];
-        for codes in codes {
-            keys = keys.iter().flat_map(|key| codes.iter().map(|code| [&key[..], &[*code]].concat())).collect();
+        let rest = universe.cells.iter().map(|state| state.released.map_or(0, |value| value - state.own)).collect();
+        let (known, found) = (BTreeSet::new(), BTreeSet::new());
+        Self { universe, k: universe.threshold, of_cell, of_class, rest, known, found, steps }
+    }
+
+    fn classes_of(&self, cell: u32) -> &[u32] {
+        self.of_cell.get(cell as usize).map_or(&[], Vec::as_slice)
+    }
+
+    fn names(&self, cells: &[u32]) -> String {
+        let label = |cell: &u32| self.universe.cells.get(*cell as usize).map_or("", |state| state.label.as_str());
+        let mut labels: Vec<&str> = cells.iter().map(label).collect();
+        labels.sort_unstable();
+        match labels.as_slice() {
+            [] => String::new(),
+            [one] => (*one).to_owned(),
+            [one, two] => format!("{one} and {two}"),
+            [first, others @ ..] => format!("{first} and its {} others", others.len()),
         }
-        keys.iter().map(|key| layer.index.get(key).copied()).collect()
     }
 
-    fn inside(&self, cell: u32, layer: &Layer) -> Inside {
-        let codes: Vec<Vec<u32>> =
-            (0..self.dimensions()).map(|d| self.codes(cell, d, at(&layer.levels, id(d)), true)).collect();
-        let cells: Vec<u32> = self.cells(layer, &codes).into_iter().flatten().filter(|c| *c != cell).collect();
-        let mut released: Vec<(i64, u32)> =
-            cells.iter().filter_map(|c| self.released(*c).map(|value| (value, *c))).collect();
-        released.sort_unstable_by_key(|(value, cell)| (std::cmp::Reverse(*value), *cell));
-        let all = released.len() == cells.len();
-        Inside { released, all }
+    /// Notes a set of classes that some cells less others are.
+    fn note(&mut self, set: Vec<u32>, plus: &[u32], minus: &[u32], count: i64) {
+        let controlled = |cell: &u32| self.universe.cells.get(*cell as usize).is_some_and(|state| state.controlled);
+        if plus.iter().chain(minus).any(controlled) && self.known.insert(set) {
+            let less = if minus.is_empty() { String::new() } else { format!(" less {}", self.names(minus)) };
+            let name = format!("{}{less}", self.names(plus));
+            self.found.insert((name, count));
+        }
     }
 
-    /// A cell less one inside it, and less all parts of a table inside it.
-    fn less_parts(&self, cell: u32, value: i64, inside: &[Inside], found: &mut Found) {
-        for parts in inside {
-            for (part_value, part) in &parts.released {
-                let rest = value - part_value;
-                if rest >= self.k {
+    /// Any number of cells of two layers; whether it could be looked at.
+    fn two_layers(&mut self, rows: &[Vec<u32>], one: usize, two: usize) -> bool {
+        let released = |row: &Vec<u32>, layer: usize| {
+            let cell = row.get(layer).copied().unwrap_or(NONE);
+            let known = self.universe.cells.get(cell as usize).is_some_and(|state| state.released.is_some());
+            known.then_some(cell)
+        };
+        let mut parts: BTreeMap<(Option<u32>, Option<u32>), Vec<u32>> = BTreeMap::new();
+        for (row, class) in rows.iter().zip(0_u32..) {
+            let ends = (released(row, one), released(row, two));
+            if ends != (None, None) {
+                parts.entry(ends).or_default().push(class);
+            }
+        }
+        let ends: Vec<Part> = parts.keys().copied().collect();
+        if ends.iter().all(|ends| ends.0.is_none()) || ends.iter().all(|ends| ends.1.is_none()) {
+            return true;
+        }
+        let Some(cuts) = fewest(&ends, &self.rest, self.k, &mut self.steps) else { return false };
+        let classes: Vec<Vec<u32>> = parts.into_values().collect();
+        for cut in cuts {
+            let mut set: Vec<u32> = cut.parts.iter().filter_map(|part| classes.get(*part)).flatten().copied().collect();
+            set.sort_unstable();
+            self.note(set, &cut.plus, &cut.minus, cut.count);
+        }
+        true
+    }
+
+    /// How many classes other released cells share with this one.
+    fn near(&mut self, cell: u32) -> BTreeMap<u32, usize> {
+        let mut near = BTreeMap::new();
+        for class in self.of_cell.get(cell as usize).into_iter().flatten() {
+            let cells = self.of_class.get(*class as usize).map_or(&[][..], Vec::as_slice);
+            self.steps = self.steps.saturating_sub(cells.len() as u64);
+            cells.iter().filter(|other| **other != cell).for_each(|other| *near.entry(*other).or_insert(0) += 1);
+        }
+        near
+    }
+
+    /// A cell less two inside it, and two cells that cover it, less it.
+    fn three(&mut self, cell: u32) {
+        let near = self.near(cell);
+        let size = self.classes_of(cell).len();
+        let whole = at(&self.rest, cell);
+        let mut list: Vec<(i64, u32, usize)> =
+            near.iter().map(|(other, shared)| (at(&self.rest, *other), *other, *shared)).collect();
+        list.sort_unstable_by_key(|(value, other, _)| (std::cmp::Reverse(*value), *other));
+        for (number, (a_value, a, a_shared)) in list.iter().enumerate() {
+            for (b_value, b, b_shared) in list.iter().skip(number + 1) {
+                if self.steps == 0 {
+                    return;
+                }
+                let sum = a_value + b_value;
+                if sum + self.k <= whole {
                     break;
                 }
-                if self.tells(rest, &[cell, *part]) && self.size(*part) < self.size(cell) {
-                    found.insert((format!("{} less {}", self.label(cell), self.label(*part)), rest));
-                }
-            }
-            let size: usize = parts.released.iter().map(|(_, part)| self.size(*part)).sum();
-            let rest = value - parts.released.iter().map(|(value, _)| value).sum::<i64>();
-            let cells: Vec<u32> = parts.released.iter().map(|(_, part)| *part).chain([cell]).collect();
-            if parts.all && cells.len() > 2 && size < self.size(cell) && self.tells(rest, &cells) {
-                let first = parts.released.first().map_or("", |(_, part)| self.label(*part));
-                found.insert((format!("{} less {first} and its {} others", self.label(cell), cells.len() - 2), rest));
-            }
-        }
-    }
-
-    /// A cell less two inside it, of different tables or of the same.
-    fn less_two(&self, cell: u32, value: i64, inside: &[Inside], found: &mut Found) {
-        for (number, first) in inside.iter().enumerate() {
-            for (other, second) in inside.iter().enumerate().skip(number) {
-                let largest = second.released.first().map_or(0, |(value, _)| *value);
-                for (a_value, a) in first.released.iter().take_while(|(a, _)| value - a - largest < self.k) {
-                    for (b_value, b) in second.released.iter().take_while(|(b, _)| value - a_value - b < self.k) {
-                        let rest = value - a_value - b_value;
-                        let fewer = self.size(*a) + self.size(*b) < self.size(cell);
-                        let zero = *a_value == 0 || *b_value == 0;
-                        // Within a table each pair once.
-                        let once = other > number || a < b;
-                        if !zero && fewer && once && self.tells(rest, &[cell, *a, *b]) && self.apart(*a, *b) {
-                            let (a, b) = (self.label(*a), self.label(*b));
-                            found.insert((format!("{} less {a} and {b}", self.label(cell)), rest));
-                        }
-                    }
+                self.steps -= 1;
+                let inside = |other: &u32, shared: usize| self.classes_of(*other).len() == shared;
+                if (1..self.k).contains(&(whole - sum))
+                    && inside(a, *a_shared)
+                    && inside(b, *b_shared)
+                    && a_shared + b_shared < size
+                {
+                    self.less(cell, *a, *b, whole - sum);
+                } else if (1..self.k).contains(&(sum - whole)) && a_shared + b_shared >= size {
+                    self.cover(cell, *a, *b, sum - whole);
                 }
             }
         }
     }
 
-    /// Whether two cells have no atom in common.
-    fn apart(&self, a: u32, b: u32) -> bool {
-        (0..self.dimensions()).any(|d| {
-            let other = self.universe.members(b, d);
-            self.universe.members(a, d).iter().all(|atom| other.binary_search(atom).is_err())
-        })
-    }
-
-    /// Two or three cells of a table that cover a cell, less that cell.
-    fn covered(&self, cell: u32, value: i64, found: &mut Found) {
-        for layer in &self.universe.layers {
-            let codes: Vec<Vec<u32>> =
-                (0..self.dimensions()).map(|d| self.codes(cell, d, at(&layer.levels, id(d)), false)).collect();
-            let size = codes.iter().map(Vec::len).fold(1, usize::saturating_mul);
-            if !(2..=COVER).contains(&size) {
-                continue;
-            }
-            let cover: Option<Vec<u32>> = self.cells(layer, &codes).into_iter().collect();
-            let Some(cover) = cover else { continue };
-            let values: Option<Vec<i64>> = cover.iter().map(|c| self.released(*c)).collect();
-            let Some(values) = values else { continue };
-            let atoms: usize = cover.iter().map(|c| self.size(*c)).sum();
-            let rest = values.iter().sum::<i64>() - value;
-            let cells: Vec<u32> = cover.iter().copied().chain([cell]).collect();
-            if atoms > self.size(cell) && self.covers(cell, &cover) && self.tells(rest, &cells) {
-                let names: Vec<&str> = cover.iter().map(|c| self.label(*c)).collect();
-                found.insert((format!("{} less {}", names.join(" and "), self.label(cell)), rest));
-            }
+    /// One cell less two that have nothing in common.
+    fn less(&mut self, cell: u32, a: u32, b: u32, count: i64) {
+        let (first, second) = (self.classes_of(a), self.classes_of(b));
+        if first.iter().any(|class| second.binary_search(class).is_ok()) {
+            return;
         }
+        let out = |class: &u32| first.binary_search(class).is_err() && second.binary_search(class).is_err();
+        let set: Vec<u32> = self.classes_of(cell).iter().copied().filter(out).collect();
+        self.steps = self.steps.saturating_sub((set.len() + first.len()) as u64);
+        self.note(set, &[cell], &[a, b], count);
     }
 
-    /// Whether every atom of a cell lies in one of the others: all of its atoms have a code in the others' layer.
-    fn covers(&self, cell: u32, cover: &[u32]) -> bool {
-        (0..self.dimensions()).all(|d| {
-            let known: BTreeSet<u32> =
-                cover.iter().flat_map(|c| self.universe.members(*c, d).iter().copied()).collect();
-            self.universe.members(cell, d).iter().all(|atom| known.contains(atom))
-        })
+    /// Two cells that cover one, and have nothing in common outside it.
+    fn cover(&mut self, cell: u32, a: u32, b: u32, count: i64) {
+        let mut times: BTreeMap<u32, i32> = BTreeMap::new();
+        for (other, sign) in [(a, 1), (b, 1), (cell, -1)] {
+            let classes = self.of_cell.get(other as usize).map_or(&[][..], Vec::as_slice);
+            self.steps = self.steps.saturating_sub(classes.len() as u64);
+            classes.iter().for_each(|class| *times.entry(*class).or_insert(0) += sign);
+        }
+        if times.values().all(|times| (0..=1).contains(times)) {
+            let set: Vec<u32> = times.into_iter().filter(|(_, times)| *times == 1).map(|(class, _)| class).collect();
+            self.note(set, &[a, b], &[cell], count);
+        }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::problem::{Cell, Dimension, Level, Problem, Table, Value};
+use crate::problem::{Attacker, Cell, Dimension, Known, Level, Problem, Table, Value};
 use crate::revisions::Feed;
 
 /// A small deterministic generator: SplitMix64 (Steele, Lea and Flood 2014). Not for secrets.
@@ -43,6 +43,8 @@ impl Numbers {
 pub enum Size {
     /// At most eight atoms with few records: all worlds can be enumerated.
     Tiny,
+    /// Tens of cells: hundreds of groups are planned and attacked in a minute.
+    Small,
     /// Tens to some hundreds of cells, as in a partnership.
     Medium,
 }
@@ -63,6 +65,8 @@ pub struct Record {
     pub at: Vec<usize>,
     /// Who contributed it.
     pub person: usize,
+    /// The partner by way of whom it came.
+    pub partner: u16,
     /// The first revision that has it, from 1.
     pub from: usize,
     /// The last revision that has it.
@@ -102,14 +106,21 @@ pub struct Counted {
 }
 
 const PERIOD: usize = 1;
+/// How many partners supply records.
+const PARTNERS: usize = 3;
 
 /// The group of a seed.
 #[must_use]
 pub fn random_group(seed: u64, size: Size) -> Group {
     let mut numbers = Numbers::new(seed.wrapping_mul(2).wrapping_add(u64::from(size == Size::Tiny)));
-    let medium = size == Size::Medium;
-    let areas = if medium { 4 + numbers.below(9) } else { 2 + numbers.below(2) };
-    let months = if medium { numbers.pick(&[1, 4, 12, 24], 4) } else { 1 + numbers.below(2) };
+    let medium = size != Size::Tiny;
+    let most = if size == Size::Small { 4 } else { 9 };
+    let areas = if medium { 4 + numbers.below(most) } else { 2 + numbers.below(2) };
+    let months = if medium {
+        numbers.pick(if size == Size::Small { &[1, 4, 6, 14] } else { &[1, 4, 12, 24] }, 4)
+    } else {
+        1 + numbers.below(2)
+    };
     let part = medium && numbers.percent(50);
     let sexes = medium && numbers.percent(60) || !medium && areas * months <= 4;
     let mut dimensions = vec![area_dimension(&mut numbers, areas), period_dimension(months)];
@@ -261,12 +272,17 @@ impl Group {
         }
         let repeats = number > 0 && numbers.percent(again);
         let person = if repeats { numbers.below(number) } else { number };
+        // Partners serve some areas more than others; their numbers come from a stream of their own.
+        let mut partners = Numbers::new(number as u64 ^ 0x7061_7274);
+        let area = at.first().copied().unwrap_or_default();
+        let partner = if partners.percent(60) { area % PARTNERS } else { partners.below(PARTNERS) };
         let late = numbers.percent(8);
         let month = at.get(PERIOD).copied().unwrap_or_default();
         let new = month >= self.months_before;
         let from = if new || late { self.revisions } else { 1 };
         let withdrawn = self.feed == Feed::Corrects && from == 1 && numbers.percent(5);
-        Record { at, person, from, until: if withdrawn { self.revisions - 1 } else { self.revisions } }
+        let partner = u16::try_from(partner).unwrap_or_default();
+        Record { at, person, partner, from, until: if withdrawn { self.revisions - 1 } else { self.revisions } }
     }
 
     /// Its dimensions as of a revision (from 1): codes that need later months are not there yet.
@@ -317,6 +333,26 @@ impl Group {
             }
         }
         tables
+    }
+
+    /// What partners know of a revision: their own records, and for a coalition those of all of them.
+    #[must_use]
+    pub fn partners(&self, revision: usize, coalitions: &[Vec<u16>]) -> Vec<Attacker> {
+        let names = |at: &[usize]| -> Vec<String> {
+            let name =
+                |(dimension, atom): (&Dimension, &usize)| dimension.atoms.get(*atom).cloned().unwrap_or_default();
+            self.dimensions.iter().zip(at).map(name).collect()
+        };
+        let attacker = |partners: &Vec<u16>| {
+            let mut own: BTreeMap<&[usize], u64> = BTreeMap::new();
+            let there = self.records.iter().filter(|record| (record.from..=record.until).contains(&revision));
+            for record in there.filter(|record| partners.contains(&record.partner)) {
+                *own.entry(&record.at).or_default() += 1;
+            }
+            let known = own.into_iter().map(|(at, count)| Known { codes: names(at), count }).collect();
+            Attacker { name: format!("partners {partners:?}"), known }
+        };
+        coalitions.iter().map(attacker).collect()
     }
 
     /// What is released of a revision if these cells are withheld.

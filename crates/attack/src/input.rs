@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::AttackError;
 use crate::derived::{Limits, Printed, Ranked, Rate, comparisons_of_classes};
-use crate::problem::{Attacker, Bound, Cell, Dimension, Known, Problem, Table, Value};
+use crate::problem::{Attacker, Bound, Cell, Comparison, Dimension, Known, Problem, Table, Value};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +29,8 @@ struct Group {
     rates: Vec<RateFile>,
     #[serde(default)]
     classes: Vec<ClassFile>,
+    #[serde(default)]
+    words: Vec<WordFile>,
     #[serde(default)]
     known: Vec<KnownRecords>,
     #[serde(default)]
@@ -106,6 +108,40 @@ struct ClassFile {
     denominator: Option<String>,
 }
 
+/// Rows with a word that compares each with another cell: a benchmark, an earlier period.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WordFile {
+    rows: Rows,
+    word: String,
+    /// Where the other cell is not in the same place: dimension to its code, or to the column with it.
+    #[serde(default)]
+    other: BTreeMap<String, Other>,
+    denominator: Option<String>,
+    other_denominator: Option<String>,
+    /// What each word says.
+    says: BTreeMap<String, Says>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Other {
+    Code(String),
+    Column(String),
+}
+
+/// How the rate of a row compares with that of the other cell.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Says {
+    Above,
+    AtLeast,
+    Same,
+    AtMost,
+    Below,
+    Nothing,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AttackerRecords {
@@ -134,7 +170,7 @@ pub fn read(dir: &Path) -> Result<Vec<Problem>, AttackError> {
 }
 
 fn read_group(dir: &Path, group: Group) -> Result<Problem, AttackError> {
-    let Group { name, threshold, dimensions, tables, bounds, rates, classes, known, attackers } = group;
+    let Group { name, threshold, dimensions, tables, bounds, rates, classes, words, known, attackers } = group;
     let mut problem = Problem { name, threshold, dimensions, ..Problem::default() };
     for table in tables {
         let table = read_table(dir, &problem, table)?;
@@ -161,6 +197,10 @@ fn read_group(dir: &Path, group: Group) -> Result<Problem, AttackError> {
             }
         }
         problem.comparisons.extend(comparisons_of_classes(&by_class.into_values().collect::<Vec<_>>()));
+    }
+    for file in words {
+        let comparisons = read_words(dir, &problem, &file)?;
+        problem.comparisons.extend(comparisons);
     }
     problem.known = read_known(&problem, &known)?;
     for attacker in attackers {
@@ -214,6 +254,58 @@ fn read_rates(dir: &Path, problem: &Problem, file: &RateFile) -> Result<Vec<Boun
         bounds.push(Bound { codes: row.codes, lower, upper: Some(upper) });
     }
     Ok(bounds)
+}
+
+/// What words say: with denominators a and b, that count / a is above other / b is count * b - other * a >= 1, in whole
+/// numbers.
+fn read_words(dir: &Path, problem: &Problem, file: &WordFile) -> Result<Vec<Comparison>, AttackError> {
+    let unknown = |name: &&String| !problem.dimensions.iter().any(|known| known.name == **name);
+    if let Some(name) = file.other.keys().find(unknown) {
+        return Err(undefined(problem, format!("the other cell of a word names `{name}`, which is not a dimension")));
+    }
+    let mut wanted = vec![Some(file.word.as_str()), file.denominator.as_deref(), file.other_denominator.as_deref()];
+    let columns = |other: &'_ Other| match other {
+        Other::Column(column) => Some(column.clone()),
+        Other::Code(_) => None,
+    };
+    let of_dimension: Vec<Option<String>> =
+        problem.dimensions.iter().map(|dimension| file.other.get(&dimension.name).and_then(columns)).collect();
+    wanted.extend(of_dimension.iter().map(Option::as_deref));
+    let mut comparisons = Vec::new();
+    for row in read_rows(dir, problem, &file.rows, &wanted)? {
+        let word = row.text(0).trim();
+        if word.is_empty() {
+            continue;
+        }
+        let Some(says) = file.says.get(word) else {
+            return Err(
+                row.error(format!("`says` does not tell what the word `{word}` says: add it, if only as `nothing`"))
+            );
+        };
+        let mut other = row.codes.clone();
+        for (number, (dimension, code)) in problem.dimensions.iter().zip(&mut other).enumerate() {
+            match file.other.get(&dimension.name) {
+                Some(Other::Code(given)) => code.clone_from(given),
+                Some(Other::Column(_)) => row.text(3 + number).clone_into(code),
+                None => {}
+            }
+        }
+        let factor = |number: usize| -> Result<i64, AttackError> {
+            let denominator = row.count(number)?.unwrap_or(1);
+            i64::try_from(denominator).map_err(|_| row.error(format!("denominator `{denominator}` is too large")))
+        };
+        let (own, others) = (factor(1)?, factor(2)?);
+        let (low, high) = match says {
+            Says::Above => (Some(1), None),
+            Says::AtLeast => (Some(0), None),
+            Says::Same => (Some(0), Some(0)),
+            Says::AtMost => (None, Some(0)),
+            Says::Below => (None, Some(-1)),
+            Says::Nothing => continue,
+        };
+        comparisons.push(Comparison { terms: vec![(row.codes, others), (other, -own)], low, high });
+    }
+    Ok(comparisons)
 }
 
 fn read_known(problem: &Problem, records: &[KnownRecords]) -> Result<Vec<Known>, AttackError> {

@@ -38,6 +38,7 @@ mod propagate;
 mod report;
 mod revisions;
 mod search;
+mod transport;
 mod universe;
 mod util;
 
@@ -50,7 +51,7 @@ pub use report::{
     Declared, Failure, Finding, Findings, GroupDisclosure, GroupReport, Method, Promise, Report, Sliver, Widths,
 };
 pub use revisions::{Feed, jointly, read_over_time};
-pub use search::{Options, attack, attack_all};
+pub use search::{Options, attack, attack_all, ranges};
 
 /// Attacks the tables of a folder (`tables.json` and CSV files, see `docs/attack-input.md`).
 ///

@@ -69,7 +69,7 @@ fn anyone(universe: &Universe, run: &Run) -> Declared {
             findings.provably_small.push(finding(state, range));
         }
     }
-    Declared { attacker: ANYONE.to_owned(), findings }
+    Declared { attacker: ANYONE.to_owned(), findings, slivers: Vec::new() }
 }
 
 /// The findings of who has a record in a cell that might be zero for all that others know, if there are any, and the
@@ -113,7 +113,8 @@ fn region(
     }
     let nothing = findings == Findings { solves: findings.solves, ..Findings::default() };
     let label = universe.cells.get(cell as usize).map(|c| c.label.clone()).unwrap_or_default();
-    let declared = (!nothing).then(|| Declared { attacker: format!("one record in {label}"), findings });
+    let declared =
+        (!nothing).then(|| Declared { attacker: format!("one record in {label}"), findings, slivers: Vec::new() });
     Some((declared, outcome))
 }
 

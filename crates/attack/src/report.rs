@@ -129,6 +129,8 @@ pub struct Declared {
     pub attacker: String,
     /// What they found.
     pub findings: Findings,
+    /// Differences of released cells that are small without their own records, and are not for everybody.
+    pub slivers: Vec<Sliver>,
 }
 
 /// What was found in one protection group.
@@ -265,14 +267,13 @@ impl Report {
     pub fn failures(&self) -> Vec<Failure> {
         let mut failures = Vec::new();
         for group in &self.groups {
-            let everybody = ("everybody", &group.with_marks);
-            let declared = group.declared.iter().map(|d| (d.attacker.as_str(), &d.findings));
-            let broken = [everybody]
-                .into_iter()
-                .chain(declared)
-                .flat_map(|(attacker, findings)| findings.broken().map(|(promise, cells)| (attacker, promise, cells)));
-            let slivers = ("everybody", Promise::NoSliver, group.slivers.len());
-            for (attacker, promise, cells) in broken.chain([slivers]).filter(|(.., cells)| *cells > 0) {
+            let everybody = ("everybody", &group.with_marks, &group.slivers);
+            let declared = group.declared.iter().map(|d| (d.attacker.as_str(), &d.findings, &d.slivers));
+            let broken = [everybody].into_iter().chain(declared).flat_map(|(attacker, findings, slivers)| {
+                let slivers = (Promise::NoSliver, slivers.len());
+                findings.broken().into_iter().chain([slivers]).map(move |(promise, cells)| (attacker, promise, cells))
+            });
+            for (attacker, promise, cells) in broken.filter(|(.., cells)| *cells > 0) {
                 let (group, attacker) = (group.name.clone(), attacker.to_owned());
                 failures.push(Failure { group, attacker, promise, cells });
             }

@@ -8,7 +8,7 @@ use crate::AttackError;
 use crate::bounds::{self, Outcome};
 use crate::columns::System;
 use crate::component::{Components, Goals};
-use crate::differences::slivers;
+use crate::differences::differences;
 use crate::judge::{CellRange, combine, disclosing, judge};
 use crate::own;
 use crate::problem::Problem;
@@ -35,6 +35,8 @@ pub struct Options {
     pub max_solves: usize,
     /// Most columns times constraints in one component.
     pub max_size: usize,
+    /// Most cells and parts of cells looked at in search of small differences.
+    pub max_steps: u64,
     /// Most branch-and-bound nodes in one search for a whole-number world.
     pub max_nodes: u64,
 }
@@ -49,6 +51,7 @@ impl Default for Options {
             max_atoms: 4_000_000,
             max_solves: 20_000,
             max_size: 50_000_000,
+            max_steps: 20_000_000_000,
             max_nodes: 100,
         }
     }
@@ -84,11 +87,14 @@ pub fn attack(problem: &Problem, options: &Options) -> Result<GroupReport, Attac
         Run::new(&universe, Knowledge::Values, &exposed, options)?.findings
     };
     let mut declared = if options.singletons { own::singletons(&universe, &run, options) } else { Vec::new() };
+    let (with_marks, shown) = run.with_differences(&universe, options)?;
     let before = universe.cells.clone();
     for (attacker, own) in std::mem::take(&mut universe.attackers) {
         universe.declare(&own)?;
-        let theirs = Run::new(&universe, Knowledge::Marks, &targets, options)?.findings;
-        declared.push(Declared { attacker, findings: own::beyond(theirs, &run.findings) });
+        let theirs = Run::new(&universe, Knowledge::Marks, &targets, options)?;
+        let (findings, mut slivers) = theirs.with_differences(&universe, options)?;
+        slivers.retain(|sliver| !shown.iter().any(|other| other.cells == sliver.cells));
+        declared.push(Declared { attacker, findings: own::beyond(findings, &with_marks), slivers });
         universe.cells.clone_from(&before);
     }
     Ok(GroupReport {
@@ -100,11 +106,24 @@ pub fn attack(problem: &Problem, options: &Options) -> Result<GroupReport, Attac
         atoms: run.atoms,
         columns: run.components.components.iter().map(|c| c.columns.len()).sum(),
         components: run.components.components.len(),
-        with_marks: run.findings,
+        with_marks,
         from_values,
-        slivers: slivers(&universe),
+        slivers: shown,
         declared,
     })
+}
+
+/// The smallest and the largest possible value of every withheld cell, by what the report calls it, for everybody.
+///
+/// # Errors
+/// As [`attack`].
+pub fn ranges(problem: &Problem, options: &Options) -> Result<BTreeMap<String, (i64, i64)>, AttackError> {
+    let universe = Universe::build(problem)?;
+    let cells = (0..).zip(&universe.cells).filter(|(_, cell)| cell.withheld).map(|(cell, _)| cell);
+    let options = Options { exact_ranges: true, ..options.clone() };
+    let run = Run::new(&universe, Knowledge::Marks, &cells.collect::<Vec<u32>>(), &options)?;
+    let label = |cell: u32| universe.cells.get(cell as usize).map(|state| state.label.clone()).unwrap_or_default();
+    Ok(run.ranges.values().map(|range| (label(range.cell), (range.low, range.high))).collect())
 }
 
 /// An attack on some cells, with everything that was worked out on the way.
@@ -156,6 +175,23 @@ impl Run {
             findings.not_finished.push(message.to_owned());
         }
         Ok(Self { findings, exposed, ranges, intervals, components, outcomes, atoms: system.atoms })
+    }
+}
+
+impl Run {
+    /// What was found, with the small differences of released cells.
+    fn with_differences(
+        &self,
+        universe: &Universe,
+        options: &Options,
+    ) -> Result<(Findings, Vec<crate::Sliver>), AttackError> {
+        let differences = differences(universe, &self.intervals, options)?;
+        let mut findings = self.findings.clone();
+        if !differences.complete {
+            let message = "differences of released cells: too many, or records that no single cell holds are known";
+            findings.not_finished.push(message.to_owned());
+        }
+        Ok((findings, differences.slivers))
     }
 }
 

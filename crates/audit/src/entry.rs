@@ -66,6 +66,10 @@ pub enum AgreementChange {
     Terminated,
     /// Its file is no longer there, or no longer in order.
     Removed,
+    /// Events that were seen before are no longer in its file: it is closed.
+    Cut,
+    /// Those events are there again.
+    Restored,
 }
 
 /// What happened to a key.

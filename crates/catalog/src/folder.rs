@@ -1,4 +1,4 @@
-//! The data folder: `VERSION catalog.sqlite objects/ quarantine/ audit/ lock`.
+//! The data folder: `VERSION catalog.sqlite objects/ quarantine/ audit/ revocations/ lock`.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
@@ -58,6 +58,9 @@ pub struct DataFolder {
 
 const FORMAT: i64 = 1;
 
+/// The file of the catalogue in a data folder.
+pub const CATALOG: &str = "catalog.sqlite";
+
 impl DataFolder {
     /// Opens a data folder, or makes one (mode 0700) where there is none or an empty folder, and takes its lock.
     ///
@@ -69,7 +72,7 @@ impl DataFolder {
             make_folder(root)?;
             let strange = fs::read_dir(root).map_err(failed("list", root))?.flatten().any(|entry| {
                 // What an earlier attempt that was cut short may have left.
-                !["lock", "objects", "quarantine", "audit", "VERSION.part"]
+                !["lock", "objects", "quarantine", "audit", "revocations", "VERSION.part"]
                     .contains(&entry.file_name().to_string_lossy().as_ref())
             });
             if strange {
@@ -79,7 +82,7 @@ impl DataFolder {
         }
         let lock = FolderLock::acquire(root)?;
         let folder = Self { root: root.to_owned(), _lock: lock };
-        for part in [folder.objects(), folder.quarantine(), folder.audit()] {
+        for part in [folder.objects(), folder.quarantine(), folder.audit(), revocations(root)] {
             make_folder(&part)?;
         }
         if !root.join("VERSION").exists() {
@@ -111,7 +114,7 @@ impl DataFolder {
     /// The catalogue's database.
     #[must_use]
     pub fn catalog(&self) -> PathBuf {
-        self.root.join("catalog.sqlite")
+        self.root.join(CATALOG)
     }
 
     /// Encrypted objects.
@@ -130,6 +133,12 @@ impl DataFolder {
     #[must_use]
     pub fn audit(&self) -> PathBuf {
         self.root.join("audit")
+    }
+
+    /// Requests to revoke a key. The one part that is written without the lock.
+    #[must_use]
+    pub fn revocations(&self) -> PathBuf {
+        revocations(&self.root)
     }
 
     fn write_version(&self) -> Result<(), CatalogError> {
@@ -152,6 +161,12 @@ impl DataFolder {
             text.trim().parse().map_err(|_| CatalogError::NotADataFolder { path: self.root.clone(), reason })?;
         if found > FORMAT { Err(CatalogError::Newer { path: self.root.clone(), found, known: FORMAT }) } else { Ok(()) }
     }
+}
+
+/// Where requests to revoke a key are left in the data folder `root`, whoever holds its lock.
+#[must_use]
+pub fn revocations(root: &Path) -> PathBuf {
+    root.join("revocations")
 }
 
 fn make_folder(path: &Path) -> Result<(), CatalogError> {

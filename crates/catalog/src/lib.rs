@@ -15,7 +15,7 @@ pub mod records;
 pub mod sqlite;
 
 pub use error::CatalogError;
-pub use folder::{DataFolder, FolderLock};
+pub use folder::{CATALOG, DataFolder, FolderLock, revocations};
 pub use memory::MemoryCatalog;
 pub use objects::{ObjectKind, ObjectName, ObjectRef, ObjectStore, ObjectWriter};
 pub use port::Catalog;

@@ -92,6 +92,15 @@ impl Catalog for MemoryCatalog {
         self.lock()?.find_upload(dataset, upload)
     }
 
+    fn record_upload(&self, id: Uuid, upload: &Upload) -> Result<()> {
+        let mut state = self.lock()?;
+        let dataset = state.version_mut(id)?.facts.dataset.clone();
+        if state.find_upload(&dataset, upload)?.is_none() {
+            state.uploads.insert((dataset, upload.key.clone()), (upload.body, id));
+        }
+        Ok(())
+    }
+
     fn commit_version(
         &self,
         facts: VersionFacts,

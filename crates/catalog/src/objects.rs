@@ -61,6 +61,12 @@ impl ObjectName {
     pub const fn kind(self) -> ObjectKind {
         self.kind
     }
+
+    /// Its id: for a table and for findings, that of their dataset version.
+    #[must_use]
+    pub const fn id(self) -> Uuid {
+        self.id
+    }
 }
 
 impl fmt::Display for ObjectName {

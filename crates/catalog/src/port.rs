@@ -24,6 +24,12 @@ pub trait Catalog: Send + Sync {
     /// [`CatalogError::Conflict`] if the key was used with another body.
     fn find_upload(&self, dataset: &DatasetId, upload: &Upload) -> Result<Option<DatasetVersion>>;
 
+    /// Records that an upload was answered with a version that is there; nothing if that is recorded already.
+    ///
+    /// # Errors
+    /// [`CatalogError::NotFound`]; [`CatalogError::Conflict`] if the key was used with another body.
+    fn record_upload(&self, id: Uuid, upload: &Upload) -> Result<()>;
+
     /// Records a version as [`VersionStatus::Staged`] or [`VersionStatus::Current`], with the next revision number of
     /// its partition; a current one supersedes every earlier current or staged one. Queues the job with it. Answers
     /// [`Commit::Existing`] if the upload is already recorded, or the latest version of the partition that is current or

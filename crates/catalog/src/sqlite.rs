@@ -41,19 +41,32 @@ pub struct SqliteCatalog {
 }
 
 impl SqliteCatalog {
-    /// Opens the database, makes it (mode 0600) if it does not exist, and brings its schema up to date.
+    /// Makes a database (mode 0600) where there is none, and opens it.
     ///
     /// # Errors
-    /// [`CatalogError::Newer`] if a later program wrote it; otherwise if the disk or the database fails.
-    pub fn open(path: &Path) -> Result<Self> {
+    /// If there is one, or the disk or the database fails.
+    pub fn create(path: &Path) -> Result<Self> {
         let made = |source| CatalogError::File { operation: "create", path: path.to_owned(), source };
-        if !path.exists() {
-            // Made here for its mode and for the durability of its name; SQLite takes an empty file for a new database,
-            // and gives its write-ahead log the same mode.
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(made)?;
-            let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-            File::open(folder).and_then(|folder| folder.sync_all()).map_err(made)?;
-        }
+        // Made here for its mode and for the durability of its name; SQLite takes an empty file for a new database, and
+        // gives its write-ahead log the same mode.
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(made)?;
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(made)?;
+        Self::open(path)
+    }
+
+    /// Opens the database that is there, and brings its schema up to date. It never makes one: an empty catalogue in the
+    /// place of one that is missing would say that nothing was ever stored.
+    ///
+    /// # Errors
+    /// [`CatalogError::File`] if there is none; [`CatalogError::Newer`] if a later program wrote it; otherwise if the disk
+    /// or the database fails.
+    pub fn open(path: &Path) -> Result<Self> {
+        std::fs::metadata(path).map_err(|source| CatalogError::File {
+            operation: "open",
+            path: path.to_owned(),
+            source,
+        })?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags).map_err(failed("open its database"))?;
         configure(&connection).map_err(failed("configure its database"))?;
@@ -134,6 +147,10 @@ impl Catalog for SqliteCatalog {
     fn find_upload(&self, dataset: &DatasetId, upload: &Upload) -> Result<Option<DatasetVersion>> {
         let connection = self.lock()?;
         versions::find_upload(&connection, dataset, upload)
+    }
+
+    fn record_upload(&self, id: Uuid, upload: &Upload) -> Result<()> {
+        self.write("record an upload", |transaction| versions::record_upload(transaction, id, upload))
     }
 
     fn commit_version(

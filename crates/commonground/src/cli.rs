@@ -238,7 +238,7 @@ pub(crate) enum CredentialCommand {
     },
     /// List keys: never the secret.
     List,
-    /// Revoke a key at once.
+    /// Revoke a key at once, also while `serve` runs on the folder.
     Revoke {
         /// Its id, the part after `cg_`.
         id: String,

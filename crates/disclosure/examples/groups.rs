@@ -1,6 +1,7 @@
 //! Plans synthetic groups of the size of the sample partnership and reports what is lost and how long it takes.
 //!
-//! `cargo run --release -p disclosure --example groups [decoys per thousand] [only this group] [apart: without nested differences, people: with contributors]`
+//! `cargo run --release -p disclosure --example groups [decoys per thousand] [only this group] [apart: without nested differences, people: with contributors,
+//! revised: and once more, corrected]`
 
 #![allow(clippy::disallowed_methods, reason = "an example reads files and measures time")]
 
@@ -8,8 +9,8 @@ use std::error::Error;
 use std::time::Instant;
 
 use disclosure::{
-    AtomIndex, CellFacts, CellId, GroupId, LedgerState, Plan, PlanKey, Policy, Unreleased, UnreleasedBuilder,
-    ZeroPolicy, plan,
+    AtomIndex, AuthenticatedEntry, CellFacts, CellId, GroupId, LedgerState, Plan, PlanKey, Policy, Unreleased,
+    UnreleasedBuilder, ZeroPolicy, plan,
 };
 use model::{AgeBand, AreaType, CellKey, Digest, Exposure, Month, PeriodType, Sex};
 
@@ -58,10 +59,11 @@ struct Shape {
     fine: AreaType,
 }
 
-fn group(shape: &Shape, people: bool) -> Result<Unreleased, Box<dyn Error>> {
+/// A group; later one atom in 50 has one record more, and one in 50 has one less.
+fn group(shape: &Shape, people: bool, late: bool) -> Result<Unreleased, Box<dyn Error>> {
     let group: GroupId = shape.name.parse()?;
     let mut builder = UnreleasedBuilder::new(group, Digest([0; 32]), Exposure::Controlled);
-    let mut random = Random(shape.mean * 7919 + shape.part);
+    let (mut random, mut random_late) = (Random(shape.mean * 7919 + shape.part), Random(7));
     let mut atoms = Vec::new();
     for lsoa in 0..LSOAS {
         let weight = 20 + random.below(160);
@@ -75,6 +77,11 @@ fn group(shape: &Shape, people: bool) -> Result<Unreleased, Box<dyn Error>> {
                         // A binomial with eight trials is near enough to a Poisson.
                         for _ in 0..8 {
                             count += u64::from(random.below(800_000) < expected) + expected / 800_000;
+                        }
+                        match if late { random_late.below(50) } else { 2 } {
+                            0 => count += 1,
+                            1 => count = count.saturating_sub(1),
+                            _ => {}
                         }
                         let month = Month::new(2023 + month / 12, month % 12 + 1).ok_or("month")?;
                         let index = builder.atom(count);
@@ -176,10 +183,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut total = 0.0;
     let nested = std::env::args().nth(3).is_none_or(|what| what != "apart");
     let people = std::env::args().nth(3).is_some_and(|what| what == "people");
+    let revised = std::env::args().nth(3).is_some_and(|what| what == "revised");
     let only = std::env::args().nth(2).unwrap_or_default();
     let policies = [ZeroPolicy::Publish, ZeroPolicy::HideShare { per_thousand: 200 }];
     for shape in shapes.into_iter().filter(|shape| only.is_empty() || shape.name == only) {
-        let truth = group(&shape, people)?;
+        let truth = group(&shape, people, false)?;
         for zeros in policies.iter().copied() {
             let policy =
                 Policy { zeros, decoys_per_thousand: decoys, nested_differences: nested, ..Policy::threshold(5) };
@@ -189,6 +197,16 @@ fn main() -> Result<(), Box<dyn Error>> {
             let seconds = start.elapsed().as_secs_f64();
             total += seconds;
             report(&plan, seconds);
+            if revised {
+                let entry = AuthenticatedEntry::from_vault(plan.ledger_entry().secret_bytes().to_vec());
+                let later = group(&shape, people, true)?;
+                let start = Instant::now();
+                let past = LedgerState::decode(shape.name.parse()?, Some(&entry))?;
+                report(
+                    &disclosure::plan(&past, &later, &policy, &PlanKey::new([7; 32]))?,
+                    start.elapsed().as_secs_f64(),
+                );
+            }
         }
     }
     println!("{total:.2} s in total");

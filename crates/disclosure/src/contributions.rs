@@ -8,8 +8,8 @@ use crate::table::at;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Contribution {
     pub(crate) atom: u32,
-    /// Number of the contributor within the group.
-    pub(crate) contributor: u32,
+    /// Keyed number of the contributor, the same in every plan of the group; 0 for all whom nobody knows, together.
+    pub(crate) contributor: u64,
     pub(crate) partner: u16,
     pub(crate) amount: u64,
 }
@@ -19,7 +19,8 @@ pub(crate) struct Contribution {
 pub(crate) struct Contributions {
     start: Vec<u32>,
     list: Vec<Contribution>,
-    partners: usize,
+    /// Partners, alone or together, who know the rows that came from them.
+    readers: Vec<Vec<u16>>,
 }
 
 /// How concentrated a set of atoms is.
@@ -28,8 +29,10 @@ pub(crate) struct Concentration {
     pub(crate) contributors: u64,
     /// Amounts of the largest contributors, the largest first.
     pub(crate) largest: Vec<u64>,
-    /// By partner: its amount, and contributors of the others.
-    pub(crate) partners: BTreeMap<u16, (u64, u64)>,
+    /// Amount of each partner.
+    pub(crate) partners: BTreeMap<u16, u64>,
+    /// For partners who read, alone or together: their amount, and contributors of the others.
+    pub(crate) readers: Vec<(u64, u64)>,
 }
 
 /// How many of the largest contributors are remembered.
@@ -58,13 +61,22 @@ impl Contributions {
             sum += *count;
             *count = sum;
         }
-        let partners = list.iter().map(|entry| entry.partner).collect::<BTreeSet<u16>>().len();
-        Self { start, list, partners }
+        Self { start, list, readers: Vec::new() }
     }
 
-    /// How many partners the records came by way of.
-    pub(crate) const fn partners(&self) -> usize {
-        self.partners
+    /// The partners that the records came by way of.
+    pub(crate) fn partners(&self) -> BTreeSet<u16> {
+        self.list.iter().map(|entry| entry.partner).collect()
+    }
+
+    /// The same, read by partners who know their own rows.
+    pub(crate) fn read_by(mut self, readers: Vec<Vec<u16>>) -> Self {
+        self.readers = readers;
+        self
+    }
+
+    pub(crate) fn readers(&self) -> &[Vec<u16>] {
+        &self.readers
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
@@ -84,9 +96,9 @@ impl Contributions {
     /// How concentrated a set of atoms with these counts is.
     pub(crate) fn concentration(&self, atoms: impl Iterator<Item = u32>, truth: &[i64]) -> Concentration {
         let mut anonymous = 0_u64;
-        let mut amounts: BTreeMap<u32, u64> = BTreeMap::new();
+        let mut amounts: BTreeMap<u64, u64> = BTreeMap::new();
         let mut by_partner: BTreeMap<u16, u64> = BTreeMap::new();
-        let mut pairs: BTreeSet<(u32, u16)> = BTreeSet::new();
+        let mut pairs: BTreeSet<(u64, u16)> = BTreeSet::new();
         for atom in atoms {
             let known = self.of(atom);
             if known.is_empty() {
@@ -95,8 +107,7 @@ impl Contributions {
             for entry in known {
                 *amounts.entry(entry.contributor).or_insert(0) += entry.amount;
                 *by_partner.entry(entry.partner).or_insert(0) += entry.amount;
-                // A single partner leaves no others.
-                if self.partners > 1 {
+                if !self.readers.is_empty() {
                     pairs.insert((entry.contributor, entry.partner));
                 }
             }
@@ -105,19 +116,20 @@ impl Contributions {
         largest.extend(std::iter::repeat_n(1, usize::try_from(anonymous).unwrap_or(LARGEST).min(LARGEST)));
         largest.sort_unstable_by(|a, b| b.cmp(a));
         largest.truncate(LARGEST);
-        let others = |partner: u16| {
-            let people: BTreeSet<u32> =
-                pairs.iter().filter(|(_, other)| *other != partner).map(|(person, _)| *person).collect();
-            anonymous + people.len() as u64
+        let reader = |partners: &Vec<u16>| {
+            let others = pairs.iter().filter(|(_, partner)| !partners.contains(partner));
+            let people: BTreeSet<u64> = others.map(|(person, _)| *person).collect();
+            let own = partners.iter().filter_map(|partner| by_partner.get(partner)).sum();
+            (own, anonymous + people.len() as u64)
         };
-        let partners = by_partner.into_iter().map(|(partner, amount)| (partner, (amount, others(partner)))).collect();
-        Concentration { contributors: anonymous + amounts.len() as u64, largest, partners }
+        let readers = self.readers.iter().map(reader).collect();
+        Concentration { contributors: anonymous + amounts.len() as u64, largest, partners: by_partner, readers }
     }
 
     /// Distinct contributors of a set of atoms, counted up to `limit` only.
     pub(crate) fn distinct(&self, atoms: impl Iterator<Item = u32>, truth: &[i64], limit: u64) -> u64 {
         let mut anonymous = 0_u64;
-        let mut people: BTreeSet<u32> = BTreeSet::new();
+        let mut people: BTreeSet<u64> = BTreeSet::new();
         for atom in atoms {
             let known = self.of(atom);
             if known.is_empty() {
@@ -136,19 +148,20 @@ impl Contributions {
 mod tests {
     use super::*;
 
-    fn entry(atom: u32, contributor: u32, partner: u16, amount: u64) -> Contribution {
+    fn entry(atom: u32, contributor: u64, partner: u16, amount: u64) -> Contribution {
         Contribution { atom, contributor, partner, amount }
     }
 
     #[test]
     fn people_are_counted_once_over_atoms_and_partners() {
         let list = vec![entry(0, 7, 0, 2), entry(0, 7, 0, 1), entry(1, 7, 1, 4), entry(1, 8, 1, 1)];
-        let all = Contributions::new(list, 3);
+        let all = Contributions::new(list, 3).read_by(vec![vec![0], vec![1], vec![0, 1]]);
         assert_eq!(all.of(0), [entry(0, 7, 0, 3)]);
         let found = all.concentration([0, 1, 2].into_iter(), &[3, 5, 2]);
         assert_eq!(found.contributors, 4, "7, 8 and two whom nobody knows");
         assert_eq!(found.largest, [7, 1, 1, 1]);
-        assert_eq!(found.partners, BTreeMap::from([(0, (3, 4)), (1, (5, 3))]));
+        assert_eq!(found.partners, BTreeMap::from([(0, 3), (1, 5)]));
+        assert_eq!(found.readers, [(3, 4), (5, 3), (8, 2)]);
         assert_eq!(all.distinct([0, 1].into_iter(), &[3, 5, 2], 9), 2);
         assert_eq!(all.distinct([0, 1, 2].into_iter(), &[3, 5, 2], 3), 3);
     }

@@ -1,5 +1,11 @@
-//! What released cells give away together although nobody prints it: the difference of two nested cells, and what is left of
-//! a cell after all its parts of one kind.
+//! What released cells give away together although nobody prints it.
+//!
+//! Before a plan: the difference of two nested cells, and what is left of a cell after all its parts of one kind. Of a plan, as it
+//! would be released: all that up to three cells give away, and all that any number of cells of two kinds do; see [`few`] and [`layers`].
+
+mod few;
+mod layers;
+mod scene;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -11,18 +17,34 @@ use crate::policy::Policy;
 use crate::rules::{Facts, Rules, judge};
 use crate::table::{Column, Role, at};
 use crate::universe::Universe;
+use scene::{Reader, Scene};
 
 /// What has to be protected.
 pub(crate) struct Differences {
-    /// By atoms: one of the columns around the difference, and the difference as a column.
-    pub(crate) hidden: BTreeMap<Vec<u32>, (u32, Column)>,
+    /// By atoms: the demographic table that the difference is part of, if it is, and the difference as a column.
+    pub(crate) hidden: BTreeMap<Vec<u32>, (Option<u32>, Column)>,
     /// Columns that are all that a sensitive category leaves of a row.
     pub(crate) empty: Vec<u32>,
+    /// Whether everything was looked at.
+    pub(crate) complete: bool,
+}
+
+/// How much may still be looked at.
+struct Limit(u64);
+
+impl Limit {
+    fn count(&mut self, steps: usize) {
+        self.0 = self.0.saturating_sub(steps as u64);
+    }
+
+    const fn reached(&self) -> bool {
+        self.0 == 0
+    }
 }
 
 #[derive(Default)]
 struct Found {
-    hidden: BTreeMap<Vec<u32>, (u32, Column)>,
+    hidden: BTreeMap<Vec<u32>, (Option<u32>, Column)>,
     /// Those of `hidden` that are what a sensitive category leaves of a row.
     rows: BTreeSet<Vec<u32>>,
 }
@@ -91,6 +113,7 @@ pub(crate) fn differences(
     for (large, parts) in (0..columns).zip(&parts) {
         finder.remainders(large, parts);
     }
+    let complete = finder.withheld.is_none() || !rules.overlaps || finder.overlaps();
     // What is a cell itself is decided as such; an empty rest of a sensitive row must be withheld then.
     let known: HashMap<&[u32], u32> =
         universe.columns.iter().zip(0_u32..).map(|(_, index)| (universe.atoms.row(index), index)).collect();
@@ -98,7 +121,7 @@ pub(crate) fn differences(
     let (cells, hidden): (BTreeMap<_, _>, BTreeMap<_, _>) =
         hidden.into_iter().partition(|(atoms, _)| known.contains_key(atoms.as_slice()));
     let empty = cells.keys().filter(|atoms| rows.contains(*atoms)).filter_map(|atoms| known.get(atoms.as_slice()));
-    Differences { hidden, empty: empty.copied().collect() }
+    Differences { hidden, empty: empty.copied().collect(), complete }
 }
 
 impl Finder<'_> {
@@ -128,7 +151,7 @@ impl Finder<'_> {
             self.found.rows.insert(rest().collect());
         }
         if concentrated || self.is_unsafe(value, rest()) {
-            self.add(small, large, rest().collect());
+            self.add(&[small, large], rest().collect());
         }
     }
 
@@ -167,7 +190,7 @@ impl Finder<'_> {
         if contributions.distinct(atoms.clone(), &self.universe.truth, self.policy.k) < self.policy.k {
             return true;
         }
-        contributions.partners() > 1 && {
+        !contributions.readers().is_empty() && {
             let facts = self.universe.facts_of(&atoms.collect::<Vec<u32>>());
             judge(&facts, self.policy, self.rules).unsafe_for.is_some()
         }
@@ -205,20 +228,62 @@ impl Finder<'_> {
             if self.is_unsafe(value, rest.iter().copied())
                 && let Some(first) = kind.first()
             {
-                self.add(*first, large, rest);
+                self.add(&[*first, large], rest);
             }
         }
     }
 
-    fn add(&mut self, small: u32, large: u32, atoms: Vec<u32>) {
+    /// What is shown of a plan together; whether all of it was looked at.
+    fn overlaps(&mut self) -> bool {
+        let universe = self.universe;
+        let shown = |column: u32| {
+            let draft = (column as usize) < universe.drafts.len();
+            draft && !self.withheld.is_some_and(|withheld| at(withheld, column))
+        };
+        let scene = Scene::new(&universe.atoms, &universe.truth, shown);
+        let shapes = |column: u32| {
+            let ids = universe.drafts.get(column as usize).map_or(&[][..], |draft| draft.ids.as_slice());
+            ids.iter().map(|id| shape(id)).collect::<BTreeSet<Shape<'_>>>().into_iter().collect::<Vec<_>>()
+        };
+        let layers = layers::layers(&scene, shapes, universe.truth.len());
+        let mut limit = Limit(self.policy.budget.differences);
+        let mut found: Vec<(Vec<u32>, Vec<u32>)> = Vec::new();
+        let mut note = |atoms: Vec<u32>, around: &[u32]| found.push((atoms, around.to_vec()));
+        let everybody = Vec::new();
+        for partners in std::iter::once(&everybody).chain(universe.contributions.readers()) {
+            let who = (partners.as_slice(), self.rules.contributors);
+            let reader = Reader::new(&universe.truth, &universe.contributions, who, self.policy.k);
+            few::threes(&scene, &reader, &mut limit, universe.columns.len(), &mut note);
+            for (number, one) in layers.iter().enumerate() {
+                for two in layers.iter().skip(number + 1) {
+                    layers::cuts(&scene, &reader, (one, two), &mut limit, &mut note);
+                }
+            }
+        }
+        for (atoms, around) in found {
+            if !around.iter().all(|column| self.is_fixed(*column)) {
+                self.add(&around, atoms);
+            }
+        }
+        !limit.reached()
+    }
+
+    /// Adds a set of atoms that these columns give away.
+    fn add(&mut self, around: &[u32], atoms: Vec<u32>) {
         if self.found.hidden.contains_key(&atoms) {
             return;
         }
-        let (Some(part), Some(whole)) =
-            (self.universe.columns.get(small as usize), self.universe.columns.get(large as usize))
-        else {
-            return;
+        let columns =
+            || around.iter().filter_map(|column| Some((*column, self.universe.columns.get(*column as usize)?)));
+        let holds = |column: u32| {
+            let row = self.universe.atoms.row(column);
+            atoms.iter().all(|atom| row.binary_search(atom).is_ok())
         };
+        let upper = columns().filter_map(|(column, known)| known.upper.filter(|_| holds(column))).min();
+        let order = columns().fold(0, |order: u64, (_, column)| order.rotate_left(17) ^ column.order);
+        let families: BTreeSet<Option<u32>> =
+            around.iter().map(|column| self.universe.families.get(*column as usize).copied().flatten()).collect();
+        let family = if families.len() == 1 { families.first().copied().flatten() } else { None };
         let facts = Facts { upper: None, ..self.universe.facts_of(&atoms) };
         let reach = signed(judge(&facts, self.policy, self.rules).reach);
         let k = signed(self.policy.k);
@@ -226,13 +291,13 @@ impl Finder<'_> {
             role: Role::Difference,
             value: 0,
             cost: 0,
-            order: part.order.rotate_left(17) ^ whole.order.rotate_left(5),
+            order,
             lower: 0,
-            upper: whole.upper,
-            reach: whole.upper.map_or(reach, |upper| upper.min(reach)),
+            upper,
+            reach: upper.map_or(reach, |upper| upper.min(reach)),
             fall: i64::MAX,
-            width: whole.upper.map_or(k, |upper| upper.min(k)),
+            width: upper.map_or(k, |upper| upper.min(k)),
         };
-        self.found.hidden.insert(atoms, (small, column));
+        self.found.hidden.insert(atoms, (family, column));
     }
 }

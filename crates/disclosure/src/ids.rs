@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use model::CellKey;
+use model::{AgeBand, CellKey, Sex};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Why a text is not a group or measure id.
@@ -76,6 +76,14 @@ pub struct CellId {
     pub measure: MeasureId,
     /// Where, when and of whom.
     pub key: CellKey,
+}
+
+impl CellId {
+    /// Whether it counts one category of something: a sex, an age, a kind.
+    pub(crate) fn is_broken_down(&self) -> bool {
+        let CellKey { sex, age, breakdown, .. } = &self.key;
+        *sex != Sex::All || *age != AgeBand::All || breakdown.is_some()
+    }
 }
 
 impl fmt::Display for CellId {

@@ -1,12 +1,12 @@
 //! Ledger entries: what a plan decided, the truth it stands on, and the worlds that prove it. For the encrypted ledger only.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use model::{Digest, Mark};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::history::History;
 use crate::ids::{CellId, GroupId};
 use crate::policy::{Policy, Rounding};
 use crate::released::{Cell, GroupTables, Released};
@@ -14,7 +14,7 @@ use crate::rules::Reason;
 use crate::verify::{VerifyError, verify};
 
 /// Version of the entry's form.
-pub(crate) const ENTRY_VERSION: u32 = 2;
+pub(crate) const ENTRY_VERSION: u32 = 3;
 
 /// The bytes of a ledger entry, to be encrypted and stored durably and to be seen by nobody. They are wiped when dropped.
 pub struct SealedEntry {
@@ -97,56 +97,28 @@ pub enum LedgerError {
 /// What earlier plans of a group decided. The default for a group without any is [`LedgerState::empty`].
 pub struct LedgerState {
     pub(crate) group: GroupId,
-    pub(crate) cells: BTreeMap<CellId, Decided>,
-    pub(crate) policy: Option<Policy>,
-}
-
-/// What was decided about a cell, and who stood behind it then: the same count by fewer people is another matter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Decided {
-    pub(crate) past: Past,
-    pub(crate) contributors: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Past {
-    Released(u64),
-    /// With the true count.
-    Withheld(u64),
+    /// As the last plan left it.
+    pub(crate) history: Option<History>,
 }
 
 impl LedgerState {
     /// A group that never had a plan.
     #[must_use]
     pub const fn empty(group: GroupId) -> Self {
-        Self { group, cells: BTreeMap::new(), policy: None }
+        Self { group, history: None }
     }
 
-    /// Reads all entries of one group, oldest first.
+    /// Reads the last entry of a group, which holds what all those before it decided.
     ///
     /// # Errors
-    /// If an entry cannot be read or belongs to another group.
-    pub fn decode<'a>(
-        group: GroupId,
-        entries: impl IntoIterator<Item = &'a AuthenticatedEntry>,
-    ) -> Result<Self, LedgerError> {
-        let mut state = Self::empty(group);
-        for entry in entries {
-            let entry = entry.decode()?;
-            if entry.group != state.group {
-                return Err(LedgerError::OtherGroup { wanted: state.group, found: entry.group });
-            }
-            for cell in entry.cells {
-                let past = match cell.outcome {
-                    Outcome::Released => Past::Released(cell.count),
-                    Outcome::Withheld => Past::Withheld(cell.count),
-                    Outcome::NotAvailable => continue,
-                };
-                state.cells.insert(cell.id, Decided { past, contributors: cell.contributors });
-            }
-            state.policy = Some(entry.policy);
+    /// If the entry cannot be read or belongs to another group.
+    pub fn decode(group: GroupId, last: Option<&AuthenticatedEntry>) -> Result<Self, LedgerError> {
+        let Some(last) = last else { return Ok(Self::empty(group)) };
+        let entry = last.decode()?;
+        if entry.group != group {
+            return Err(LedgerError::OtherGroup { wanted: group, found: entry.group });
         }
-        Ok(state)
+        Ok(Self { group, history: Some(History::new(entry)?) })
     }
 
     /// The group.
@@ -158,13 +130,14 @@ impl LedgerState {
     /// Whether the group has no plan yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.policy.is_none()
+        self.history.is_none()
     }
 }
 
 impl fmt::Debug for LedgerState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "LedgerState({}, {} cells, redacted)", self.group, self.cells.len())
+        let cells = self.history.as_ref().map_or(0, |history| history.shown.len());
+        write!(f, "LedgerState({}, {cells} cells, redacted)", self.group)
     }
 }
 
@@ -186,14 +159,21 @@ pub(crate) struct Entry {
     pub(crate) policy: Policy,
     /// True count per atom.
     pub(crate) truth: Vec<u64>,
+    /// For each atom, the first of its place: of those that differ in nothing but when their records came and went.
+    pub(crate) origins: Vec<u32>,
     /// Who stands behind the atoms, where that is known.
     pub(crate) contributions: Vec<EntryContribution>,
+    /// What is shown, in the order of ids.
     pub(crate) cells: Vec<EntryCell>,
+    /// What was shown once and stays part of the proof, oldest first.
+    pub(crate) superseded: Vec<EntryCell>,
+    /// Columns of tables that hold what nobody prints of cells that wait: what they are now, what came, what went.
+    pub(crate) hidden: Vec<(u32, u32)>,
     pub(crate) tables: Vec<EntryTable>,
 }
 
-/// Atom, number of the contributor, number of the partner, amount.
-pub(crate) type EntryContribution = (u32, u32, u16, u64);
+/// Atom, keyed number of the contributor, number of the partner, amount.
+pub(crate) type EntryContribution = (u32, u64, u16, u64);
 
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct EntryCell {
@@ -210,9 +190,11 @@ pub(crate) struct EntryCell {
     pub(crate) reason: Option<Reason>,
     /// Table and column; `None` for a cell that is not available or has no atoms.
     pub(crate) place: Option<(u32, u32)>,
+    /// For a cell that waits: its atoms in the latest data, while its column is that of the figure shown.
+    pub(crate) now: Option<Vec<u32>>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {
     Released,
@@ -251,6 +233,11 @@ pub(crate) enum ColumnKind {
 }
 
 impl Entry {
+    /// Every figure that the proof is about: what is shown, and what was.
+    pub(crate) fn figures(&self) -> impl Iterator<Item = &EntryCell> {
+        self.cells.iter().chain(&self.superseded)
+    }
+
     /// What everybody sees.
     pub(crate) fn tables(&self) -> GroupTables {
         let cell = |cell: &EntryCell| match cell.outcome {
@@ -259,7 +246,8 @@ impl Entry {
             Outcome::NotAvailable => Cell::Withheld(Mark::X),
         };
         let cells = self.cells.iter().map(|entry| (entry.id.clone(), cell(entry))).collect();
-        GroupTables { group: self.group.clone(), cells }
+        let revised = !self.superseded.is_empty() || self.cells.iter().any(|cell| cell.now.is_some());
+        GroupTables { group: self.group.clone(), cells, smallest_change: revised.then_some(self.policy.k) }
     }
 }
 

@@ -13,9 +13,11 @@
 
 mod contributions;
 mod differences;
+mod history;
 mod ids;
 mod key;
 mod ledger;
+mod matching;
 mod material;
 mod plan;
 mod policy;
@@ -37,7 +39,7 @@ pub use ids::{CellId, GroupId, MeasureId, NameError};
 pub use key::PlanKey;
 pub use ledger::{AuthenticatedEntry, LedgerError, LedgerState, SealedEntry, restore};
 pub use plan::{Plan, PlanError, Summary, Tally, plan};
-pub use policy::{Dominance, Policy, Rounding, Share, StepBudget, ZeroPolicy};
+pub use policy::{Coalitions, Dominance, Policy, Rounding, Share, StepBudget, ZeroPolicy};
 pub use receipt::{AuditPort, CommitError, DurableReceipt, LedgerPort, PortError, ReceiptError, ReleaseRecord, commit};
 pub use registration::{Refusal, RegisteredArea, screen_areas, screen_table};
 pub use released::{Cell, GroupTables, OpenError, OpenSource, Released};

@@ -8,12 +8,13 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::contributions::Contribution;
-use crate::ids::{CellId, GroupId};
+use crate::history::Past;
+use crate::ids::GroupId;
 use crate::key::PlanKey;
 use crate::ledger::{
-    ColumnKind, ENTRY_VERSION, Entry, EntryCell, EntryColumn, EntryTable, LedgerState, Outcome, Past, SealedEntry,
+    ColumnKind, ENTRY_VERSION, Entry, EntryCell, EntryColumn, EntryTable, LedgerState, Outcome, SealedEntry,
 };
-use crate::material::{Material, MaterialCell};
+use crate::material::{Material, MaterialCell, Patience};
 use crate::policy::Policy;
 use crate::released::{Cell, GroupTables};
 use crate::rules::{Reason, Rules};
@@ -24,8 +25,10 @@ use crate::universe::Universe;
 use crate::unreleased::Unreleased;
 use crate::verify::{VerifyError, verify};
 
+/// A revision of a group with more atoms is only planned if its tables can be proved apart as before.
+const MOST_ATOMS_IN_ONE_TABLE: usize = 4_000;
 /// How often a group is planned again because of what could be subtracted from the plan before.
-const MOST_ROUNDS: u32 = 8;
+const MOST_ROUNDS: u32 = 40;
 
 /// Why there is no plan. The previous one stays in force.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,14 +53,6 @@ pub enum PlanError {
     /// Marks of earlier plans would get another meaning.
     #[error("the rule for zeros of group `{0}` differs from its earlier plans: marks would change their meaning")]
     ZerosChanged(GroupId),
-    /// An earlier plan decided cells that are not there any more.
-    #[error(
-        "cell `{0}` was decided by an earlier plan and is missing: everything ever decided stays part of the group"
-    )]
-    CellMissing(CellId),
-    /// A cell of an earlier plan has another count now.
-    #[error("cell `{0}` changed since it was decided: a revision needs review before it is published")]
-    RevisionNeedsReview(CellId),
     /// Nothing that may still be withheld would hide this cell.
     #[error(
         "cell `{cell}` of group `{group}` cannot be protected beside what is released already: publish coarser tables"
@@ -68,6 +63,12 @@ pub enum PlanError {
         /// The cell, or one of those around a difference of cells.
         cell: String,
     },
+    /// What released cells give away together was not all found, or not all hidden, within the limits.
+    #[error(
+        "released cells of group `{0}` give away too much together to be hidden within the limits: publish coarser tables or \
+         fewer geographies that overlap"
+    )]
+    TooManyDifferences(GroupId),
     /// The independent check disagrees with the search. A defect, and nothing is released.
     #[error("the plan of group `{group}` failed its own check: report this as a defect")]
     Unverified {
@@ -179,10 +180,21 @@ impl Summary {
 /// See [`PlanError`]; the previous plan stays in force.
 pub fn plan(past: &LedgerState, truth: &Unreleased, policy: &Policy, key: &PlanKey) -> Result<Plan, PlanError> {
     let group = truth.group.clone();
-    let (mut entry, mut steps) = decide(past, truth, policy, key, Rules::ALL, true)?;
+    // What cannot be shown to have changed waits: a little of it, more, or all.
+    let patient = |split| {
+        let with = |patience| decide(past, truth, policy, key, Rules::ALL, split, patience);
+        let unprovable = |error: PlanError, next: Patience| match error {
+            PlanError::Unprovable { .. } if !past.is_empty() => with(next),
+            other => Err(other),
+        };
+        with(Patience::Few)
+            .or_else(|error| unprovable(error, Patience::Categories))
+            .or_else(|error| unprovable(error, Patience::All))
+    };
+    let (mut entry, mut steps) = patient(true)?;
     let mut checked = verify(&entry);
     if matches!(checked, Err(VerifyError::Split { .. })) {
-        (entry, steps) = decide(past, truth, policy, key, Rules::ALL, false)?;
+        (entry, steps) = patient(false)?;
         checked = verify(&entry);
     }
     let checked = checked.map_err(|source| PlanError::Unverified { group: group.clone(), source })?;
@@ -206,33 +218,50 @@ pub(crate) fn decide(
     key: &PlanKey,
     rules: Rules,
     split: bool,
+    patience: Patience,
 ) -> Result<(Entry, u64), PlanError> {
     check_arguments(past, truth, policy)?;
-    let material = Material::new(truth, past);
+    let material = Material::new(truth, past, policy, key, patience);
     let mut universe = Universe::new(&material, policy, key, rules);
     let readers = Readers {
         contributors: policy.own_records && rules.own_records,
-        partners: policy.own_rows && rules.partners && universe.contributions.partners() > 1,
+        partners: !universe.contributions.readers().is_empty(),
     };
+    let unprovable = |universe: &Universe<'_>, column| PlanError::Unprovable {
+        group: truth.group.clone(),
+        cell: name_of(&material, universe, column),
+    };
+    if past.history.as_ref().is_some_and(|history| has_grown_together(&universe, readers, split, history.tables)) {
+        return Err(unprovable(&universe, None));
+    }
     let (mut rounds, mut steps) = (0, 0);
     let solved = loop {
         // Split where that is sound; where a part cannot be proved because of a shared total, as one table.
         let solved = match solve_parts(parts(&universe, readers, split), policy) {
             Ok(solved) => solved,
-            Err(_) => solve_parts(parts(&universe, readers, false), policy).map_err(|column| {
-                PlanError::Unprovable { group: truth.group.clone(), cell: name_of(&material, &universe, column) }
-            })?,
+            Err(_) => {
+                solve_parts(parts(&universe, readers, false), policy).map_err(|column| unprovable(&universe, column))?
+            }
         };
         // With cells withheld, others may be the disjoint parts of a released one.
         rounds += 1;
         steps += solved.iter().map(|(_, solution)| solution.steps).sum::<u64>();
         let withheld = withheld_columns(&universe, &solved);
-        let differences = policy.nested_differences && rules.differences && rounds < MOST_ROUNDS;
-        if !differences || !universe.add_differences(Some(&withheld), policy, rules) {
+        if !policy.nested_differences || !rules.differences {
             break solved;
+        }
+        match universe.add_differences(Some(&withheld), policy, rules) {
+            Some(false) => break solved,
+            Some(true) if rounds < MOST_ROUNDS => {}
+            _ => return Err(PlanError::TooManyDifferences(truth.group.clone())),
         }
     };
     Ok((entry(&material, truth.revision, policy, &universe, &solved), steps))
+}
+
+/// Whether a large group that was split before cannot be split any more: to search it as one table would take too long.
+fn has_grown_together(universe: &Universe<'_>, readers: Readers, split: bool, before: usize) -> bool {
+    universe.truth.len() > MOST_ATOMS_IN_ONE_TABLE && parts(universe, readers, split).len() < before
 }
 
 fn check_arguments(past: &LedgerState, truth: &Unreleased, policy: &Policy) -> Result<(), PlanError> {
@@ -250,16 +279,8 @@ fn check_arguments(past: &LedgerState, truth: &Unreleased, policy: &Policy) -> R
     {
         return Err(PlanError::Dominance(share.contributors));
     }
-    if past.policy.as_ref().is_some_and(|earlier| earlier.zeros != policy.zeros) {
+    if past.history.as_ref().is_some_and(|history| history.policy.zeros != policy.zeros) {
         return Err(PlanError::ZerosChanged(truth.group.clone()));
-    }
-    for (id, decided) in &past.cells {
-        let Some(entry) = truth.cells.get(id) else { return Err(PlanError::CellMissing(id.clone())) };
-        let (Past::Released(before) | Past::Withheld(before)) = decided.past;
-        let now: u64 = entry.atoms.iter().map(|atom| at(&truth.counts, *atom)).sum();
-        if entry.facts.not_available || now != before || entry.contributors != decided.contributors {
-            return Err(PlanError::RevisionNeedsReview(id.clone()));
-        }
     }
     Ok(())
 }
@@ -289,7 +310,7 @@ fn solve_parts(parts: Vec<Part>, policy: &Policy) -> Result<Vec<(Part, Solution)
 /// A cell with this column, or, as a difference has none, one that contains it.
 fn name_of(material: &Material, universe: &Universe<'_>, column: Option<u32>) -> String {
     let with = |wanted: Option<u32>| {
-        let mut named = material.cells.iter().zip(&universe.places);
+        let mut named = material.figures().zip(&universe.places);
         named.find(|(_, place)| place.is_some() && **place == wanted).map(|(cell, _)| cell.id.to_string())
     };
     let inside = || {
@@ -313,7 +334,7 @@ fn entry(
             column.iter().for_each(|column| set(&mut places, *column, Some((table, index))));
         }
     }
-    let cell = |(cell, column): (&MaterialCell, &Option<u32>)| {
+    let cell = |((cell, column), now): ((&MaterialCell, &Option<u32>), &Option<Vec<u32>>)| {
         let outcome = match column {
             None => Outcome::NotAvailable,
             Some(column) if at(&withheld, *column) => Outcome::Withheld,
@@ -331,8 +352,12 @@ fn entry(
             earlier: matches!(cell.past, Some(Past::Released(_))),
             reason: (outcome == Outcome::Withheld).then_some(reason.unwrap_or(Reason::Secondary)),
             place: column.and_then(|column| places.get(column as usize).copied().flatten()),
+            now: now.clone(),
         }
     };
+    let mut cells: Vec<EntryCell> = material.figures().zip(&universe.places).zip(&universe.now).map(cell).collect();
+    let superseded = cells.split_off(material.cells.len().min(cells.len()));
+    let hidden = universe.hidden.iter().filter_map(|column| places.get(*column as usize).copied().flatten());
     let contribution = |entry: &Contribution| (entry.atom, entry.contributor, entry.partner, entry.amount);
     Entry {
         version: ENTRY_VERSION,
@@ -340,8 +365,11 @@ fn entry(
         revision,
         policy: policy.clone(),
         truth: universe.truth.iter().map(|count| unsigned(*count)).collect(),
+        origins: universe.origins.clone(),
         contributions: universe.contributions.all().iter().map(contribution).collect(),
-        cells: material.cells.iter().zip(&universe.places).map(cell).collect(),
+        hidden: hidden.collect(),
+        cells,
+        superseded,
         tables: solved.iter().map(|(part, solution)| entry_table(part, solution)).collect(),
     }
 }

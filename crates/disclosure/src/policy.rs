@@ -1,5 +1,7 @@
 //! The rules of one group, as its agreements' strictest terms give them.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 /// Everything that decides what is withheld, besides the data and the key.
@@ -22,6 +24,10 @@ pub struct Policy {
     pub own_records: bool,
     /// Whether the proof also holds against every single partner who knows the rows that came from it.
     pub own_rows: bool,
+    /// Which partners might put together the rows that came from them. With [`Self::own_rows`], the proof holds against each of
+    /// these too.
+    #[serde(default)]
+    pub coalitions: Coalitions,
     /// How hard to search; the budgets count steps, so that the result does not depend on the machine.
     pub budget: StepBudget,
 }
@@ -39,8 +45,51 @@ impl Policy {
             dominance: Dominance::NONE,
             own_records: false,
             own_rows: true,
+            coalitions: Coalitions::None,
             budget: StepBudget::DEFAULT,
         }
+    }
+}
+
+/// Partners who share what they supplied, each known by its number.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Coalitions {
+    /// Each partner keeps its rows to itself.
+    #[default]
+    None,
+    /// Any two partners.
+    Pairs,
+    /// These, each a list of partners. One that nobody in the group's data belongs to has nothing to share.
+    Stated(Vec<Vec<u16>>),
+}
+
+impl Policy {
+    /// Every set of partners that the proof must hold against, where these supplied records: first each alone, if there are
+    /// several.
+    pub(crate) fn reading(&self, partners: &BTreeSet<u16>) -> Vec<Vec<u16>> {
+        if !self.own_rows || partners.len() < 2 {
+            return Vec::new();
+        }
+        let mut sets: Vec<Vec<u16>> = partners.iter().map(|partner| vec![*partner]).collect();
+        match &self.coalitions {
+            Coalitions::None => {}
+            Coalitions::Pairs => {
+                for (number, one) in partners.iter().enumerate() {
+                    sets.extend(partners.iter().skip(number + 1).map(|other| vec![*one, *other]));
+                }
+            }
+            Coalitions::Stated(stated) => {
+                for coalition in stated {
+                    let there: BTreeSet<u16> = coalition.iter().copied().filter(|one| partners.contains(one)).collect();
+                    let there: Vec<u16> = there.into_iter().collect();
+                    if there.len() > 1 && !sets.contains(&there) {
+                        sets.push(there);
+                    }
+                }
+            }
+        }
+        sets
     }
 }
 
@@ -106,11 +155,19 @@ pub struct StepBudget {
     pub free_search: u32,
     /// States opened in one search for a circuit that may withhold further cells.
     pub paid_search: u32,
+    /// Atoms, columns and edges looked at in one search for what released cells give away together.
+    #[serde(default = "differences")]
+    pub differences: u64,
+}
+
+/// Entries from before the search was limited.
+const fn differences() -> u64 {
+    StepBudget::DEFAULT.differences
 }
 
 impl StepBudget {
     /// Suits a group of some thousand cells.
-    pub const DEFAULT: Self = Self { free_search: 60, paid_search: 160 };
+    pub const DEFAULT: Self = Self { free_search: 60, paid_search: 160, differences: 20_000_000_000 };
 }
 
 impl Default for StepBudget {

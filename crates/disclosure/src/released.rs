@@ -75,6 +75,8 @@ impl Cell {
 pub struct GroupTables {
     pub(crate) group: GroupId,
     pub(crate) cells: BTreeMap<CellId, Cell>,
+    /// See [`Self::smallest_change`].
+    pub(crate) smallest_change: Option<u64>,
 }
 
 impl GroupTables {
@@ -93,6 +95,13 @@ impl GroupTables {
     /// Every cell, in the order of ids.
     pub fn iter(&self) -> impl Iterator<Item = (&CellId, Cell)> {
         self.cells.iter().map(|(id, cell)| (id, *cell))
+    }
+
+    /// For a group whose data were corrected since they were first released: figures that a correction changed by fewer than
+    /// this are as of an earlier revision.
+    #[must_use]
+    pub const fn smallest_change(&self) -> Option<u64> {
+        self.smallest_change
     }
 
     /// How many cells there are.
@@ -147,6 +156,6 @@ impl Unreleased {
             false => Cell::Value(count(&entry.atoms)),
         };
         let cells = self.cells.iter().map(|(id, entry)| (id.clone(), cell(entry))).collect();
-        Ok(Released::new(GroupTables { group: self.group, cells }))
+        Ok(Released::new(GroupTables { group: self.group, cells, smallest_change: None }))
     }
 }

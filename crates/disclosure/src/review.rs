@@ -35,7 +35,7 @@ pub fn verify_ledger<'a>(
     entries: impl IntoIterator<Item = &'a AuthenticatedEntry>,
 ) -> Result<Verification, LedgerError> {
     let mut found = Verification::default();
-    let mut decided: BTreeMap<CellId, (Outcome, u64)> = BTreeMap::new();
+    let mut before = Figures::new();
     for entry in entries {
         let entry = entry.decode()?;
         let checked = verify(&entry).map_err(LedgerError::Unproven)?;
@@ -43,36 +43,46 @@ pub fn verify_ledger<'a>(
         found.cells = entry.cells.len();
         found.worlds += checked.worlds;
         found.provably_small = checked.provably_small;
-        for cell in &entry.cells {
-            let before = decided.get(&cell.id).copied();
-            keeps(cell, before).map_err(|what| LedgerError::Broken { cell: Box::new(cell.id.clone()), what })?;
-        }
-        for (id, _) in decided.iter().filter(|(_, (outcome, _))| *outcome != Outcome::NotAvailable) {
-            // Cells are in the order of their ids.
-            if entry.cells.binary_search_by(|cell| cell.id.cmp(id)).is_err() {
-                return Err(LedgerError::Broken { cell: Box::new(id.clone()), what: "it was decided and is missing" });
-            }
-        }
-        decided.extend(entry.cells.into_iter().map(|cell| (cell.id, (cell.outcome, cell.count))));
+        before = kept(&entry, &before)?;
     }
     Ok(found)
 }
 
-/// Whether a decision keeps the one before, and claims to be earlier only if it is.
-fn keeps(cell: &EntryCell, before: Option<(Outcome, u64)>) -> Result<(), &'static str> {
-    match before {
-        Some((outcome @ (Outcome::Released | Outcome::Withheld), count)) => {
-            if cell.outcome != outcome || cell.count != count {
-                return Err("its decision changed");
-            }
-            if cell.earlier != (outcome == Outcome::Released) {
-                return Err("it does not say whether it was released before");
-            }
-            Ok(())
+/// Figures that were decided, and how many there are of each.
+type Figures = BTreeMap<(CellId, Outcome, u64), usize>;
+
+/// Checks that an entry has every figure that was decided before, and that none claims to be earlier which is not; returns all
+/// that are decided now.
+fn kept(entry: &Entry, before: &Figures) -> Result<Figures, LedgerError> {
+    let broken = |id: &CellId, what| LedgerError::Broken { cell: Box::new(id.clone()), what };
+    let mut now = Figures::new();
+    let mut claimed = Figures::new();
+    let decided = |figure: &&EntryCell| figure.outcome != Outcome::NotAvailable;
+    let superseded = entry.superseded.iter().map(|figure| (figure, true));
+    for (figure, is_superseded) in entry.cells.iter().map(|cell| (cell, false)).chain(superseded) {
+        if !decided(&figure) {
+            continue;
         }
-        _ if cell.earlier => Err("it claims to be released before and was not"),
-        _ => Ok(()),
+        let named = (figure.id.clone(), figure.outcome, figure.count);
+        *now.entry(named.clone()).or_default() += 1;
+        if figure.earlier && figure.outcome != Outcome::Released {
+            return Err(broken(&figure.id, "it claims to be released before and is withheld"));
+        }
+        if is_superseded || figure.earlier || figure.now.is_some() {
+            *claimed.entry(named).or_default() += 1;
+        }
     }
+    for (named, count) in before {
+        if now.get(named).copied().unwrap_or(0) < *count {
+            return Err(broken(&named.0, "it was decided and is missing"));
+        }
+    }
+    for (named, count) in &claimed {
+        if before.get(named).copied().unwrap_or(0) < *count {
+            return Err(broken(&named.0, "it claims to be decided before and was not"));
+        }
+    }
+    Ok(now)
 }
 
 /// Why a cell looks as it does.

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::contributions::Concentration;
+use crate::ids::CellId;
 use crate::policy::{Dominance, Policy};
 
 /// Why a cell is withheld. For reviewers and the ledger only: from outside all look the same.
@@ -31,18 +32,36 @@ pub enum Reason {
     Secondary,
 }
 
-/// Which rules are in force. All of them are, but in tests that show what each is for.
+/// Which rules are in force, and what of a group the proof takes account of. All of it is, but in tests that show what each is
+/// for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "a list of switches")]
 pub(crate) struct Rules {
     pub(crate) threshold: bool,
     pub(crate) contributors: bool,
     pub(crate) partners: bool,
+    pub(crate) coalitions: bool,
     pub(crate) dominance: bool,
     pub(crate) group_disclosure: bool,
     pub(crate) differences: bool,
+    pub(crate) overlaps: bool,
     pub(crate) marks: bool,
     pub(crate) witnesses: bool,
     pub(crate) own_records: bool,
+    pub(crate) revisions: bool,
+    /// Public upper limits of counts.
+    pub(crate) open: bool,
+    /// Zeros that a key hides.
+    pub(crate) zeros: bool,
+    pub(crate) decoys: bool,
+    /// Which cells the proof takes account of: totals, ...
+    pub(crate) totals: bool,
+    /// ... geographies besides the first, ...
+    pub(crate) areas: bool,
+    /// ... windows of time besides the first, ...
+    pub(crate) periods: bool,
+    /// ... indicators besides the first.
+    pub(crate) measures: bool,
 }
 
 impl Rules {
@@ -50,13 +69,36 @@ impl Rules {
         threshold: true,
         contributors: true,
         partners: true,
+        coalitions: true,
         dominance: true,
         group_disclosure: true,
         differences: true,
+        overlaps: true,
         marks: true,
         witnesses: true,
         own_records: true,
+        revisions: true,
+        open: true,
+        zeros: true,
+        decoys: true,
+        totals: true,
+        areas: true,
+        periods: true,
+        measures: true,
     };
+
+    /// Whether the proof takes no account of some cells.
+    pub(crate) const fn blind(&self) -> bool {
+        !(self.totals && self.areas && self.periods && self.measures)
+    }
+
+    /// Whether the proof takes account of a cell beside the first cell of the group.
+    pub(crate) fn see(&self, id: &CellId, headline: bool, first: &CellId) -> bool {
+        (self.totals || !headline)
+            && (self.areas || id.key.area_type == first.key.area_type)
+            && (self.periods || id.key.period.period_type() == first.key.period.period_type())
+            && (self.measures || id.measure == first.measure)
+    }
 }
 
 /// What is known of a cell besides its count.
@@ -117,13 +159,13 @@ pub(crate) fn judge(facts: &Facts, policy: &Policy, rules: Rules) -> Verdict {
     verdict
 }
 
-/// A partner that knows its own rows is left with fewer than k others.
+/// Somebody who knows rows of their own, a partner or several together, is left with fewer than k others.
 fn partner_is_left_few(facts: &Facts, policy: &Policy) -> bool {
     let left_few = |(amount, others): &(u64, u64)| {
         let rest = facts.value - amount.min(&facts.value);
-        rest > 0 && (rest < policy.k || *others < policy.k)
+        *amount > 0 && rest > 0 && (rest < policy.k || *others < policy.k)
     };
-    policy.own_rows && facts.concentration.partners.values().any(left_few)
+    facts.concentration.readers.iter().any(left_few)
 }
 
 /// Dominance rules, with the width that hides the largest.
@@ -153,7 +195,7 @@ fn dominated(facts: &Facts, dominance: &Dominance, verdict: &mut Verdict) {
         width = width.max(p_rule(&facts.concentration.largest, percent));
     }
     if let Some(percent) = dominance.partner_p_percent {
-        let mut partners: Vec<u64> = facts.concentration.partners.values().map(|(amount, _)| *amount).collect();
+        let mut partners: Vec<u64> = facts.concentration.partners.values().copied().collect();
         partners.sort_unstable_by(|a, b| b.cmp(a));
         // One partner alone has nobody to hide from.
         if partners.len() > 1 {
@@ -177,8 +219,9 @@ mod tests {
     fn facts(largest: &[u64], partners: &[(u64, u64)], upper: Option<u64>) -> Facts {
         let value = largest.iter().sum();
         let contributors = largest.len() as u64;
-        let partners: BTreeMap<u16, (u64, u64)> = (0..).zip(partners.iter().copied()).collect();
-        let concentration = Concentration { contributors, largest: largest.to_vec(), partners };
+        let amounts: BTreeMap<u16, u64> = (0..).zip(partners.iter().map(|(amount, _)| *amount)).collect();
+        let (largest, readers) = (largest.to_vec(), partners.to_vec());
+        let concentration = Concentration { contributors, largest, partners: amounts, readers };
         Facts { value, contributors, concentration, upper, sensitive: upper.is_some(), complete: true }
     }
 
@@ -200,8 +243,6 @@ mod tests {
         // 20 records, 17 of them a partner's own: 3 others.
         check(&facts(&ones(20), &[(17, 3), (3, 17)], None), &k5, (Some(Reason::Partner), 5, None));
         check(&facts(&ones(20), &[(20, 0)], None), &k5, (None, 5, None));
-        let alone = Policy { own_rows: false, ..Policy::threshold(5) };
-        check(&facts(&ones(20), &[(17, 3), (3, 17)], None), &alone, (None, 5, None));
         // All but four, all, and all but five, of a population.
         check(&facts(&ones(16), &[], Some(20)), &k5, (Some(Reason::GroupDisclosure), 5, Some(15)));
         check(&facts(&ones(20), &[], Some(20)), &k5, (Some(Reason::GroupDisclosure), 5, Some(15)));

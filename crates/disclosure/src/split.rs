@@ -7,6 +7,9 @@
 //! matrix (fill it from the north-west corner). So a world of A that keeps every slab's total goes together with the truth
 //! of B, and the other way round: each is a world of the whole group. Slab totals are therefore frozen in both tables, which
 //! only makes the proof harder; where a slab's total is itself withheld, nothing is split.
+//!
+//! What went and what came differ from what stayed at the same place in when they were there. Where A does not tell the difference,
+//! any of A's sets that occurs with what stayed may occur with what went or came of it, whether it did or not.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -106,15 +109,19 @@ fn split_off(
         let (a, b): (Vec<u32>, Vec<u32>) = row.iter().copied().partition(in_family);
         pairs.push((ours.place(a, *count), rest.place(b, *count)));
     }
+    // Every pair that occurs, and every one that may: for each atom of the universe, where both lie.
+    let of_universe: Vec<Option<(u32, u32)>> =
+        base.places.iter().map(|atom| pairs.get((*atom)? as usize).copied()).collect();
+    let possible = with_possible(&of_universe, &universe.origins);
     let offset = u32::try_from(ours.rows.len()).ok()?;
     let total = offset + u32::try_from(rest.rows.len()).ok()?;
     let mut parents: Vec<u32> = (0..total).collect();
-    for (a, b) in &pairs {
+    for (a, b) in &possible {
         let (a, b) = (root(&mut parents, *a), root(&mut parents, *b + offset));
         set(&mut parents, a.max(b), a.min(b));
     }
     let roots: Vec<u32> = (0..total).map(|node| root(&mut parents, node)).collect();
-    let slabs = Slabs::new(&roots, offset, &pairs, &ours)?;
+    let slabs = Slabs::new(&roots, offset, &possible, &ours)?;
     let touched = slabs.fixed_columns(&ours.rows, 0).into_iter().chain(slabs.fixed_columns(&rest.rows, offset));
     let mut fixed = BTreeSet::new();
     for column in touched {
@@ -157,6 +164,35 @@ fn split_off(
     Some((inside, rest))
 }
 
+/// The pairs that occur, and those that may because the family does not tell a set of the rest from the one that was first at its
+/// places.
+fn with_possible(of_universe: &[Option<(u32, u32)>], origins: &[u32]) -> BTreeSet<(u32, u32)> {
+    let occurring: BTreeSet<(u32, u32)> = of_universe.iter().flatten().copied().collect();
+    // By set of the rest: the sets first at its places; `None` if the family tells them apart.
+    let mut firsts: BTreeMap<u32, Option<BTreeSet<u32>>> = BTreeMap::new();
+    for (place, origin) in of_universe.iter().zip(origins) {
+        let (Some((ours, rest)), Some((first, of_first))) = (place, at(of_universe, *origin)) else { continue };
+        let known = firsts.entry(*rest).or_insert_with(|| Some(BTreeSet::new()));
+        match known {
+            Some(known) if *ours == first => {
+                known.insert(of_first);
+            }
+            known => *known = None,
+        }
+    }
+    let mut with: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for (ours, rest) in &occurring {
+        with.entry(*rest).or_default().push(*ours);
+    }
+    let mut possible = occurring;
+    for (rest, firsts) in firsts {
+        for first in firsts.into_iter().flatten().filter(|first| *first != rest) {
+            possible.extend(with.get(&first).into_iter().flatten().map(|ours| (*ours, rest)));
+        }
+    }
+    possible
+}
+
 /// The connected pieces of sets that occur together.
 struct Slabs {
     roots: Vec<u32>,
@@ -167,7 +203,7 @@ struct Slabs {
 
 impl Slabs {
     /// `None` unless in every piece each set of the family occurs with each set of the rest.
-    fn new(roots: &[u32], offset: u32, pairs: &[(u32, u32)], ours: &Sets) -> Option<Self> {
+    fn new(roots: &[u32], offset: u32, pairs: &BTreeSet<(u32, u32)>, ours: &Sets) -> Option<Self> {
         let mut sizes = vec![(0_i64, 0_i64); roots.len()];
         let mut cells = vec![0_i64; roots.len()];
         let mut real = vec![false; roots.len()];
@@ -182,7 +218,6 @@ impl Slabs {
                 size.1 += 1;
             }
         }
-        // The base has one atom per pair, because atoms with equal rows are merged.
         pairs.iter().for_each(|(a, _)| add(&mut cells, at(roots, *a), 1));
         let full = sizes.iter().zip(&cells).all(|((a, b), cells)| a * b == *cells);
         full.then(|| Self { roots: roots.to_vec(), real, sizes })
@@ -248,7 +283,11 @@ fn known_records(universe: &Universe<'_>, readers: Readers, places: &[Option<u32
                 *amounts.entry((place, Reader::Contributor(entry.contributor))).or_insert(0) += amount;
             }
             if readers.partners {
-                *amounts.entry((place, Reader::Partner(entry.partner))).or_insert(0) += amount;
+                for (reader, number) in named.readers().iter().zip(0..) {
+                    if reader.contains(&entry.partner) {
+                        *amounts.entry((place, Reader::Partner(number))).or_insert(0) += amount;
+                    }
+                }
             }
         }
     }

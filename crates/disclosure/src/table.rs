@@ -26,6 +26,11 @@ impl Rows {
         }
     }
 
+    /// All rows.
+    pub(crate) fn to_vec(&self) -> Vec<Vec<u32>> {
+        (0..u32::try_from(self.len()).unwrap_or(0)).map(|row| self.row(row).to_vec()).collect()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.start.len().saturating_sub(1)
     }
@@ -83,10 +88,10 @@ pub(crate) enum Role {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Reader {
     /// A contributor by number.
-    Contributor(u32),
+    Contributor(u64),
     /// One of the people in an atom of which only the count is known.
     Somebody(u32),
-    /// A partner by number.
+    /// A partner, or several together, by number among those who read.
     Partner(u16),
 }
 

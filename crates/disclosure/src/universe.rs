@@ -1,17 +1,17 @@
 //! Everything of a group that must be decided or protected: distinct columns over merged atoms, what is unsafe about them, and
 //! what can be computed by subtracting some from others.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use model::{AgeBand, AreaType, PeriodType, Sex};
+use model::{AreaType, PeriodType};
 
 use crate::contributions::Contributions;
 use crate::differences::{Differences, differences};
+use crate::history::Past;
 use crate::ids::CellId;
 use crate::key::PlanKey;
-use crate::ledger::Past;
 use crate::material::{Material, MaterialCell, signed};
-use crate::policy::{Policy, ZeroPolicy};
+use crate::policy::{Dominance, Policy, ZeroPolicy};
 use crate::rules::{Facts, Reason, Rules, Verdict, judge};
 use crate::table::{Column, Role, Rows, at};
 use crate::unreleased::min_bound;
@@ -27,9 +27,15 @@ pub(crate) struct Universe<'a> {
     pub(crate) members: Rows,
     /// True count per atom.
     pub(crate) truth: Vec<i64>,
+    /// For each atom, the first of its place.
+    pub(crate) origins: Vec<u32>,
     pub(crate) contributions: Contributions,
-    /// Per cell of the material: its column, or `None` where the source has no figure.
+    /// Per figure of the material: its column, or `None` where the source has no figure.
     pub(crate) places: Vec<Option<u32>>,
+    /// Per figure of the material that waits: its atoms in the data.
+    pub(crate) now: Vec<Option<Vec<u32>>>,
+    /// Columns that hold what nobody prints of cells that wait, and that are protected.
+    pub(crate) hidden: Vec<u32>,
     /// Per column: the number of its demographic table, if it has one.
     pub(crate) families: Vec<Option<u32>>,
     /// Per column: why it is withheld from the start, if it is.
@@ -44,6 +50,7 @@ pub(crate) struct Draft<'a> {
     upper: Option<u64>,
     pub(crate) sensitive: bool,
     past: Option<Past>,
+    returned: bool,
 }
 
 /// A table by categories: cells of one level, one period type and one further dimension, broken down.
@@ -52,19 +59,25 @@ type Family<'a> = (AreaType, PeriodType, &'a str);
 fn family(id: &CellId) -> Option<Family<'_>> {
     let key = &id.key;
     let dimension = key.breakdown.as_ref().map_or("", |breakdown| breakdown.dimension.as_str());
-    let broken_down = key.sex != Sex::All || key.age != AgeBand::All || !dimension.is_empty();
-    broken_down.then_some((key.area_type, key.period.period_type(), dimension))
+    id.is_broken_down().then_some((key.area_type, key.period.period_type(), dimension))
 }
 
 impl<'a> Universe<'a> {
     pub(crate) fn new(material: &'a Material, policy: &Policy, key: &PlanKey, rules: Rules) -> Self {
-        let (drafts, sets, places) = drafts(material);
-        let merged = Merged::new(material, &sets);
+        let (drafts, mut sets, places) = drafts(material);
+        sets.extend(material.figures().filter_map(|figure| figure.now.as_deref()));
+        let mut merged = Merged::new(material, &sets);
+        if rules.partners {
+            let mut readers = policy.reading(&merged.contributions.partners());
+            readers.retain(|reader| rules.coalitions || reader.len() == 1);
+            merged.contributions = merged.contributions.read_by(readers);
+        }
         let group = material.group.to_string();
         let mut columns = Vec::with_capacity(drafts.len());
         let mut reasons = Vec::with_capacity(drafts.len());
         for (draft, index) in drafts.iter().zip(0_u32..) {
-            let facts = draft.facts(merged.atoms.row(index), &merged);
+            let mut facts = draft.facts(merged.atoms.row(index), &merged);
+            facts.upper = facts.upper.filter(|_| rules.open);
             let maker = Maker { group: &group, policy, key, rules };
             let (column, reason) = maker.column(draft, &facts);
             columns.push(column);
@@ -77,46 +90,99 @@ impl<'a> Universe<'a> {
             let family = draft.ids.first().and_then(|id| family(id));
             families.push(family.map(|family| *numbers.entry(family).or_insert(next)));
         }
+        let mut waiting = (u32::try_from(drafts.len()).unwrap_or(u32::MAX)..).map(|row| merged.atoms.row(row).to_vec());
+        let now = material.figures().map(|figure| figure.now.as_ref().and_then(|_| waiting.next())).collect();
+        let mut rows = merged.atoms.to_vec();
+        rows.truncate(drafts.len());
+        let mut atoms = Rows::new(rows);
+        if rules.blind() {
+            forget(&drafts, &mut columns, &mut atoms, rules);
+        }
         let mut universe = Self {
+            members: atoms.transposed(merged.truth.len()),
             drafts,
             columns,
-            atoms: merged.atoms,
-            members: merged.members,
+            atoms,
             truth: merged.truth,
+            origins: merged.origins,
             contributions: merged.contributions,
             places,
+            now,
+            hidden: Vec::new(),
             families,
             reasons,
         };
+        universe.hide_what_waits(material, policy, rules);
         if policy.nested_differences && rules.differences {
             universe.add_differences(None, policy, rules);
         }
         universe
     }
 
-    /// Adds what could be computed if only these columns were withheld; whether there was anything new.
-    pub(crate) fn add_differences(&mut self, withheld: Option<&[bool]>, policy: &Policy, rules: Rules) -> bool {
+    /// Adds what could be computed if only these columns were withheld; whether there was anything new. `None` if there was
+    /// too much to look at.
+    pub(crate) fn add_differences(&mut self, withheld: Option<&[bool]>, policy: &Policy, rules: Rules) -> Option<bool> {
         let found = differences(self, withheld, policy, rules);
+        if !found.complete {
+            return None;
+        }
         let any = !found.hidden.is_empty();
         self.add(found);
-        any
+        Some(any)
     }
 
     /// Adds what nobody prints and everybody could compute.
     fn add(&mut self, found: Differences) {
-        let mut atoms: Vec<Vec<u32>> =
-            (0..u32::try_from(self.columns.len()).unwrap_or(0)).map(|index| self.atoms.row(index).to_vec()).collect();
+        let mut atoms = self.atoms.to_vec();
         for index in found.empty {
             if let Some(column) = self.columns.get_mut(index as usize).filter(|column| column.role == Role::Open) {
                 column.role = Role::Protected;
                 crate::table::set(&mut self.reasons, index, Some(Reason::GroupDisclosure));
             }
         }
-        for (set, (small, column)) in found.hidden {
-            self.families.push(self.families.get(small as usize).copied().flatten());
+        for (set, (family, column)) in found.hidden {
+            self.families.push(family);
             self.reasons.push(None);
             self.columns.push(column);
             atoms.push(set);
+        }
+        self.atoms = Rows::new(atoms);
+        self.members = self.atoms.transposed(self.truth.len());
+    }
+
+    /// Adds what nobody prints of cells that wait: what they are now, who came and who went. Where that is few it is protected like a
+    /// cell.
+    fn hide_what_waits(&mut self, material: &Material, policy: &Policy, rules: Rules) {
+        let waiting: Vec<(u32, Vec<u32>)> = material
+            .figures()
+            .zip(self.places.iter().zip(&self.now))
+            .filter(|(figure, _)| figure.told_of)
+            .filter_map(|(_, (place, now))| Some(((*place)?, now.clone()?)))
+            .collect();
+        let mut atoms = self.atoms.to_vec();
+        let mut known: HashSet<Vec<u32>> = atoms.iter().cloned().collect();
+        for (place, now) in waiting {
+            let shown = self.atoms.row(place).to_vec();
+            let came = without(&now, &shown);
+            let went = without(&shown, &now);
+            for set in [now, came, went] {
+                if set.is_empty() || !known.insert(set.clone()) {
+                    continue;
+                }
+                let facts = self.facts_of(&set);
+                let few = facts.value > 0
+                    && judge(&facts, &Policy { dominance: Dominance::NONE, ..policy.clone() }, rules)
+                        .unsafe_for
+                        .is_some();
+                let index = u32::try_from(atoms.len()).unwrap_or(u32::MAX);
+                if few && rules.revisions {
+                    self.hidden.push(index);
+                }
+                self.columns.push(hidden_column(&facts, few && rules.revisions, policy, rules));
+                self.families.push(None);
+                self.reasons.push(None);
+                atoms.push(set);
+            }
         }
         self.atoms = Rows::new(atoms);
         self.members = self.atoms.transposed(self.truth.len());
@@ -135,13 +201,27 @@ impl<'a> Universe<'a> {
     }
 }
 
+/// Takes the cells that the proof of a mutant does not take account of out of it.
+fn forget(drafts: &[Draft<'_>], columns: &mut [Column], atoms: &mut Rows, rules: Rules) {
+    let Some(first) = drafts.first().and_then(|draft| draft.ids.first()) else { return };
+    let seen = |draft: &Draft<'_>| draft.ids.iter().any(|id| rules.see(id, draft.headline, first));
+    let seen: Vec<bool> = drafts.iter().map(seen).collect();
+    for (column, seen) in columns.iter_mut().zip(&seen) {
+        if !seen {
+            (column.reach, column.width, column.fall) = (0, 0, i64::MAX);
+        }
+    }
+    let row = |(seen, index): (&bool, u32)| if *seen { atoms.row(index).to_vec() } else { Vec::new() };
+    *atoms = Rows::new(seen.iter().zip(0_u32..).map(row).collect::<Vec<_>>());
+}
+
 /// Distinct columns of the material, the atoms of each, and the column of each cell.
 fn drafts(material: &Material) -> (Vec<Draft<'_>>, Vec<&[u32]>, Vec<Option<u32>>) {
     let mut drafts: Vec<Draft<'_>> = Vec::new();
     let mut sets: Vec<&[u32]> = Vec::new();
     let mut known: HashMap<&[u32], u32> = HashMap::new();
     let mut places = Vec::with_capacity(material.cells.len());
-    for cell in &material.cells {
+    for cell in material.figures() {
         if cell.facts.not_available {
             places.push(None);
             continue;
@@ -160,38 +240,41 @@ fn drafts(material: &Material) -> (Vec<Draft<'_>>, Vec<&[u32]>, Vec<Option<u32>>
     (drafts, sets, places)
 }
 
-/// Atoms that no column tells apart, as one.
+/// Atoms that no column tells apart, and that are of the same place, as one.
 struct Merged {
     atoms: Rows,
-    members: Rows,
     truth: Vec<i64>,
+    origins: Vec<u32>,
     contributions: Contributions,
 }
 
 impl Merged {
     fn new(material: &Material, sets: &[&[u32]]) -> Self {
         let raw = Rows::new(sets.iter().map(|set| set.to_vec())).transposed(material.truth.len());
-        let mut known: HashMap<&[u32], u32> = HashMap::new();
+        let mut known: HashMap<(&[u32], &[u32]), u32> = HashMap::new();
         let mut place: Vec<Option<u32>> = vec![None; material.truth.len()];
         let mut truth: Vec<i64> = Vec::new();
         let mut rows: Vec<Vec<u32>> = Vec::new();
-        for ((count, slot), atom) in material.truth.iter().zip(&mut place).zip(0_u32..) {
+        let mut firsts: Vec<u32> = Vec::new();
+        for ((count, origin), atom) in material.truth.iter().zip(&material.origins).zip(0_u32..) {
             let row = raw.row(atom);
             if row.is_empty() {
                 continue;
             }
             let next = u32::try_from(truth.len()).unwrap_or(u32::MAX);
-            let merged = *known.entry(row).or_insert(next);
+            let merged = *known.entry((row, raw.row(*origin))).or_insert(next);
             if merged == next {
                 truth.push(0);
                 rows.push(row.to_vec());
+                firsts.push(*origin);
             }
             crate::table::add(&mut truth, merged, *count);
-            *slot = Some(merged);
+            crate::table::set(&mut place, atom, Some(merged));
         }
-        let members = Rows::new(rows);
+        let of_place = |(origin, merged): (&u32, u32)| place.get(*origin as usize).copied().flatten().unwrap_or(merged);
+        let origins = firsts.iter().zip(0_u32..).map(of_place).collect();
         let contributions = material.merged_contributions(&place, truth.len());
-        Self { atoms: members.transposed(sets.len()), members, truth, contributions }
+        Self { atoms: Rows::new(rows).transposed(sets.len()), truth, origins, contributions }
     }
 }
 
@@ -204,6 +287,7 @@ impl<'a> Draft<'a> {
             upper: cell.facts.known_upper,
             sensitive: cell.sensitive,
             past: cell.past,
+            returned: cell.returned,
         }
     }
 
@@ -213,6 +297,7 @@ impl<'a> Draft<'a> {
         self.headline |= cell.facts.headline;
         self.upper = min_bound(self.upper, cell.facts.known_upper);
         self.sensitive |= cell.sensitive;
+        self.returned |= cell.returned;
         // What was ever released under one of the names stays released.
         self.past = match (self.past, cell.past) {
             (Some(Past::Released(value)), _) | (_, Some(Past::Released(value))) => Some(Past::Released(value)),
@@ -236,6 +321,17 @@ impl<'a> Draft<'a> {
     }
 }
 
+/// A column that nobody prints, and what worlds must show of it if it holds few.
+fn hidden_column(facts: &Facts, few: bool, policy: &Policy, rules: Rules) -> Column {
+    let (reach, width) = if few { (signed(judge(facts, policy, rules).reach), signed(policy.k)) } else { (0, 0) };
+    Column { role: Role::Difference, value: signed(facts.value), reach, width, ..Column::default() }
+}
+
+/// What of the one is not in the other; both sorted.
+fn without(whole: &[u32], part: &[u32]) -> Vec<u32> {
+    whole.iter().copied().filter(|atom| part.binary_search(atom).is_err()).collect()
+}
+
 struct Maker<'a> {
     group: &'a str,
     policy: &'a Policy,
@@ -255,6 +351,9 @@ impl Maker<'_> {
             Some(Past::Withheld(_)) => return (Role::Protected, Some(verdict.unsafe_for.unwrap_or(Reason::Earlier))),
             None => {}
         }
+        if draft.returned && !(facts.value == 0 && self.marks_exclude_zero(draft)) {
+            return (Role::Protected, Some(verdict.unsafe_for.unwrap_or(Reason::Earlier)));
+        }
         let drawn = |what: &[u8], per_thousand: u16| self.key.chooses(what, self.group, name, per_thousand);
         if let Some(reason) = verdict.unsafe_for {
             return (Role::Protected, Some(reason));
@@ -262,7 +361,7 @@ impl Maker<'_> {
         if facts.value == 0 {
             return match self.policy.zeros {
                 _ if self.marks_exclude_zero(draft) => (Role::Frozen, None),
-                ZeroPolicy::HideShare { per_thousand } if drawn(b"zero", per_thousand) => {
+                ZeroPolicy::HideShare { per_thousand } if self.rules.zeros && drawn(b"zero", per_thousand) => {
                     (Role::Protected, Some(Reason::HiddenZero))
                 }
                 _ => (Role::Open, None),
@@ -271,7 +370,7 @@ impl Maker<'_> {
         let decoys = self.policy.decoys_per_thousand;
         if draft.headline {
             (Role::Headline, None)
-        } else if decoys > 0 && drawn(b"decoy", decoys) {
+        } else if self.rules.decoys && decoys > 0 && drawn(b"decoy", decoys) {
             (Role::Protected, Some(Reason::Decoy))
         } else {
             (Role::Open, None)

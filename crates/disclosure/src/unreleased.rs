@@ -71,7 +71,7 @@ pub struct UnreleasedBuilder {
     exposure: Exposure,
     counts: Vec<u64>,
     cells: BTreeMap<CellId, CellEntry>,
-    contributors: BTreeMap<[u8; 16], u32>,
+    contributors: BTreeMap<[u8; 16], u64>,
     contributions: Vec<Contribution>,
     sensitive: Sensitive,
     error: Option<BuildError>,
@@ -130,7 +130,7 @@ impl UnreleasedBuilder {
         partner: u16,
         amount: u64,
     ) -> &mut Self {
-        let next = u32::try_from(self.contributors.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let next = self.contributors.len() as u64 + 1;
         let contributor = contributor.map_or(0, |name| *self.contributors.entry(name).or_insert(next));
         self.contributions.push(Contribution { atom: atom.0, contributor, partner, amount });
         self
@@ -219,6 +219,7 @@ impl UnreleasedBuilder {
             exposure: self.exposure,
             counts: self.counts,
             cells: self.cells,
+            contributors: self.contributors,
             contributions: self.contributions,
             sensitive: self.sensitive,
         })
@@ -248,6 +249,8 @@ pub struct Unreleased {
     pub(crate) exposure: Exposure,
     pub(crate) counts: Vec<u64>,
     pub(crate) cells: BTreeMap<CellId, CellEntry>,
+    /// Numbers of the contributors by name, from 1; a plan uses keyed numbers instead.
+    pub(crate) contributors: BTreeMap<[u8; 16], u64>,
     pub(crate) contributions: Vec<Contribution>,
     pub(crate) sensitive: Sensitive,
 }

@@ -7,6 +7,7 @@
 //! the session of a request holds only its permitted tables and columns; nothing is spilled to disk.
 
 mod allow_list;
+mod choice;
 mod error;
 mod facts;
 mod permitted;
@@ -37,6 +38,7 @@ pub async fn tabulate(
     request: &GroupRequest,
     limits: &Limits,
 ) -> Result<Unreleased, EngineError> {
+    let deadline = request::Deadline::new(limits);
     request.check(limits)?;
     permits.check(tables, request)?;
     let work = async {
@@ -48,5 +50,5 @@ pub async fn tabulate(
         .await
         .map_err(|_| EngineError::TimedOut { seconds: limits.timeout.as_secs() })??;
     let facts = Arc::new(facts);
-    universe::tabulate(&facts, request)
+    universe::tabulate(&facts, request, limits, deadline)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agreements::Level;
 use disclosure::{GroupId, MeasureId};
@@ -32,7 +32,7 @@ pub struct Limits {
     pub timeout: Duration,
     /// Cells over all tables of the request.
     pub max_cells: u64,
-    /// Atoms: finest combinations of area, period and category.
+    /// Atoms over all measures of the request: the combinations of area, period and category that its tables tell apart.
     pub max_atoms: u64,
     /// Threads of the query engine for one request.
     pub threads: usize,
@@ -120,6 +120,27 @@ pub struct GroupRequest {
     pub classifications: BTreeMap<String, Vec<String>>,
     /// The tables.
     pub tables: Vec<TableSpec>,
+}
+
+/// Until when a request may work.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline {
+    /// None where the limit lies beyond what the clock can count.
+    until: Option<Instant>,
+    seconds: u64,
+}
+
+impl Deadline {
+    /// From now on, for as long as the limit allows.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self { until: Instant::now().checked_add(limits.timeout), seconds: limits.timeout.as_secs() }
+    }
+
+    /// To be asked now and then by work that nothing else can stop.
+    pub(crate) fn check(&self) -> Result<(), EngineError> {
+        let over = self.until.is_some_and(|until| Instant::now() >= until);
+        if over { Err(EngineError::TimedOut { seconds: self.seconds }) } else { Ok(()) }
+    }
 }
 
 impl GroupRequest {

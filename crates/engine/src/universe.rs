@@ -9,27 +9,53 @@ use disclosure::{AtomIndex, CellFacts, CellId, Unreleased, UnreleasedBuilder};
 use model::table::Breakdown;
 use model::{AgeBand, AreaType, CellKey, Month, Period, Sex};
 
+use crate::choice::{Choice, choices};
 use crate::error::EngineError;
-use crate::facts::{Facts, UNKNOWN};
-use crate::request::{GroupRequest, TableSpec};
+use crate::facts::Facts;
+use crate::request::{Deadline, GroupRequest, Limits, TableSpec};
 use crate::unreported::unreported;
 
 /// Builds the group's cells and hands them to disclosure control.
-pub(crate) fn tabulate(facts: &Facts, request: &GroupRequest) -> Result<Unreleased, EngineError> {
+///
+/// # Errors
+/// If the atoms are more than `limits` allow: then no memory was taken for them; or it takes longer than it may.
+pub(crate) fn tabulate(
+    facts: &Facts,
+    request: &GroupRequest,
+    limits: &Limits,
+    deadline: Deadline,
+) -> Result<Unreleased, EngineError> {
     let dimensions = request.dimensions();
+    let mut needed = 0_u64;
     let mut builder = UnreleasedBuilder::new(request.group.clone(), request.revision, request.exposure.clone());
     for (index, column) in request.measures().iter().enumerate() {
         let tables: Vec<&TableSpec> = request.tables.iter().filter(|t| t.measure.column == *column).collect();
         let space = Space::new(facts, request, &tables);
-        let truth = space.truth(facts, index, request)?;
+        needed = needed.saturating_add(space.size());
+        let truth = space.truth(facts, index, request, checked(needed, space.size(), limits)?)?;
         let mut atoms = Atoms { truth: &truth, numbers: vec![None; truth.len()] };
         for (table_index, table) in tables.iter().enumerate() {
             let contributors =
                 if request.has_contributors { Some(space.contributors(facts, table_index, index)) } else { None };
-            space.cells((table_index, table), &dimensions, contributors.as_ref(), &mut atoms, &mut builder)?;
+            deadline.check()?;
+            space.cells(
+                (table_index, table),
+                &dimensions,
+                contributors.as_ref(),
+                &mut atoms,
+                &mut builder,
+                deadline,
+            )?;
         }
     }
     builder.finish().map_err(EngineError::Group)
+}
+
+/// The number of atoms of a space as a length, if those of the group so far are within the limit.
+fn checked(needed: u64, size: u64, limits: &Limits) -> Result<usize, EngineError> {
+    let limit = limits.max_atoms;
+    let size = usize::try_from(size).ok().filter(|_| needed <= limit);
+    size.ok_or(EngineError::TooLarge { needed, unit: "atoms", limit, setting: "limits.max_atoms" })
 }
 
 /// A partition of values into classes; a class is known by what its members match.
@@ -104,22 +130,6 @@ impl Atoms<'_> {
             *slot = Some(builder.atom(u64::try_from(count).unwrap_or_default()));
         }
         *slot
-    }
-}
-
-/// Whether a value of a dimension falls in a category; ages in single years fall in bands.
-fn in_category(dimension: &str, category: &str, value: &str) -> bool {
-    if value == category {
-        return true;
-    }
-    if dimension != "age" {
-        return false;
-    }
-    match (category.parse::<AgeBand>(), value.parse::<AgeBand>(), value.parse::<u8>()) {
-        (Ok(band), _, Ok(age)) => band.contains(age),
-        (Ok(AgeBand::Closed(from, to)), Ok(AgeBand::Closed(low, high)), _) => from <= low && high <= to,
-        (Ok(AgeBand::Open(from)), Ok(AgeBand::Closed(low, _) | AgeBand::Open(low)), _) => from <= low,
-        _ => false,
     }
 }
 
@@ -200,9 +210,12 @@ impl Space {
         position
     }
 
-    fn size(&self) -> usize {
-        let dimensions: usize = self.dimension_classes.iter().map(|classes| classes.count).product();
-        self.area_classes.count * self.month_classes.count * dimensions
+    /// How many atoms it has. The greatest number stands for all that are greater.
+    fn size(&self) -> u64 {
+        let all = [&self.area_classes, &self.month_classes].into_iter().chain(&self.dimension_classes);
+        let counts: Vec<u64> = all.map(|classes| u64::try_from(classes.count).unwrap_or(u64::MAX)).collect();
+        // An empty axis first: nothing times anything is nothing.
+        if counts.contains(&0) { 0 } else { counts.into_iter().fold(1, u64::saturating_mul) }
     }
 
     fn month_class(&self, ordinal: i32) -> Option<usize> {
@@ -215,9 +228,9 @@ impl Space {
         self.area_codes.get(code).and_then(|number| self.area_classes.of_value.get(*number)).copied()
     }
 
-    /// The true count of every atom, and whether all of it is known.
-    fn truth(&self, facts: &Facts, measure: usize, request: &GroupRequest) -> Result<Truth, EngineError> {
-        let mut truth = Truth { counts: vec![0; self.size()], complete: vec![true; self.size()] };
+    /// The true count of each of the `size` atoms, and whether all of it is known.
+    fn truth(&self, facts: &Facts, measure: usize, request: &GroupRequest, size: usize) -> Result<Truth, EngineError> {
+        let mut truth = Truth { counts: vec![0; size], complete: vec![true; size] };
         let area_classes: Vec<Option<usize>> = facts.areas.texts().iter().map(|code| self.area_class(code)).collect();
         for row in &facts.rows {
             // Rows outside every published period or area are in no cell.
@@ -293,11 +306,13 @@ impl Space {
         contributors: Option<&Contributors>,
         atoms: &mut Atoms<'_>,
         builder: &mut UnreleasedBuilder,
+        deadline: Deadline,
     ) -> Result<(), EngineError> {
         let Some(axes) = self.axes.get(table_index) else { return Ok(()) };
         let combinations = axes.combinations();
         let mut ordinal = 0;
         for ((area, _), area_classes) in table.areas.areas.iter().zip(&axes.areas) {
+            deadline.check()?;
             for (period, month_classes) in table.periods.iter().zip(&axes.periods) {
                 for combination in &combinations {
                     let positions = self.positions(area_classes, month_classes, axes, combination);
@@ -338,36 +353,6 @@ impl Space {
 }
 
 struct Contributors(Vec<u64>);
-
-/// A category choice of a table on one dimension: a category inside the filter, or the total.
-struct Choice<'a> {
-    filter: Option<&'a Vec<String>>,
-    category: Option<&'a str>,
-    /// All categories of the table on the dimension.
-    categories: &'a [String],
-}
-
-impl Choice<'_> {
-    fn takes(&self, dimension: &str, value: &str) -> bool {
-        self.filter.is_none_or(|accepted| accepted.iter().any(|c| in_category(dimension, c, value)))
-            && self.category.is_none_or(|category| match category {
-                // Whatever no other category takes: the published categories always add up to the total, so that the
-                // total less its parts is nothing that was not decided about.
-                UNKNOWN => !self.categories.iter().any(|c| c != UNKNOWN && in_category(dimension, c, value)),
-                _ => in_category(dimension, category, value),
-            })
-    }
-}
-
-/// The choices of a table on a dimension of the group: its categories, then the total.
-fn choices<'a>(table: &'a TableSpec, dimension: &str) -> Vec<Choice<'a>> {
-    let filter = table.measure.filter.get(dimension);
-    let categories = table.by.iter().find(|d| d.name == dimension).map(|d| d.categories.as_slice()).unwrap_or_default();
-    let mut choices: Vec<Choice> =
-        categories.iter().map(|c| Choice { filter, category: Some(c), categories }).collect();
-    choices.push(Choice { filter, category: None, categories });
-    choices
-}
 
 /// One choice in a combination.
 #[derive(Clone, Copy)]
@@ -488,3 +473,6 @@ impl TableSpec {
         Ok(key)
     }
 }
+
+#[cfg(test)]
+mod tests;

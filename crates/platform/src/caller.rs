@@ -73,10 +73,11 @@ impl Platform {
     /// Who holds this token; the public without one. Agreements that changed since the last request count from here on.
     ///
     /// # Errors
-    /// [`PlatformError::Unauthenticated`] for an unknown or revoked key, or if the agreements cannot be read.
+    /// [`PlatformError::Unauthenticated`] for an unknown or revoked key, or if agreements or revocations cannot be read.
     pub fn authenticate(&self, token: Option<&str>) -> Result<Caller, PlatformError> {
         self.refresh_agreements()?;
         let Some(token) = token else { return Ok(Caller::public()) };
+        self.refresh_revocations()?;
         let key: ApiKey = token.parse().map_err(|_| PlatformError::Unauthenticated)?;
         let state = self.state();
         let stored = state.credentials.get(key.id()).ok_or(PlatformError::Unauthenticated)?;
@@ -180,19 +181,21 @@ impl Platform {
         Ok(key.reveal())
     }
 
-    /// Revokes a key at once.
+    /// Revokes a key at once; nothing if it is revoked already.
     ///
     /// # Errors
     /// If there is none with this id.
     pub fn revoke_credential(&self, id: &str) -> Result<(), PlatformError> {
-        let missing = || PlatformError::NotFound { what: format!("credential `{id}`") };
-        let label: Label = id.parse().map_err(|_| missing())?;
-        let organisation = self.state().credentials.get(id).map(|c| c.organisation.clone()).ok_or_else(missing)?;
-        self.record(audit::Entry::Credential {
-            credential: label.clone(),
-            organisation,
-            change: audit::CredentialChange::Revoked,
-        })?;
+        let state = self.state();
+        let Some(known) = state.credentials.get(id) else { return Err(no_credential(id)) };
+        if known.revoked_at.is_some() {
+            return Ok(());
+        }
+        let (label, organisation) = (known.id.clone(), known.organisation.clone());
+        if !self.recorded().is_revoked(&label) {
+            let change = audit::CredentialChange::Revoked;
+            self.record(audit::Entry::Credential { credential: label.clone(), organisation, change })?;
+        }
         self.catalog().revoke_credential(&label, self.now()).map_err(PlatformError::failed("revoke a credential"))?;
         self.reload_credentials()
     }
@@ -227,4 +230,8 @@ impl Platform {
             .replace_setting(&DEMO.parse()?, None, "printed")
             .map_err(PlatformError::failed("store a setting"))
     }
+}
+
+pub(crate) fn no_credential(id: &str) -> PlatformError {
+    PlatformError::NotFound { what: format!("credential `{id}`") }
 }

@@ -226,7 +226,7 @@ fn row(
         trend: None,
         geography_method: layout.geography_method.clone(),
         modelled_share: None,
-        caveat: caveat(layout, key.period),
+        caveat: caveat(layout, key.period, numerator),
     };
     match (top, bottom) {
         // What the denominator's source does not have hides nothing of the numerator.
@@ -238,11 +238,14 @@ fn row(
     row
 }
 
-/// What a reader must know: of the indicator as a whole, and of this period.
-fn caveat(layout: &Layout<'_>, period: Period) -> Option<String> {
+/// What a reader must know: of the indicator as a whole, of this period, and of corrections. Nothing is said of one cell.
+fn caveat(layout: &Layout<'_>, period: Period, numerator: &GroupTables) -> Option<String> {
     let other = layout.denominator.as_ref().and_then(|rule| rule.periods.stand_in(period));
     let other = other.map(|of| format!("The denominator is that of {}: there is none of this period.", of.label()));
-    let all: Vec<String> = layout.indicator.caveats.iter().cloned().chain(other).collect();
+    let revised = numerator.smallest_change().map(|least| {
+        format!("Data were corrected: figures that this changed by fewer than {least} are still as they were before.")
+    });
+    let all: Vec<String> = layout.indicator.caveats.iter().cloned().chain(other).chain(revised).collect();
     (!all.is_empty()).then(|| all.join(" "))
 }
 

@@ -134,6 +134,13 @@ impl PlatformError {
         move |source| Self::Failed { operation, source: Box::new(source) }
     }
 
+    /// Whether another process holds the data folder.
+    #[must_use]
+    pub fn is_folder_in_use(&self) -> bool {
+        let Self::Failed { source, .. } = self else { return false };
+        matches!(source.downcast_ref(), Some(catalog::CatalogError::Locked { .. }))
+    }
+
     pub(crate) fn no_area_type(area_type: AreaType) -> Self {
         Self::NotFound { what: format!("geography `{area_type}`") }
     }

@@ -78,8 +78,8 @@ struct Arrival {
 }
 
 impl Platform {
-    /// Takes a file in. When this returns `Ok`, the version and its findings survive a power cut; when it returns an
-    /// error, nothing of the file is left.
+    /// Takes a file in. When this returns `Ok`, the version and its findings survive a power cut. When it returns an error,
+    /// nothing of the file is left, unless the error says that it may be stored: sent again, it is not stored twice.
     ///
     /// # Errors
     /// See [`PlatformError`]: not allowed, not the declared digest, over a limit, or refused by its contract.
@@ -204,6 +204,7 @@ impl Platform {
     /// What another agreement would allow by now was not what the file was read by.
     fn still_allowed(&self, caller: &Caller, intake: &Intake<'_>) -> Result<(), PlatformError> {
         self.refresh_agreements()?;
+        self.refresh_revocations()?;
         let state = self.state();
         if !self.in_force(caller) {
             return Err(PlatformError::Unauthenticated);
@@ -302,6 +303,10 @@ impl Platform {
         let agreements: BTreeSet<Digest> = permit.agreements().keys().copied().collect();
         let file = self.content_digest(state, contract, &agreements, arrival.digest)?;
         if let Some(known) = self.current(&contract.id, period)?.filter(|version| version.facts.file == Some(file)) {
+            // The key stands for this content from now on, as it would for a file that had to be read.
+            if let Some(upload) = &upload {
+                self.catalog().record_upload(known.facts.id, upload).map_err(conflict(Some(upload)))?;
+            }
             return Ok(Taken::Known(Box::new(self.receipt(&known, false)?)));
         }
         let memory = self.memory_for(contract, arrival)?;

@@ -31,12 +31,18 @@ impl Keys {
     /// Reads the ring, sees that it belongs to this master key, and makes the keys that every platform has.
     ///
     /// The wrapped keys are themselves the check of the master key: every one is opened before any is used or made, so
-    /// that nothing is ever written under a second master key.
-    pub(crate) fn load(vault: Vault, catalog: &dyn Catalog, settings: &Settings) -> Result<Self, PlatformError> {
+    /// that nothing is ever written under a second master key. They are made only if the folder is `unused`: nothing is in
+    /// its audit log.
+    pub(crate) fn load(
+        vault: Vault,
+        catalog: &dyn Catalog,
+        settings: &Settings,
+        unused: bool,
+    ) -> Result<Self, PlatformError> {
         let stored = catalog.setting(&label(SETTING)?).map_err(PlatformError::failed("read the keys"))?;
         let ring: KeyRing = match stored {
             Some(text) => serde_json::from_str(&text).map_err(PlatformError::failed("read the keys"))?,
-            None if is_empty(catalog)? => KeyRing::default(),
+            None if unused && is_empty(catalog)? => KeyRing::default(),
             None => {
                 return Err(PlatformError::Folder(format!(
                     "the data folder `{}` holds encrypted data, but not the keys that it was encrypted with: restore the whole folder from one backup",
@@ -203,18 +209,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let catalog = MemoryCatalog::default();
         let (right, settings) = master("right.key", folder.path());
-        Keys::load(right.clone(), &catalog, &settings).unwrap();
+        Keys::load(right.clone(), &catalog, &settings, true).unwrap();
         let ring = || catalog.setting(&label(SETTING).unwrap()).unwrap();
         let before = ring();
         let (wrong, others) = master("wrong.key", folder.path());
-        match Keys::load(wrong.clone(), &catalog, &others) {
+        match Keys::load(wrong.clone(), &catalog, &others, true) {
             Err(PlatformError::WrongKey { found, needed, .. }) => {
                 assert_eq!((found.as_str(), needed.as_str()), (wrong.provider_id(), right.provider_id()));
             }
             other => panic!("{:?}", other.err()),
         }
         assert_eq!(ring(), before);
-        assert!(Keys::load(right, &catalog, &settings).is_ok());
+        assert!(Keys::load(right, &catalog, &settings, true).is_ok());
     }
 
     /// New keys would make everything that is there unreadable for good.
@@ -227,8 +233,14 @@ mod tests {
         let digest = catalog::port::digest_of(&ciphertext);
         let entry = catalog::LedgerEntry { group: label("a.group").unwrap(), sequence: 1, digest, ciphertext };
         catalog.append_ledger(&entry).unwrap();
-        let error = Keys::load(vault, &catalog, &settings).err().unwrap();
+        let error = Keys::load(vault, &catalog, &settings, true).err().unwrap();
         assert!(matches!(&error, PlatformError::Folder(text) if text.contains("not the keys")), "{error}");
         assert_eq!(catalog.setting(&label(SETTING).unwrap()).unwrap(), None, "none are made");
+        // An empty catalogue beside an audit log that is not is another folder's.
+        let (vault, settings) = master("b.key", folder.path());
+        let empty = MemoryCatalog::default();
+        assert!(matches!(Keys::load(vault.clone(), &empty, &settings, false), Err(PlatformError::Folder(_))));
+        assert_eq!(empty.setting(&label(SETTING).unwrap()).unwrap(), None, "none are made");
+        assert!(Keys::load(vault, &empty, &settings, true).is_ok());
     }
 }

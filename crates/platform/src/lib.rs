@@ -6,6 +6,7 @@
 mod access;
 mod agreement_check;
 mod agreement_reload;
+mod belonging;
 mod budget;
 mod calendar;
 mod caller;
@@ -29,6 +30,7 @@ mod readiness;
 mod receipt;
 mod requests;
 mod review;
+mod revocation;
 mod settings;
 mod staging;
 mod state;
@@ -53,6 +55,7 @@ pub use read::{
 pub use readiness::Readiness;
 pub use receipt::UploadReceipt;
 pub use review::{Explanation, PublicationReport, RowExplanation, Verification};
+pub use revocation::ask_to_revoke;
 pub use settings::{Limits, Settings};
 
 /// The hidden subcommand under which the program reads one workbook and ends.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use vault::{FileKey, OsEntropy, Vault};
 
 use crate::access::Accesses;
 use crate::agreement_reload;
+use crate::belonging;
 use crate::budget::Budget;
 use crate::calendar::Calendar;
 use crate::error::PlatformError;
@@ -42,10 +44,15 @@ struct Inner {
     calendar: Calendar,
     /// Held while a group is planned and published: there is one publisher.
     publishing: Mutex<()>,
+    publishing_failed: AtomicBool,
     /// Memory for the files that are being read.
     uploads: Budget,
     /// Held while a version is staged, recorded and made current.
     staging: Mutex<()>,
+    /// Held while requests to revoke keys are carried out.
+    revoking: Mutex<()>,
+    /// Held while credentials are read again: an older list may not replace a newer one.
+    credentials: Mutex<()>,
     wake: (Mutex<Wake>, Condvar),
     // The last field: the folder's lock is given up after everything else.
     folder: DataFolder,
@@ -57,17 +64,18 @@ struct Wake {
     stop: bool,
 }
 
-/// Whether there is a data folder here.
+/// Whether there is a data folder here, with its catalogue.
 #[must_use]
 pub fn exists(data: &Path) -> bool {
-    data.join("VERSION").exists()
+    data.join("VERSION").exists() && data.join(catalog::CATALOG).exists()
 }
 
 impl Platform {
-    /// Makes a data folder and its master key, or binds it to a key file that is there already.
+    /// Makes a data folder and its master key, or binds it to a key file that is there already. What was cut short is
+    /// finished. This alone makes a catalogue.
     ///
     /// # Errors
-    /// If the folder exists already, the key file is not one, or either cannot be written.
+    /// If the folder exists already or lost its catalogue, the key file is not one, or either cannot be written.
     pub fn create(settings: &Settings) -> Result<(), PlatformError> {
         if exists(&settings.data) {
             return Err(PlatformError::Folder(format!(
@@ -88,8 +96,9 @@ impl Platform {
         };
         let folder =
             DataFolder::open_or_create(&settings.data).map_err(PlatformError::failed("make the data folder"))?;
-        let catalog = SqliteCatalog::open(&folder.catalog()).map_err(PlatformError::failed("make the catalogue"))?;
-        Keys::load(Vault::new(Arc::new(key)), &catalog, settings).map(drop)
+        belonging::nothing_stored(&folder)?;
+        let catalog = SqliteCatalog::create(&folder.catalog()).map_err(PlatformError::failed("make the catalogue"))?;
+        Keys::load(Vault::new(Arc::new(key)), &catalog, settings, true).map(drop)
     }
 
     /// Opens a data folder and loads it: [`Platform::attach`], then [`Platform::load`].
@@ -107,7 +116,8 @@ impl Platform {
     /// Nothing answers before [`Platform::load`] has ended and [`Platform::loaded`] says so.
     ///
     /// # Errors
-    /// If another process has it, the key is another one, or the register of agreements cannot be read.
+    /// If another process has it, the key is another one, its catalogue is missing or does not belong to its audit log, or
+    /// the register of agreements cannot be read.
     pub fn attach(settings: Settings) -> Result<(Self, Vec<DefinitionError>), PlatformError> {
         Self::attach_over(settings, |catalog| Box::new(catalog))
     }
@@ -120,18 +130,22 @@ impl Platform {
         let folder = DataFolder::open(&settings.data).map_err(PlatformError::failed("open the data folder"))?;
         let key = FileKey::open(&settings.key_file, &settings.data)
             .map_err(PlatformError::failed("open the master key that `--key-file` names"))?;
+        belonging::catalogue_is_there(&folder)?;
         let catalog = SqliteCatalog::open(&folder.catalog()).map_err(PlatformError::failed("open the catalogue"))?;
         let catalog = catalogue(catalog);
+        let recorded = Recorded::read(&folder.audit()).map_err(PlatformError::failed("read the audit log"))?;
+        // Before anything is made or removed: what follows trusts the catalogue to name all that is stored.
+        belonging::together(&folder, catalog.as_ref(), &recorded)?;
         let store = ObjectStore::open(&folder.objects()).map_err(PlatformError::failed("open the object store"))?;
         let quarantine =
             ObjectStore::open(&folder.quarantine()).map_err(PlatformError::failed("open the quarantine"))?;
         let (audit, _) = AuditLog::open_folder(&folder.audit(), audit::Options::default())
             .map_err(PlatformError::failed("open the audit log"))?;
-        let recorded = Recorded::read(&folder.audit()).map_err(PlatformError::failed("read the audit log"))?;
         let agreements = agreement_reload::Watch::new(&settings.agreements);
-        let keys = Keys::load(Vault::new(Arc::new(key)), catalog.as_ref(), &settings)?;
+        let keys = Keys::load(Vault::new(Arc::new(key)), catalog.as_ref(), &settings, recorded.is_empty())?;
+        let seen = agreement_reload::seen_events(catalog.as_ref())?;
         let (definitions, registry, problems) =
-            state::load_definitions(&settings.contracts, &settings.indicators, &settings.agreements)?;
+            state::load_definitions(&settings.contracts, &settings.indicators, &settings.agreements, &seen)?;
         let state = State {
             snapshot: registry.snapshot().clone(),
             definitions: Arc::new(definitions),
@@ -159,8 +173,11 @@ impl Platform {
             agreements,
             calendar,
             publishing: Mutex::new(()),
+            publishing_failed: AtomicBool::new(false),
             uploads,
             staging: Mutex::new(()),
+            revoking: Mutex::new(()),
+            credentials: Mutex::new(()),
             wake: (Mutex::new(Wake::default()), Condvar::new()),
             folder,
         }));
@@ -179,7 +196,9 @@ impl Platform {
         self.end_interrupted()?;
         self.remove_unreferenced()?;
         self.catalog().requeue_jobs(self.now()).map_err(PlatformError::failed("requeue jobs"))?;
+        self.finish_revocations()?;
         self.reload_credentials()?;
+        self.refresh_revocations()?;
         self.now_loading("reading the geography");
         self.load_geography()?;
         self.now_loading("restoring what is published");
@@ -244,6 +263,14 @@ impl Platform {
         self.0.staging.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
+    pub(crate) fn revoking(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.0.revoking.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(crate) fn revocations_folder(&self) -> std::path::PathBuf {
+        self.0.folder.revocations()
+    }
+
     pub(crate) fn audit_folder(&self) -> std::path::PathBuf {
         self.0.folder.audit()
     }
@@ -281,6 +308,7 @@ impl Platform {
     }
 
     pub(crate) fn reload_credentials(&self) -> Result<(), PlatformError> {
+        let _one_at_a_time = self.0.credentials.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let all = self.catalog().credentials().map_err(PlatformError::failed("read credentials"))?;
         let (mut by_id, mut unaccepted) = (std::collections::BTreeMap::new(), 0);
         for credential in all {
@@ -306,7 +334,8 @@ impl Platform {
         Ok(())
     }
 
-    /// Objects that no record names: an upload was cut short between writing and recording.
+    /// Objects that no record names: an upload was cut short between writing and recording. What the audit log names is
+    /// never removed: it was acknowledged.
     fn remove_unreferenced(&self) -> Result<(), PlatformError> {
         let versions = self.catalog().versions(None, None).map_err(PlatformError::failed("read versions"))?;
         let findings =
@@ -315,11 +344,24 @@ impl Platform {
             versions.iter().map(|version| version.facts.table.name).chain(findings).collect();
         named.extend(self.geography_object()?);
         for name in self.store().names().map_err(PlatformError::failed("list the objects"))? {
-            if !named.contains(&name) {
+            if !named.contains(&name) && !self.recorded().has_version(name.id()) {
                 self.store().remove(name).map_err(PlatformError::failed("remove an unused object"))?;
             }
         }
         Ok(())
+    }
+
+    /// Starts the thread that looks each second for what was asked outside the service: revocations of keys. Those that hold a
+    /// key are refused with their next request anyway; this answers whoever asked.
+    #[must_use]
+    pub fn start_watching(&self) -> std::thread::JoinHandle<()> {
+        let platform = self.clone();
+        std::thread::spawn(move || {
+            while platform.wait(Duration::from_secs(1), |_| false) {
+                // What went wrong is in the log, and is tried again.
+                let _ = platform.refresh_revocations();
+            }
+        })
     }
 
     /// Starts the thread that publishes whatever uploads leave to publish.
@@ -328,17 +370,32 @@ impl Platform {
         let platform = self.clone();
         std::thread::spawn(move || {
             while platform.wait_for_work() {
-                if let Err(error) = platform.publish_pending(&mut |_| ()) {
-                    tracing::error!(causes = crate::error::causes(&error), "publishing failed");
-                }
-                let _ = platform.log_accesses();
+                platform.publish_round();
             }
             let _ = platform.log_accesses();
             let _ = platform.record(audit::Entry::Stopped);
         })
     }
 
-    /// Ends that thread after the group it works on.
+    /// One run of publishing. A defect ends the run and not the thread; `/readyz` says so until a run goes through.
+    fn publish_round(&self) {
+        let run = std::panic::AssertUnwindSafe(|| self.publish_pending(&mut |_| ()));
+        let outcome = std::panic::catch_unwind(run).unwrap_or_else(|_| {
+            Err(PlatformError::Unavailable { reason: "publishing stopped on a defect".to_owned() })
+        });
+        self.0.publishing_failed.store(outcome.is_err(), Ordering::Relaxed);
+        if let Err(error) = outcome {
+            tracing::error!(causes = crate::error::causes(&error), "publishing failed");
+        }
+        let _ = self.log_accesses();
+    }
+
+    /// Whether the last run of publishing came to no end: what was taken in waits.
+    pub(crate) fn publishing_failed(&self) -> bool {
+        self.0.publishing_failed.load(Ordering::Relaxed)
+    }
+
+    /// Ends both threads, after the group that is worked on.
     pub fn stop_publishing(&self) {
         self.signal(|wake| wake.stop = true);
     }
@@ -356,12 +413,16 @@ impl Platform {
     /// Sleeps until there is work (true) or the platform stops (false). Looks by itself once a minute, for jobs to retry and
     /// for what begins or ends by its date.
     fn wait_for_work(&self) -> bool {
+        self.wait(Duration::from_secs(60), |wake| std::mem::take(&mut wake.work))
+    }
+
+    /// Sleeps for some time, or until `enough` (true), or until the platform stops (false).
+    fn wait(&self, time: Duration, mut enough: impl FnMut(&mut Wake) -> bool) -> bool {
         let (lock, condition) = &self.0.wake;
         let guard = lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let (mut wake, _) = condition
-            .wait_timeout_while(guard, Duration::from_secs(60), |wake| !wake.work && !wake.stop)
+        let (wake, _) = condition
+            .wait_timeout_while(guard, time, |wake| !wake.stop && !enough(wake))
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        wake.work = false;
         !wake.stop
     }
 }

@@ -74,6 +74,9 @@ impl Platform {
         if self.refresh_agreements().is_err() {
             return missing("the agreements cannot be read");
         }
+        if self.refresh_revocations().is_err() {
+            return missing("revocations of keys cannot be read or recorded");
+        }
         if self.store().check().and_then(|()| self.quarantine().check()).is_err() {
             return missing(
                 "the object store failed to write, and takes nothing more in until the service is started again",
@@ -92,6 +95,12 @@ impl Platform {
                 "{} of the datasets with data are closed, because their contracts are missing or invalid: their names are in what the service printed at its start",
                 closed.len()
             ));
+        }
+        if self.publishing_failed() {
+            problems.push(
+                "the last run of publishing failed: what was taken in waits, and is tried again each minute; why is in the service's log"
+                    .to_owned(),
+            );
         }
         let unaccepted = self.state().unaccepted;
         if unaccepted > 0 {

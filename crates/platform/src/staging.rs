@@ -28,7 +28,8 @@ impl Platform {
     /// `still_allowed`: since the decision the file came in and was read, which takes minutes.
     ///
     /// # Errors
-    /// If it is not allowed any more, or catalogue or audit log fail. What is then half done is settled at the next start.
+    /// If it is not allowed any more, or the catalogue fails: then nothing of it is left. If something fails once its record
+    /// is begun, the error says that it may be stored: the next upload or the next start settles what is half done.
     pub(crate) fn keep(
         &self,
         prepared: Prepared,
@@ -54,8 +55,23 @@ impl Platform {
                 return Err(error);
             }
         };
-        self.record(ingested(&version, work_id))?;
-        let current = self.make_current(&version)?;
+        self.acknowledge(&version, work_id, findings).map_err(|error| {
+            let causes = crate::error::causes(&error);
+            tracing::error!(version = %version.facts.id, causes, "an upload is not acknowledged, and may be stored");
+            let reason = "something failed while the file was recorded: it may be stored; send it again, and the same file is not stored twice";
+            PlatformError::Unavailable { reason: reason.to_owned() }
+        })
+    }
+
+    /// Records a staged version and makes it current.
+    fn acknowledge(
+        &self,
+        version: &DatasetVersion,
+        work_id: Uuid,
+        findings: Findings,
+    ) -> Result<UploadReceipt, PlatformError> {
+        self.record(ingested(version, work_id))?;
+        let current = self.make_current(version)?;
         self.wake_publisher();
         Ok(UploadReceipt { findings, ..self.receipt(&current, true)? })
     }
@@ -131,5 +147,56 @@ fn ingested(version: &DatasetVersion, work_id: Uuid) -> Entry {
         agreements: facts.agreements.clone(),
         findings: facts.findings.as_ref().map(|(object, _)| object.digest),
         opt_outs_applied: facts.opt_outs.as_ref().map(|declared| declared.applied_at),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Small;
+
+    fn refused(result: &Result<UploadReceipt, PlatformError>, said: &str) -> bool {
+        matches!(result, Err(PlatformError::Unavailable { reason }) if reason.contains(said))
+    }
+
+    /// Its record is durable, so it will be current: nobody may be told that nothing was stored. Sent again, it is there.
+    #[test]
+    fn what_may_be_stored_is_said_to_be() {
+        let small = Small::new();
+        let platform = small.open();
+        small.faults.set(&["change_version"]);
+        let first = Small::try_upload(&platform, 1);
+        assert!(refused(&first, "it may be stored; send it again"), "{first:?}");
+        // As long as it fails, it is the same answer, and the same version waits.
+        assert!(Small::try_upload(&platform, 1).is_err());
+        small.faults.set(&[]);
+        let again = Small::try_upload(&platform, 1).unwrap();
+        assert!(!again.created, "the version of the first attempt stands");
+        let versions = platform.catalog().versions(None, None).unwrap();
+        let stored: Vec<_> = versions.iter().map(|version| (version.facts.id, version.status)).collect();
+        assert_eq!(stored, [(again.version, VersionStatus::Current)]);
+        assert_eq!(platform.store().names().unwrap().len(), 3, "its table, its findings, and the geography");
+
+        // Settled at the next start, it is published as if it had been acknowledged.
+        small.faults.set(&["change_version"]);
+        assert!(refused(&Small::try_upload(&platform, 2), "it may be stored"));
+        drop(platform);
+        small.faults.set(&[]);
+        let platform = small.open();
+        assert_eq!(platform.catalog().versions(None, Some(VersionStatus::Current)).unwrap().len(), 2);
+        assert_eq!(platform.pending().unwrap(), 1);
+    }
+
+    /// Before its record nothing is kept, and the answer is the failure itself.
+    #[test]
+    fn what_fails_before_its_record_leaves_nothing() {
+        let small = Small::new();
+        let platform = small.open();
+        small.faults.set(&["commit_version"]);
+        let result = Small::try_upload(&platform, 1);
+        assert!(matches!(result, Err(PlatformError::Failed { .. })), "{result:?}");
+        assert_eq!(platform.store().names().unwrap().len(), 1, "the geography");
+        assert!(platform.quarantine().names().unwrap().is_empty());
+        assert_eq!(platform.catalog().versions(None, None).unwrap(), []);
     }
 }

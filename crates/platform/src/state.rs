@@ -1,10 +1,10 @@
 //! What the platform holds in memory: replaced whole, so that a reader sees one consistent state.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use agreements::{Registry, Snapshot, SourceFile};
+use agreements::{Registry, Seen, Snapshot, SourceFile};
 use catalog::Credential;
 use disclosure::{GroupTables, Released};
 use geography::Gazetteer;
@@ -54,15 +54,17 @@ impl State {
     }
 }
 
-/// Definitions and agreements from their folders, with everything that is wrong in them.
+/// Definitions and agreements from their folders, with everything that is wrong in them; `seen` is how far the events of
+/// agreements went before.
 pub(crate) fn load_definitions(
     contracts: &Path,
     indicators: &Path,
     agreements: &Path,
+    seen: &BTreeMap<Digest, Seen>,
 ) -> Result<(Definitions, Registry, Vec<DefinitionError>), PlatformError> {
     let (definitions, mut errors) = Definitions::load(&texts(contracts)?, &texts(indicators)?);
     let contracts: Vec<_> = definitions.contracts().cloned().collect();
-    let registry = Registry::load(&sources(agreements)?, &contracts)?;
+    let registry = Registry::load_after(&sources(agreements)?, &contracts, seen)?;
     errors.extend(registry.errors().iter().cloned());
     Ok((definitions, registry, errors))
 }
@@ -79,23 +81,32 @@ pub(crate) fn texts(folder: &Path) -> Result<Vec<DefinitionFile>, PlatformError>
 
 /// The TOML files of a folder, by name.
 pub(crate) fn sources(folder: &Path) -> Result<Vec<SourceFile>, PlatformError> {
-    let unreadable = |path: &Path, error: std::io::Error| {
-        PlatformError::Folder(format!(
-            "could not read `{}`: {error}; `--agreements`, `--contracts` and `--indicators` name the folders of definitions",
-            path.display()
-        ))
+    let read = |path: PathBuf| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let content = std::fs::read(&path).map_err(|error| unreadable(&path, &error))?;
+        Ok(SourceFile { name, content })
     };
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(|error| unreadable(folder, error))? {
-        let path = entry.map_err(|error| unreadable(folder, error))?.path();
+    toml_files(folder)?.into_iter().map(read).collect()
+}
+
+/// The paths of the TOML files of a folder, in order.
+pub(crate) fn toml_files(folder: &Path) -> Result<Vec<PathBuf>, PlatformError> {
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(|error| unreadable(folder, &error))? {
+        let path = entry.map_err(|error| unreadable(folder, &error))?.path();
         if path.extension().is_some_and(|extension| extension == "toml") {
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            let content = std::fs::read(&path).map_err(|error| unreadable(&path, error))?;
-            files.push(SourceFile { name, content });
+            paths.push(path);
         }
     }
-    files.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(files)
+    paths.sort_unstable();
+    Ok(paths)
+}
+
+pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> PlatformError {
+    PlatformError::Folder(format!(
+        "could not read `{}`: {error}; `--agreements`, `--contracts` and `--indicators` name the folders of definitions",
+        path.display()
+    ))
 }
 
 /// SHA-256 over parts, each behind its length.

@@ -17,7 +17,7 @@ use crate::{Clock, Limits, Platform, Settings, UploadRequest};
 
 type Result<T> = std::result::Result<T, CatalogError>;
 
-/// The operations that fail.
+/// The operations that fail; one with `!` after its name stops on a defect.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Faults(Arc<Mutex<BTreeSet<&'static str>>>);
 
@@ -27,7 +27,9 @@ impl Faults {
     }
 
     fn check(&self, operation: &'static str) -> Result<()> {
-        if self.0.lock().unwrap().contains(operation) { Err(CatalogError::Poisoned) } else { Ok(()) }
+        let faults = self.0.lock().unwrap().clone();
+        assert!(!faults.iter().any(|fault| fault.strip_suffix('!') == Some(operation)), "a planted defect");
+        if faults.contains(operation) { Err(CatalogError::Poisoned) } else { Ok(()) }
     }
 }
 
@@ -41,6 +43,10 @@ impl Catalog for Failing {
         self.inner.find_upload(dataset, upload)
     }
 
+    fn record_upload(&self, id: Uuid, upload: &Upload) -> Result<()> {
+        self.inner.record_upload(id, upload)
+    }
+
     fn commit_version(
         &self,
         facts: VersionFacts,
@@ -48,6 +54,7 @@ impl Catalog for Failing {
         status: VersionStatus,
         job: Option<NewJob>,
     ) -> Result<Commit> {
+        self.faults.check("commit_version")?;
         self.inner.commit_version(facts, table_keys, status, job)
     }
 
@@ -56,6 +63,7 @@ impl Catalog for Failing {
     }
 
     fn change_version(&self, id: Uuid, to: VersionStatus, job: Option<NewJob>) -> Result<DatasetVersion> {
+        self.faults.check("change_version")?;
         self.inner.change_version(id, to, job)
     }
 
@@ -79,6 +87,7 @@ impl Catalog for Failing {
     }
 
     fn claim_job(&self, now: Timestamp) -> Result<Option<Job>> {
+        self.faults.check("claim_job")?;
         self.inner.claim_job(now)
     }
 
@@ -113,6 +122,7 @@ impl Catalog for Failing {
     }
 
     fn revoke_credential(&self, id: &Label, now: Timestamp) -> Result<()> {
+        self.faults.check("revoke_credential")?;
         self.inner.revoke_credential(id, now)
     }
 
@@ -169,7 +179,7 @@ impl Small {
         self.folder.path().join("agreements")
     }
 
-    fn settings(&self) -> Settings {
+    pub(crate) fn settings(&self) -> Settings {
         Settings {
             data: self.folder.path().join("data"),
             key_file: self.folder.path().join("data.key"),
@@ -199,6 +209,14 @@ impl Small {
 
     /// Takes a quarter of fires in.
     pub(crate) fn upload(platform: &Platform, quarter: u8) -> crate::UploadReceipt {
+        Self::try_upload(platform, quarter).unwrap()
+    }
+
+    /// The same, where it may fail.
+    pub(crate) fn try_upload(
+        platform: &Platform,
+        quarter: u8,
+    ) -> std::result::Result<crate::UploadReceipt, crate::PlatformError> {
         let name = format!("partners/lancashire-fire-and-rescue/incidents/2025-Q{quarter}.csv.gz");
         let file = std::fs::File::open(root().join("sample-data").join(name)).unwrap();
         let request = UploadRequest {
@@ -210,7 +228,7 @@ impl Small {
             opt_outs_applied: None,
         };
         let caller = platform.local_officer(&request.dataset).unwrap();
-        platform.upload(&caller, &request, file).unwrap()
+        platform.upload(&caller, &request, file)
     }
 
     /// How far the publication of a version has come, as its supplier reads it.

@@ -305,6 +305,51 @@ fn a_successor_replaces_only_with_everybodys_signature_and_from_its_day() {
     }
 }
 
+/// What two parties did since is a chain of events; every shorter chain and every other one was put together by somebody who
+/// took an event back.
+#[test]
+fn events_that_were_seen_cannot_be_taken_back() {
+    use EventKind::{Resumed, Signed, Suspended};
+    let query = derive_query();
+    let load = |events: &[(EventKind, i64)], seen: &BTreeMap<Digest, Seen>| {
+        let mut plain = permissive(&query, &[0].into(), false);
+        plain.events = events.to_vec();
+        let (files, digests) = World { agreements: vec![plain], faulty: Default::default() }.files();
+        let registry = Registry::load_after(&files, &[], seen).unwrap();
+        (registry, Loaded { snapshot: Registry::load(&files, &[]).unwrap().snapshot().clone(), digests })
+    };
+    let history = [(Signed, 0), (Suspended, 1), (Resumed, 2), (Suspended, 3)];
+    let nothing = BTreeMap::new();
+    for known in 1..=history.len() {
+        let (registry, loaded) = load(&history[..known], &nothing);
+        assert_eq!(registry.snapshot().cut().count(), 0, "nothing was seen before");
+        let digest = loaded.digests[0];
+        let seen = registry.snapshot().events(&digest).unwrap().seen().unwrap();
+        assert_eq!(seen.events, known);
+        let seen = BTreeMap::from([(digest, seen)]);
+        for length in 1..=history.len() {
+            let (registry, _) = load(&history[..length], &seen);
+            let snapshot = registry.snapshot();
+            let cut: Vec<&Digest> = snapshot.cut().map(|(digest, _)| digest).collect();
+            let expect: &[&Digest] = if length < known { &[&digest] } else { &[] };
+            assert_eq!(cut, expect, "{known} seen, {length} read");
+            assert_eq!(snapshot.faults(&"org-a.data".parse().unwrap()).is_empty(), length >= known);
+            assert_eq!(registry.errors().is_empty(), length >= known, "{:?}", registry.errors());
+            // The agreement that would be in force allows nothing.
+            let loaded = Loaded { snapshot: snapshot.clone(), digests: loaded.digests.clone() };
+            let allowed = decide::<Derive>(&loaded.snapshot, &query.request(&loaded), instant(10)).is_ok();
+            let in_force = matches!(history[length - 1].0, Signed | Resumed);
+            assert_eq!(allowed, in_force && length >= known, "{known} seen, {length} read");
+        }
+        // As long, but from another moment on it was told otherwise.
+        let mut other = history[..known].to_vec();
+        other[known - 1].1 += 5;
+        assert_eq!(load(&other, &seen).0.snapshot().cut().count(), 1);
+        // Without any event it is not in force, and closed like the rest.
+        assert_eq!(load(&[], &seen).0.snapshot().cut().count(), 1);
+    }
+}
+
 #[test]
 fn a_diff_says_what_would_change() {
     let (text, _) = good();

@@ -120,3 +120,34 @@ fn everything_that_can_be_described_is_read() {
     assert_eq!(report.groups[0].with_marks.recovered.len(), 2);
     assert!(crate::read_over_time(&[], crate::Feed::Appends).unwrap().is_empty());
 }
+
+/// A word that compares an area with all areas, whose count is shown: with the right word a small count is recovered.
+#[test]
+fn words_are_read_as_inequalities() {
+    let tables = r#"{"groups": [{"name": "g", "threshold": 5,
+      "dimensions": [{"name": "area", "atoms": ["L1", "L2"]}],
+      "tables": [{"name": "areas", "rows": {"file": "counts.csv", "columns": {"area": "area"}}}],
+      "words": [{"rows": {"file": "words.csv", "columns": {"area": "area"}}, "word": "word",
+                 "other": {"area": OTHER}, "denominator": "people", "other_denominator": "all_people",
+                 "says": {"higher": "above", "similar": "nothing", "lower": "below", "equal": "same"}}]}]}"#;
+    let ranges = |word: &str, other: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+        write("tables.json", &tables.replace("OTHER", other));
+        write("counts.csv", "area,count\nL1,\nL2,\nall,24\n");
+        write("words.csv", &format!("area,word,people,all_people,whole\nL1,{word},100,300,all\n"));
+        let problem = crate::read(dir.path()).map_err(|error| error.to_string())?.remove(0);
+        let found = crate::ranges(&problem, &crate::Options::default()).unwrap();
+        Ok::<_, String>(found["areas: area=L1"])
+    };
+    let code = r#"{"code": "all"}"#;
+    // A third of the people: a third of 24 is the benchmark.
+    for (word, expect) in
+        [("similar", (0, 24)), ("", (0, 24)), ("higher", (9, 24)), ("lower", (0, 7)), ("equal", (8, 8))]
+    {
+        assert_eq!(ranges(word, code), Ok(expect), "{word}");
+        assert_eq!(ranges(word, r#"{"column": "whole"}"#), Ok(expect), "{word}");
+    }
+    assert!(ranges("high", code).unwrap_err().contains("what the word `high` says"));
+    assert!(ranges("higher", r#"{"kode": "all"}"#).unwrap_err().contains("does not follow"));
+}

@@ -322,7 +322,7 @@ fn slivers_are_found() {
     // What is in no area: the total less all the areas that are shown.
     assert_eq!(
         slivers(&[("all", "40"), ("a", "9"), ("b", "8"), ("c", "11"), ("d", "10")]),
-        ["t: less t: area=c and its 3 others = 2"]
+        ["t: less t: area=a and its 3 others = 2"]
     );
 }
 

@@ -81,6 +81,7 @@ fn credential(n: u8) -> Credential {
 enum Operation {
     Commit { version: u8, set: u8, month: i32, content: u8, named: Option<(u8, u8)>, staged: bool, job: Option<u8> },
     FindUpload { set: u8, key: u8, body: u8 },
+    RecordUpload { version: u8, key: u8, body: u8 },
     Discard { version: u8 },
     Change { version: u8, to: VersionStatus, job: Option<u8> },
     ReplaceKeys { version: u8, keys: Option<u8> },
@@ -106,6 +107,7 @@ fn operation() -> impl Strategy<Value = Operation> {
             O::Commit { version, set, month, content, named, staged, job }
         }),
         1 => (0_u8..2, small(), 0_u8..2).prop_map(|(set, key, body)| O::FindUpload { set, key, body }),
+        2 => (0_u8..12, small(), 0_u8..2).prop_map(|(version, key, body)| O::RecordUpload { version, key, body }),
         3 => (0_u8..12, status, prop::option::of(0_u8..8)).prop_map(|(version, to, job)| O::Change { version, to, job }),
         2 => (0_u8..12).prop_map(|version| O::Discard { version }),
         1 => (0_u8..12, prop::option::of(small())).prop_map(|(version, keys)| O::ReplaceKeys { version, keys }),
@@ -134,6 +136,9 @@ fn run(catalog: &dyn Catalog, operation: &Operation) -> String {
             format!("{:?}", catalog.commit_version(facts(version, set, month, content, named), "keys", status, queued))
         }
         O::FindUpload { set, key, body } => format!("{:?}", catalog.find_upload(&dataset(set), &upload(key, body))),
+        O::RecordUpload { version, key, body } => {
+            format!("{:?}", catalog.record_upload(id(version), &upload(key, body)))
+        }
         O::Discard { version } => format!("{:?}", catalog.discard_version(id(version))),
         O::Change { version, to, job: queued } => {
             format!("{:?}", catalog.change_version(id(version), to, queued.map(|n| job(n, Some(version)))))
@@ -196,7 +201,7 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("catalog.sqlite");
         let reference = MemoryCatalog::default();
-        let mut catalog = SqliteCatalog::open(&path).unwrap();
+        let mut catalog = SqliteCatalog::create(&path).unwrap();
         // The durability of each commit is SQLite's own; without it the test is an order of magnitude faster.
         catalog.lock().unwrap().pragma_update(None, "synchronous", "off").unwrap();
         for operation in &operations {
@@ -214,7 +219,7 @@ proptest! {
 fn both(check: impl Fn(&dyn Catalog)) {
     check(&MemoryCatalog::default());
     let folder = tempfile::tempdir().unwrap();
-    check(&SqliteCatalog::open(&folder.path().join("catalog.sqlite")).unwrap());
+    check(&SqliteCatalog::create(&folder.path().join("catalog.sqlite")).unwrap());
 }
 
 fn commit(catalog: &dyn Catalog, facts: VersionFacts) -> Result<Commit> {
@@ -236,6 +241,14 @@ fn the_same_upload_or_content_is_recorded_once_and_another_body_is_refused() {
             assert!(catalog.find_upload(&dataset(0), &upload(key, 7)).is_err());
         }
         assert_eq!(catalog.find_upload(&dataset(0), &upload(2, 2)).unwrap(), Some(first.clone()));
+        for _ in 0..2 {
+            catalog.record_upload(id(1), &upload(3, 3)).unwrap();
+            assert_eq!(catalog.find_upload(&dataset(0), &upload(3, 3)).unwrap(), Some(first.clone()));
+        }
+        let error = catalog.record_upload(id(1), &upload(3, 4)).unwrap_err();
+        assert!(matches!(error, CatalogError::Conflict { what: "idempotency key", .. }), "{error}");
+        let error = catalog.record_upload(id(9), &upload(4, 4)).unwrap_err();
+        assert!(matches!(error, CatalogError::NotFound { .. }), "{error}");
         assert_eq!(catalog.find_upload(&dataset(1), &upload(1, 1)).unwrap(), None, "keys belong to a dataset");
         assert!(matches!(commit(catalog, facts(3, 0, 2, 1, None)), Ok(Commit::New(_))), "another partition");
         assert_eq!(catalog.versions(None, None).unwrap().len(), 2);
@@ -306,7 +319,7 @@ fn jobs_are_taken_in_order_and_survive_a_crash_while_running() {
 
 fn open() -> (tempfile::TempDir, SqliteCatalog) {
     let folder = tempfile::tempdir().unwrap();
-    let catalog = SqliteCatalog::open(&folder.path().join("catalog.sqlite")).unwrap();
+    let catalog = SqliteCatalog::create(&folder.path().join("catalog.sqlite")).unwrap();
     (folder, catalog)
 }
 
@@ -439,10 +452,25 @@ fn idempotency_keys_are_validated() {
 }
 
 /// What was staged and discarded leaves nothing: neither its number, nor its content, nor the key it was sent with.
+/// A database is made once, and only where one is to be made: an empty one in the place of one that is missing would say
+/// that nothing was ever stored.
+#[test]
+fn a_missing_database_is_not_made_by_opening() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.sqlite");
+    let error = SqliteCatalog::open(&path).unwrap_err();
+    assert!(matches!(error, CatalogError::File { operation: "open", .. }), "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    let _ = commit(&SqliteCatalog::create(&path).unwrap(), facts(1, 0, 1, 1, None)).unwrap();
+    let error = SqliteCatalog::create(&path).unwrap_err();
+    assert!(matches!(error, CatalogError::File { operation: "create", .. }), "{error}");
+    assert!(SqliteCatalog::open(&path).unwrap().version(id(1)).unwrap().is_some());
+}
+
 #[test]
 fn a_discarded_version_was_never_there() {
     let folder = tempfile::tempdir().unwrap();
-    let stored = SqliteCatalog::open(&folder.path().join("catalog.sqlite")).unwrap();
+    let stored = SqliteCatalog::create(&folder.path().join("catalog.sqlite")).unwrap();
     let catalogs: [Box<dyn Catalog>; 2] = [Box::new(MemoryCatalog::default()), Box::new(stored)];
     for catalog in catalogs {
         let commit =

@@ -1,6 +1,6 @@
 //! Dataset versions and the uploads they came from.
 
-use model::{DatasetId, Digest, Period};
+use model::{DatasetId, Period};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
@@ -102,7 +102,7 @@ pub(super) fn commit(
         return Ok(Commit::Existing(version));
     }
     if let Some(version) = latest_live(transaction, &facts)?.filter(|v| v.facts.content == facts.content) {
-        insert_upload(transaction, &facts, version.facts.id)?;
+        insert_upload(transaction, &facts.dataset, facts.upload.as_ref(), version.facts.id)?;
         return Ok(Commit::Existing(version));
     }
     if by_id(transaction, facts.id)?.is_some() {
@@ -132,7 +132,7 @@ pub(super) fn commit(
             ],
         )
         .map_err(failed("record a version"))?;
-    insert_upload(transaction, &facts, facts.id)?;
+    insert_upload(transaction, &facts.dataset, facts.upload.as_ref(), facts.id)?;
     if let Some(job) = job {
         jobs::insert(transaction, &job)?;
     }
@@ -150,13 +150,21 @@ fn latest_live(transaction: &Connection, facts: &VersionFacts) -> Result<Option<
     found.map(read).transpose()
 }
 
-fn insert_upload(transaction: &Connection, facts: &VersionFacts, version: Uuid) -> Result<()> {
-    let Some(upload) = &facts.upload else { return Ok(()) };
-    let body: &Digest = &upload.body;
+pub(super) fn record_upload(transaction: &Connection, id: Uuid, upload: &Upload) -> Result<()> {
+    let version = by_id(transaction, id)?.ok_or_else(|| CatalogError::not_found("dataset version", id))?;
+    let dataset = &version.facts.dataset;
+    match find_upload(transaction, dataset, upload)? {
+        Some(_) => Ok(()),
+        None => insert_upload(transaction, dataset, Some(upload), id),
+    }
+}
+
+fn insert_upload(transaction: &Connection, dataset: &DatasetId, upload: Option<&Upload>, version: Uuid) -> Result<()> {
+    let Some(upload) = upload else { return Ok(()) };
     transaction
         .execute(
             "INSERT INTO upload (dataset, key, body, version) VALUES (?1, ?2, ?3, ?4)",
-            params![facts.dataset.as_str(), upload.key.as_str(), body.to_string(), version.to_string()],
+            params![dataset.as_str(), upload.key.as_str(), upload.body.to_string(), version.to_string()],
         )
         .map_err(failed("record an upload"))?;
     Ok(())

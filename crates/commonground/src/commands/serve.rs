@@ -52,11 +52,13 @@ pub(crate) fn serve(
     }
 
     platform.loaded();
-    let worker = platform.start_publishing();
+    let threads = [platform.start_publishing(), platform.start_watching()];
     let _ = say(format_args!("serving      http://{address}"));
     let stopped = runtime.block_on(server);
     platform.stop_publishing();
-    let _ = worker.join();
+    for thread in threads {
+        let _ = thread.join();
+    }
     stopped.context("the server stopped")?.context("the server stopped")
 }
 

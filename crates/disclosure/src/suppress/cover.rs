@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::gauss;
 use super::linear::{self, Wanted};
 use super::search::{Change, Effort, Search};
 use super::worlds::{Need, Worlds, starts_withheld};
@@ -11,6 +12,12 @@ use crate::table::{Reader, Role, Table, at, set};
 
 /// More than any table costs.
 pub(super) const ANY_COST: i64 = 1 << 40;
+
+/// Fewer columns than this are covered one by one.
+const FEW: usize = 13;
+
+/// How far the key moves columns back in the order of release, in quarters of a power of two.
+const STEP: u32 = 1;
 
 /// One step of the search for a circuit that may cost something.
 struct Rung {
@@ -39,6 +46,8 @@ pub(super) struct Cover<'a> {
     pub(super) withheld: Vec<bool>,
     pub(super) worlds: Worlds<'a>,
     pub(super) search: Search<'a>,
+    /// What was withheld when this was found: of the released columns, enough to say all that they say.
+    released: (Vec<bool>, Vec<u32>),
 }
 
 impl<'a> Cover<'a> {
@@ -49,6 +58,7 @@ impl<'a> Cover<'a> {
             withheld: table.columns.iter().map(starts_withheld).collect(),
             worlds: Worlds::new(table),
             search: Search::new(table),
+            released: (Vec::new(), Vec::new()),
         }
     }
 
@@ -72,6 +82,9 @@ impl<'a> Cover<'a> {
 
     /// Protects everything that is withheld now, and whatever that makes withheld.
     pub(super) fn run(&mut self) -> Result<(), Unprovable> {
+        if linear::suits(self.table) {
+            self.guess();
+        }
         let mut first: Vec<u32> = self.table.indices().filter(|index| at(&self.withheld, *index)).collect();
         first.sort_by_key(|index| (self.table.column(*index).order, *index));
         let mut queue = VecDeque::new();
@@ -80,8 +93,12 @@ impl<'a> Cover<'a> {
                 queue.push_back(index);
             }
         }
+        if linear::suits(self.table) {
+            self.cover_together(queue.make_contiguous().to_vec());
+            queue.retain(|index| !self.covered(*index));
+        }
         while let Some(index) = queue.pop_front() {
-            if self.covered(index) {
+            if self.covered(index) || self.cover_alone(index) {
                 continue;
             }
             let bought = match self.cover_paid(index) {
@@ -95,6 +112,26 @@ impl<'a> Cover<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Withholds a first guess.
+    fn guess(&mut self) {
+        let open = self.table.indices().filter(|index| self.table.column(*index).role == Role::Open);
+        let mut order: Vec<u32> = open.collect();
+        order.sort_by_cached_key(|index| (self.place(*index), self.table.column(*index).order, *index));
+        let guess = gauss::guess(self.table, &order);
+        self.withhold(&guess);
+    }
+
+    /// Where a column stands in the order of release: the most valuable first by and large. The key moves one in two columns
+    /// back, by a step more for each further half of these: any column may come behind any other, so that the order tells
+    /// nothing for certain about counts.
+    fn place(&self, index: u32) -> i64 {
+        let column = self.table.column(index);
+        // Quarters of a power of two.
+        let size = u128::from(column.value.unsigned_abs().min(1 << 30) + 1).pow(4).ilog2();
+        let back = STEP * column.order.trailing_zeros();
+        i64::from(back) - i64::from(size)
     }
 
     pub(super) fn withhold(&mut self, columns: &[u32]) {
@@ -123,6 +160,10 @@ impl<'a> Cover<'a> {
             }
             if need.up > 0 {
                 amounts.push(known.above + need.up);
+            } else {
+                // Where there is no room for all of it on one side: a part of it on each.
+                let half = (need.apart + 1) / 2;
+                amounts.extend([known.above + half, -(known.below + half), known.above + 1, -(known.below + 1)]);
             }
         }
         // Only what adds something, once.
@@ -203,11 +244,12 @@ impl<'a> Cover<'a> {
             let found = amounts.iter().take(2).filter_map(|amount| {
                 let wanted = Wanted {
                     withheld: &self.withheld,
-                    target: index,
+                    target: Some(index),
                     amount: *amount,
                     floors: &floors,
                     headlines,
                     pay: true,
+                    released: &[],
                 };
                 linear::cheapest(self.table, &wanted)
             });
@@ -218,6 +260,67 @@ impl<'a> Cover<'a> {
         self.withhold(&bought);
         self.worlds.keep(change);
         Some(bought)
+    }
+
+    /// Finds out anew what released columns say together, if others are withheld now.
+    fn refresh_released(&mut self) {
+        if self.released.0 != self.withheld {
+            let fixed = |index: &u32| !at(&self.withheld, *index) && !self.table.atoms.row(*index).is_empty();
+            let fixed: Vec<u32> = self.table.indices().filter(fixed).collect();
+            self.released = (self.withheld.clone(), gauss::independent(self.table, &fixed));
+        }
+    }
+
+    /// Covers a column by linear programs without withholding anything, up or down; whether it is covered.
+    pub(super) fn cover_alone(&mut self, index: u32) -> bool {
+        if !linear::suits(self.table) {
+            return false;
+        }
+        while let Some((need, readers)) = self.missing(index) {
+            let readers = readers.get(..1).unwrap_or(&[]);
+            let amounts = self.amounts(index, need, readers.first().copied());
+            self.refresh_released();
+            let floors = self.worlds.floors(readers);
+            let found = amounts.iter().find_map(|amount| {
+                let wanted = Wanted {
+                    withheld: &self.withheld,
+                    target: Some(index),
+                    amount: *amount,
+                    floors: &floors,
+                    headlines: false,
+                    pay: false,
+                    released: &self.released.1,
+                };
+                linear::cheapest(self.table, &wanted)
+            });
+            self.search.steps += 1;
+            let Some((change, _)) = found else { return false };
+            self.worlds.keep(change);
+        }
+        true
+    }
+
+    /// Finds worlds that serve several columns each, by linear programs without withholding anything.
+    fn cover_together(&mut self, mut left: Vec<u32>) {
+        while left.len() >= FEW {
+            let aim = |index: &u32| {
+                let (need, _) = self.missing(*index)?;
+                Some((*index, self.amounts(*index, need, None).first().copied()?))
+            };
+            let aims: Vec<(u32, i64)> = left.iter().filter_map(aim).collect();
+            let before = left.len();
+            self.refresh_released();
+            let found = linear::together(self.table, &self.withheld, &self.released.1, &aims);
+            if let Some(change) = found {
+                self.worlds.keep(change);
+                left.retain(|index| !self.covered(*index));
+            }
+            if left.len() == before {
+                let rest = left.split_off(left.len() / 2);
+                self.cover_together(left);
+                left = rest;
+            }
+        }
     }
 
     /// Does without one bought column after the other, the dearest first, as long as the rest is enough.

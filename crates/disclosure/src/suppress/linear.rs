@@ -25,8 +25,8 @@ const ZERO: f64 = 1e-6;
 /// What is asked for.
 pub(super) struct Wanted<'a> {
     pub(super) withheld: &'a [bool],
-    pub(super) target: u32,
-    /// How far to move the target, with its direction.
+    pub(super) target: Option<u32>,
+    /// How far to move the target, with its direction; without a target, how far anything may be moved at least.
     pub(super) amount: i64,
     /// Least counts of atoms, where somebody knows better.
     pub(super) floors: &'a [(u32, i64)],
@@ -34,6 +34,8 @@ pub(super) struct Wanted<'a> {
     pub(super) headlines: bool,
     /// Whether anything may be withheld anew.
     pub(super) pay: bool,
+    /// Where nothing may be: of the released columns, enough to say all that they say.
+    pub(super) released: &'a [u32],
 }
 
 /// Whether a table is small enough.
@@ -85,6 +87,18 @@ pub(super) fn cheapest(table: &Table, wanted: &Wanted<'_>) -> Option<(Change, Ve
     is_exact(table, wanted, &change, &bought).then_some((change, bought))
 }
 
+/// A change without withholding anything that moves columns by up to so much, as far as they can together, if it moves any.
+pub(super) fn together(table: &Table, withheld: &[bool], released: &[u32], aims: &[(u32, i64)]) -> Option<Change> {
+    let most = aims.iter().map(|aim| aim.1.abs()).max()?;
+    let wanted = Wanted { withheld, target: None, amount: most, floors: &[], headlines: false, pay: false, released };
+    let mut model = Model::new(table, &wanted, &BTreeMap::new(), false);
+    for (index, amount) in aims {
+        model.aim(table, *index, *amount);
+    }
+    let change = model.solve()?.whole(table)?;
+    (!change.atoms.is_empty() && is_exact(table, &wanted, &change, &[])).then_some(change)
+}
+
 /// Checks in whole numbers that only what may change changes, within what is known.
 fn is_exact(table: &Table, wanted: &Wanted<'_>, change: &Change, bought: &[u32]) -> bool {
     let floor = |atom: u32| wanted.floors.iter().find(|floor| floor.0 == atom).map_or(0, |floor| floor.1);
@@ -98,8 +112,9 @@ fn is_exact(table: &Table, wanted: &Wanted<'_>, change: &Change, bought: &[u32])
         let known = value >= column.lower && column.upper.is_none_or(|upper| value <= upper);
         known && (at(wanted.withheld, *index) || bought.binary_search(index).is_ok())
     });
-    let moved = change.nets.iter().find(|net| net.0 == wanted.target).map_or(0, |net| net.1);
-    atoms && columns && moved * wanted.amount.signum() >= wanted.amount.abs()
+    let moved = |target| change.nets.iter().find(|net| net.0 == target).map_or(0, |net| net.1);
+    let reached = wanted.target.is_none_or(|target| moved(target) * wanted.amount.signum() >= wanted.amount.abs());
+    atoms && columns && reached
 }
 
 /// A solved program: how far atoms and the columns that may be bought move.
@@ -169,6 +184,9 @@ impl Model {
             if at(wanted.withheld, index) {
                 model.known(column, &terms);
             } else {
+                if !wanted.pay && wanted.released.binary_search(&index).is_err() {
+                    continue;
+                }
                 if let Some(cost) = allowed.get(&index) {
                     let up = model.program.variable(cost / scale, most * 4.0);
                     let room = real((column.value - column.lower).max(0));
@@ -179,12 +197,28 @@ impl Model {
                 model.program.row(terms, Relation::Equal, 0.0);
                 continue;
             }
-            if index == wanted.target {
+            if wanted.target == Some(index) {
                 let relation = if wanted.amount > 0 { Relation::AtLeast } else { Relation::AtMost };
                 model.program.row(terms, relation, real(wanted.amount));
             }
         }
         model
+    }
+
+    /// Draws a column by an amount.
+    fn aim(&mut self, table: &Table, index: u32, amount: i64) {
+        #[allow(clippy::cast_precision_loss, reason = "counts are small beside 2^52")]
+        let part = self.program.variable(-1.0, amount.abs() as f64);
+        let sign = if amount > 0 { 1.0 } else { -1.0 };
+        let mut terms = vec![(part, -sign)];
+        let inside = table.atoms.row(index);
+        for (atom, up, down) in &self.atoms {
+            if inside.binary_search(atom).is_ok() {
+                terms.extend([(*up, 1.0), (*down, -1.0)]);
+            }
+        }
+        let relation = if amount > 0 { Relation::AtLeast } else { Relation::AtMost };
+        self.program.row(terms, relation, 0.0);
     }
 
     /// What is known of a withheld column.

@@ -1,6 +1,7 @@
 //! Method `suppress`: choose what else to withhold so that every withheld column has witness worlds.
 
 mod cover;
+mod gauss;
 mod linear;
 mod program;
 mod relax;

@@ -1,35 +1,35 @@
 //! The promise against a reference that shares nothing with the search: every world of a tiny group is enumerated from what
 //! was released.
 
-use model::{AgeBand, AreaType, Sex};
+use model::{AgeBand, AreaType, Mark, Sex};
 use proptest::prelude::*;
 
 use super::{Small, cell_id, empty, group, key, numbered};
 use crate::ledger::{AuthenticatedEntry, restore};
 use crate::{Cell, CellFacts, Policy, ZeroPolicy, plan};
 
-const K: u64 = 3;
+pub(super) const K: u64 = 3;
 
 /// All the attacker has: masks with what is shown, and whether a mark means at least 1.
-struct Attacker {
-    shown: Vec<(u32, Cell)>,
-    atoms: usize,
+pub(super) struct Attacker {
+    pub(super) shown: Vec<(u32, Cell)>,
+    pub(super) atoms: usize,
     /// No world has more than this in total, to keep the enumeration finite.
-    most: u64,
-    marks_mean_one: bool,
+    pub(super) most: u64,
+    pub(super) marks_mean_one: bool,
     /// What the attacker knows each atom to hold at least.
-    own: Vec<u64>,
+    pub(super) own: Vec<u64>,
 }
 
 impl Attacker {
     /// Smallest and largest value of every cell over all worlds.
-    fn intervals(&self) -> Vec<(u64, u64)> {
+    pub(super) fn intervals(&self) -> Vec<(u64, u64)> {
         let mut found = vec![(u64::MAX, 0); self.shown.len()];
         self.extend(&mut Vec::new(), 0, &mut found);
         found
     }
 
-    fn sum(mask: u32, world: &[u64]) -> u64 {
+    pub(super) fn sum(mask: u32, world: &[u64]) -> u64 {
         world.iter().enumerate().filter(|(i, _)| mask >> i & 1 == 1).map(|(_, count)| count).sum()
     }
 
@@ -40,7 +40,8 @@ impl Attacker {
             let complete = mask & !decided == 0;
             let fits = match cell {
                 Cell::Value(value) => sum == *value || (sum < *value && !complete),
-                Cell::Withheld(_) => !complete || sum > 0 || !self.marks_mean_one,
+                // Of what is not available, nothing is said.
+                Cell::Withheld(mark) => !complete || sum > 0 || !self.marks_mean_one || *mark == Mark::X,
             };
             if !fits {
                 return;
@@ -120,7 +121,7 @@ fn check(counts: &[u64], cells: &[Small], policy: &Policy, secret: u8) -> usize 
     withheld
 }
 
-fn masks(list: &[u32], atoms: usize) -> Vec<Small> {
+pub(super) fn masks(list: &[u32], atoms: usize) -> Vec<Small> {
     let all = (1_u32 << atoms) - 1;
     let facts = |headline| CellFacts { headline, ..CellFacts::default() };
     let mut cells: Vec<Small> = list
@@ -132,11 +133,11 @@ fn masks(list: &[u32], atoms: usize) -> Vec<Small> {
     cells
 }
 
-fn policy(zeros: ZeroPolicy, decoys: u16) -> Policy {
+pub(super) fn policy(zeros: ZeroPolicy, decoys: u16) -> Policy {
     Policy { zeros, decoys_per_thousand: decoys, ..Policy::threshold(K) }
 }
 
-fn zeros() -> impl Strategy<Value = ZeroPolicy> {
+pub(super) fn zeros() -> impl Strategy<Value = ZeroPolicy> {
     prop_oneof![Just(ZeroPolicy::Publish), Just(ZeroPolicy::HideShare { per_thousand: 500 })]
 }
 
@@ -196,7 +197,7 @@ proptest! {
 /// The enumeration can convict: one withheld cell in a row with its total is recovered.
 #[test]
 fn the_attacker_recovers_a_lonely_gap() {
-    let shown = vec![(0b01, Cell::Withheld(model::Mark::C)), (0b10, Cell::Value(7)), (0b11, Cell::Value(9))];
+    let shown = vec![(0b01, Cell::Withheld(Mark::C)), (0b10, Cell::Value(7)), (0b11, Cell::Value(9))];
     let attacker = Attacker { shown, atoms: 2, most: 15, marks_mean_one: true, own: Vec::new() };
     assert_eq!(attacker.intervals()[0], (2, 2));
 }

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Small, empty, group, numbered};
 use crate::key::PlanKey;
+use crate::material::Patience;
 use crate::plan::decide;
 use crate::rules::Rules;
 use crate::{Cell, CellFacts, Policy, ZeroPolicy};
@@ -25,7 +26,7 @@ fn sum(counts: &Counts, mask: u32) -> u64 {
     (0..6).filter(|i| mask >> i & 1 == 1).map(|i| counts[i]).sum()
 }
 
-fn show(counts: &Counts, policy: &Policy, key: &PlanKey) -> Shown {
+fn show(counts: &Counts, (policy, rules): (&Policy, Rules), key: &PlanKey) -> Shown {
     let cells: Vec<Small> = MASKS
         .iter()
         .enumerate()
@@ -35,7 +36,7 @@ fn show(counts: &Counts, policy: &Policy, key: &PlanKey) -> Shown {
             facts: CellFacts { headline: i == 11, ..CellFacts::default() },
         })
         .collect();
-    let tables = decide(&empty(), &group(counts, &cells), policy, key, Rules::ALL, true).unwrap().0.tables();
+    let tables = decide(&empty(), &group(counts, &cells), policy, key, rules, true, Patience::All).unwrap().0.tables();
     cells.iter().map(|cell| tables.cell(&cell.id).and_then(Cell::value)).collect()
 }
 
@@ -70,23 +71,23 @@ struct Found {
 }
 
 /// How likely a table shows a pattern by its decoys alone, if it then does.
-fn by_decoys(counts: &Counts, shown: &Shown, policy: &Policy, key: u8) -> f64 {
+fn by_decoys(counts: &Counts, shown: &Shown, (policy, rules): (&Policy, Rules), key: u8) -> f64 {
     let safe = |i: usize| sum(counts, MASKS[i]) >= K;
     let decoys: BTreeSet<usize> = (0..11).filter(|i| shown[*i].is_none() && safe(*i)).collect();
     let names = decoys.iter().map(|i| numbered(*i).to_string()).collect();
-    if show(counts, policy, &PlanKey::choosing([key; 32], names)) != *shown {
+    if show(counts, (policy, rules), &PlanKey::choosing([key; 32], names)) != *shown {
         return 0.0;
     }
-    let share = f64::from(policy.decoys_per_thousand) / 1000.0;
+    let share = if rules.decoys { f64::from(policy.decoys_per_thousand) / 1000.0 } else { 0.0 };
     (0..11).filter(|i| safe(*i)).map(|i| if decoys.contains(&i) { share } else { 1.0 - share }).product()
 }
 
-fn invert(total: u64, keys: u8, policy: &Policy) -> Found {
+fn invert(total: u64, keys: u8, policy: &Policy, rules: Rules) -> Found {
     let all = tables(total);
     let mut seen: BTreeMap<Shown, BTreeMap<Counts, f64>> = BTreeMap::new();
     for counts in &all {
         for key in 0..keys {
-            let shown = show(counts, policy, &PlanKey::new([key; 32]));
+            let shown = show(counts, (policy, rules), &PlanKey::new([key; 32]));
             *seen.entry(shown).or_default().entry(*counts).or_default() += 1.0 / f64::from(keys);
         }
     }
@@ -104,7 +105,7 @@ fn invert(total: u64, keys: u8, policy: &Policy) -> Found {
             .filter(agrees)
             .map(|counts| {
                 let sampled = observed.get(counts).copied().unwrap_or(0.0);
-                (counts, sampled.max(by_decoys(counts, shown, policy, 0)))
+                (counts, sampled.max(by_decoys(counts, shown, (policy, rules), 0)))
             })
             .collect();
         let total: f64 = weights.iter().map(|(_, weight)| weight).sum();
@@ -126,12 +127,14 @@ fn policy(decoys: u16) -> Policy {
 
 #[test]
 fn with_decoys_nobody_is_certain() {
-    let with = invert(6, 2, &policy(200));
+    let with = invert(6, 2, &policy(200), Rules::ALL);
     assert!(with.small > 50.0, "{with:?}");
     assert!(with.certain < 1e-9, "{with:?}");
-    // The measure can convict: without decoys the choice of cells itself gives away many.
-    let without = invert(8, 1, &policy(0));
-    assert!(without.certain > 0.0, "{without:?}");
+}
+
+/// The measure can convict: without decoys the choice of cells itself gives away many.
+pub(super) fn certain_without_decoys(rules: Rules) -> bool {
+    invert(8, 1, &policy(200), rules).certain > 0.0
 }
 
 /// All tables of up to nine: `cargo nextest run -p disclosure --run-ignored only inversion --no-capture`.
@@ -139,7 +142,7 @@ fn with_decoys_nobody_is_certain() {
 #[ignore = "takes minutes: part of the long attack; the figures are in docs/gate.md"]
 fn all_small_tables() {
     for decoys in [0, 50, 100, 250] {
-        let by_total: Vec<Found> = (3..=9).map(|total| invert(total, 4, &policy(decoys))).collect();
+        let by_total: Vec<Found> = (3..=9).map(|total| invert(total, 4, &policy(decoys), Rules::ALL)).collect();
         let share = |of: fn(&Found) -> f64| {
             100.0 * by_total.iter().map(of).sum::<f64>() / by_total.iter().map(|found| found.small).sum::<f64>()
         };

@@ -3,6 +3,8 @@
 mod brute_force;
 mod inversion;
 mod life_of_a_plan;
+mod mutants;
+mod revisions;
 mod rules;
 mod tables;
 

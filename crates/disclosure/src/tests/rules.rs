@@ -7,42 +7,48 @@ use std::collections::BTreeMap;
 use model::{AgeBand, AreaType, Digest, Exposure, Sex};
 
 use super::{cell_id, empty, key, name};
+use crate::material::Patience;
 use crate::plan::decide;
 use crate::rules::Rules;
 use crate::{Cell, CellFacts, CellId, Dominance, Policy, Share, Unreleased, UnreleasedBuilder, ZeroPolicy, plan};
 
-const K: u64 = 3;
+pub(super) const K: u64 = 3;
+
+/// The pseudonym of a person.
+fn contributor(person: u16) -> [u8; 16] {
+    u128::from(person).to_le_bytes()
+}
 
 /// A group in which each record has a contributor and a partner.
 #[derive(Default, Clone)]
-struct Case {
+pub(super) struct Case {
     /// By atom: contributor, partner and amount.
-    atoms: Vec<Vec<(u8, u16, u64)>>,
+    pub(super) atoms: Vec<Vec<(u16, u16, u64)>>,
     /// Cells: name, atoms as bits, and what is known about the cell.
-    cells: Vec<(CellId, u32, CellFacts)>,
-    sensitive: bool,
+    pub(super) cells: Vec<(CellId, u32, CellFacts)>,
+    pub(super) sensitive: bool,
 }
 
 impl Case {
     /// People with one record each.
-    fn of_people(counts: &[u64]) -> Self {
+    pub(super) fn of_people(counts: &[u64]) -> Self {
         let mut next = 0;
-        let mut people = |count: &u64| -> Vec<(u8, u16, u64)> {
+        let mut people = |count: &u64| -> Vec<(u16, u16, u64)> {
             let first = next;
-            next += u8::try_from(*count).unwrap();
+            next += u16::try_from(*count).unwrap();
             (first..next).map(|person| (person, 0, 1)).collect()
         };
         Self { atoms: counts.iter().map(&mut people).collect(), ..Self::default() }
     }
 
-    fn cell(mut self, mask: u32, headline: bool) -> Self {
+    pub(super) fn cell(mut self, mask: u32, headline: bool) -> Self {
         let area = format!("AREA-{}", self.cells.len());
         let id = cell_id("test", AreaType::Lsoa, &area, 1, Sex::All, AgeBand::All);
         self.cells.push((id, mask, CellFacts { headline, ..CellFacts::default() }));
         self
     }
 
-    fn counts(&self) -> Vec<u64> {
+    pub(super) fn counts(&self) -> Vec<u64> {
         self.atoms.iter().map(|people| people.iter().map(|person| person.2).sum()).collect()
     }
 
@@ -53,7 +59,7 @@ impl Case {
             let atom = builder.atom(count);
             indices.push(atom);
             for (person, partner, amount) in people {
-                builder.contribution(atom, Some([*person; 16]), *partner, *amount);
+                builder.contribution(atom, Some(contributor(*person)), *partner, *amount);
             }
         }
         if self.sensitive {
@@ -67,13 +73,13 @@ impl Case {
     }
 
     /// What a plan shows, in the order of `cells`.
-    fn shown(&self, policy: &Policy, rules: Rules) -> Vec<Cell> {
+    pub(super) fn shown(&self, policy: &Policy, rules: Rules) -> Vec<Cell> {
         let truth = self.build();
         if rules == Rules::ALL {
             // The whole way, with the check.
             let _ = plan(&empty(), &truth, policy, &key(1)).unwrap();
         }
-        let tables = decide(&empty(), &truth, policy, &key(1), rules, true).unwrap().0.tables();
+        let tables = decide(&empty(), &truth, policy, &key(1), rules, true, Patience::All).unwrap().0.tables();
         self.cells.iter().map(|(id, _, _)| tables.cell(id).unwrap()).collect()
     }
 
@@ -253,7 +259,7 @@ fn the_largest_cannot_be_estimated() {
 }
 
 /// All people of an area, and those of them in a sensitive category, by area; with the whole and its sensitive part.
-fn row(inside: &[u64], outside: &[u64], population: Option<u64>) -> Case {
+pub(super) fn row(inside: &[u64], outside: &[u64], population: Option<u64>) -> Case {
     let mut case = Case::of_people(&[inside, outside].concat());
     case.sensitive = true;
     let areas = inside.len();

@@ -3,19 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::VerifyError;
-use crate::ledger::{ColumnKind, Entry, Outcome};
+use crate::ledger::{ColumnKind, Entry, EntryCell, Outcome};
+use crate::policy::{Coalitions, Policy};
 
 /// See the module.
 pub(super) struct Base<'a> {
     pub(super) truth: &'a [u64],
     /// By atom: contributor, partner, amount.
-    pub(super) people: Vec<Vec<(u32, u16, u64)>>,
-    /// Atoms of each cell, in order.
+    pub(super) people: Vec<Vec<(u64, u16, u64)>>,
+    /// Atoms of each figure, in order.
     pub(super) cells: Vec<Vec<u32>>,
     /// By table and table atom: atoms of the group.
     pub(super) inside: Vec<Vec<Vec<u32>>>,
-    /// More than one partner supplied records.
+    /// Partners who supplied records.
     pub(super) partners: BTreeSet<u16>,
+    /// Partners, alone or together, against whom the proof must hold.
+    pub(super) readers: Vec<BTreeSet<u16>>,
 }
 
 impl<'a> Base<'a> {
@@ -34,6 +37,10 @@ impl<'a> Base<'a> {
                 return Err(bad(0, "contributions do not add up"));
             }
         }
+        let known = entry.origins.iter().all(|origin| (*origin as usize) < entry.truth.len());
+        if entry.origins.len() != entry.truth.len() || !known {
+            return Err(bad(0, "it does not say of which place each atom is"));
+        }
         let mut inside = Vec::with_capacity(entry.tables.len());
         for (number, table) in entry.tables.iter().enumerate() {
             let mut atoms: Vec<Vec<u32>> = vec![Vec::new(); table.atoms as usize];
@@ -46,31 +53,36 @@ impl<'a> Base<'a> {
             }
             inside.push(atoms);
         }
-        let mut base = Self { truth: &entry.truth, people, cells: Vec::new(), inside, partners };
-        base.cells = entry.cells.iter().map(|cell| base.atoms_of(entry, cell)).collect::<Result<_, _>>()?;
+        let readers = readers(&entry.policy, &partners);
+        let mut base = Self { truth: &entry.truth, people, cells: Vec::new(), inside, partners, readers };
+        base.cells = entry.figures().map(|cell| base.atoms_of(entry, cell)).collect::<Result<_, _>>()?;
         Ok(base)
     }
 
-    fn atoms_of(&self, entry: &Entry, cell: &crate::ledger::EntryCell) -> Result<Vec<u32>, VerifyError> {
+    fn atoms_of(&self, entry: &Entry, cell: &EntryCell) -> Result<Vec<u32>, VerifyError> {
         let fail = |what| VerifyError::Rule { cell: Box::new(cell.id.clone()), what };
-        let Some((number, column)) = cell.place else {
+        let Some(place) = cell.place else {
             let nothing = cell.count == 0 && cell.outcome != Outcome::Withheld;
             return if nothing { Ok(Vec::new()) } else { Err(fail("it has no column")) };
         };
-        let table = entry.tables.get(number as usize).ok_or_else(|| fail("its table does not exist"))?;
-        let column = table.columns.get(column as usize).ok_or_else(|| fail("its column does not exist"))?;
-        match (cell.outcome, column.kind) {
-            (Outcome::Released, ColumnKind::Released) | (Outcome::Withheld, ColumnKind::Withheld) => {}
-            _ => return Err(fail("its outcome is not that of its column")),
+        let (atoms, kind) = self.column(entry, place).ok_or_else(|| fail("its column does not exist"))?;
+        match (cell.outcome, kind) {
+            (Outcome::Released, ColumnKind::Released) | (Outcome::Withheld, ColumnKind::Withheld) => Ok(atoms),
+            _ => Err(fail("its outcome is not that of its column")),
         }
+    }
+
+    /// Atoms of the group in a column of a table, in order, and what the column is.
+    pub(super) fn column(&self, entry: &Entry, (number, column): (u32, u32)) -> Option<(Vec<u32>, ColumnKind)> {
+        let column = entry.tables.get(number as usize)?.columns.get(column as usize)?;
+        let inside = self.inside.get(number as usize)?;
         let mut atoms = Vec::new();
         for atom in &column.atoms {
-            let inside = self.inside.get(number as usize).and_then(|table| table.get(*atom as usize));
-            atoms.extend(inside.ok_or_else(|| fail("its column has an unknown atom"))?);
+            atoms.extend(inside.get(*atom as usize)?);
         }
         atoms.sort_unstable();
         atoms.dedup();
-        Ok(atoms)
+        Some((atoms, column.kind))
     }
 
     pub(super) fn value(&self, atoms: &[u32]) -> u64 {
@@ -79,7 +91,7 @@ impl<'a> Base<'a> {
 
     /// Amount of each contributor; unknown people have the highest numbers.
     pub(super) fn amounts(&self, atoms: &[u32]) -> Vec<u64> {
-        let mut named: BTreeMap<u32, u64> = BTreeMap::new();
+        let mut named: BTreeMap<u64, u64> = BTreeMap::new();
         let mut amounts = Vec::new();
         for atom in atoms {
             match self.people.get(*atom as usize) {
@@ -100,7 +112,7 @@ impl<'a> Base<'a> {
     /// Whether atoms hold at least so many records, of at least so many people; stops as soon as they do.
     pub(super) fn at_least(&self, atoms: impl Iterator<Item = u32>, wanted: u64) -> bool {
         let (mut records, mut unknown) = (0, 0);
-        let mut named: BTreeSet<u32> = BTreeSet::new();
+        let mut named: BTreeSet<u64> = BTreeSet::new();
         for atom in atoms {
             let count = self.truth.get(atom as usize).copied().unwrap_or(0);
             records += count;
@@ -115,15 +127,15 @@ impl<'a> Base<'a> {
         wanted == 0
     }
 
-    /// Amount by way of one partner, and how many contributors the others have.
-    pub(super) fn beside(&self, atoms: &[u32], partner: u16) -> (u64, u64) {
+    /// Amount by way of some partners, and how many contributors the others have.
+    pub(super) fn beside(&self, atoms: &[u32], partners: &BTreeSet<u16>) -> (u64, u64) {
         let (mut own, mut unknown) = (0, 0);
         let mut others = BTreeSet::new();
         for atom in atoms {
             match self.people.get(*atom as usize) {
                 Some(list) if !list.is_empty() => {
                     for (person, by, amount) in list {
-                        if *by == partner {
+                        if partners.contains(by) {
                             own += amount;
                         } else {
                             others.insert(*person);
@@ -135,4 +147,23 @@ impl<'a> Base<'a> {
         }
         (own, unknown + others.len() as u64)
     }
+}
+
+/// Each partner, and each coalition that the policy states, if there are several partners.
+fn readers(policy: &Policy, partners: &BTreeSet<u16>) -> Vec<BTreeSet<u16>> {
+    let mut readers: BTreeSet<BTreeSet<u16>> = BTreeSet::new();
+    if policy.own_rows && partners.len() > 1 {
+        for one in partners {
+            readers.insert(BTreeSet::from([*one]));
+            if policy.coalitions == Coalitions::Pairs {
+                readers.extend(partners.iter().map(|other| BTreeSet::from([*one, *other])));
+            }
+        }
+        if let Coalitions::Stated(stated) = &policy.coalitions {
+            let there =
+                |list: &Vec<u16>| -> BTreeSet<u16> { list.iter().filter(|p| partners.contains(p)).copied().collect() };
+            readers.extend(stated.iter().map(there).filter(|coalition| !coalition.is_empty()));
+        }
+    }
+    readers.into_iter().collect()
 }

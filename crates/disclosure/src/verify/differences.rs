@@ -10,9 +10,9 @@ use crate::ids::CellId;
 use crate::ledger::{Entry, EntryCell, Outcome};
 
 /// Cells of one kind: measure, area type, period type, whether by sex and by age, and dimension.
-type Kind<'a> = (&'a str, AreaType, PeriodType, bool, bool, Option<&'a str>);
+pub(super) type Kind<'a> = (&'a str, AreaType, PeriodType, bool, bool, Option<&'a str>);
 
-fn kind(id: &CellId) -> Kind<'_> {
+pub(super) fn kind(id: &CellId) -> Kind<'_> {
     let CellId { measure, key } = id;
     let dimension = key.breakdown.as_ref().map(|breakdown| breakdown.dimension.as_str());
     let (sex, age) = (key.sex == Sex::All, key.age == AgeBand::All);
@@ -29,7 +29,7 @@ struct Sets<'a> {
 fn sets<'a>(entry: &'a Entry, base: &'a Base<'_>) -> Sets<'a> {
     let mut known: HashMap<&[u32], usize> = HashMap::new();
     let mut sets = Sets { atoms: Vec::new(), cells: Vec::new(), by_atom: vec![Vec::new(); base.truth.len()] };
-    for (cell, atoms) in entry.cells.iter().zip(&base.cells) {
+    for (cell, atoms) in entry.figures().zip(&base.cells) {
         if cell.outcome != Outcome::Released || cell.count == 0 {
             continue;
         }
@@ -147,12 +147,11 @@ fn gives_away<I: Iterator<Item = u32>>(entry: &Entry, base: &Base<'_>, rest: imp
     let k = entry.policy.k;
     if base.at_least(rest(), k) {
         // Enough people, unless a partner takes its own away.
-        let alone = entry.policy.own_rows && base.partners.len() > 1;
-        return alone && {
+        return !base.readers.is_empty() && {
             let atoms: Vec<u32> = rest().collect();
             let count = base.value(&atoms);
-            base.partners.iter().any(|partner| {
-                let (own, others) = base.beside(&atoms, *partner);
+            base.readers.iter().any(|partners| {
+                let (own, others) = base.beside(&atoms, partners);
                 own > 0 && count > own && (count - own).min(others) < k
             })
         };

@@ -3,8 +3,10 @@
 
 mod base;
 mod differences;
+mod overlaps;
 mod rules;
 mod split;
+mod waiting;
 mod worlds;
 
 use crate::ids::CellId;
@@ -59,6 +61,12 @@ pub enum VerifyError {
         /// What is wrong.
         what: &'static str,
     },
+    /// Released cells that together give away a small number.
+    #[error("cell `{cell}` and other released cells that overlap with it give away too few together")]
+    Together {
+        /// One of the cells.
+        cell: Box<CellId>,
+    },
     /// Released cells that give away a small number by subtraction.
     #[error("cell `{cell}` less released parts of it gives away too few")]
     Difference {
@@ -82,7 +90,7 @@ pub(crate) struct Checked {
 /// The first thing that does not hold.
 pub(crate) fn verify(entry: &Entry) -> Result<Checked, VerifyError> {
     let base = Base::new(entry)?;
-    for (cell, set) in entry.cells.iter().zip(&base.cells) {
+    for (cell, set) in entry.figures().zip(&base.cells) {
         let fail = |what| VerifyError::Rule { cell: Box::new(cell.id.clone()), what };
         if cell.outcome == Outcome::NotAvailable {
             continue;
@@ -94,10 +102,12 @@ pub(crate) fn verify(entry: &Entry) -> Result<Checked, VerifyError> {
     }
     if entry.policy.nested_differences {
         differences::check(entry, &base)?;
+        overlaps::check(entry, &base)?;
     }
+    let secrets = waiting::demands(entry, &base)?;
     let mut checked = Checked::default();
     for (number, divisions) in split::divisions(entry)?.iter().enumerate() {
-        worlds::check(entry, &base, number, divisions, &mut checked)?;
+        worlds::check(entry, &base, number, divisions, &secrets, &mut checked)?;
     }
     Ok(checked)
 }

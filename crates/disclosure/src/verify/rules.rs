@@ -1,5 +1,7 @@
 //! The primary rules once more, for the check.
 
+use std::collections::BTreeSet;
+
 use super::base::Base;
 use crate::ledger::{Entry, EntryCell, Outcome};
 use crate::policy::ZeroPolicy;
@@ -49,9 +51,9 @@ pub(super) fn judge(entry: &Entry, base: &Base<'_>, cell: &EntryCell, atoms: &[u
     if cell.count > 0 && (cell.count < k || people < k) {
         problem = Some("an unsafe count is released");
     }
-    if cell.count > 0 && policy.own_rows {
-        for partner in &base.partners {
-            let (own, others) = base.beside(atoms, *partner);
+    if cell.count > 0 {
+        for partners in &base.readers {
+            let (own, others) = base.beside(atoms, partners);
             let rest = cell.count.saturating_sub(own);
             if own > 0 && rest > 0 && rest.min(others) < k {
                 problem.get_or_insert("a partner is left with too few others");
@@ -111,8 +113,12 @@ fn dominance(
         width = width.max(p_percent(amounts, percent));
     }
     if let Some(percent) = limits.partner_p_percent {
-        let mut own: Vec<u64> =
-            base.partners.iter().map(|partner| base.beside(atoms, *partner).0).filter(|own| *own > 0).collect();
+        let mut own: Vec<u64> = base
+            .partners
+            .iter()
+            .map(|partner| base.beside(atoms, &BTreeSet::from([*partner])).0)
+            .filter(|own| *own > 0)
+            .collect();
         own.sort_unstable_by(|a, b| b.cmp(a));
         if own.len() > 1 {
             let known: u64 = own.iter().sum();

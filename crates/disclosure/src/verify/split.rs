@@ -9,8 +9,11 @@
 //! The pieces are told apart by the last table's atoms alone. Hence a world of any other table, which leaves the last one true, keeps
 //! the sums of all earlier pieces, and goes together with the truth of one earlier table after the other; a world of the last table
 //! must keep the pieces of every table. A reader's own records are taken out of both sides of the matrix first.
+//!
+//! What later tables tell apart only by when records were there may occur with every atom of the table that occurs with what was
+//! first at the same places, provided that the table does not tell that itself.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::VerifyError;
 use crate::ledger::{Entry, EntryTable};
@@ -25,7 +28,7 @@ pub(super) fn divisions(entry: &Entry) -> Result<Vec<Vec<Pieces>>, VerifyError> 
     let (mut divisions, mut of_last) = (Vec::with_capacity(entry.tables.len()), Vec::with_capacity(earlier.len()));
     for ((table, later), number) in earlier.iter().zip(&later).zip(0..) {
         let fail = |what| VerifyError::Split { table: number, what };
-        let graph = Joined::new(table, later);
+        let graph = Joined::new(table, later, &entry.origins);
         let roots = graph.complete().ok_or_else(|| fail("some combinations with the later tables do not exist"))?;
         of_last.push(graph.in_last(&roots, last, later).map_err(fail)?);
         divisions.push(vec![(0..graph.atoms).map(|atom| roots.get(atom).copied()).collect()]);
@@ -59,12 +62,14 @@ struct Joined {
 }
 
 impl Joined {
-    fn new(table: &EntryTable, later: &[u32]) -> Self {
+    fn new(table: &EntryTable, later: &[u32], origins: &[u32]) -> Self {
         let atoms = table.atoms as usize;
         let outside = atoms;
         let ours = |atom: usize| table.places.get(atom).copied().flatten().map_or(outside, |place| place as usize);
         let mut pairs: Vec<(usize, usize)> =
             later.iter().enumerate().map(|(atom, seen)| (ours(atom), outside + 1 + *seen as usize)).collect();
+        let possible = possible(&pairs, origins);
+        pairs.extend(possible);
         pairs.sort_unstable();
         pairs.dedup();
         let nodes = pairs.iter().map(|(_, seen)| seen + 1).max().unwrap_or(0).max(outside + 1);
@@ -110,6 +115,25 @@ impl Joined {
         }
         Ok(pieces.into_iter().map(Option::flatten).collect())
     }
+}
+
+/// Pairs that may occur, from those of each atom of the group.
+fn possible(pairs: &[(usize, usize)], origins: &[u32]) -> Vec<(usize, usize)> {
+    let mut together: HashMap<usize, HashSet<usize>> = HashMap::new();
+    let (mut told_apart, mut same_place) = (HashSet::new(), HashSet::new());
+    for ((ours, seen), origin) in pairs.iter().zip(origins) {
+        together.entry(*seen).or_default().insert(*ours);
+        match pairs.get(*origin as usize) {
+            Some((first, of_first)) if first == ours => same_place.insert((*seen, *of_first)),
+            _ => told_apart.insert(*seen),
+        };
+    }
+    same_place.retain(|(seen, of_first)| seen != of_first && !told_apart.contains(seen));
+    let with_first = |(seen, first): &(usize, usize)| {
+        let ours: Vec<usize> = together.get(first).into_iter().flatten().copied().collect();
+        ours.into_iter().map(|ours| (ours, *seen)).collect::<Vec<_>>()
+    };
+    same_place.iter().flat_map(with_first).collect()
 }
 
 /// Root of a union-find forest.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::base::Base;
 use super::rules::{Demand, judge};
 use super::split::Pieces;
+use super::waiting::Demands;
 use super::{Checked, VerifyError};
 use crate::ledger::{ColumnKind, Entry, EntryTable, Outcome};
 
@@ -13,8 +14,9 @@ use crate::ledger::{ColumnKind, Entry, EntryTable, Outcome};
 enum Somebody {
     /// One of those in an atom of the table whose names are unknown.
     Unknown(u32),
-    Contributor(u32),
-    Partner(u16),
+    Contributor(u64),
+    /// Partners, alone or together, by number among those who read.
+    Partner(usize),
 }
 
 /// One table with everything the check derives.
@@ -48,10 +50,11 @@ pub(super) fn check(
     base: &Base<'_>,
     number: usize,
     divisions: &[Pieces],
+    secrets: &Demands,
     checked: &mut Checked,
 ) -> Result<(), VerifyError> {
     let Some(table) = entry.tables.get(number) else { return Ok(()) };
-    let sheet = Sheet::new(entry, base, number, table)?;
+    let sheet = Sheet::new(entry, base, number, table, secrets)?;
     let mut worlds = Vec::with_capacity(table.worlds.len());
     for (world, change) in table.worlds.iter().enumerate() {
         let fail = |what| VerifyError::ImpossibleWorld { table: number, world, what };
@@ -74,7 +77,13 @@ pub(super) fn check(
 }
 
 impl<'a> Sheet<'a> {
-    fn new(entry: &'a Entry, base: &'a Base<'a>, number: usize, table: &'a EntryTable) -> Result<Self, VerifyError> {
+    fn new(
+        entry: &'a Entry,
+        base: &'a Base<'a>,
+        number: usize,
+        table: &'a EntryTable,
+        secrets: &Demands,
+    ) -> Result<Self, VerifyError> {
         let inconsistent = |what| VerifyError::Inconsistent { table: number, what };
         let inside = base.inside.get(number).map_or(&[][..], Vec::as_slice);
         let truth: Vec<i64> = inside.iter().map(|atoms| signed(base.value(atoms))).collect();
@@ -93,13 +102,13 @@ impl<'a> Sheet<'a> {
         let own = own_records(entry, base, inside);
         let mut sheet =
             Self { entry, base, number, table, truth, members, totals, demands: vec![None; table.columns.len()], own };
-        sheet.collect_demands()?;
+        sheet.collect_demands(secrets)?;
         Ok(sheet)
     }
 
-    /// The demands of all withheld cells, together by column.
-    fn collect_demands(&mut self) -> Result<(), VerifyError> {
-        for (cell, atoms) in self.entry.cells.iter().zip(&self.base.cells) {
+    /// The demands of all withheld figures, together by column, and of what cells that wait hide.
+    fn collect_demands(&mut self, secrets: &Demands) -> Result<(), VerifyError> {
+        for (cell, atoms) in self.entry.figures().zip(&self.base.cells) {
             let Some((table, column)) = cell.place.filter(|_| cell.outcome == Outcome::Withheld) else { continue };
             if table as usize != self.number {
                 continue;
@@ -121,6 +130,13 @@ impl<'a> Sheet<'a> {
             if (column.kind == ColumnKind::Withheld) != demand.is_some() {
                 let what = "a withheld column has no cell";
                 return Err(VerifyError::Inconsistent { table: self.number, what });
+            }
+        }
+        for ((table, column), demand) in secrets {
+            if *table as usize == self.number
+                && let Some(slot) = self.demands.get_mut(*column as usize)
+            {
+                *slot = Some(*demand);
             }
         }
         Ok(())
@@ -212,8 +228,7 @@ impl<'a> Sheet<'a> {
     }
 
     fn partners(&self) -> impl Iterator<Item = Somebody> {
-        let several = self.entry.policy.own_rows && self.base.partners.len() > 1;
-        self.base.partners.iter().filter(move |_| several).map(|partner| Somebody::Partner(*partner))
+        (0..self.base.readers.len()).map(Somebody::Partner)
     }
 
     fn own_in(&self, column: u32, who: Somebody) -> i64 {
@@ -225,7 +240,6 @@ impl<'a> Sheet<'a> {
 /// How many records somebody knows to be theirs, by atom of the table.
 fn own_records(entry: &Entry, base: &Base<'_>, inside: &[Vec<u32>]) -> Vec<BTreeMap<Somebody, i64>> {
     let single = entry.policy.own_records;
-    let partners = entry.policy.own_rows && base.partners.len() > 1;
     let of_table_atom = |(atoms, place): (&Vec<u32>, u32)| {
         let mut own: BTreeMap<Somebody, i64> = BTreeMap::new();
         for atom in atoms {
@@ -238,8 +252,10 @@ fn own_records(entry: &Entry, base: &Base<'_>, inside: &[Vec<u32>]) -> Vec<BTree
                 if single {
                     *own.entry(Somebody::Contributor(*person)).or_insert(0) += signed(*amount);
                 }
-                if partners {
-                    *own.entry(Somebody::Partner(*partner)).or_insert(0) += signed(*amount);
+                for (reader, partners) in base.readers.iter().enumerate() {
+                    if partners.contains(partner) {
+                        *own.entry(Somebody::Partner(reader)).or_insert(0) += signed(*amount);
+                    }
                 }
             }
         }

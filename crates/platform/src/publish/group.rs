@@ -26,7 +26,7 @@ use crate::requests;
 use crate::state::{Group, State, digest_of};
 
 /// The budget of a second, thorough search, in steps.
-const THOROUGH: StepBudget = StepBudget { free_search: 6_000, paid_search: 6_000 };
+const THOROUGH: StepBudget = StepBudget { free_search: 6_000, paid_search: 6_000, ..StepBudget::DEFAULT };
 
 /// What publishing one dataset came to.
 pub(super) struct Outcome {
@@ -62,8 +62,8 @@ impl Attempt<'_> {
 }
 
 impl Platform {
-    /// Takes one dataset's group through the gate. A correction of what was decided before is left aside, and the rest
-    /// is published with what it would replace.
+    /// Takes one dataset's group through the gate. Where a correction cannot be protected beside what is published, it is left
+    /// aside, and the rest is published with what it would replace.
     pub(super) fn publish_group(&self, dataset: &DatasetId) -> Result<Outcome, PlatformError> {
         self.refresh_agreements()?;
         let state = self.state();
@@ -77,7 +77,7 @@ impl Platform {
         let past = self.released_entries(dataset)?;
         let work = Work { state: &state, contract, past: &past };
         let outcome = match self.attempt(&work, &current) {
-            Err(error) if changes_the_decided(&error) => self.without_corrections(&work, &current, error),
+            Err(error) if is_unprovable(&error) => self.without_corrections(&work, &current, error),
             Ok((group, refused)) => Ok(Outcome { group, held: BTreeSet::new(), refused }),
             Err(error) => Err(error),
         };
@@ -102,7 +102,11 @@ impl Platform {
         if held.is_empty() {
             return Err(error);
         }
-        tracing::warn!(dataset = work.contract.id.as_str(), held = held.len(), "corrections wait for review");
+        tracing::warn!(
+            dataset = work.contract.id.as_str(),
+            held = held.len(),
+            "corrections cannot be protected beside what is published, and wait"
+        );
         let (group, refused) = self.attempt(work, &before).map_err(|_| error)?;
         Ok(Outcome { group, held, refused })
     }
@@ -263,8 +267,7 @@ impl Platform {
         unreleased: &Unreleased,
         policy: &Policy,
     ) -> Result<Plan, PlatformError> {
-        let entries = past.iter().map(|opened| &opened.entry);
-        let past = LedgerState::decode(requests::group_of(dataset)?, entries)
+        let past = LedgerState::decode(requests::group_of(dataset)?, past.last().map(|opened| &opened.entry))
             .map_err(PlatformError::failed("read the ledger"))?;
         let key = self.keys().plan_key(dataset)?;
         let plan = disclosure::plan(&past, unreleased, policy, &key).or_else(|error| match error {
@@ -366,8 +369,8 @@ pub(super) fn plan_error(error: &PlatformError) -> Option<&PlanError> {
     }
 }
 
-fn changes_the_decided(error: &PlatformError) -> bool {
-    matches!(plan_error(error), Some(PlanError::RevisionNeedsReview(_) | PlanError::CellMissing(_)))
+fn is_unprovable(error: &PlatformError) -> bool {
+    matches!(plan_error(error), Some(PlanError::Unprovable { .. }))
 }
 
 /// Digest over everything that a group's tables depend on.

@@ -17,8 +17,7 @@ use crate::platform::Platform;
 /// How often a job is tried before it is given up.
 const ATTEMPTS: u32 = 3;
 /// What a supplier reads about a correction that is not published.
-const CORRECTION: &str =
-    "it changes figures that were decided before: a revision needs review; what was published stays";
+const CORRECTION: &str = "what it changes cannot be protected beside what is published: it waits for the next scheduled release; what was published stays";
 /// What a supplier reads about data that nothing is computed from.
 const UNUSED: &str = "taken in; no indicator stands on it, so nothing of it is published";
 
@@ -241,7 +240,6 @@ fn published(views: usize, too_fine: usize) -> String {
 fn public_reason(error: &PlatformError) -> String {
     if let Some(plan) = plan_error(error) {
         return match plan {
-            PlanError::RevisionNeedsReview(_) | PlanError::CellMissing(_) => CORRECTION,
             PlanError::Unprovable { .. } => {
                 "its tables cannot be protected beside what is published: register coarser views"
             }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use audit::{AuditError, Entry, FolderStorage, PlanRecord};
+use audit::{AuditError, CredentialChange, Entry, FolderStorage, PlanRecord};
 use catalog::LedgerEntry;
 use model::Label;
 use uuid::Uuid;
@@ -21,6 +21,12 @@ pub(crate) struct Recorded {
     open: BTreeSet<Label>,
     /// Intents without an end.
     unfinished: BTreeSet<Uuid>,
+    /// Every dataset version that was taken in.
+    versions: BTreeSet<Uuid>,
+    /// Every credential that was revoked.
+    revoked: BTreeSet<Label>,
+    /// Whether anything was recorded at all.
+    any: bool,
 }
 
 impl Recorded {
@@ -33,7 +39,14 @@ impl Recorded {
 
     /// Takes note of what was recorded.
     pub(crate) fn note(&mut self, entry: &Entry) {
+        self.any = true;
         match entry {
+            Entry::Ingested { version, .. } => {
+                self.versions.insert(*version);
+            }
+            Entry::Credential { credential, change: CredentialChange::Revoked, .. } => {
+                self.revoked.insert(credential.clone());
+            }
             Entry::Intent { work_id, .. } => {
                 self.unfinished.insert(*work_id);
             }
@@ -49,6 +62,26 @@ impl Recorded {
         if let Some(ended) = entry.ends() {
             self.unfinished.remove(&ended);
         }
+    }
+
+    /// Whether nothing was ever recorded.
+    pub(crate) const fn is_empty(&self) -> bool {
+        !self.any
+    }
+
+    /// Whether a dataset version was taken in.
+    pub(crate) fn has_version(&self, version: Uuid) -> bool {
+        self.versions.contains(&version)
+    }
+
+    /// Every dataset version that was taken in.
+    pub(crate) const fn versions(&self) -> &BTreeSet<Uuid> {
+        &self.versions
+    }
+
+    /// Whether a credential was revoked.
+    pub(crate) fn is_revoked(&self, credential: &Label) -> bool {
+        self.revoked.contains(credential)
     }
 
     /// Every group of which something was released by a plan.
@@ -81,14 +114,20 @@ impl Recorded {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LedgerFault {
     #[error(
-        "release {0} is in the audit log but not in the ledger, whose end is missing: restore the catalogue from a backup"
+        "release {0} is in the audit log but not in the ledger, whose end is missing: put the right catalogue back, or restore the whole data folder from one backup"
     )]
     Missing(u64),
-    #[error("entry {0} of the ledger is not the one that was released: restore the catalogue from a backup")]
+    #[error(
+        "entry {0} of the ledger is not the one that was released: put the right catalogue back, or restore the whole data folder from one backup"
+    )]
     Exchanged(u64),
-    #[error("release {0} was made but the audit log does not have it, its end is missing: restore it from a backup")]
+    #[error(
+        "release {0} was made but the audit log does not have it, its end is missing: put the right audit log back, or restore the whole data folder from one backup"
+    )]
     Unaudited(u64),
-    #[error("open data were released but the audit log does not have it, its end is missing: restore it from a backup")]
+    #[error(
+        "open data were released but the audit log does not have it, its end is missing: put the right audit log back, or restore the whole data folder from one backup"
+    )]
     OpenUnaudited,
 }
 

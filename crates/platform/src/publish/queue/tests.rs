@@ -198,6 +198,43 @@ fn a_view_that_shows_too_little_is_told_with_a_coarser_one() {
     assert!(!publication.contains("ward"), "{publication}");
 }
 
+/// Waits until something is so, for as long as slow machines take.
+fn until(what: &str, so: impl Fn() -> bool) {
+    for _ in 0..2_400 {
+        if so() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("it never came about that {what}");
+}
+
+/// Uploads are acknowledged and wait for one thread: it outlives a defect, and until it has done its work that is said.
+#[test]
+fn a_defect_ends_a_run_and_not_the_publisher() {
+    let small = Small::new();
+    let platform = small.open();
+    assert_eq!(platform.readiness(), Readiness::Ready);
+    let worker = platform.start_publishing();
+    for (quarter, fault) in [(1, "claim_job!"), (2, "claim_job")] {
+        small.faults.set(&[fault]);
+        let receipt = Small::upload(&platform, quarter);
+        let stopped = |problems: &[String]| problems.iter().any(|problem| problem.contains("last run of publishing"));
+        until(
+            "the failure is reported",
+            || matches!(platform.readiness(), Readiness::Degraded { problems } if stopped(&problems)),
+        );
+        assert!(!worker.is_finished(), "{fault}");
+        assert!(Small::publication(&platform, &receipt).starts_with("pending"));
+        small.faults.set(&[]);
+        platform.wake_publisher();
+        until("it is published", || Small::publication(&platform, &receipt) == "done: published");
+        until("all is well", || platform.readiness() == Readiness::Ready);
+    }
+    platform.stop_publishing();
+    worker.join().unwrap();
+}
+
 #[test]
 fn a_supplier_reads_no_name_of_an_indicator() {
     let unpublishable = PlatformError::Unpublishable { reason: "none of the 2 views".to_owned() };

@@ -1,0 +1,283 @@
+//! Figures of several revisions together, against an enumeration of every world of records that stayed, went and came.
+//!
+//! The attacker sees every revision, believes that nothing changed where nothing did, and takes a figure for new only where it looks
+//! different: a figure that looks as before may be one that waits.
+
+use std::collections::BTreeMap;
+
+use model::Mark;
+use proptest::prelude::*;
+
+use super::brute_force::{Attacker, K, masks, policy, zeros};
+use super::{Small, group, key, name, numbered};
+use crate::ledger::{AuthenticatedEntry, restore};
+use crate::{Cell, CellId, LedgerError, LedgerState, Plan, PlanError, Policy, ZeroPolicy, plan, verify_ledger};
+
+type Shown = BTreeMap<CellId, Cell>;
+
+fn sealed(plan: &Plan) -> AuthenticatedEntry {
+    AuthenticatedEntry::from_vault(plan.ledger_entry().secret_bytes().to_vec())
+}
+
+/// Plans one revision after the other.
+fn publish(
+    revisions: &[Vec<u64>],
+    cells: &[Small],
+    policy: &Policy,
+    secret: u8,
+) -> (Vec<AuthenticatedEntry>, Vec<Shown>) {
+    let (mut entries, mut shown) = (Vec::new(), Vec::new());
+    for counts in revisions {
+        let past = LedgerState::decode(name("test"), entries.last()).unwrap();
+        entries.push(sealed(&plan(&past, &group(counts, cells), policy, &key(secret)).unwrap()));
+        let tables = restore(entries.last().unwrap()).unwrap();
+        shown.push(tables.get().iter().map(|(id, cell)| (id.clone(), cell)).collect());
+    }
+    (entries, shown)
+}
+
+fn sum(mask: u32, counts: &[u64]) -> u64 {
+    Attacker::sum(mask, counts)
+}
+
+/// Two revisions as atoms: what stayed of each, then for those that changed what went and what came.
+struct Both {
+    truth: Vec<u64>,
+    went: Vec<Option<usize>>,
+    came: Vec<Option<usize>>,
+}
+
+impl Both {
+    fn new(before: &[u64], after: &[u64]) -> Self {
+        let stayed = before.iter().zip(after).map(|(a, b)| *a.min(b));
+        let mut both = Self { truth: stayed.collect(), went: Vec::new(), came: Vec::new() };
+        let mut changed = |count: u64| {
+            (count > 0).then(|| {
+                both.truth.push(count);
+                both.truth.len() - 1
+            })
+        };
+        let went = before.iter().zip(after).map(|(a, b)| changed(a.saturating_sub(*b))).collect();
+        let came = before.iter().zip(after).map(|(a, b)| changed(b.saturating_sub(*a))).collect();
+        (both.went, both.came) = (went, came);
+        both
+    }
+
+    fn mask(&self, mask: u32, changed: &[Option<usize>], stayed: bool) -> u32 {
+        let inside = changed.iter().enumerate().filter(|(atom, _)| mask >> atom & 1 == 1);
+        let extra: u32 = inside.filter_map(|(_, at)| at.map(|at| 1 << at)).sum();
+        if stayed { mask | extra } else { extra }
+    }
+}
+
+/// Everything that somebody sees over two revisions, and the secrets of cells that wait, convict nobody.
+fn check(before: &[u64], after: &[u64], cells: &[Small], policy: &Policy, secret: u8) -> [usize; 3] {
+    let (entries, shown) = publish(&[before.to_vec(), after.to_vec()], cells, policy, secret);
+    verify_ledger(&entries).unwrap();
+    let both = Both::new(before, after);
+    let mut attacker = Attacker {
+        shown: Vec::new(),
+        atoms: both.truth.len(),
+        most: both.truth.iter().sum::<u64>() + 2 * K,
+        marks_mean_one: policy.zeros == ZeroPolicy::Publish,
+        own: Vec::new(),
+    };
+    let mut secrets = Vec::new();
+    let mut found = [0, 0, 0];
+    for Small { id, mask, .. } in cells {
+        let (old, new) = (both.mask(*mask, &both.went, true), both.mask(*mask, &both.came, true));
+        attacker.shown.push((old, shown[0][id]));
+        if shown[1][id] != shown[0][id] {
+            found[0] += 1;
+            attacker.shown.push((new, shown[1][id]));
+            if let Cell::Value(value) = shown[1][id] {
+                assert_eq!(value, sum(*mask, after), "{id}");
+                assert!(value == 0 || value >= K);
+            }
+            continue;
+        }
+        let (left, right) = (both.mask(*mask, &both.went, false), both.mask(*mask, &both.came, false));
+        if (left, right) != (0, 0) {
+            found[1] += 1;
+            let known = |mask: u32| attacker.shown.iter().any(|(other, cell)| *other == mask && cell.value().is_some());
+            secrets.extend([new, left, right].into_iter().filter(|mask| !known(*mask)));
+        }
+    }
+    let figures = attacker.shown.len();
+    attacker.shown.extend(secrets.iter().map(|mask| (*mask, Cell::Withheld(Mark::X))));
+    for (index, ((low, high), (mask, cell))) in attacker.intervals().into_iter().zip(&attacker.shown).enumerate() {
+        let truth = sum(*mask, &both.truth);
+        let withheld = cell.value().is_none();
+        let is_secret = index >= figures;
+        if withheld && (!is_secret || (truth > 0 && truth < K)) {
+            found[2] += 1;
+            assert!(
+                high >= K,
+                "provably small: {low}..={high} of {mask:b}, a secret: {is_secret}; {before:?} {after:?} {:?}",
+                attacker.shown
+            );
+            assert!(
+                high - low >= K,
+                "nearly recovered: {low}..={high} of {mask:b}, a secret: {is_secret}; {before:?} {after:?} {:?}",
+                attacker.shown
+            );
+        }
+    }
+    found
+}
+
+/// An atom after a revision: as before, more, or something else.
+fn changed(corrects: bool) -> BoxedStrategy<Option<(bool, u64)>> {
+    prop_oneof![
+        3 => Just(None),
+        2 => (1_u64..6).prop_map(|more| Some((true, more))),
+        if corrects { 2 } else { 0 } => (0_u64..6).prop_map(|other| Some((false, other))),
+    ]
+    .boxed()
+}
+
+fn apply(before: &[u64], changes: &[Option<(bool, u64)>]) -> Vec<u64> {
+    let one = |(count, change): (&u64, &Option<(bool, u64)>)| match change {
+        None => *count,
+        Some((true, more)) => count + more,
+        Some((false, other)) => *other,
+    };
+    before.iter().zip(changes).map(one).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn two_revisions_convict_nobody(
+        before in prop::collection::vec(0_u64..5, 3),
+        changes in prop::collection::vec(changed(true), 3),
+        list in prop::collection::vec(1_u32..7, 1..5),
+        zeros in zeros(),
+        decoys in prop_oneof![Just(0_u16), Just(250)],
+        secret in any::<u8>(),
+    ) {
+        check(&before, &apply(&before, &changes), &masks(&list, 3), &policy(zeros, decoys), secret);
+    }
+
+    #[test]
+    fn late_rows_convict_nobody(
+        before in prop::collection::vec(0_u64..4, 4),
+        changes in prop::collection::vec(changed(false), 4),
+        list in prop::collection::vec(1_u32..15, 2..7),
+        zeros in zeros(),
+        secret in any::<u8>(),
+    ) {
+        check(&before, &apply(&before, &changes), &masks(&list, 4), &policy(zeros, 0), secret);
+    }
+
+    /// Any number of revisions, with cells that go and come back: every entry proves itself and keeps all those before.
+    #[test]
+    fn a_long_life_is_verified_from_its_ledger(
+        first in prop::collection::vec(0_u64..9, 5),
+        changes in prop::collection::vec(prop::collection::vec(changed(true), 5), 1..5),
+        list in prop::collection::vec(1_u32..31, 3..8),
+        gone in prop::collection::vec(any::<u16>(), 5),
+        zeros in zeros(),
+        secret in any::<u8>(),
+    ) {
+        let mut revisions = vec![first];
+        for change in &changes {
+            revisions.push(apply(revisions.last().unwrap(), change));
+        }
+        let cells = masks(&list, 5);
+        let policy = policy(zeros, 100);
+        let mut entries: Vec<AuthenticatedEntry> = Vec::new();
+        for (counts, gone) in revisions.iter().zip(gone) {
+            let left: Vec<Small> =
+                cells.iter().enumerate().filter(|(i, _)| gone >> i & 3 != 3).map(|(_, cell)| cell.clone()).collect();
+            let past = LedgerState::decode(name("test"), entries.last()).unwrap();
+            match plan(&past, &group(counts, &left), &policy, &key(secret)) {
+                Ok(plan) => entries.push(sealed(&plan)),
+                // A cell that is new may have no room beside what was released of others; then nothing is published.
+                Err(PlanError::Unprovable { .. }) => {}
+                Err(other) => panic!("{other}"),
+            }
+        }
+        verify_ledger(&entries).unwrap();
+    }
+}
+
+/// A row of areas with their total, a headline.
+fn row(before: &[u64], after: &[u64], policy: &Policy) -> (Vec<AuthenticatedEntry>, Vec<Shown>) {
+    let list: Vec<u32> = (0..before.len()).map(|atom| 1 << atom).collect();
+    publish(&[before.to_vec(), after.to_vec()], &masks(&list, before.len()), policy, 3)
+}
+
+#[test]
+fn what_changed_little_waits_and_what_changed_enough_is_shown() {
+    let k5 = Policy::threshold(5);
+    // By area: 20 -> 21, 30 -> 36, 40 -> 40; in all 90 -> 97.
+    let (_, shown) = row(&[20, 30, 40], &[21, 36, 40], &k5);
+    let values: Vec<Option<u64>> = shown[1].values().map(|cell| cell.value()).collect();
+    assert_eq!(values[0], Some(20), "one more person would be seen coming");
+    assert_eq!(values[2], Some(40));
+    // 97 less 36 less what is known would tell of the one who came.
+    assert!(!(values[1] == Some(36) && values[3] == Some(97)), "{values:?}");
+    // Several small changes add up for those around them.
+    let (_, shown) = row(&[20, 30, 40], &[22, 33, 42], &k5);
+    let values: Vec<Option<u64>> = shown[1].values().map(|cell| cell.value()).collect();
+    assert_eq!(values, [Some(20), Some(30), Some(40), Some(97)]);
+}
+
+#[test]
+fn a_mark_that_becomes_five_would_prove_four() {
+    let k5 = Policy::threshold(5);
+    let (_, shown) = row(&[4, 3, 40], &[5, 3, 40], &k5);
+    assert_eq!(shown[0], shown[1], "nothing that can be seen changes");
+    // With enough further records elsewhere it may: then where they came is not known.
+    let (entries, _) = row(&[4, 3, 40], &[14, 13, 40], &k5);
+    verify_ledger(&entries).unwrap();
+}
+
+#[test]
+fn what_is_withdrawn_is_not_shown_and_stays_part_of_the_proof() {
+    let cells = masks(&[1, 2, 4], 3);
+    let k5 = Policy::threshold(5);
+    let first = plan(&LedgerState::empty(name("test")), &group(&[9, 3, 20], &cells), &k5, &key(3)).unwrap();
+    let past = LedgerState::decode(name("test"), Some(&sealed(&first))).unwrap();
+    let second = plan(&past, &group(&[9, 3, 20], &cells[1..]), &k5, &key(3)).unwrap();
+    let gone = restore(&sealed(&second)).unwrap();
+    assert_eq!(gone.get().cell(&cells[0].id), None);
+    assert_eq!(verify_ledger([&sealed(&first), &sealed(&second)]).unwrap().cells, 3);
+    // It comes back as it was.
+    let past = LedgerState::decode(name("test"), Some(&sealed(&second))).unwrap();
+    let third = plan(&past, &group(&[9, 3, 20], &cells), &k5, &key(3)).unwrap();
+    assert_eq!(restore(&sealed(&third)).unwrap(), restore(&sealed(&first)).unwrap());
+    // With another count that is close, it would tell who came: it is withheld.
+    let third = plan(&past, &group(&[11, 3, 20], &cells), &k5, &key(3)).unwrap();
+    assert_eq!(restore(&sealed(&third)).unwrap().get().cell(&cells[0].id).unwrap().value(), None);
+    let all = [sealed(&first), sealed(&second), sealed(&third)];
+    verify_ledger(&all).unwrap();
+    // An entry that forgets what was withdrawn is refused.
+    let fresh = plan(&LedgerState::empty(name("test")), &group(&[9, 3, 20], &cells[1..]), &k5, &key(3)).unwrap();
+    assert!(matches!(verify_ledger([&sealed(&first), &sealed(&fresh)]), Err(LedgerError::Broken { .. })));
+}
+
+/// The rule can be seen to matter: without it somebody is convicted.
+#[test]
+fn without_the_rule_for_what_waits_a_change_is_found() {
+    use crate::material::Patience;
+    use crate::plan::decide;
+    use crate::rules::Rules;
+    let k5 = Policy::threshold(5);
+    let cells = masks(&[1, 2, 4], 3);
+    let first = plan(&LedgerState::empty(name("test")), &group(&[20, 30, 40], &cells), &k5, &key(3)).unwrap();
+    let after = |rules| {
+        let past = LedgerState::decode(name("test"), Some(&sealed(&first))).unwrap();
+        let truth = group(&[21, 36, 40], &cells);
+        let tables = decide(&past, &truth, &k5, &key(3), rules, true, Patience::Few).unwrap().0.tables();
+        [numbered(1), numbered(3)].map(|id| tables.cell(&id).unwrap().value())
+    };
+    assert_eq!(
+        after(Rules { revisions: false, ..Rules::ALL }),
+        [Some(36), Some(97)],
+        "97 - 36 - 20 - 40 is one person"
+    );
+    assert_ne!(after(Rules::ALL), [Some(36), Some(97)]);
+}
