@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::problem::{Attacker, Cell, Dimension, Known, Level, Problem, Table, Value};
-use crate::revisions::Feed;
+use crate::revisions::{Feed, revision_atom};
 
 /// A small deterministic generator: SplitMix64 (Steele, Lea and Flood 2014). Not for secrets.
 #[derive(Debug, Clone)]
@@ -335,21 +335,26 @@ impl Group {
         tables
     }
 
-    /// What partners know of a revision: their own records, and for a coalition those of all of them.
+    /// What partners know of the group once these revisions were released, oldest first, and joined ([`crate::jointly`]): their
+    /// own records and when they came and went; of a coalition, those of all of them.
     #[must_use]
-    pub fn partners(&self, revision: usize, coalitions: &[Vec<u16>]) -> Vec<Attacker> {
+    pub fn partners(&self, released: &[usize], coalitions: &[Vec<u16>]) -> Vec<Attacker> {
         let names = |at: &[usize]| -> Vec<String> {
             let name =
                 |(dimension, atom): (&Dimension, &usize)| dimension.atoms.get(*atom).cloned().unwrap_or_default();
             self.dimensions.iter().zip(at).map(name).collect()
         };
         let attacker = |partners: &Vec<u16>| {
-            let mut own: BTreeMap<&[usize], u64> = BTreeMap::new();
-            let there = self.records.iter().filter(|record| (record.from..=record.until).contains(&revision));
-            for record in there.filter(|record| partners.contains(&record.partner)) {
-                *own.entry(&record.at).or_default() += 1;
+            let mut own: BTreeMap<Vec<String>, u64> = BTreeMap::new();
+            for record in self.records.iter().filter(|record| partners.contains(&record.partner)) {
+                let there = |revision: &usize| (record.from..=record.until).contains(revision);
+                let (first, last) = (released.iter().position(there), released.iter().rposition(there));
+                let (Some(first), Some(last)) = (first, last) else { continue };
+                let mut codes = names(&record.at);
+                codes.push(revision_atom(self.feed, first + 1, last + 1));
+                *own.entry(codes).or_default() += 1;
             }
-            let known = own.into_iter().map(|(at, count)| Known { codes: names(at), count }).collect();
+            let known = own.into_iter().map(|(codes, count)| Known { codes, count }).collect();
             Attacker { name: format!("partners {partners:?}"), known }
         };
         coalitions.iter().map(attacker).collect()

@@ -118,8 +118,10 @@ fn region(
     Some((declared, outcome))
 }
 
-/// What a declared attacker finds beyond what everybody finds.
-pub(crate) fn beyond(theirs: Findings, everybody: &Findings) -> Findings {
+/// What a declared attacker finds about others, beyond what everybody finds. Of a cell that is shown to hold nobody else it
+/// finds nothing: it tells of its own records, and of no other person.
+pub(crate) fn beyond(universe: &Universe, theirs: Findings, everybody: &Findings) -> Findings {
+    let own: BTreeMap<&str, i64> = universe.cells.iter().map(|cell| (cell.label.as_str(), cell.own)).collect();
     let known: BTreeMap<&str, (i64, i64)> = everybody
         .recovered
         .iter()
@@ -127,14 +129,15 @@ pub(crate) fn beyond(theirs: Findings, everybody: &Findings) -> Findings {
         .chain(&everybody.narrow)
         .map(|f| (f.cell.as_str(), (f.lower, f.upper)))
         .collect();
+    let of_others = |f: &crate::Finding| own.get(f.cell.as_str()).is_none_or(|own| f.upper > *own);
     let new = |mut findings: Vec<crate::Finding>, of: &[crate::Finding]| {
-        findings.retain(|f| !of.iter().any(|other| other.cell == f.cell));
+        findings.retain(|f| of_others(f) && !of.iter().any(|other| other.cell == f.cell));
         findings
     };
     Findings {
         recovered: new(theirs.recovered, &everybody.recovered),
         provably_small: new(theirs.provably_small, &everybody.provably_small),
-        narrow: theirs.narrow.into_iter().filter(|f| !known.contains_key(f.cell.as_str())).collect(),
+        narrow: theirs.narrow.into_iter().filter(|f| of_others(f) && !known.contains_key(f.cell.as_str())).collect(),
         group_disclosed: theirs
             .group_disclosed
             .into_iter()

@@ -121,6 +121,15 @@ fn add(joint: &mut Problem, problem: &Problem, revision: usize, rename: &impl Fn
     }
 }
 
+/// What the records of these revisions are called in the dimension of revisions; of a feed that only appends, those that the first
+/// of them added.
+pub(crate) fn revision_atom(feed: Feed, first: usize, last: usize) -> String {
+    match feed {
+        Feed::Appends => format!("added by {first}"),
+        Feed::Corrects => format!("from {first} to {last}"),
+    }
+}
+
 /// The revisions that a record may have been part of.
 fn revision_dimension(revisions: usize, feed: Feed) -> Dimension {
     let mut atoms = Vec::new();
@@ -133,10 +142,10 @@ fn revision_dimension(revisions: usize, feed: Feed) -> Dimension {
     };
     for first in 1..=revisions {
         match feed {
-            Feed::Appends => atom(format!("added by {first}"), &mut (first..=revisions)),
+            Feed::Appends => atom(revision_atom(feed, first, revisions), &mut (first..=revisions)),
             Feed::Corrects => {
                 for end in first..=revisions {
-                    atom(format!("from {first} to {end}"), &mut (first..=end));
+                    atom(revision_atom(feed, first, end), &mut (first..=end));
                 }
             }
         }

@@ -94,7 +94,7 @@ pub fn attack(problem: &Problem, options: &Options) -> Result<GroupReport, Attac
         let theirs = Run::new(&universe, Knowledge::Marks, &targets, options)?;
         let (findings, mut slivers) = theirs.with_differences(&universe, options)?;
         slivers.retain(|sliver| !shown.iter().any(|other| other.cells == sliver.cells));
-        declared.push(Declared { attacker, findings: own::beyond(findings, &with_marks), slivers });
+        declared.push(Declared { attacker, findings: own::beyond(&universe, findings, &with_marks), slivers });
         universe.cells.clone_from(&before);
     }
     Ok(GroupReport {
