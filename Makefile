@@ -1,5 +1,5 @@
 # The two commands: `make demo` and `make test`. The others serve them.
-.PHONY: demo build dashboard test rust-test browser-test attack-long check real sample-data clean
+.PHONY: demo build dashboard test rust-test browser-test attack-long check advisories notices real sample-data clean
 
 CARGO ?= cargo
 DATA ?= $(HOME)/.local/share/commonground/demo
@@ -54,11 +54,20 @@ check:
 	$(CARGO) deny --offline --locked check bans licenses sources
 	cd $(WEB) && npm run --silent check
 
+# Known weaknesses of dependencies. Apart from `check`: the database comes from the network, and what is in it changes without us.
+advisories:
+	$(CARGO) deny --locked check advisories
+
+# Writes the licences of what is linked into the program; a test proves that none is missing.
+notices:
+	node crates/commonground/notices.mjs
+
 # Tries real public files that are not part of the project: make real REAL=folder
 real: build
 	@test -n "$(REAL)" || { echo "say where the real files are: make real REAL=folder"; exit 2; }
 	@test -d "$(REAL)" || { echo "no folder $(REAL): the real files are needed for this check"; exit 2; }
-	tests/real/run.sh "$(REAL)" $(TARGET)/release/commonground
+	$(CARGO) build --release --locked -p geography --example import
+	tests/real/run.sh "$(REAL)" $(TARGET)/release/commonground $(TARGET)/release/examples/import
 
 # Makes sample-data/ anew; a test proves that this changes no byte.
 sample-data:

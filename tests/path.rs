@@ -1,6 +1,7 @@
 //! The whole path: loading, loading again, canaries, what a stolen folder shows.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayData, RecordBatch};
@@ -69,8 +70,9 @@ fn no_count_of_rows_is_plain_text() {
     assert!(found() >= 1);
 }
 
+/// Neither the data folder nor what was said while it was loaded; the temporary folder is empty, which loading asserts.
 #[test]
-fn no_byte_of_the_folder_holds_a_canary() {
+fn no_byte_of_the_folder_or_of_the_log_holds_a_canary() {
     let demo = Demo::open();
     let canaries = testkit::canaries();
     assert!(canaries.len() > 20, "{}", canaries.len());
@@ -83,9 +85,17 @@ fn no_byte_of_the_folder_holds_a_canary() {
     }
     assert!(control >= canaries.len(), "{control} of {}", canaries.len());
 
+    let mut searched = std::collections::BTreeSet::new();
     for path in support::files(demo.folder.path()) {
         assert_eq!(found(&fs::read(&path).unwrap()), 0, "{}", path.display());
+        searched.insert(path.strip_prefix(demo.folder.path()).unwrap().to_owned());
     }
+    assert!(searched.len() > 200, "{}", searched.len());
+    for known in ["data/catalog.sqlite", support::LOG] {
+        assert!(searched.contains(Path::new(known)), "{known} was not searched: {searched:?}");
+    }
+    let log = fs::read_to_string(demo.folder.path().join(support::LOG)).unwrap();
+    assert!(log.contains("17 datasets"), "{log}");
     for (name, bytes) in decoded_tables(demo) {
         assert_eq!(found(&bytes), 0, "decoded {name}");
     }

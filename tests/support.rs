@@ -179,16 +179,33 @@ fn stamp() -> String {
 
 /// Runs `commonground demo --load-only`.
 pub(crate) fn load(folder: &Path) -> String {
+    load_sample(&root(), folder)
+}
+
+/// What the program said while it loaded a folder, beside the data folder in it.
+pub(crate) const LOG: &str = "load.log";
+/// Where it was told to put temporary files.
+pub(crate) const TEMPORARY: &str = "temporary";
+
+/// The same with the `sample-data` and `sharing-agreements` of another folder. It logs as much as an operator gets to read
+/// without naming a library, and has a temporary folder of its own; both are kept, to be searched.
+pub(crate) fn load_sample(from: &Path, folder: &Path) -> String {
+    let temporary = folder.join(TEMPORARY);
+    fs::create_dir_all(&temporary).unwrap();
     let output = std::process::Command::new(binary())
-        .current_dir(root())
+        .current_dir(from)
         .args(["demo", "--load-only", "--data"])
         .arg(folder.join("data"))
         .env("XDG_DATA_HOME", folder)
         .env("XDG_CONFIG_HOME", folder)
+        .env("COMMONGROUND_LOG", "trace,others=warn")
+        .env("TMPDIR", &temporary)
         .output()
         .unwrap();
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{text}");
+    fs::write(folder.join(LOG), &text).unwrap();
+    assert_eq!(files(&temporary), Vec::<PathBuf>::new(), "something stays in the temporary folder");
     text
 }
 

@@ -1,65 +1,112 @@
-//! The control: tables of the same structure over invented counts, in which only small counts are withheld.
+//! The control: the sample partnership with disclosure control switched off, through the same intake, gate, API and reading
+//! as ever. Every controlled dataset is declared open, in its contract and in its agreement, so that every true count is
+//! answered; then the small counts are withheld, and nothing else.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
-use attack::{Dimension, Problem, Value};
-use testkit::{Random, Seed};
+use agreements::{Agreement, EventKind, Partnership, demo};
+use attack::{Problem, Value};
+use jiff::Timestamp;
+use serde_json::Value as Json;
 
-/// The mean of the cells of the largest table.
-const MEAN: usize = 8;
+use super::facts::Definitions;
+use crate::support::{Demo, copy, load_sample, root, settings};
 
-/// The same tables over other counts, with every count from 1 to k - 1 withheld and nothing else; and the counts by the
-/// names that the attacker gives to cells.
-pub(super) fn primaries_only(like: &Problem) -> (Problem, BTreeMap<String, u64>) {
-    let counts = invented(like);
-    let members: Vec<_> = like.dimensions.iter().map(members).collect();
-    let mut problem = like.clone();
-    let mut names: BTreeMap<Vec<String>, String> = BTreeMap::new();
+/// In force for as long as the sample's own agreements.
+const SIGNED_AT: &str = "2022-12-15T09:00:00Z";
+
+/// The sample, loaded with nothing controlled.
+pub(super) fn unprotected() -> Demo {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = folder.path().join("sample-data");
+    for part in ["contracts", "indicators"] {
+        copy(&root().join("sample-data").join(part), &sample.join(part));
+    }
+    for part in ["partners", "geography"] {
+        std::os::unix::fs::symlink(root().join("sample-data").join(part), sample.join(part)).unwrap();
+    }
+    edit(&sample.join("contracts"), |_, text| {
+        text.replace("kind = \"controlled\"", "kind = \"open\"\nsource = \"control\"\nlicence = \"control\"")
+    });
+    let agreements = folder.path().join("sharing-agreements");
+    copy(&root().join("sharing-agreements"), &agreements);
+    edit(&agreements, |name, text| if is_agreement(name) { opened(name, &text) } else { text });
+    let register = fs::read_to_string(agreements.join("partnership.toml")).unwrap();
+    let partnership = Partnership::parse("partnership.toml", &register).unwrap();
+    for (name, text) in texts(&agreements).into_iter().filter(|(name, _)| is_agreement(name)) {
+        let events = signed_event(&name, &text, &partnership);
+        fs::write(agreements.join(name.replace(".toml", ".events.toml")), events).unwrap();
+    }
+    load_sample(folder.path(), folder.path());
+    let mut settings = settings(folder.path());
+    (settings.agreements, settings.contracts) = (agreements, sample.join("contracts"));
+    Demo::over(folder, settings)
+}
+
+/// An agreement in which nothing is controlled, signed by everybody.
+fn opened(name: &str, text: &str) -> String {
+    let open = "{ kind = \"open\", source = \"control\", licence = \"control\" }";
+    let text = text.replace("{ kind = \"controlled\" }", open);
+    demo::sign(name, &text, "control", SIGNED_AT.parse().unwrap()).unwrap()
+}
+
+fn signed_event(name: &str, text: &str, partnership: &Partnership) -> String {
+    let agreement = Agreement::parse(name, text, partnership, &BTreeMap::new()).unwrap();
+    let (by, digest) = (&partnership.partnership.id, agreement.digest());
+    let at: Timestamp = SIGNED_AT.parse().unwrap();
+    demo::event(EventKind::Signed, at, by, "control", digest, digest).to_toml()
+}
+
+fn is_agreement(name: &str) -> bool {
+    name.ends_with(".toml") && !name.ends_with(".events.toml") && name != "partnership.toml"
+}
+
+/// The text files of a folder by name.
+fn texts(folder: &Path) -> Vec<(String, String)> {
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+    files
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read_to_string(path).unwrap()))
+        .collect()
+}
+
+fn edit(folder: &Path, change: impl Fn(&str, String) -> String) {
+    for (name, text) in texts(folder) {
+        fs::write(folder.join(&name), change(&name, text)).unwrap();
+    }
+}
+
+/// The same answers with every row withheld whose count, or whose controlled denominator, is from 1 to k - 1: what a gate
+/// without complementary suppression would answer.
+pub(super) fn primaries_only(definitions: &Definitions, indicator: &str, mut rows: Vec<Json>, k: u64) -> Vec<Json> {
+    for row in &mut rows {
+        let small = |column: &str| row[column].as_u64().is_some_and(|count| (1..k).contains(&count));
+        let [numerator, denominator] = definitions.controlled_parts(indicator);
+        if numerator && small("count") || denominator && small("denominator") {
+            row["status"] = "c".into();
+            for column in ["value", "count", "denominator"] {
+                row[column] = Json::Null;
+            }
+        }
+    }
+    rows
+}
+
+/// The true counts by the names that the attacker gives to cells; every cell of the problem has one.
+pub(super) fn truth(problem: &Problem) -> BTreeMap<String, u64> {
+    let mut names: BTreeMap<&[String], String> = BTreeMap::new();
     let mut truth = BTreeMap::new();
-    for table in &mut problem.tables {
-        table.zeros_published = true;
-        for cell in &mut table.cells {
-            let count = sum(&counts, &members, &cell.codes);
-            let small = (1..u64::from(problem.threshold)).contains(&count);
-            cell.value = if small { Value::Withheld } else { Value::Released(count) };
-            let name = names.entry(cell.codes.clone()).or_insert_with(|| {
-                let parts =
-                    like.dimensions.iter().zip(&cell.codes).filter(|(dimension, code)| dimension.total != **code);
+    for table in &problem.tables {
+        for cell in &table.cells {
+            let name = names.entry(&cell.codes).or_insert_with(|| {
+                let parts = problem.dimensions.iter().zip(&cell.codes).filter(|(d, code)| d.total != **code);
                 let parts: String = parts.map(|(dimension, code)| format!(" {}={code}", dimension.name)).collect();
                 format!("{}:{parts}", table.name)
             });
+            let Value::Released(count) = cell.value else { panic!("the control withholds {name}") };
             truth.insert(name.clone(), count);
         }
     }
-    (problem, truth)
-}
-
-/// A Poisson count for every atom, in the order of the dimensions.
-fn invented(like: &Problem) -> Vec<u64> {
-    let atoms: usize = like.dimensions.iter().map(|dimension| dimension.atoms.len()).product();
-    let largest = like.tables.iter().map(|table| table.cells.len()).max().unwrap();
-    let mean_milli = u32::try_from((1000 * MEAN * largest).div_ceil(atoms)).unwrap();
-    let mut random = Random::stream(Seed::default(), &like.name);
-    (0..atoms).map(|_| u64::from(random.poisson(mean_milli))).collect()
-}
-
-/// The positions of a code's atoms, for every code.
-fn members(dimension: &Dimension) -> BTreeMap<&str, Vec<usize>> {
-    let position: BTreeMap<&str, usize> = dimension.atoms.iter().map(String::as_str).zip(0..).collect();
-    let mut members = BTreeMap::from([(dimension.total.as_str(), (0..dimension.atoms.len()).collect())]);
-    members.extend(position.iter().map(|(atom, number)| (*atom, vec![*number])));
-    for (code, atoms) in dimension.levels.iter().flat_map(|level| &level.codes) {
-        members.insert(code, atoms.iter().map(|atom| position[atom.as_str()]).collect());
-    }
-    members
-}
-
-fn sum(counts: &[u64], members: &[BTreeMap<&str, Vec<usize>>], codes: &[String]) -> u64 {
-    let mut positions = vec![0];
-    for (dimension, code) in members.iter().zip(codes) {
-        let size = dimension.values().flatten().max().unwrap() + 1;
-        let inside = &dimension[code.as_str()];
-        positions = positions.iter().flat_map(|head| inside.iter().map(move |atom| head * size + atom)).collect();
-    }
-    positions.into_iter().map(|position| counts[position]).sum()
+    truth
 }

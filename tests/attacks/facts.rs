@@ -65,6 +65,14 @@ impl Definitions {
         !self.contracts[dataset].exposure.is_open()
     }
 
+    /// Whether the numerator and the denominator of an indicator are protected.
+    pub(super) fn controlled_parts(&self, indicator: &str) -> [bool; 2] {
+        let indicator = self.indicators.iter().find(|i| i.id.as_str() == indicator).unwrap();
+        let denominator = indicator.denominator.as_ref();
+        let denominator = denominator.is_some_and(|of| self.controlled(&of.dataset));
+        [self.controlled(&indicator.numerator.dataset), denominator]
+    }
+
     fn find(&self, indicator: &str, view: &str) -> (&Indicator, &View) {
         let indicator = self.indicators.iter().find(|i| i.id.as_str() == indicator).unwrap();
         (indicator, indicator.views.iter().find(|v| v.name == view).unwrap())

@@ -2,6 +2,7 @@
 
 mod disclosure;
 mod errors;
+mod licences;
 mod revoke;
 mod start;
 

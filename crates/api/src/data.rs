@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::Response;
 use disclosure::Released;
 use model::TidyRow;
@@ -14,6 +14,9 @@ use crate::headers::{apart, caller, tagged};
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::schema::{DataDocument, SYNTHETIC_NOTICE};
+
+/// Says why a table is empty: which parameter matched nothing, and what exists.
+const NOTE: &str = "commonground-note";
 
 const PARAMETERS: [&str; 10] =
     ["indicator", "area_type", "period_type", "area", "within", "period", "sex", "age", "breakdown", "purpose"];
@@ -30,7 +33,9 @@ const PARAMETERS: [&str; 10] =
         ("age" = Option<String>, Query, description = "all (default) or a band such as 65+"),
         ("breakdown" = Option<String>, Query, description = "every category of this dimension: sex, age or another of the view"),
         ("purpose" = Option<String>, Query, description = "the purpose, where what is asked for is not published")),
-    responses((status = 200, description = "rows", content_type = "text/csv"), (status = 304, description = "unchanged"),
+    responses((status = 200, description = "rows", content_type = "text/csv",
+            headers(("commonground-note" = String, description = "where no row matches: which parameter matched nothing, and what exists"))),
+        (status = 304, description = "unchanged"),
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 404, body = Problem)))]
 pub(crate) async fn csv(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
@@ -42,6 +47,10 @@ pub(crate) async fn csv(State(app): State<App>, uri: Uri, headers: HeaderMap) ->
         let mut response = tagged(&headers, &etag, "text/csv; charset=utf-8; header=present", Body::from(body));
         if let Ok(name) = format!("inline; filename=\"{}.csv\"", answer.view.replace('/', "-")).parse() {
             response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
+        }
+        // A table has no place for words beside its rows.
+        for note in answer.notes.iter().filter_map(|note| HeaderValue::from_str(note).ok()) {
+            response.headers_mut().append(NOTE, note);
         }
         Ok(response)
     })

@@ -84,6 +84,8 @@ pub(crate) enum Command {
     /// API keys.
     #[command(subcommand)]
     Credential(CredentialCommand),
+    /// Print the licences of everything in this program that others made.
+    Licences,
 }
 
 #[derive(Debug, Args)]

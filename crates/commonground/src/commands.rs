@@ -6,6 +6,7 @@ mod demo;
 mod disclosure;
 mod geography;
 mod ingest;
+mod licences;
 mod query;
 mod serve;
 
@@ -29,6 +30,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Query(args) => query::run(&config, args),
         Command::Disclosure(command) => disclosure::run(&config, command),
         Command::Credential(command) => credential::run(&config, command),
+        Command::Licences => licences::run(),
     }
 }
 

@@ -1,11 +1,18 @@
 //! LSOA 2011 to LSOA 2021: unchanged, split, merged or irregular, with totals conserved.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
-use model::AreaCode;
+use model::{AreaCode, AreaType, BoundaryYear};
 use serde::{Deserialize, Serialize};
 
 use crate::area::{AtomIndex, Method};
+
+/// Whether codes of a type and vintage are carried over to the atoms: those of LSOAs of 2011.
+#[must_use]
+pub fn is_carried_over(area_type: AreaType, year: BoundaryYear) -> bool {
+    area_type == AreaType::Lsoa && year.get() == 2011
+}
 
 /// What happened to a 2011 area.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -77,10 +84,54 @@ pub struct Conversion {
 }
 
 impl Conversion {
-    /// The method of values carried over: exact for one part, whatever the letter says.
+    /// The method of values carried over.
     #[must_use]
     pub const fn method(&self) -> Method {
         self.change.method()
+    }
+}
+
+/// What the conversion from 2011 makes of the figures of an area. It follows from the lookup alone, whatever the figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CarriedOver {
+    /// A 2011 area lies in this area and in others: its counts are divided between them, and what is left here is modelled.
+    /// One that lies inside as a whole is not divided, however many atoms it became.
+    pub divided: bool,
+    /// All that is carried over to this area is divided.
+    pub wholly: bool,
+    /// What is divided was redrawn irregularly, so that figures before and after cannot be compared.
+    pub irregular: bool,
+    /// Several 2011 areas became one atom. Their counts add up exactly; a score is a mean of theirs.
+    pub averaged: bool,
+    /// Some of this is done without knowing how many people live in the parts.
+    pub without_weights: bool,
+}
+
+impl CarriedOver {
+    /// Of the area that consists of these atoms, sorted.
+    pub(crate) fn of<'a>(conversions: impl Iterator<Item = &'a Conversion>, atoms: &[AtomIndex]) -> Self {
+        let inside = |part: &Part| part.atom.is_some_and(|atom| atoms.binary_search(&atom).is_ok());
+        let mut found = Self { wholly: true, ..Self::default() };
+        let mut sources: BTreeMap<AtomIndex, (u32, bool)> = BTreeMap::new();
+        let mut any = false;
+        for conversion in conversions.filter(|conversion| conversion.parts.iter().any(inside)) {
+            any = true;
+            let divided = !conversion.parts.iter().all(inside);
+            found.divided |= divided;
+            found.wholly &= divided;
+            found.irregular |= divided && !conversion.change.is_comparable();
+            found.without_weights |= divided && !conversion.by_population;
+            for atom in conversion.parts.iter().filter(|part| inside(part)).filter_map(|part| part.atom) {
+                let (count, weighted) = sources.entry(atom).or_insert((0, true));
+                (*count, *weighted) = (*count + 1, *weighted && conversion.by_population);
+            }
+        }
+        for (_, weighted) in sources.into_values().filter(|(count, _)| *count > 1) {
+            found.averaged = true;
+            found.without_weights |= !weighted;
+        }
+        found.wholly &= any;
+        found
     }
 }
 

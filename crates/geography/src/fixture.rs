@@ -200,7 +200,7 @@ pub(crate) fn fixture() -> Fixture {
     let mut hierarchy = String::from("LSOA21CD,MSOA21CD,MSOA21NM,WD,PCN\n");
     let mut lsoa11 = String::from(
         "old,new,change,people\nE01980001,E01990001,S,1600\nE01980001,E01990002,S,900\n\
-        E01980003,E01990003,M,\nE01980004,E01990003,M,\nE01980005,E01990004,X,10\nE01980005,E01997777,X,30\n\
+        E01980003,E01990003,M,700\nE01980004,E01990003,M,300\nE01980005,E01990004,X,10\nE01980005,E01997777,X,30\n\
         E01987777,E01997777,U,5\n",
     );
     for (column, row) in each_atom() {

@@ -6,7 +6,7 @@ use model::{AreaCode, AreaType, BoundaryYear, Month};
 use serde::{Deserialize, Serialize};
 
 use crate::area::{Area, AtomIndex, Layer, Method, Parent};
-use crate::conversion::Conversion;
+use crate::conversion::{CarriedOver, Conversion};
 use crate::geometry::{Point, Shape};
 use crate::grid::{GridProblem, LocalPlane, bng_to_lonlat};
 use crate::locate::{Location, PointIndex};
@@ -185,6 +185,12 @@ impl Gazetteer {
     /// All conversions, sorted by the older code.
     pub fn conversions(&self) -> impl Iterator<Item = &Conversion> {
         self.conversions.values()
+    }
+
+    /// What figures of LSOAs of 2011 become in an area of a type: divided, averaged, or as they were.
+    #[must_use]
+    pub fn carried_over(&self, area_type: AreaType, code: &str) -> CarriedOver {
+        CarriedOver::of(self.conversions(), self.members(area_type, code))
     }
 
     /// The atom of a postcode in any form, as it was in a month (`None`: its latest use).

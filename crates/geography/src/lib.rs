@@ -23,7 +23,7 @@ mod postcode;
 mod report;
 
 pub use area::{Area, AtomIndex, Method, Parent};
-pub use conversion::{Change, Conversion, Part, apportion};
+pub use conversion::{CarriedOver, Change, Conversion, Part, apportion, is_carried_over};
 pub use error::GeographyError;
 pub use gazetteer::{About, Gazetteer, PlaceCheck, Practice};
 pub use grid::{GridProblem, bng_to_lonlat, lonlat_to_bng};

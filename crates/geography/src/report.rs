@@ -40,7 +40,8 @@ pub enum FindingKind {
     AtomWithoutArea,
     /// A row for an atom outside the partnership; skipped.
     OutsidePartnership,
-    /// A lookup row without a weight, among rows with one; equal shares are used for its area.
+    /// A 2011 area that was split, redrawn or merged, and whose lookup does not say how many people live in each part: its
+    /// counts are divided equally, and its scores count as much as those of any other area.
     WithoutWeight,
     /// A 2011 area that only partly lies in the partnership.
     PartlyOutside,
@@ -77,7 +78,7 @@ impl FindingKind {
             Self::VintageDiffers => "lookup and outlines of different years",
             Self::AtomWithoutArea => "atom in no area",
             Self::OutsidePartnership => "outside the partnership (skipped)",
-            Self::WithoutWeight => "no weight (equal shares)",
+            Self::WithoutWeight => "no weight (equal shares, plain means)",
             Self::PartlyOutside => "partly outside the partnership",
             Self::MalformedPostcode => "not a postcode (skipped)",
             Self::WithoutPosition => "without a position (skipped)",

@@ -36,7 +36,8 @@ pub enum PostcodeAnswer {
 pub struct Piece {
     /// Today's area; `None` if it is outside the partnership.
     pub area: Option<AreaCode>,
-    /// The population of the part: what totals are allocated by and scores averaged with.
+    /// What totals are allocated by and scores averaged with: the population of the part, or 1 where the lookup does not
+    /// say.
     pub weight: u64,
 }
 
@@ -93,7 +94,7 @@ impl Locator for Gazetteer {
     }
 
     fn area_code(&self, area_type: AreaType, year: BoundaryYear, code: &str) -> CodeAnswer {
-        let former = area_type == AreaType::Lsoa && year.get() == LSOA_2011;
+        let former = geography::is_carried_over(area_type, year);
         if let Some(conversion) = self.convert_lsoa11(code).filter(|_| former) {
             let code_of = |part: &Part| part.atom.and_then(|atom| self.atom_area(atom)).map(|area| area.code.clone());
             let pieces = conversion.parts.iter().map(|part| Piece { area: code_of(part), weight: part.weight });
@@ -110,9 +111,6 @@ impl Locator for Gazetteer {
         Self::practice(self, code).map_or(Answer::Unknown, |practice| Answer::Inside(practice.area.clone()))
     }
 }
-
-/// The vintage that is converted; the spine is of 2021.
-const LSOA_2011: u16 = 2011;
 
 fn atom(gazetteer: &Gazetteer, atom: Option<AtomIndex>) -> Answer {
     match atom.and_then(|atom| gazetteer.atom_area(atom)) {

@@ -47,7 +47,7 @@ impl Table {
     }
 
     /// Adds up the rows of each area, month and combination of dimensions: counts are summed, scores averaged by
-    /// population, and what is partly unknown is unknown.
+    /// the weights of the lookup (people, or 1 for each area where it gives none), and what is partly unknown is unknown.
     pub(crate) fn combine(&mut self) -> Result<(), IngestError> {
         self.entries.sort_by(|a, b| key(a).cmp(&key(b)).then(a.weight.cmp(&b.weight)).then(compare_numbers(a, b)));
         let mut combined: Vec<Entry> = Vec::new();

@@ -13,6 +13,7 @@ use model::{
 use statistics::Confidence;
 
 use crate::error::PlatformError;
+use crate::publish::Placing;
 
 /// A published view.
 #[derive(Debug, Clone)]
@@ -44,6 +45,7 @@ pub(crate) struct TableArea {
     pub(crate) code: AreaCode,
     pub(crate) name: String,
     pub(crate) boundary_year: BoundaryYear,
+    pub(crate) placing: Placing,
 }
 
 /// What is needed to write a view's rows, beside the released tables.
@@ -56,7 +58,6 @@ pub(crate) struct Layout<'a> {
     /// Categories of each dimension of the view, in the order of `view.by`.
     pub(crate) categories: Vec<Vec<String>>,
     pub(crate) denominator: Option<DenominatorRule>,
-    pub(crate) geography_method: String,
 }
 
 /// How a denominator's cells are found from the numerator's.
@@ -120,6 +121,7 @@ impl DenominatorPeriods {
 ///
 /// # Errors
 /// If a category cannot be written as a cell key.
+#[expect(clippy::disallowed_methods, reason = "rows are made of released cells and of public definitions")]
 pub(crate) fn rows(
     layout: &Layout<'_>,
     numerator: &Released<GroupTables>,
@@ -224,9 +226,9 @@ fn row(
         status: Status::Ok,
         significance: None,
         trend: None,
-        geography_method: layout.geography_method.clone(),
+        geography_method: area.placing.method.clone(),
         modelled_share: None,
-        caveat: caveat(layout, key.period, numerator),
+        caveat: caveat(layout, area, key.period, numerator),
     };
     match (top, bottom) {
         // What the denominator's source does not have hides nothing of the numerator.
@@ -235,17 +237,24 @@ fn row(
         (Cell::Value(count), None) => fill(&mut row, indicator, count, None),
         (Cell::Value(count), Some(Cell::Value(of))) => fill(&mut row, indicator, count, Some(of)),
     }
+    if row.status == Status::Ok && area.placing.modelled {
+        row.status = Status::Modelled;
+        row.modelled_share = area.placing.share;
+    }
     row
 }
 
-/// What a reader must know: of the indicator as a whole, of this period, and of corrections. Nothing is said of one cell.
-fn caveat(layout: &Layout<'_>, period: Period, numerator: &GroupTables) -> Option<String> {
+/// What a reader must know: of the indicator as a whole, of this area, of this period, and of corrections. Nothing is said of one
+/// cell.
+fn caveat(layout: &Layout<'_>, area: &TableArea, period: Period, numerator: &GroupTables) -> Option<String> {
+    let of_place = area.placing.caveat.clone();
     let other = layout.denominator.as_ref().and_then(|rule| rule.periods.stand_in(period));
     let other = other.map(|of| format!("The denominator is that of {}: there is none of this period.", of.label()));
     let revised = numerator.smallest_change().map(|least| {
         format!("Data were corrected: figures that this changed by fewer than {least} are still as they were before.")
     });
-    let all: Vec<String> = layout.indicator.caveats.iter().cloned().chain(other).chain(revised).collect();
+    let all: Vec<String> =
+        layout.indicator.caveats.iter().cloned().chain(of_place).chain(other).chain(revised).collect();
     (!all.is_empty()).then(|| all.join(" "))
 }
 
@@ -412,6 +421,12 @@ period_type = "calendar-year"
 
     /// What a reader sees of one row, whose cells are released as these counts; `None` has no figure at its source.
     fn shown(count: u64, people: Option<u64>) -> (Status, Option<u64>, bool) {
+        let method = "point".to_owned();
+        let row = written(count, people, Placing { method, modelled: false, share: None, caveat: None });
+        (row.status, row.count, row.value.is_some())
+    }
+
+    fn written(count: u64, people: Option<u64>, placing: Placing) -> TidyRow {
         use disclosure::{CellFacts, OpenSource, UnreleasedBuilder};
         let indicator = Indicator::parse("indicator.toml", INDICATOR).unwrap();
         let period = Period::parse("2025-01-01/P1Y", PeriodType::CalendarYear).unwrap();
@@ -437,6 +452,7 @@ period_type = "calendar-year"
                 code: area,
                 name: "Chorley".to_owned(),
                 boundary_year: BoundaryYear::new(2025).unwrap(),
+                placing,
             }],
             periods: vec![period],
             categories: Vec::new(),
@@ -446,11 +462,27 @@ period_type = "calendar-year"
                 shared: Vec::new(),
                 periods: DenominatorPeriods::Same,
             }),
-            geography_method: "point".to_owned(),
         };
         let released = rows(&layout, &release(&top, Some(count)), Some(&release(&bottom, people))).unwrap();
-        let row = released.get().first().unwrap();
-        (row.status, row.count, row.value.is_some())
+        released.get().first().unwrap().clone()
+    }
+
+    #[test]
+    fn a_modelled_figure_says_so_and_one_that_is_not_there_is_not_modelled() {
+        let placing = Placing {
+            method: "supplied, modelled".to_owned(),
+            modelled: true,
+            share: Some(1.0),
+            caveat: Some("Redrawn.".to_owned()),
+        };
+        for (count, people, status, share) in
+            [(7, Some(1000), Status::Modelled, Some(1.0)), (0, Some(0), Status::Z, None), (7, None, Status::X, None)]
+        {
+            let row = written(count, people, placing.clone());
+            assert_eq!((row.status, row.modelled_share), (status, share), "{count} of {people:?}");
+            assert_eq!(row.geography_method, "supplied, modelled");
+            assert_eq!(row.caveat.as_deref(), Some("Redrawn."));
+        }
     }
 
     #[test]

@@ -117,6 +117,7 @@ impl Platform {
         let views: Vec<(&View, &Arc<Cube>)> = published(&state, indicator).collect();
         let (view, cube) = choose_view(indicator, &views, request)?;
         let chosen = Chosen::new(&state, view, cube, request)?;
+        #[expect(clippy::disallowed_methods, reason = "a selection of released rows")]
         let rows =
             cube.rows.as_ref().map(|rows| rows.iter().filter(|row| chosen.takes(row)).cloned().collect::<Vec<_>>());
         let notes = if rows.get().is_empty() { chosen.what_exists(cube) } else { Vec::new() };
@@ -347,26 +348,45 @@ impl<'a> Chosen<'a> {
     }
 
     fn takes(&self, row: &TidyRow) -> bool {
-        let request = self.request;
-        let breakdown = request.breakdown.as_deref();
-        let sex = match request.sex {
-            Some(sex) => row.sex == sex,
-            None => breakdown == Some("sex") || row.sex == Sex::All,
-        };
-        let age = match request.age {
-            Some(age) => row.age == age,
-            None => breakdown == Some("age") || row.age == AgeBand::All,
-        };
+        let breakdown = self.request.breakdown.as_deref();
         let category = match (&row.breakdown_type, &row.breakdown) {
             (Some(dimension), Some(category)) => breakdown == Some(dimension.as_str()) || category == "all",
             _ => true,
         };
-        self.period.is_none_or(|period| period == row.period)
-            && sex
-            && age
-            && category
-            && (request.areas.is_empty() || request.areas.contains(&row.area_code))
-            && self.within.as_ref().is_none_or(|enclosing| self.inside(row, enclosing))
+        category && self.agrees(row).into_iter().all(|agrees| agrees)
+    }
+
+    /// Whether a row is what each of [`Self::PARAMETERS`] asks for.
+    fn agrees(&self, row: &TidyRow) -> [bool; 5] {
+        let request = self.request;
+        let breakdown = request.breakdown.as_deref();
+        [
+            self.period.is_none_or(|period| period == row.period),
+            request.areas.is_empty() || request.areas.contains(&row.area_code),
+            self.within.as_ref().is_none_or(|enclosing| self.inside(row, enclosing)),
+            request.sex.map_or(breakdown == Some("sex") || row.sex == Sex::All, |sex| row.sex == sex),
+            request.age.map_or(breakdown == Some("age") || row.age == AgeBand::All, |age| row.age == age),
+        ]
+    }
+
+    const PARAMETERS: [&'static str; 5] = ["period", "area", "within", "sex", "age"];
+
+    /// What was asked by each of [`Self::PARAMETERS`]; `None` where nothing was.
+    fn asked(&self) -> [Option<String>; 5] {
+        let request = self.request;
+        let areas = request.areas.first().map(|first| match request.areas.len() {
+            1 => first.to_string(),
+            more => format!("{first} and {} more", more - 1),
+        });
+        [
+            self.period
+                .filter(|_| matches!(request.period, PeriodChoice::Interval(_)))
+                .map(|period| period.to_string()),
+            areas,
+            request.within.as_ref().map(ToString::to_string),
+            request.sex.map(|sex| sex.to_string()),
+            request.age.map(|age| age.to_string()),
+        ]
     }
 
     fn inside(&self, row: &TidyRow, enclosing: &BTreeSet<AreaCode>) -> bool {
@@ -380,14 +400,37 @@ impl<'a> Chosen<'a> {
         crate::state::digest_of([cube.basis.etag.as_bytes(), asked.as_bytes()]).to_string().chars().take(32).collect()
     }
 
+    /// Why nothing matches, and what there is.
     fn what_exists(&self, cube: &Cube) -> Vec<String> {
         let rows = cube.rows.get();
+        let mut somewhere = [false; 5];
+        for row in rows {
+            for (found, agrees) in somewhere.iter_mut().zip(self.agrees(row)) {
+                *found |= agrees;
+            }
+        }
+        let asked: Vec<(String, bool)> = Self::PARAMETERS
+            .into_iter()
+            .zip(self.asked())
+            .zip(somewhere)
+            .filter_map(|((name, asked), found)| Some((format!("`{name}={}`", asked?), found)))
+            .collect();
+        let alone: Vec<&str> = asked.iter().filter(|(_, found)| !found).map(|(asked, _)| asked.as_str()).collect();
+        let together: Vec<&str> = asked.iter().map(|(asked, _)| asked.as_str()).collect();
+        let reason = match (alone.is_empty(), together.is_empty()) {
+            (false, _) => format!("nothing matches {}", alone.join(", nor ")),
+            (true, false) => format!("nothing matches {} together, though each does alone", together.join(", ")),
+            (true, true) => "nothing matches".to_owned(),
+        };
         let all = periods(rows);
         let range = match (all.first(), all.last()) {
             (Some(first), Some(last)) => format!("periods {first} to {last}"),
             _ => "no period yet".to_owned(),
         };
         let areas = rows.iter().map(|row| &row.area_code).collect::<BTreeSet<_>>().len();
-        vec![format!("nothing matches; `{}` has {range}, {areas} areas", cube.view)]
+        let list = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join(" ");
+        let sexes = list(rows.iter().map(|row| row.sex.to_string()).collect());
+        let ages = list(rows.iter().map(|row| row.age.to_string()).collect());
+        vec![format!("{reason}; `{}` has {range}, {areas} areas, sex {sexes}, age {ages}", cube.view)]
     }
 }

@@ -120,7 +120,9 @@ fn refine(distribution: &ChiSquared, probability: f64, start: f64) -> Result<f64
     if x.is_finite() { Ok(x) } else { Err(StatisticsError::NotANumber) }
 }
 
-/// Limits of a count as used for rates and ratios: exact below 10, Byar's from 10.
+/// Limits of an observed count, by itself and as the numerator of rates and ratios: exact below 10, Byar's from 10. Source:
+/// the Department of Health and Social Care's public health technical guidance, chapter Rates, in which the limits of a rate
+/// are those of the observed count over the denominator.
 ///
 /// # Errors
 /// As [`poisson_exact`].

@@ -113,6 +113,47 @@ fn mistakes_are_named_with_their_place() {
     }
 }
 
+/// Who may send a file in: its supplier, and whoever runs the platform; never another supplier.
+#[test]
+fn a_partner_officer_is_granted_its_own_datasets_only() {
+    let (good, _) = good();
+    let grants = |recipients: &str, actions: &str| {
+        let text = good.replacen(
+            "recipients = [{ organisation = \"org-b\", roles = [\"analyst\"] }]",
+            &format!("recipients = [{recipients}]"),
+            1,
+        );
+        let changed = text.replacen("actions = [\"derive\"]", &format!("actions = [{actions}]"), 1);
+        let errors = Agreement::parse("a.toml", &changed, &partnership(), &contracts()).err().unwrap_or_default();
+        // The file is no longer what was signed: that is another mistake.
+        errors.into_iter().filter(|error| !error.message.contains("signature")).collect::<Vec<_>>()
+    };
+    let cases = [
+        (r#"{ organisation = "org-a", roles = ["partner-officer"] }"#, r#""ingest""#, None),
+        (r#"{ organisation = "org-b", roles = ["operator"] }"#, r#""ingest""#, None),
+        (r#"{ organisation = "org-b", roles = ["partner-officer"] }"#, r#""derive", "release""#, None),
+        (r#"{ organisation = "org-b", roles = ["partner-officer"] }"#, r#""ingest""#, Some("org-b")),
+        (
+            r#"{ organisation = "org-b", roles = ["analyst", "partner-officer"] }"#,
+            r#""derive", "ingest""#,
+            Some("org-b"),
+        ),
+        // Every full partner: `org-a` supplies the data, `org-b` does not.
+        (r#"{ membership = "full", roles = ["partner-officer"] }"#, r#""ingest""#, Some("org-b")),
+    ];
+    for (recipients, actions, refused) in cases {
+        let errors = grants(recipients, actions);
+        let messages: Vec<_> = errors.iter().map(|error| error.message.as_str()).collect();
+        match refused {
+            None => assert!(messages.is_empty(), "{recipients} {actions}: {messages:?}"),
+            Some(other) => {
+                let expect = format!("partner officers of `{other}` may not send in `org-a.data`");
+                assert!(matches!(messages[..], [message] if message.starts_with(&expect)), "{messages:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn all_mistakes_of_meaning_are_reported_at_once() {
     let (good, _) = good();

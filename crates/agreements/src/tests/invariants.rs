@@ -157,6 +157,9 @@ proptest! {
         query.original = query.original.filter(|_| query.action == ActionKind::Release);
         let loaded = world.load();
         prop_assume!(query.role.permits(query.action) && !query.inputs.is_empty());
+        // No agreement can let a partner officer take in what others supply.
+        let officer = query.action == ActionKind::Ingest && query.role == Role::PartnerOfficer;
+        prop_assume!(!officer || query.inputs.iter().all(|(dataset, _)| *dataset == query.organisation));
         let Err(denial) = decided(&loaded, &query) else { return Ok(()) };
         prop_assert!(!denial.blockers.is_empty());
         let fixed = fix(&world, &query, &denial.blockers);

@@ -127,6 +127,38 @@ impl Plain {
             });
         }
         self.grants.retain(|grant| !grant.datasets.is_empty() && !grant.recipients.is_empty());
+        self.grants = self.grants.iter().flat_map(PlainGrant::with_officers_at_home).collect();
+    }
+}
+
+impl PlainGrant {
+    /// The same grant, but that a partner officer takes in its own organisation's dataset alone: a file that says more
+    /// is refused, which is tested elsewhere.
+    fn with_officers_at_home(&self) -> Vec<Self> {
+        if !self.actions.contains(&ActionKind::Ingest) {
+            return vec![self.clone()];
+        }
+        let (officers, others): (BTreeSet<Who>, BTreeSet<Who>) =
+            self.recipients.iter().cloned().partition(|who| matches!(who, Who::Partner(_, Role::PartnerOfficer)));
+        let part = |actions: BTreeSet<ActionKind>, recipients, datasets| Self {
+            link_with: if actions.contains(&ActionKind::Link) { self.link_with.clone() } else { BTreeSet::new() },
+            purposes: self.purposes.clone(),
+            actions,
+            recipients,
+            datasets,
+        };
+        let rest = self.actions.iter().copied().filter(|action| *action != ActionKind::Ingest).collect();
+        let mut parts = vec![
+            part(self.actions.clone(), others, self.datasets.clone()),
+            part(rest, officers.clone(), self.datasets.clone()),
+        ];
+        for officer in officers {
+            let Who::Partner(home, _) = officer else { continue };
+            let own = self.datasets.intersection(&[home].into()).copied().collect();
+            parts.push(part([ActionKind::Ingest].into(), [officer].into(), own));
+        }
+        parts.retain(|part| !part.actions.is_empty() && !part.recipients.is_empty() && !part.datasets.is_empty());
+        parts
     }
 }
 

@@ -291,7 +291,8 @@ fn convert(
     }
     let weights: Option<Vec<u64>> = rows.parts.values().copied().collect();
     let weights = weights.filter(|weights| weights.iter().any(|&weight| weight > 0));
-    if weights.is_none() && file.population.is_some() && places.len() > 1 {
+    // A published lookup has no people in it: whoever divides or averages by it must know.
+    if weights.is_none() && (places.len() > 1 || rows.change == Change::Merged) {
         report.find(FindingKind::WithoutWeight, &code);
     }
     let by_population = weights.is_some();

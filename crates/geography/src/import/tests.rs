@@ -2,6 +2,7 @@ use model::{AreaType, Month};
 
 use super::*;
 use crate::area::{AtomIndex, Method};
+use crate::conversion::CarriedOver;
 use crate::fixture::{Fixture, ORIGIN, STEP, code, fixture, gzip};
 use crate::grid::lonlat_to_bng;
 use crate::locate::Location;
@@ -73,6 +74,33 @@ fn conversions_from_2011() {
     assert_eq!(convert("nonsense", 9), None);
     assert_eq!((report.count(PartlyOutside), report.count(WithoutWeight)), (1, 0));
     assert!(!gazetteer.convert_lsoa11("E01980005").unwrap().change.is_comparable());
+}
+
+/// 2011 areas of the fixture: 1 was split into atoms 0 and 1, 3 and 4 merged into atom 2, 5 was redrawn as atom 3 and a
+/// place outside; the others are as they were.
+#[test]
+fn what_is_carried_over_is_known_of_every_area() {
+    let of = |fixture: Fixture, area_type, code| fixture.import().unwrap().0.carried_over(area_type, code);
+    let nothing = CarriedOver::default();
+    let split = CarriedOver { divided: true, wholly: true, ..nothing };
+    let cases = [
+        (AreaType::Lsoa, "E01990001", split),
+        (AreaType::Lsoa, "E01990003", CarriedOver { averaged: true, ..nothing }),
+        (AreaType::Lsoa, "E01990004", CarriedOver { irregular: true, ..split }),
+        (AreaType::Lsoa, "E01990016", nothing),
+        // Atoms 0, 1, 4 and 5: the split area lies inside as a whole.
+        (AreaType::Msoa, "E02990001", nothing),
+        // Atoms 2, 3, 6 and 7.
+        (AreaType::Msoa, "E02990002", CarriedOver { divided: true, irregular: true, averaged: true, ..nothing }),
+        (AreaType::Lsoa, "E01999999", nothing),
+    ];
+    for (area_type, code, expect) in cases {
+        assert_eq!(of(fixture(), area_type, code), expect, "{code}");
+        // The same without people: only where something is divided or averaged does it matter.
+        let blind = of(edit("geography.toml", "population = \"people\"\n", ""), area_type, code);
+        let without_weights = expect.divided || expect.averaged;
+        assert_eq!(blind, CarriedOver { without_weights, ..expect }, "{code}");
+    }
 }
 
 #[test]
@@ -215,6 +243,8 @@ fn repairs_and_differences_are_findings() {
     check(edit("neighbourhoods.csv", "E01990002,NBH-01,One", "E01990002,NBH-01,Uno"), NameDiffers, 1);
     check(edit("neighbourhoods.csv", "E01990002,NBH-02", "E01990002,NBH-01"), Repeated, 1);
     check(edit("lsoa11.csv", "S,1600", "S,"), WithoutWeight, 1);
+    // The lookup as it is published: one split, two merged into one, one redrawn.
+    check(edit("geography.toml", "population = \"people\"\n", ""), WithoutWeight, 4);
     assert_eq!(clean.count(CodeAndPointDiffer), 0);
     check(edit("postcodes.csv", "E01990006", "E01990001"), CodeAndPointDiffer, 1);
     check(
@@ -248,6 +278,8 @@ fn the_sample_geography_imports() {
     let repairs = [UnclosedRing, DuplicateVertex, Spike, DegenerateRing, SelfIntersection, NestedShell, Overlap];
     assert_eq!(repairs.map(|kind| report.count(kind)), [0; 7], "{report}");
     assert_eq!(report.count(MalformedPostcode) + report.count(UnknownNetwork), 0, "{report}");
+    // Of the 2011 areas 5 were split, 6 merged and 1 was redrawn as two; the lookup has no people.
+    assert_eq!(report.count(WithoutWeight), 12, "{report}");
     let lone = (0..140).map(AtomIndex).filter(|&atom| gazetteer.area_of(atom, AreaType::Pcn).is_none());
     assert_eq!(lone.count(), 0);
 }

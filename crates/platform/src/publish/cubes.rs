@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use agreements::Governing;
 use model::contract::DatasetContract;
-use model::indicator::{Indicator, Measure, View};
+use model::indicator::{Indicator, IndicatorType, Measure, View};
 use model::{AgeBand, CellKey, DatasetId, Sex};
 
 use super::contract;
+use super::placing::{Figures, Placing, placing};
 use crate::cube::{self, Basis, Cube, DenominatorPeriods, DenominatorRule, Layout, TableArea};
 use crate::error::PlatformError;
 use crate::platform::Platform;
@@ -95,9 +96,10 @@ fn layout<'a>(
     if !shown(group, &indicator.numerator.identity(), &by) {
         return Ok(None);
     }
-    let mut denominator = None;
+    let (mut denominator, mut below) = (None, None);
     if let Some(measure) = &indicator.denominator {
         let of = contract(state, &measure.dataset)?;
+        below = Some(of);
         let Some(under) = groups.get(&of.id) else { return Ok(None) };
         if !shown(under, &measure.identity(), &requests::shared(by.clone(), of)) {
             return Ok(None);
@@ -107,15 +109,17 @@ fn layout<'a>(
     let gazetteer = &state.geography()?.gazetteer;
     let measure = requests::measure_id(&indicator.numerator)?;
     let periods = cube::covered(&group.basis.periods(), view.period_type);
+    let score = indicator.indicator_type == IndicatorType::Score;
+    let figures = Figures { numerator, score, denominator: below };
+    let placed = |area: &geography::Area| placing(gazetteer, &figures, view.area_type, &area.code);
     Ok(Some(Layout {
         indicator,
         view,
-        areas: areas(gazetteer, view, group, &measure, periods.first().copied()),
+        areas: areas(gazetteer, view, group, &measure, periods.first().copied(), placed),
         measure,
         periods,
         categories: by.into_iter().map(|dimension| dimension.categories).collect(),
         denominator,
-        geography_method: geography_method(numerator, gazetteer, view.area_type),
     }))
 }
 
@@ -141,6 +145,7 @@ fn areas(
     group: &Group,
     measure: &disclosure::MeasureId,
     period: Option<model::Period>,
+    placed: impl Fn(&geography::Area) -> Placing,
 ) -> Vec<TableArea> {
     let Some(period) = period else { return Vec::new() };
     let released = |area: &&geography::Area| {
@@ -152,27 +157,7 @@ fn areas(
         code: area.code.clone(),
         name: area.name.clone(),
         boundary_year: group.basis.boundary_years.get(&view.area_type).copied().unwrap_or(area.boundary_year),
+        placing: placed(area),
     };
     gazetteer.areas(view.area_type).iter().filter(released).map(written).collect()
-}
-
-fn geography_method(
-    contract: &DatasetContract,
-    gazetteer: &geography::Gazetteer,
-    area_type: model::AreaType,
-) -> String {
-    use model::contract::GeographySource as Source;
-    let first = match contract.geography.sources.first() {
-        Some(Source::Postcode) => "postcode",
-        Some(Source::LongitudeLatitude | Source::EastingNorthing) => "point",
-        Some(Source::Practice) => "practice-list",
-        Some(Source::AreaCode) | None => "supplied",
-    };
-    if contract.geography.area_type == area_type {
-        return first.to_owned();
-    }
-    match gazetteer.method(area_type) {
-        Some((method, _)) => format!("{first}, {method}"),
-        None => first.to_owned(),
-    }
 }

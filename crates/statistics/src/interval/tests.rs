@@ -149,6 +149,20 @@ fn small_counts_are_exact_and_large_ones_byar() {
     assert_eq!(count(12, Confidence::P95).unwrap().interval, byar(12, Confidence::P95));
 }
 
+/// A count has the interval of its rate: whoever multiplies a rate by its denominator must find the limits of the count.
+#[test]
+fn a_count_has_the_limits_of_its_rate() {
+    for confidence in [Confidence::P95, Confidence::P998] {
+        for observed in 0..40 {
+            let alone = count(observed, confidence).unwrap();
+            let rate = crude_rate(observed, 250.0, 1000.0, confidence).unwrap();
+            close(rate.value / 4.0, alone.value, 1e-12);
+            close(rate.interval.lower / 4.0, alone.interval.lower, 1e-12);
+            close(rate.interval.upper / 4.0, alone.interval.upper, 1e-12);
+        }
+    }
+}
+
 #[test]
 fn impossible_inputs_are_errors() {
     use StatisticsError::{NoDenominator, NotANumber, NumeratorTooLarge};

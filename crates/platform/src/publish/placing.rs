@@ -1,0 +1,189 @@
+//! What is said of how figures got to their areas. It follows from contract and geography alone: how each single row was
+//! placed is a fact about whoever the row is about, and no rule of disclosure protects it.
+
+use geography::{CarriedOver, Gazetteer};
+use model::contract::{DatasetContract, GeographySource, Level};
+use model::{AreaCode, AreaType};
+
+/// How the figures of one area got there.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Placing {
+    /// Every way that the contract takes, joined by `or`; then, after commas, that some are modelled, and how small areas
+    /// were assigned to this one.
+    pub(crate) method: String,
+    /// Whether a part of the figures may be modelled.
+    pub(crate) modelled: bool,
+    /// The share of the numerator that is modelled, where it is known.
+    pub(crate) share: Option<f64>,
+    /// What a reader must know of it.
+    pub(crate) caveat: Option<String>,
+}
+
+/// What an indicator's figures are made of.
+pub(crate) struct Figures<'a> {
+    pub(crate) numerator: &'a DatasetContract,
+    /// Whether the numerator is a score, which is averaged and never divided.
+    pub(crate) score: bool,
+    pub(crate) denominator: Option<&'a DatasetContract>,
+}
+
+/// How the figures of an area got there.
+pub(crate) fn placing(gazetteer: &Gazetteer, figures: &Figures<'_>, area_type: AreaType, code: &AreaCode) -> Placing {
+    let numerator = figures.numerator;
+    let carried = |of: &DatasetContract| match carries_over(of) {
+        true => gazetteer.carried_over(area_type, code.as_str()),
+        false => CarriedOver::default(),
+    };
+    let (above, below) = (carried(numerator), figures.denominator.map(carried).unwrap_or_default());
+    let modelled_above = above.divided || figures.score && above.averaged;
+    let mut method = sources(numerator);
+    if modelled_above {
+        method.push_str(", modelled");
+    }
+    if numerator.geography.area_type != area_type
+        && let Some((assigned, _)) = gazetteer.method(area_type)
+    {
+        method = format!("{method}, {assigned}");
+    }
+    // A code that is only one of several ways, or an event that is not divided, leaves the share unknown.
+    let all_codes = numerator.geography.sources == [GeographySource::AreaCode];
+    let known = all_codes && above.wholly && numerator.level == Level::Aggregate;
+    Placing {
+        method,
+        modelled: modelled_above || below.divided,
+        share: (modelled_above && known).then_some(1.0),
+        caveat: caveat(above, figures.score).or_else(|| caveat(below, false)),
+    }
+}
+
+/// Whether rows may state areas of an older vintage, which are carried over.
+fn carries_over(contract: &DatasetContract) -> bool {
+    let rule = &contract.geography;
+    rule.sources.contains(&GeographySource::AreaCode) && geography::is_carried_over(rule.area_type, rule.boundary_year)
+}
+
+/// The ways that rows may find their area, in the order in which they are tried.
+fn sources(contract: &DatasetContract) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for source in &contract.geography.sources {
+        let name = match source {
+            GeographySource::Postcode => "postcode",
+            GeographySource::LongitudeLatitude | GeographySource::EastingNorthing => "point",
+            GeographySource::Practice => "practice-list",
+            GeographySource::AreaCode => "supplied",
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names.join(" or ")
+}
+
+fn caveat(carried: CarriedOver, score: bool) -> Option<String> {
+    let mut sentences = Vec::new();
+    if carried.irregular {
+        sentences.push("Boundaries here were redrawn irregularly between 2011 and 2021: figures before and after cannot be compared.");
+    }
+    sentences.extend(match (carried.divided, score, carried.without_weights) {
+        (false, ..) => None,
+        (true, true, _) => Some("The score of a larger area of 2011 stands for this part of it."),
+        (true, false, false) => Some("Figures of a larger area of 2011 are divided by population."),
+        (true, false, true) => {
+            Some("Figures of a larger area of 2011 are divided equally: the lookup gives no populations.")
+        }
+    });
+    sentences.extend(match (score && carried.averaged, carried.without_weights) {
+        (false, _) => None,
+        (true, false) => Some("The score is the mean of areas of 2011 that became one, by population."),
+        (true, true) => Some("The score is the plain mean of areas of 2011 that became one."),
+    });
+    (!sentences.is_empty()).then(|| sentences.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contract(level: &str, year: u16, sources: &str) -> DatasetContract {
+        let text = format!(
+            r#"
+id = "an-organisation.figures"
+title = "t"
+description = "d"
+release = "1"
+level = "{level}"
+partition = "calendar-year"
+exposure = {{ kind = "controlled" }}
+file = {{ format = "csv" }}
+geography = {{ area_type = "lsoa", boundary_year = {year}, sources = [{sources}] }}
+column = [
+  {{ source = "Code", name = "code", type = "text", role = "geography", place = "area-code" }},
+  {{ source = "Lon", name = "lon", type = "decimal", role = "geography", place = "longitude", treatment = "truncate" }},
+  {{ source = "Lat", name = "lat", type = "decimal", role = "geography", place = "latitude", treatment = "truncate" }},
+  {{ source = "People", name = "people", type = "integer", role = "measure" }},
+]
+"#
+        );
+        DatasetContract::parse("contract.toml", &text).unwrap()
+    }
+
+    /// The sample's geography: `E01980054` became four, `E01990018` was made of two that were redrawn, two became
+    /// `E01990039`, and `E01990073` is as it was. Its lookup has no populations.
+    fn gazetteer() -> Gazetteer {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sample-data/geography");
+        let text = std::fs::read_to_string(folder.join("geography.toml")).unwrap();
+        let mut importer = geography::Importer::new(geography::Manifest::parse("geography.toml", &text).unwrap());
+        let paths: Vec<String> = importer.paths().into_iter().map(str::to_owned).collect();
+        for path in paths {
+            importer.file(&path, &std::fs::read(folder.join(&path)).unwrap()).unwrap();
+        }
+        importer.finish().unwrap().0
+    }
+
+    #[test]
+    fn what_the_lookup_divides_or_averages_is_said_of_each_area() {
+        let gazetteer = gazetteer();
+        let old = contract("aggregate", 2011, r#""area-code""#);
+        let both = contract("event", 2011, r#""longitude-latitude", "area-code""#);
+        let new = contract("aggregate", 2021, r#""area-code""#);
+        let lsoa = |numerator, score, denominator, code: &str| {
+            let figures = Figures { numerator, score, denominator };
+            placing(&gazetteer, &figures, AreaType::Lsoa, &code.parse().unwrap())
+        };
+        let (split, redrawn, merged, unchanged) = ("E01990055", "E01990018", "E01990039", "E01990073");
+        let cases = [
+            (lsoa(&old, false, None, split), "supplied, modelled", true, Some(1.0), "divided equally"),
+            (lsoa(&old, false, None, redrawn), "supplied, modelled", true, None, "redrawn irregularly"),
+            (lsoa(&old, false, None, merged), "supplied", false, None, ""),
+            (lsoa(&old, false, None, unchanged), "supplied", false, None, ""),
+            (lsoa(&old, true, None, split), "supplied, modelled", true, Some(1.0), "score of a larger area"),
+            (lsoa(&old, true, None, merged), "supplied, modelled", true, None, "plain mean"),
+            // Most events have a point; which ones have not, nobody is told.
+            (lsoa(&both, false, None, split), "point or supplied, modelled", true, None, "divided equally"),
+            (lsoa(&both, false, None, unchanged), "point or supplied", false, None, ""),
+            (lsoa(&new, false, None, split), "supplied", false, None, ""),
+            (lsoa(&new, false, Some(&old), split), "supplied", true, None, "divided equally"),
+        ];
+        for (number, (found, method, modelled, share, caveat)) in cases.into_iter().enumerate() {
+            assert_eq!(
+                (found.method.as_str(), found.modelled, found.share),
+                (method, modelled, share),
+                "case {number}"
+            );
+            assert_eq!(found.caveat.is_some(), !caveat.is_empty(), "case {number}: {:?}", found.caveat);
+            assert!(found.caveat.unwrap_or_default().contains(caveat), "case {number}");
+        }
+    }
+
+    /// A larger area that holds all parts has the whole figure again.
+    #[test]
+    fn nothing_is_modelled_where_all_parts_come_together() {
+        let gazetteer = gazetteer();
+        let old = contract("aggregate", 2011, r#""area-code""#);
+        let figures = Figures { numerator: &old, score: false, denominator: None };
+        for area in gazetteer.areas(AreaType::District) {
+            let found = placing(&gazetteer, &figures, AreaType::District, &area.code);
+            assert_eq!((found.method.as_str(), found.modelled, found.caveat), ("supplied, exact", false, None));
+        }
+    }
+}
