@@ -126,8 +126,8 @@ async fn the_same_attack_without_complementary_suppression_finds_cells() {
     let withheld = facts::gather(&definitions, rows.iter().map(small).collect(), &areas);
     let controlled = |part: usize| {
         let tables = rows.iter().filter(|(indicator, ..)| definitions.controlled_parts(indicator)[part]);
-        // A rate that is not available leaves open what is under it.
-        let told = |row: &&Json| part == 0 || row["status"] != "x";
+        // A rate that is not available leaves open what is under it, and what is not available at all tells nothing.
+        let told = |row: &&Json| row["status"] != "x" || (part == 0 && row["count"].is_u64());
         tables.map(|(.., rows)| rows.iter().filter(told).count()).sum::<usize>()
     };
     let answered = controlled(0) + controlled(1);
