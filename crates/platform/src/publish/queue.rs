@@ -159,28 +159,39 @@ impl Platform {
         datasets: &BTreeSet<DatasetId>,
         done: &mut (dyn FnMut(&DatasetId) + Send),
     ) -> BTreeMap<DatasetId, Result<Outcome, PlatformError>> {
+        let done = Mutex::new(done);
+        self.for_each_dataset(datasets, |dataset| {
+            // A defect in one group must not end the publishing of all others.
+            let work = std::panic::AssertUnwindSafe(|| self.publish_group(dataset));
+            let outcome = std::panic::catch_unwind(work).unwrap_or_else(|_| {
+                Err(PlatformError::Unavailable { reason: "publishing stopped on a defect".to_owned() })
+            });
+            done.lock().unwrap_or_else(std::sync::PoisonError::into_inner)(dataset);
+            outcome
+        })
+    }
+
+    /// Works on datasets by as many threads as may publish.
+    pub(super) fn for_each_dataset<T: Send>(
+        &self,
+        datasets: &BTreeSet<DatasetId>,
+        work: impl Fn(&DatasetId) -> T + Sync,
+    ) -> BTreeMap<DatasetId, T> {
         let queue = Mutex::new(datasets.iter().rev().cloned().collect::<Vec<_>>());
-        let results = Mutex::new((BTreeMap::new(), done));
-        let lock = |error: std::sync::PoisonError<_>| error.into_inner();
+        let results = Mutex::new(BTreeMap::new());
         std::thread::scope(|scope| {
             for _ in 0..self.settings().limits.publish_threads.clamp(1, 64) {
                 scope.spawn(|| {
                     loop {
                         let next = queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
                         let Some(dataset) = next else { break };
-                        // A defect in one group must not end the publishing of all others.
-                        let work = std::panic::AssertUnwindSafe(|| self.publish_group(&dataset));
-                        let outcome = std::panic::catch_unwind(work).unwrap_or_else(|_| {
-                            Err(PlatformError::Unavailable { reason: "publishing stopped on a defect".to_owned() })
-                        });
-                        let mut results = results.lock().unwrap_or_else(lock);
-                        (results.1)(&dataset);
-                        results.0.insert(dataset, outcome);
+                        let result = work(&dataset);
+                        results.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(dataset, result);
                     }
                 });
             }
         });
-        results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).0
+        results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

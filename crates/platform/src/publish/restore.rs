@@ -6,6 +6,7 @@ use std::sync::Arc;
 use catalog::{DatasetVersion, JobReason};
 use model::DatasetId;
 use model::contract::DatasetContract;
+use uuid::Uuid;
 
 use super::group::target;
 use super::ledger::{Remembered, ledger_group};
@@ -13,6 +14,14 @@ use super::releases::last_was_open;
 use crate::error::{PlatformError, causes};
 use crate::platform::Platform;
 use crate::state::{Group, State};
+
+/// What was published of a dataset before.
+#[derive(Default)]
+struct Restored {
+    group: Option<Arc<Group>>,
+    /// The latest version, if something changed since.
+    changed: Option<Uuid>,
+}
 
 impl Platform {
     /// After a start: what was released before, from the ledger; open data are tabulated again. A group for which
@@ -45,14 +54,22 @@ impl Platform {
         for job in &waiting {
             pending.extend(self.dataset_of(job)?);
         }
+        let contracts: BTreeMap<DatasetId, &DatasetContract> =
+            contracts.map(|contract| (contract.id.clone(), contract)).collect();
+        let datasets = contracts.keys().cloned().collect();
+        // Each is proved again from its ledger entry, which takes its time.
+        let results = self.for_each_dataset(&datasets, |dataset| {
+            contracts.get(dataset).map(|contract| self.restore_group(state, contract, pending.contains(dataset)))
+        });
         let (mut fresh, mut restored, mut faults) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
-        for contract in contracts {
-            match self.restore_group(state, contract, pending.contains(&contract.id)) {
+        for (dataset, result) in results {
+            let found = result.transpose().and_then(|found| self.queue_changed(found.unwrap_or_default()));
+            match found {
                 Ok(group) => {
-                    restored.insert(contract.id.clone());
-                    fresh.extend(group.map(|group| (contract.id.clone(), group)));
+                    restored.insert(dataset.clone());
+                    fresh.extend(group.map(|group| (dataset, group)));
                 }
-                Err(error) => faults.push((contract.id.clone(), error)),
+                Err(error) => faults.push((dataset, error)),
             }
         }
         self.change(|state| state.distrusted.retain(|dataset, _| !restored.contains(dataset)));
@@ -75,23 +92,30 @@ impl Platform {
         state: &State,
         contract: &DatasetContract,
         pending: bool,
-    ) -> Result<Option<Arc<Group>>, PlatformError> {
+    ) -> Result<Restored, PlatformError> {
         // First of all, whether the ledger can be trusted.
         let past = self.released_entries(&contract.id)?;
         let versions = self.current_versions(&contract.id)?;
         if versions.is_empty() || state.definitions.indicators_on(&contract.id).next().is_none() {
-            return Ok(None);
+            return Ok(Restored::default());
         }
         let remembered = self.remembered(&contract.id)?;
-        if remembered.tried != Some(target(state, contract, &versions, self.now())?) && !pending {
-            let version = versions.last().map(|version| version.facts.id);
-            self.queue(JobReason::DefinitionsChanged, version, self.now())?;
+        let changed = remembered.tried != Some(target(state, contract, &versions, self.now())?) && !pending;
+        let changed = versions.last().filter(|_| changed).map(|version| version.facts.id);
+        let group = match (self.is_open(&contract.id, &remembered)?, past.last()) {
+            (true, _) => self.restore_open(state, contract, &versions, remembered.open)?,
+            (false, Some(last)) => Some(self.group_of(last)?),
+            (false, None) => None,
+        };
+        Ok(Restored { group, changed })
+    }
+
+    /// Queues what changed since it was published, and hands over what is shown until then.
+    fn queue_changed(&self, restored: Restored) -> Result<Option<Arc<Group>>, PlatformError> {
+        if restored.changed.is_some() {
+            self.queue(JobReason::DefinitionsChanged, restored.changed, self.now())?;
         }
-        match (self.is_open(&contract.id, &remembered)?, past.last()) {
-            (true, _) => self.restore_open(state, contract, &versions, remembered.open),
-            (false, Some(last)) => self.group_of(last).map(Some),
-            (false, None) => Ok(None),
-        }
+        Ok(restored.group)
     }
 
     fn is_open(&self, dataset: &DatasetId, remembered: &Remembered) -> Result<bool, PlatformError> {
