@@ -38,7 +38,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
 fn base(cli: &Cli) -> Config {
     let mut base = Config::default();
     if let Command::Demo(args) = &cli.command {
-        base.data = base.data.join("demo");
+        base.data.set_file_name("demo");
         if let Some(data) = &cli.places.data {
             base.data.clone_from(data);
         }
@@ -54,6 +54,7 @@ fn init(config: &Config) -> anyhow::Result<()> {
     let key = config.key_file.display();
     say(format_args!("data folder  {}", config.data.display()))?;
     say(format_args!("master key   {key}  keep a copy elsewhere: without it nothing can be read"))?;
+    say("one folder   publish the same data from this folder only: what is withheld from one may be shown by another")?;
     say(format_args!("next         commonground geography import MANIFEST --data {}", config.data.display()))?;
     Ok(())
 }
@@ -75,6 +76,14 @@ fn attach(config: &Config) -> anyhow::Result<Platform> {
 
 fn load(platform: &Platform) -> anyhow::Result<()> {
     Ok(platform.load()?)
+}
+
+/// The platform with its keys and nothing of what is published, which takes its time.
+fn open_credentials(config: &Config) -> anyhow::Result<Platform> {
+    let platform = attach(config)?;
+    platform.load_credentials()?;
+    platform.loaded();
+    Ok(platform)
 }
 
 /// The platform, loaded.

@@ -41,7 +41,7 @@ pub(crate) struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            data: user_folder("XDG_DATA_HOME", ".local/share").join("commonground"),
+            data: user_folder("XDG_DATA_HOME", ".local/share").join("commonground/data"),
             key_file: user_folder("XDG_CONFIG_HOME", ".config").join("commonground/master.key"),
             agreements: "sharing-agreements".into(),
             contracts: "contracts".into(),

@@ -6,6 +6,7 @@ use crate::contributions::{Contribution, Contributions};
 use crate::ids::CellId;
 use crate::ledger::{Entry, EntryCell, LedgerError, Outcome};
 use crate::policy::Policy;
+use crate::rules::Reason;
 use crate::unreleased::CellFacts;
 
 /// What was decided about a figure.
@@ -36,6 +37,8 @@ pub(crate) struct Figure {
     pub(crate) facts: CellFacts,
     pub(crate) sensitive: bool,
     pub(crate) past: Past,
+    /// Why it was withheld.
+    pub(crate) reason: Option<Reason>,
 }
 
 /// See the module.
@@ -72,6 +75,7 @@ impl History {
                 facts,
                 sensitive: cell.sensitive,
                 past,
+                reason: cell.reason,
             }))
         };
         let shown = entry.cells.into_iter().filter_map(figure).collect::<Result<_, _>>()?;

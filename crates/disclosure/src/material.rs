@@ -13,6 +13,7 @@ use crate::key::PlanKey;
 use crate::ledger::LedgerState;
 use crate::matching::{Matched, Side, matched};
 use crate::policy::Policy;
+use crate::rules::Reason;
 use crate::table::{Rows, at, set};
 use crate::unreleased::{CellEntry, CellFacts, Unreleased};
 
@@ -31,6 +32,8 @@ pub(crate) struct MaterialCell {
     pub(crate) sensitive: bool,
     /// What an earlier plan decided about this very figure.
     pub(crate) past: Option<Past>,
+    /// Why that plan withheld it.
+    pub(crate) because: Option<Reason>,
     /// It came back after it had been taken away, with another count: to be withheld.
     pub(crate) returned: bool,
 }
@@ -188,6 +191,7 @@ impl Data<'_> {
             facts: entry.facts,
             sensitive: self.truth.sensitive.covers(id),
             past: None,
+            because: None,
             returned: false,
         }
     }
@@ -316,6 +320,7 @@ fn decided(figure: &Figure, atoms: Vec<u32>) -> MaterialCell {
         facts: figure.facts,
         sensitive: figure.sensitive,
         past: Some(figure.past),
+        because: figure.reason,
         returned: false,
     }
 }

@@ -341,6 +341,8 @@ fn entry(
             Some(_) => Outcome::Released,
         };
         let reason = column.and_then(|column| universe.reasons.get(column as usize).copied().flatten());
+        // What withheld it in the first place.
+        let reason = if reason == Some(Reason::Earlier) { cell.because.or(reason) } else { reason };
         EntryCell {
             id: cell.id.clone(),
             outcome,

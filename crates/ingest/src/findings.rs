@@ -1,6 +1,7 @@
 //! What was found in a file: counts that add up, tallies by column and kind, and the first findings one by one.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -137,6 +138,17 @@ pub enum DropReason {
     RuleOnly,
     /// The agreed treatment cannot be given to this column.
     TreatmentUnavailable,
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotAgreed => "no agreement names it",
+            Self::NotInContract => "not in the contract",
+            Self::RuleOnly => "agreed for a rule only, never stored",
+            Self::TreatmentUnavailable => "the agreed treatment cannot be given to it",
+        })
+    }
 }
 
 /// A column that is not in the table.

@@ -104,13 +104,13 @@ pub fn findings_text(findings: &Findings) -> String {
     lines.extend(parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count:>10} {what}")));
     for dropped in &findings.dropped_columns {
         let clause = dropped.clause.as_deref().map(|clause| format!(" ({clause})")).unwrap_or_default();
-        lines.push(format!("   dropped column `{}`: {:?}{clause}", dropped.column, dropped.reason));
+        lines.push(format!("   dropped column `{}`: {}{clause}", dropped.column, dropped.reason));
     }
     for finding in findings.first.iter().take(10) {
         lines.push(format!("   row {} `{}`: {}", finding.row, finding.column, finding.message));
     }
     if findings.first.len() > 10 {
-        lines.push("   and more: see the findings of the version".to_owned());
+        lines.push("   and more, which the answer to an upload through the API lists, as `--json` does".to_owned());
     }
     lines.join("\n")
 }

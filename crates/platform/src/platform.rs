@@ -196,13 +196,27 @@ impl Platform {
         self.end_interrupted()?;
         self.remove_unreferenced()?;
         self.catalog().requeue_jobs(self.now()).map_err(PlatformError::failed("requeue jobs"))?;
-        self.finish_revocations()?;
-        self.reload_credentials()?;
-        self.refresh_revocations()?;
+        self.read_credentials()?;
         self.now_loading("reading the geography");
         self.load_geography()?;
         self.now_loading("restoring what is published");
         self.restore_published()
+    }
+
+    /// Reads who may ask, and nothing of what is published: enough to make, list and revoke keys.
+    ///
+    /// # Errors
+    /// If the folder cannot be read or written.
+    pub fn load_credentials(&self) -> Result<(), PlatformError> {
+        self.record(audit::Entry::Started { version: env!("CARGO_PKG_VERSION").parse()? })?;
+        self.record_agreement_changes(&self.state().snapshot)?;
+        self.read_credentials()
+    }
+
+    fn read_credentials(&self) -> Result<(), PlatformError> {
+        self.finish_revocations()?;
+        self.reload_credentials()?;
+        self.refresh_revocations()
     }
 
     pub(crate) fn loading_state(&self) -> &Loading {

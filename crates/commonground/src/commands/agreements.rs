@@ -13,18 +13,22 @@ pub(crate) fn run(config: &Config, command: &AgreementsCommand) -> anyhow::Resul
 
 fn check(config: &Config) -> anyhow::Result<()> {
     let check = platform::check_agreements(&config.agreements, &config.contracts)?;
-    for line in &check.lines {
-        say(line)?;
-    }
+    // What is wrong is said first, before hundreds of lines of what stands.
     for error in &check.errors {
         note(format_args!("error: {error}"));
+    }
+    for line in &check.lines {
+        say(line)?;
     }
     if check.errors.is_empty() {
         return Ok(());
     }
-    let mistakes = check.errors.len();
+    let mistakes = match check.errors.len() {
+        1 => "1 mistake".to_owned(),
+        more => format!("{more} mistakes"),
+    };
     Err(Refused(format!(
-        "{mistakes} mistakes, each with its place above: a definition that holds one is closed until it is mended"
+        "{mistakes}, each with its place above: a definition that holds one is closed until it is mended"
     ))
     .into())
 }

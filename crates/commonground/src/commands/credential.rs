@@ -10,14 +10,14 @@ use crate::terminal::{note, say};
 pub(crate) fn run(config: &Config, command: &CredentialCommand) -> anyhow::Result<()> {
     match command {
         CredentialCommand::Add { organisation, role, purpose } => {
-            let key = super::open(config)?.add_credential(organisation, role, purpose, false)?;
+            let key = super::open_credentials(config)?.add_credential(organisation, role, purpose, false)?;
             let id = key.split('_').nth(1).unwrap_or_default();
             say(key.as_str())
                 .with_context(|| format!("the key was made but not shown: revoke `{id}` and make another"))?;
             note("this key is shown once: keep it safe");
         }
         CredentialCommand::List => {
-            for credential in super::open(config)?.credentials() {
+            for credential in super::open_credentials(config)?.credentials() {
                 say(credential)?;
             }
         }
@@ -31,7 +31,7 @@ pub(crate) fn run(config: &Config, command: &CredentialCommand) -> anyhow::Resul
 
 /// A stolen key cannot wait until the service stops: while that holds the folder, it is asked.
 fn revoke(config: &Config, id: &str) -> anyhow::Result<()> {
-    match super::open(config) {
+    match super::open_credentials(config) {
         Ok(platform) => platform.revoke_credential(id)?,
         Err(error) if error.downcast_ref().is_some_and(PlatformError::is_folder_in_use) => {
             platform::ask_to_revoke(&config.settings()?, id)?;

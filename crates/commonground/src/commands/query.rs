@@ -66,7 +66,10 @@ fn list(platform: &Platform) -> anyhow::Result<()> {
         }
     }
     if out.is_empty() {
-        note("nothing is published yet: import a geography, then take in files with `commonground ingest`");
+        note(
+            "nothing is published yet: an indicator needs a geography, and data of its numerator and its denominator; \
+             `commonground ingest` says what one waits for",
+        );
     }
     Ok(print(out.as_bytes())?)
 }

@@ -34,6 +34,8 @@ pub struct PublishReport {
     pub failures: Vec<String>,
     /// Views of which too little can be shown, each with a coarser one that would show more.
     pub too_fine: Vec<String>,
+    /// Indicators on what was published that cannot be shown before another dataset is.
+    pub waiting: Vec<String>,
 }
 
 impl fmt::Display for PublishReport {
@@ -46,6 +48,7 @@ impl fmt::Display for PublishReport {
             }
         }
         self.failures.iter().try_for_each(|failure| write!(f, "\nnot published: {failure}"))?;
+        self.waiting.iter().try_for_each(|indicator| write!(f, "\nnot shown yet: {indicator}"))?;
         self.too_fine.iter().try_for_each(|view| write!(f, "\ntoo fine: {view}"))
     }
 }

@@ -13,6 +13,7 @@ use super::coarser::fineness;
 use super::group::{Outcome, plan_error};
 use crate::error::{PlatformError, causes};
 use crate::platform::Platform;
+use crate::state::State;
 
 /// How often a job is tried before it is given up.
 const ATTEMPTS: u32 = 3;
@@ -147,6 +148,7 @@ impl Platform {
         let state = self.state();
         for dataset in datasets {
             let fineness = fineness(&state, &dataset);
+            report.waiting.extend(waiting(&state, &dataset));
             run.published.insert(dataset, published(fineness.views, fineness.too_fine.len()));
             report.too_fine.extend(fineness.too_fine);
         }
@@ -193,6 +195,16 @@ impl Platform {
         });
         results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+/// The indicators on a dataset that wait for another one, each with what it waits for.
+fn waiting(state: &State, dataset: &DatasetId) -> Vec<String> {
+    let mut waiting = Vec::new();
+    for indicator in state.definitions.indicators_on(dataset) {
+        let missing = indicator.datasets().find(|used| !state.released.contains_key(*used));
+        waiting.extend(missing.map(|missing| format!("`{}` waits for data of `{missing}`", indicator.id)));
+    }
+    waiting
 }
 
 impl Run {
