@@ -3,6 +3,7 @@
 mod disclosure;
 mod errors;
 mod licences;
+mod own;
 mod revoke;
 mod start;
 

@@ -172,6 +172,20 @@ fn the_whole_ledger_is_checked_and_explained_from_itself() {
     assert_eq!(public, why.public(), "reasons differ from outside");
 }
 
+#[test]
+fn why_a_cell_was_withheld_in_the_first_place_stays_known() {
+    let first = plan_of(&empty(), &rows(), 2).unwrap();
+    let past = LedgerState::decode(name("test"), Some(&entry(&first))).unwrap();
+    let second = entry(&plan_of(&past, &rows(), 3).unwrap()).decode().unwrap();
+    let withheld = entry(&first).decode().unwrap().cells;
+    let withheld: Vec<_> = withheld.iter().filter(|cell| cell.reason.is_some()).collect();
+    assert!(withheld.len() > 2, "{}", withheld.len());
+    for cell in withheld {
+        let now = second.cells.iter().find(|now| now.id == cell.id).unwrap();
+        assert_eq!(now.reason, cell.reason, "{}", cell.id);
+    }
+}
+
 /// Another withheld cell, withheld for another reason.
 fn second_withheld(plan: &Plan, small: &CellId) -> CellId {
     let entry = entry(plan).decode().unwrap();
