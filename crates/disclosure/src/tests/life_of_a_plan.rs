@@ -179,7 +179,7 @@ fn why_a_cell_was_withheld_in_the_first_place_stays_known() {
     let second = entry(&plan_of(&past, &rows(), 3).unwrap()).decode().unwrap();
     let withheld = entry(&first).decode().unwrap().cells;
     let withheld: Vec<_> = withheld.iter().filter(|cell| cell.reason.is_some()).collect();
-    assert!(withheld.len() > 2, "{}", withheld.len());
+    assert!(withheld.len() > 1, "{}", withheld.len());
     for cell in withheld {
         let now = second.cells.iter().find(|now| now.id == cell.id).unwrap();
         assert_eq!(now.reason, cell.reason, "{}", cell.id);
