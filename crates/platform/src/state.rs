@@ -1,6 +1,7 @@
 //! What the platform holds in memory: replaced whole, so that a reader sees one consistent state.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -83,10 +84,27 @@ pub(crate) fn texts(folder: &Path) -> Result<Vec<DefinitionFile>, PlatformError>
 pub(crate) fn sources(folder: &Path) -> Result<Vec<SourceFile>, PlatformError> {
     let read = |path: PathBuf| {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let content = std::fs::read(&path).map_err(|error| unreadable(&path, &error))?;
+        let content = read_definition(&path).map_err(|error| unreadable(&path, &error))?;
         Ok(SourceFile { name, content })
     };
     toml_files(folder)?.into_iter().map(read).collect()
+}
+
+/// The most that one file of definitions may hold, in bytes.
+const MOST: u64 = 4 << 20;
+
+/// What a file of definitions holds. Nothing is read that may have no end, such as a device or a pipe.
+fn read_definition(path: &Path) -> std::io::Result<Vec<u8>> {
+    let refused = |why: &str| std::io::Error::other(why.to_owned());
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(refused("it is no regular file: put the text itself there, or take it away"));
+    }
+    let mut content = Vec::new();
+    std::fs::File::open(path)?.take(MOST + 1).read_to_end(&mut content)?;
+    if u64::try_from(content.len()).unwrap_or(u64::MAX) > MOST {
+        return Err(refused("it has more than 4 MiB, which no definition needs: is it the right file?"));
+    }
+    Ok(content)
 }
 
 /// The paths of the TOML files of a folder, in order.
@@ -117,4 +135,28 @@ pub(crate) fn digest_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Digest
         hasher.update(part);
     }
     Digest(hasher.finalize().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_have_no_end_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.toml");
+        let said = || sources(folder.path()).map(|files| files.len()).map_err(|error| error.to_string());
+        std::fs::write(&file, "id = 1").unwrap();
+        assert_eq!(said(), Ok(1));
+        for endless in ["/dev/zero", "/dev/stdin", "."] {
+            std::fs::remove_file(&file).unwrap();
+            std::os::unix::fs::symlink(endless, &file).unwrap();
+            assert!(said().is_err_and(|said| said.contains("no regular file") && said.contains("a.toml")), "{endless}");
+        }
+        std::fs::remove_file(&file).unwrap();
+        std::fs::File::create(&file).unwrap().set_len(MOST + 1).unwrap();
+        assert!(said().is_err_and(|said| said.contains("4 MiB")));
+        std::fs::File::create(&file).unwrap().set_len(MOST).unwrap();
+        assert_eq!(said(), Ok(1));
+    }
 }

@@ -1,6 +1,7 @@
 //! `commonground serve`.
 
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use platform::Platform;
@@ -11,6 +12,10 @@ use crate::cli::ServeArgs;
 use crate::config::Config;
 use crate::exit::Refused;
 use crate::terminal::say;
+
+/// How long a publication that is running is waited for once the service is told to stop. What it leaves half done, the next
+/// start takes up.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
     let platform = super::attach(config)?;
@@ -56,8 +61,9 @@ pub(crate) fn serve(
     let _ = say(format_args!("serving      http://{address}"));
     let stopped = runtime.block_on(server);
     platform.stop_publishing();
-    for thread in threads {
-        let _ = thread.join();
+    let end = Instant::now() + PATIENCE;
+    while threads.iter().any(|thread| !thread.is_finished()) && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(20));
     }
     stopped.context("the server stopped")?.context("the server stopped")
 }
