@@ -1,11 +1,14 @@
 //! Every operation, refused: the list is held against the description of the API, so that a new operation needs a row.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use axum::http::Method;
 use platform::{Platform, PlatformError};
 
-use crate::support::{Demo, settings};
+use crate::support::{Demo, files, fires, settings};
 
 struct Case {
     operation: &'static str,
@@ -218,36 +221,49 @@ fn a_credential_that_was_changed_in_the_catalogue_is_not_accepted() {
     assert!(problems[0].starts_with("1 credentials are not accepted"), "{problems:?}");
 }
 
-/// The agreements are looked at before every request: a disk that is slow with that holds up nobody else.
+/// What is stored is read when it is asked for: a disk that is slow with that holds up nobody else.
 #[tokio::test]
 async fn a_request_that_waits_for_the_disk_holds_up_no_other() {
-    let demo = Demo::open_with(|settings, folder| {
-        settings.agreements = folder.join("agreements");
-        crate::support::copy(&crate::support::root().join("sharing-agreements"), &settings.agreements);
-    });
-    // Reading it waits for somebody to write.
-    let pipe = demo.folder.path().join("agreements/slow.toml");
-    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let answered = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let (pipe, seen) = (pipe.clone(), answered.clone());
+    let demo = Demo::open();
+    let objects = demo.folder.path().join("data/objects");
+    let before: BTreeSet<_> = files(&objects).into_iter().collect();
+    let path = "/v1/datasets/lancashire-fire-and-rescue.incidents/versions?period=2026-01-01/P3M";
+    let stored = demo.send(Method::POST, path, Some("officer"), &[], fires()).await;
+    assert_eq!(stored.status, 201, "{}", stored.text());
+    let version = stored.headers["location"].to_str().unwrap().to_owned();
+    // Reading a pipe waits for somebody to write.
+    let pipes: Vec<_> = files(&objects).into_iter().filter(|file| !before.contains(file)).collect();
+    assert_eq!(pipes.len(), 2, "a table and findings");
+    for pipe in &pipes {
+        std::fs::remove_file(pipe).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    }
+    let answered = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&answered);
     // Lets it go at last, whatever happens.
     let watch = std::thread::spawn(move || {
-        let started = std::time::Instant::now();
-        while !seen.load(std::sync::atomic::Ordering::SeqCst) && started.elapsed().as_secs() < 10 {
-            std::thread::sleep(std::time::Duration::from_millis(10));
+        let started = Instant::now();
+        while !seen.load(Ordering::SeqCst) && started.elapsed().as_secs() < 10 {
+            std::thread::sleep(Duration::from_millis(10));
         }
-        let in_time = seen.load(std::sync::atomic::Ordering::SeqCst);
-        drop(std::fs::OpenOptions::new().write(true).open(pipe).unwrap());
-        in_time
+        let open = |pipe| std::fs::OpenOptions::new().read(true).write(true).open(pipe).unwrap();
+        (seen.load(Ordering::SeqCst), pipes.iter().map(open).collect::<Vec<_>>())
     });
-    let slow = demo.get("/v1/areas?area_type=district", None);
+    let waiting = AtomicBool::new(true);
+    let slow = async {
+        let answer = demo.get(&version, Some("officer")).await;
+        waiting.store(false, Ordering::SeqCst);
+        answer
+    };
     let quick = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
         assert_eq!(demo.get("/healthz", None).await.status, 200);
-        answered.store(true, std::sync::atomic::Ordering::SeqCst);
+        assert!(waiting.load(Ordering::SeqCst), "it did not wait for the disk");
+        answered.store(true, Ordering::SeqCst);
     };
     let (slow, ()) = tokio::join!(slow, quick);
-    assert!(watch.join().unwrap(), "it was held up");
-    assert_eq!(slow.status, 200);
+    assert!(watch.join().unwrap().0, "it was held up");
+    assert!(slow.status.is_server_error(), "{}: what is stored is no file any more", slow.status);
 }
 
 /// A reference leads to its record: who asked, for what, and which agreement denied.
