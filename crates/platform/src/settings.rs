@@ -66,6 +66,8 @@ pub struct Limits {
     pub max_cells: u64,
     /// Atoms of one protection group.
     pub max_atoms: u64,
+    /// Records of single contributors in one protection group.
+    pub max_contributions: u64,
     /// Protection groups worked on at once.
     pub publish_threads: usize,
     /// Metres by which display boundaries may be simplified.
@@ -92,6 +94,7 @@ impl Default for Limits {
             query_seconds: 120,
             max_cells: 1_000_000,
             max_atoms: 4_000_000,
+            max_contributions: 4_000_000,
             publish_threads: 2,
             boundary_tolerance_m: 20,
         }
@@ -122,6 +125,7 @@ impl Limits {
             timeout: Duration::from_secs(self.query_seconds),
             max_cells: self.max_cells,
             max_atoms: self.max_atoms,
+            max_contributions: self.max_contributions,
             threads: 1,
         }
     }

@@ -83,7 +83,8 @@ impl Platform {
             return Ok(None);
         }
         let remembered = self.remembered(&contract.id)?;
-        if remembered.tried != Some(target(state, contract, &versions, self.now())?) && !pending {
+        let residents = self.versions_of_residents(state, contract)?;
+        if remembered.tried != Some(target(state, contract, (&versions, &residents), self.now())?) && !pending {
             let version = versions.last().map(|version| version.facts.id);
             self.queue(JobReason::DefinitionsChanged, version, self.now())?;
         }
