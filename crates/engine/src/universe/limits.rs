@@ -9,7 +9,7 @@ use model::{AreaCode, Digest, Exposure, PeriodType};
 
 use super::*;
 use crate::facts::{Codes, UNKNOWN};
-use crate::request::{AreaSet, Dimension, MeasureSpec};
+use crate::request::{AreaSet, Contributors, Dimension, MeasureSpec};
 
 /// A table of 2 districts x 3 months by one dimension with so many categories; `column` is its measure.
 fn table(column: &str, dimension: &str, categories: usize) -> TableSpec {
@@ -39,7 +39,10 @@ fn request(tables: Vec<TableSpec>) -> GroupRequest {
         revision: Digest([0; 32]),
         dataset: "lancashire-fire-and-rescue.incidents".parse().unwrap(),
         exposure: Exposure::Controlled,
-        has_contributors: false,
+        contributors: Contributors::Figures,
+        partner: None,
+        sensitive: BTreeSet::new(),
+        known_upper: BTreeMap::new(),
         decimals: BTreeSet::new(),
         reporting: Vec::new(),
         classifications: BTreeMap::new(),
@@ -62,7 +65,7 @@ fn within(request: &GroupRequest, values: usize, limits: &Limits) -> Result<Unre
         codes
     };
     let categories = request.dimensions().iter().map(|_| codes()).collect();
-    let facts = Facts { areas: Codes::default(), categories, rows: Vec::new() };
+    let facts = Facts { categories, ..Facts::default() };
     tabulate(&facts, request, limits, Deadline::new(limits))
 }
 

@@ -117,8 +117,9 @@ impl Case {
     }
 
     /// What a plan shows of an area: of a measure, in a category or in all.
-    fn shown(&self) -> impl Fn(&str, &str, &str) -> Option<u64> {
-        let truth = tabulate(&self.facts(), &self.request, &Limits::default()).unwrap();
+    fn shown(&self) -> impl Fn(&str, &str, &str) -> Option<u64> + use<> {
+        let limits = Limits::default();
+        let truth = tabulate(&self.facts(), &self.request, &limits, Deadline::new(&limits)).unwrap();
         let past = LedgerState::empty("test".parse().unwrap());
         let plan = plan(&past, &truth, &self.policy, &PlanKey::new([3; 32])).unwrap();
         let entry = AuthenticatedEntry::from_vault(plan.ledger_entry().secret_bytes().to_vec());
@@ -286,6 +287,8 @@ fn people_in(area: &'static str, number: u16) -> Vec<Record> {
 #[test]
 fn too_much_is_refused_with_the_setting_that_limits_it() {
     let case = plain(elsewhere());
-    let refused = |limits: &Limits| tabulate(&case.facts(), &case.request, limits).unwrap_err().to_string();
+    let refused = |limits: &Limits| {
+        tabulate(&case.facts(), &case.request, limits, Deadline::new(limits)).unwrap_err().to_string()
+    };
     assert!(refused(&Limits { max_atoms: 3, ..Limits::default() }).contains("`limits.max_atoms`"));
 }
