@@ -1,6 +1,6 @@
 //! Protects a reference block (area x age x sex x ethnicity, with wards, districts and all totals) under both zero policies.
 //!
-//! `cargo run --release -p disclosure --example block -- FILE.csv [which policy]`; the file has the columns `lsoa,age,sex,eth,freq`, without
+//! `cargo run --release -p disclosure --example block -- FILE.csv [which policy] [how many keys]`; the file has the columns `lsoa,age,sex,eth,freq`, without
 //! zero cells. Area `Lnnn` lies in ward `nnn mod 3`, the ward in district `ward mod 2`.
 
 #![allow(clippy::disallowed_methods, reason = "an example reads files and measures time")]
@@ -93,19 +93,29 @@ fn main() -> Result<(), Box<dyn Error>> {
         ZeroPolicy::Publish,
     ];
     let only = std::env::args().nth(2).map(|text| text.parse::<u32>()).transpose()?;
+    let keys: u8 = std::env::args().nth(3).map_or(Ok(1), |text| text.parse())?;
     for (_, zeros) in (0_u32..).zip(policies).filter(|(index, _)| only.is_none_or(|only| only == *index)) {
         let (truth, primaries, zero_cells) = block(&counts, &group)?;
         let policy = Policy { zeros, ..Policy::threshold(5) };
-        let start = Instant::now();
-        let plan = plan(&LedgerState::empty(group.clone()), &truth, &policy, &PlanKey::new([7; 32]))?;
-        let summary = plan.summary();
+        let (mut secondaries, mut seconds, mut small, mut cells) = (Vec::new(), Vec::new(), 0, 0);
+        for key in 7..7_u8.saturating_add(keys) {
+            let start = Instant::now();
+            let plan = plan(&LedgerState::empty(group.clone()), &truth, &policy, &PlanKey::new([key; 32]))?;
+            let summary = plan.summary();
+            secondaries.push(summary.withheld() - primaries);
+            seconds.push(start.elapsed().as_secs_f64());
+            small += summary.provably_small;
+            cells = summary.cells();
+        }
+        secondaries.sort_unstable();
+        seconds.sort_unstable_by(f64::total_cmp);
+        let middle = secondaries.len() / 2;
         println!(
-            "{zeros:?}: {} cells, {primaries} primaries, {zero_cells} zeros; {} withheld besides primaries, {} provably small, {} worlds, {:.2} s",
-            summary.cells(),
-            summary.withheld() - primaries,
-            summary.provably_small,
-            summary.worlds,
-            start.elapsed().as_secs_f64()
+            "{zeros:?}: {cells} cells, {primaries} primaries, {zero_cells} zeros; withheld besides primaries {:?}, median {}; {small} provably \
+             small; median {:.2} s",
+            secondaries,
+            secondaries.get(middle).copied().unwrap_or_default(),
+            seconds.get(middle).copied().unwrap_or_default()
         );
     }
     Ok(())

@@ -411,6 +411,8 @@ impl Platform {
 
     /// Ends both threads, after the group that is worked on.
     pub fn stop_publishing(&self) {
+        // What was read is recorded now: a publication that runs may be left before its end.
+        let _ = self.log_accesses();
         self.signal(|wake| wake.stop = true);
     }
 

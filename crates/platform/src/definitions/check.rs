@@ -6,6 +6,7 @@ use model::indicator::{Indicator, IndicatorType, Measure, View};
 use model::{AgeBand, PeriodType};
 
 use super::ages::{self, Ages};
+use crate::publish::carries_over;
 use crate::requests::classifications;
 
 /// What a dimension of a dataset holds, beside `unknown`.
@@ -27,6 +28,8 @@ pub(super) fn indicator(
     numerator: &DatasetContract,
     denominator: Option<&DatasetContract>,
 ) -> Result<(), String> {
+    not_divided(numerator)?;
+    denominator.map_or(Ok(()), not_divided)?;
     measure(&indicator.numerator, numerator)?;
     if let (Some(of), Some(contract)) = (&indicator.denominator, denominator) {
         measure(of, contract)?;
@@ -52,6 +55,18 @@ pub(super) fn indicator(
             .map_err(|problem| format!("view `{}` {problem}", view.name))?;
     }
     Ok(())
+}
+
+/// Figures of areas that are divided between others when they are taken in: of a part that is shown its withheld neighbour
+/// follows, as the division is public.
+fn not_divided(contract: &DatasetContract) -> Result<(), String> {
+    if contract.exposure.is_open() || !carries_over(contract) {
+        return Ok(());
+    }
+    Err(format!(
+        "`{}` is controlled and may state LSOAs of 2011, which are divided between those of 2021 by a rule that everybody knows: have it supplied for areas of 2021, or by postcode or point",
+        contract.id
+    ))
 }
 
 /// A measure and its filter.

@@ -165,6 +165,21 @@ fn check(changes: &[(&str, &str)], expect: Option<&str>) {
     }
 }
 
+/// Everybody knows by which rule figures of 2011 are divided: what is withheld of one part would follow from another.
+#[test]
+fn controlled_figures_are_not_divided_between_areas() {
+    let when = "[[column]]\nsource = \"When\"";
+    let code = "[[column]]\nsource = \"Code\"\nname = \"code\"\ntype = \"text\"\nrole = \"geography\"\nplace = \"area-code\"\n";
+    let column = (when, [code, when].concat());
+    let of = |year: u16| format!("boundary_year = {year}, sources = [\"postcode\", \"area-code\"] }}");
+    let (old, new) = (of(2011), of(2021));
+    let rule = "boundary_year = 2021, sources = [\"postcode\"] }";
+    let open = ("{ kind = \"controlled\" }", "{ kind = \"open\", source = \"s\", licence = \"l\" }");
+    check(&[(column.0, &column.1), (rule, &new)], None);
+    check(&[(column.0, &column.1), (rule, &old)], Some("divided between those of 2021"));
+    check(&[(column.0, &column.1), (rule, &old), open], None);
+}
+
 #[test]
 fn filters_accept_what_rows_can_have() {
     let cases = [

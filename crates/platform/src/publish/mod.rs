@@ -20,7 +20,7 @@ use model::contract::DatasetContract;
 pub(crate) use self::basis::{Basis, Registration};
 pub(crate) use self::cubes::denominator_rule;
 pub(crate) use self::ledger::{Opened, ledger_group};
-pub(crate) use self::placing::Placing;
+pub(crate) use self::placing::{Placing, carries_over};
 pub(crate) use self::releases::Recorded;
 use crate::error::PlatformError;
 use crate::state::State;

@@ -57,7 +57,7 @@ pub(crate) fn placing(gazetteer: &Gazetteer, figures: &Figures<'_>, area_type: A
 }
 
 /// Whether rows may state areas of an older vintage, which are carried over.
-fn carries_over(contract: &DatasetContract) -> bool {
+pub(crate) fn carries_over(contract: &DatasetContract) -> bool {
     let rule = &contract.geography;
     rule.sources.contains(&GeographySource::AreaCode) && geography::is_carried_over(rule.area_type, rule.boundary_year)
 }

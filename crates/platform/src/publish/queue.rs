@@ -163,22 +163,18 @@ impl Platform {
     ) -> BTreeMap<DatasetId, Result<Outcome, PlatformError>> {
         let done = Mutex::new(done);
         self.for_each_dataset(datasets, |dataset| {
-            // A defect in one group must not end the publishing of all others.
-            let work = std::panic::AssertUnwindSafe(|| self.publish_group(dataset));
-            let outcome = std::panic::catch_unwind(work).unwrap_or_else(|_| {
-                Err(PlatformError::Unavailable { reason: "publishing stopped on a defect".to_owned() })
-            });
+            let outcome = self.publish_group(dataset);
             done.lock().unwrap_or_else(std::sync::PoisonError::into_inner)(dataset);
             outcome
         })
     }
 
-    /// Works on datasets by as many threads as may publish.
+    /// Works on datasets by as many threads as may publish. A defect in one is its error, and ends nothing else.
     pub(super) fn for_each_dataset<T: Send>(
         &self,
         datasets: &BTreeSet<DatasetId>,
-        work: impl Fn(&DatasetId) -> T + Sync,
-    ) -> BTreeMap<DatasetId, T> {
+        work: impl Fn(&DatasetId) -> Result<T, PlatformError> + Sync,
+    ) -> BTreeMap<DatasetId, Result<T, PlatformError>> {
         let queue = Mutex::new(datasets.iter().rev().cloned().collect::<Vec<_>>());
         let results = Mutex::new(BTreeMap::new());
         std::thread::scope(|scope| {
@@ -187,7 +183,10 @@ impl Platform {
                     loop {
                         let next = queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
                         let Some(dataset) = next else { break };
-                        let result = work(&dataset);
+                        let work = std::panic::AssertUnwindSafe(|| work(&dataset));
+                        let result = std::panic::catch_unwind(work).unwrap_or_else(|_| {
+                            Err(PlatformError::Unavailable { reason: "publishing stopped on a defect".to_owned() })
+                        });
                         results.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(dataset, result);
                     }
                 });

@@ -59,12 +59,14 @@ impl Platform {
         let datasets = contracts.keys().cloned().collect();
         // Each is proved again from its ledger entry, which takes its time.
         let results = self.for_each_dataset(&datasets, |dataset| {
-            contracts.get(dataset).map(|contract| self.restore_group(state, contract, pending.contains(dataset)))
+            let contract = contracts.get(dataset);
+            contract.map_or(Ok(Restored::default()), |contract| {
+                self.restore_group(state, contract, pending.contains(dataset))
+            })
         });
         let (mut fresh, mut restored, mut faults) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
         for (dataset, result) in results {
-            let found = result.transpose().and_then(|found| self.queue_changed(found.unwrap_or_default()));
-            match found {
+            match result.and_then(|found| self.queue_changed(found)) {
                 Ok(group) => {
                     restored.insert(dataset.clone());
                     fresh.extend(group.map(|group| (dataset, group)));
