@@ -37,7 +37,6 @@ pub(crate) fn tabulate(
         for (table_index, table) in tables.iter().enumerate() {
             let contributors =
                 if request.has_contributors { Some(space.contributors(facts, table_index, index)) } else { None };
-            deadline.check()?;
             space.cells(
                 (table_index, table),
                 &dimensions,

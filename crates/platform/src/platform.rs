@@ -386,7 +386,6 @@ impl Platform {
             while platform.wait_for_work() {
                 platform.publish_round();
             }
-            let _ = platform.log_accesses();
             let _ = platform.record(audit::Entry::Stopped);
         })
     }

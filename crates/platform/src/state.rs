@@ -148,7 +148,9 @@ mod tests {
         let said = || sources(folder.path()).map(|files| files.len()).map_err(|error| error.to_string());
         std::fs::write(&file, "id = 1").unwrap();
         assert_eq!(said(), Ok(1));
-        for endless in ["/dev/zero", "/dev/stdin", "."] {
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        for endless in ["/dev/zero", "pipe", "."] {
             std::fs::remove_file(&file).unwrap();
             std::os::unix::fs::symlink(endless, &file).unwrap();
             assert!(said().is_err_and(|said| said.contains("no regular file") && said.contains("a.toml")), "{endless}");
