@@ -11,7 +11,7 @@ use crate::partnership::Partnership;
 use crate::party::PartySignature;
 use crate::position::Locator;
 use crate::position::Step::{self, Index, Key, Text};
-use crate::principal::{ActionKind, Recipient};
+use crate::principal::{ActionKind, Recipient, Role};
 
 /// Greatest rounding base, and greatest threshold, that make sense for counts of a district.
 const MAX_BASE: u32 = 1_000;
@@ -200,21 +200,29 @@ impl<'a> Checker<'a, '_> {
         }
     }
 
-    /// A partner officer sends what its own organisation supplies. Otherwise a grant that names several suppliers and
-    /// the datasets of all of them would let each overwrite what the others sent.
+    /// An organisation sends what it supplies itself; beside it, only an operator of the partnership does. Otherwise a
+    /// grant that names several suppliers and the datasets of all of them would let each overwrite what the others sent.
     fn suppliers(&mut self, index: usize, grant: &Grant) {
         if !grant.actions.contains(&ActionKind::Ingest) {
             return;
         }
         let recipients = grant.recipients(&self.document().parties);
-        let officers: Vec<_> = recipients.iter().filter_map(Recipient::partner_officer_of).collect();
+        let partnership = &self.partnership.partnership.id;
         for dataset in &grant.datasets {
             let supplier = dataset.organisation().ok();
-            let Some(other) = officers.iter().find(|id| Some(**id) != supplier.as_ref()) else { continue };
+            let sends_for_others = |recipient: &&Recipient| match recipient {
+                Recipient::Partner { organisation, role } => {
+                    role.permits(ActionKind::Ingest)
+                        && Some(organisation) != supplier.as_ref()
+                        && !(*role == Role::Operator && organisation == partnership)
+                }
+                Recipient::Public => false,
+            };
+            let Some(other) = recipients.iter().find(sends_for_others) else { continue };
             let path = [Key("grant"), Index(index), Key("datasets"), Text(dataset.as_str())];
             let message = format!(
-                "partner officers of `{other}` may not send in `{dataset}`: only its supplier's may; write one grant of \
-                 `ingest` for each supplier, or let an operator send it"
+                "`{other}` may not send in `{dataset}`: only its supplier may, and an operator of `{partnership}`; \
+                 write one grant of `ingest` for each supplier"
             );
             self.wrong(&path, message);
         }

@@ -228,16 +228,6 @@ pub enum Recipient {
     Public,
 }
 
-impl Recipient {
-    /// The organisation, if this is its partner officer.
-    pub(crate) const fn partner_officer_of(&self) -> Option<&OrganisationId> {
-        match self {
-            Self::Partner { organisation, role: Role::PartnerOfficer } => Some(organisation),
-            Self::Partner { .. } | Self::Public => None,
-        }
-    }
-}
-
 impl fmt::Display for Recipient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -48,9 +48,10 @@ problems! {
     REFUSED = UNPROCESSABLE_ENTITY, "contract-refused", "the file does not fit its contract; nothing was stored", "see `findings`, correct the file and send it again";
     BUSY = TOO_MANY_REQUESTS, "busy", "too many uploads at once", "wait for your organisation's other uploads to end, or try again in a minute";
     INTERNAL = INTERNAL_SERVER_ERROR, "internal", "something failed here", "try again; if it stays, quote `reference` to the programme office";
+    FULL = INSUFFICIENT_STORAGE, "storage-full", "there is no room to store this", "tell the programme office; send it again when there is room";
     UNAVAILABLE = SERVICE_UNAVAILABLE, "unavailable", "not available now", "try again later";
     TIMEOUT = GATEWAY_TIMEOUT, "timeout", "the request took too long and was stopped", "ask for less at once";
-    UPLOAD_TIMEOUT = GATEWAY_TIMEOUT, "upload-timeout", "the upload took too long to be answered", "send it again: it may be stored, and the same file is not stored twice";
+    UPLOAD_TIMEOUT = GATEWAY_TIMEOUT, "upload-timeout", "the upload took too long to be answered", "it may be stored: send it again with the same idempotency key, and it is not stored twice";
 }
 
 /// Problem details as they are sent (`application/problem+json`).
@@ -132,6 +133,9 @@ impl From<PlatformError> for Problem {
                 Self { findings, ..Self::new(REFUSED, detail) }
             }
             PlatformError::Unavailable { .. } => Self::new(UNAVAILABLE, detail),
+            PlatformError::Failed { .. } if error.is_out_of_space() => {
+                Self { reference: Some(logged(&error)), ..Self::new(FULL, "the disk is full: nothing was stored") }
+            }
             PlatformError::Unpublishable { .. }
             | PlatformError::Folder(_)
             | PlatformError::WrongKey { .. }
@@ -143,9 +147,13 @@ impl From<PlatformError> for Problem {
 
 /// Details stay in the operator's log; the caller gets a reference to it.
 fn internal(error: &PlatformError) -> Problem {
+    Problem { reference: Some(logged(error)), ..Problem::new(INTERNAL, "the request could not be completed") }
+}
+
+fn logged(error: &PlatformError) -> String {
     let reference = uuid::Uuid::new_v4().to_string();
     tracing::error!(reference, causes = platform::causes(error), "a request failed");
-    Problem { reference: Some(reference), ..Problem::new(INTERNAL, "the request could not be completed") }
+    reference
 }
 
 #[cfg(test)]
@@ -168,5 +176,15 @@ mod tests {
         let text = serde_json::to_string(&Problem::from(error)).unwrap();
         assert!(!text.contains("12345"), "{text}");
         assert!(text.contains("reference"));
+    }
+
+    #[test]
+    fn a_full_disk_is_told_as_such() {
+        let failed = |kind: std::io::ErrorKind| {
+            let source = Box::new(std::io::Error::from(kind));
+            Problem::from(PlatformError::Failed { operation: "write a table", source }).status
+        };
+        assert_eq!(failed(std::io::ErrorKind::StorageFull), 507);
+        assert_eq!(failed(std::io::ErrorKind::PermissionDenied), 500);
     }
 }

@@ -170,7 +170,11 @@ mod tests {
             .route("/", any(std::future::pending::<()>))
             .layer(middleware::from_fn(move |request: Request, next: Next| timed(request, next, times)));
         for (method, kind, advice) in [
-            (Method::POST, "upload-timeout", "send it again: it may be stored, and the same file is not stored twice"),
+            (
+                Method::POST,
+                "upload-timeout",
+                "it may be stored: send it again with the same idempotency key, and it is not stored twice",
+            ),
             (Method::GET, "timeout", "ask for less at once"),
         ] {
             let request = Request::builder().method(method).uri("/").body(Body::empty()).unwrap();

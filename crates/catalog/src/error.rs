@@ -98,6 +98,13 @@ pub enum CatalogError {
 }
 
 impl CatalogError {
+    /// Whether the database has no room on its disk.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        let Self::Database { source, .. } = self else { return false };
+        source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+    }
+
     pub(crate) fn not_found(what: &'static str, id: impl ToString) -> Self {
         Self::NotFound { what, id: id.to_string() }
     }

@@ -1,4 +1,4 @@
-//! The data folder: `VERSION catalog.sqlite objects/ quarantine/ audit/ revocations/ lock`.
+//! The data folder: `VERSION catalog.sqlite objects/ quarantine/ set-aside/ audit/ revocations/ lock`.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::error::CatalogError;
+use crate::set_aside::SetAside;
 
 /// An exclusive lock on a folder, held as long as the value lives, and given back by the kernel if the process dies.
 #[derive(Debug)]
@@ -129,6 +130,12 @@ impl DataFolder {
         self.root.join("quarantine")
     }
 
+    /// Objects that nothing names.
+    #[must_use]
+    pub fn set_aside(&self) -> SetAside {
+        SetAside::new(self.root.join("set-aside"))
+    }
+
     /// The audit log.
     #[must_use]
     pub fn audit(&self) -> PathBuf {
@@ -169,7 +176,7 @@ pub fn revocations(root: &Path) -> PathBuf {
     root.join("revocations")
 }
 
-fn make_folder(path: &Path) -> Result<(), CatalogError> {
+pub(crate) fn make_folder(path: &Path) -> Result<(), CatalogError> {
     if path.is_dir() {
         return Ok(());
     }
@@ -178,7 +185,7 @@ fn make_folder(path: &Path) -> Result<(), CatalogError> {
     File::open(parent).and_then(|folder| folder.sync_all()).map_err(failed("make durable", parent))
 }
 
-fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> CatalogError {
+pub(crate) fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> CatalogError {
     let path = path.to_owned();
     move |source| CatalogError::File { operation, path, source }
 }

@@ -12,6 +12,7 @@ pub mod memory;
 pub mod objects;
 pub mod port;
 pub mod records;
+pub mod set_aside;
 pub mod sqlite;
 
 pub use error::CatalogError;
@@ -23,4 +24,5 @@ pub use records::{
     Commit, Credential, DatasetVersion, IdempotencyKey, Job, JobOutcome, JobReason, JobState, LedgerEntry, NewJob,
     OptOutDeclaration, Upload, VersionFacts, VersionStatus,
 };
+pub use set_aside::SetAside;
 pub use sqlite::SqliteCatalog;

@@ -216,6 +216,21 @@ impl ObjectStore {
         }
     }
 
+    /// Moves an object out of the store into a folder of the same file system; says whether it was there.
+    pub(crate) fn move_to(&self, name: ObjectName, folder: &Path) -> Result<bool, CatalogError> {
+        self.check()?;
+        let (path, to) = (self.path(name), folder.join(name.to_string()));
+        match fs::rename(&path, &to) {
+            Ok(()) => {
+                File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed("make durable", folder))?;
+                self.sync_folder()?;
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(failed("move", &path)(error)),
+        }
+    }
+
     /// All objects, in order: to find those that the catalogue does not know, left by an upload that was never
     /// acknowledged.
     ///

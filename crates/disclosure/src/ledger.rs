@@ -14,7 +14,7 @@ use crate::rules::Reason;
 use crate::verify::{VerifyError, verify};
 
 /// Version of the entry's form.
-pub(crate) const ENTRY_VERSION: u32 = 3;
+pub(crate) const ENTRY_VERSION: u32 = 4;
 
 /// The bytes of a ledger entry, to be encrypted and stored durably and to be seen by nobody. They are wiped when dropped.
 pub struct SealedEntry {

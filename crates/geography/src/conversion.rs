@@ -92,7 +92,8 @@ impl Conversion {
 }
 
 /// What the conversion from 2011 makes of the figures of an area. It follows from the lookup alone, whatever the figures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CarriedOver {
     /// A 2011 area lies in this area and in others: its counts are divided between them, and what is left here is modelled.
     /// One that lies inside as a whole is not divided, however many atoms it became.

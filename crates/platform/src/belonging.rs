@@ -1,12 +1,11 @@
 //! Whether catalogue, audit log and objects of a data folder belong together.
 //!
-//! The catalogue says which objects are in use, and what it does not name is removed at a start. A catalogue that is
-//! missing, or older than what was acknowledged since, would have partners' data removed: then nothing is opened, and
-//! nothing is changed, until somebody has put the right one back.
+//! The catalogue says which objects are in use. Where it is missing, or it and the audit log do not name the same dataset
+//! versions, nothing is opened, and nothing is changed, until somebody has put the right one back.
 
 use std::collections::BTreeSet;
 
-use catalog::{Catalog, DataFolder};
+use catalog::{Catalog, DataFolder, DatasetVersion, VersionStatus};
 use uuid::Uuid;
 
 use crate::error::PlatformError;
@@ -38,17 +37,23 @@ pub(crate) fn nothing_stored(folder: &DataFolder) -> Result<(), PlatformError> {
     )))
 }
 
-/// Makes sure that the catalogue has every dataset version that the audit log names.
+/// Makes sure that catalogue and audit log name the same dataset versions. A staged one has no record yet.
 pub(crate) fn together(folder: &DataFolder, catalog: &dyn Catalog, recorded: &Recorded) -> Result<(), PlatformError> {
     let versions = catalog.versions(None, None).map_err(PlatformError::failed("read versions"))?;
-    let known: BTreeSet<Uuid> = versions.into_iter().map(|version| version.facts.id).collect();
-    let mut missing = recorded.versions().difference(&known);
-    let Some(first) = missing.next() else { return Ok(()) };
-    Err(PlatformError::Folder(format!(
-        "the catalogue of the data folder `{}` does not have {} dataset versions that its audit log names, such as `{first}`: it is older, or another one; put the right one back, or restore the whole folder from one backup; nothing was changed",
-        folder.root().display(),
-        missing.count() + 1
-    )))
+    let known: BTreeSet<Uuid> = versions.iter().map(|version| version.facts.id).collect();
+    let staged = |version: &&DatasetVersion| version.status == VersionStatus::Staged;
+    let taken_in: BTreeSet<Uuid> =
+        versions.iter().filter(|version| !staged(version)).map(|version| version.facts.id).collect();
+    let missing_in = |part: &str, other: &str, missing: Vec<&Uuid>| {
+        let Some(first) = missing.first() else { return Ok(()) };
+        Err(PlatformError::Folder(format!(
+            "the {part} of the data folder `{}` does not have {} of the dataset versions that its {other} names, such as `{first}`: it is older, or another one; put the right one back, or restore the whole folder from one backup; nothing was changed",
+            folder.root().display(),
+            missing.len()
+        )))
+    };
+    missing_in("catalogue", "audit log", recorded.versions().difference(&known).collect())?;
+    missing_in("audit log", "catalogue", taken_in.difference(recorded.versions()).collect())
 }
 
 #[cfg(test)]
@@ -90,9 +95,62 @@ mod tests {
         assert_eq!(store.names().unwrap(), [name]);
     }
 
+    /// A catalogue without its audit log would be trusted with what nobody can hold against it.
+    #[test]
+    fn an_older_audit_log_is_noticed() {
+        let small = Small::new();
+        let platform = small.open();
+        Small::upload(&platform, 1);
+        drop(platform);
+        let (audit, kept) = (small.settings().data.join("audit"), small.folder.path().join("kept"));
+        copy(&audit, &kept);
+        let platform = small.open();
+        let later = Small::upload(&platform, 2).version;
+        drop(platform);
+        std::fs::remove_dir_all(&audit).unwrap();
+        copy(&kept, &audit);
+        let error = Platform::attach(small.settings()).err().unwrap().to_string();
+        assert!(error.contains("the audit log of the data folder"), "{error}");
+        assert!(
+            error.contains(&format!("1 of the dataset versions that its catalogue names, such as `{later}`")),
+            "{error}"
+        );
+    }
+
+    fn copy(from: &std::path::Path, to: &std::path::Path) {
+        std::fs::create_dir(to).unwrap();
+        for entry in std::fs::read_dir(from).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+        }
+    }
+
+    /// What is restored from a backup may name less than is stored: the rest waits, as somebody may put the right one back.
+    #[test]
+    fn what_nothing_names_is_set_aside_and_removed_after_its_time() {
+        let small = Small::new();
+        let mut settings = small.settings();
+        settings.limits.set_aside_days = 2;
+        let (name, before) = (ObjectName::new(ObjectKind::Table, Uuid::from_u128(1)), settings.clock.now());
+        let folder = settings.data.join("set-aside");
+        for (days, stays) in [(0, true), (2, true), (3, false)] {
+            let now = before + jiff::SignedDuration::from_hours(24 * days);
+            settings.clock = crate::Clock::of(move || now);
+            let platform = Platform::attach(settings.clone()).unwrap().0;
+            if days == 0 {
+                platform.store().put(name, b"of a later day").unwrap();
+            }
+            platform.load().unwrap();
+            assert!(!platform.store().names().unwrap().contains(&name));
+            let days: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|day| day.unwrap().path()).collect();
+            let found = days.iter().any(|day| day.join(name.to_string()).exists());
+            assert_eq!(found, stays, "{days:?}");
+        }
+    }
+
     /// Whatever the catalogue says, what was acknowledged is no rubbish.
     #[test]
-    fn what_the_audit_log_names_is_never_removed_as_unused() {
+    fn what_the_audit_log_names_is_never_set_aside_as_unused() {
         let small = Small::new();
         let platform = small.open();
         let kept = Small::upload(&platform, 1).version;

@@ -67,7 +67,12 @@ impl Platform {
         let Some(actor) = &caller.actor else { return true };
         let credential = actor.credential.as_str();
         let state = self.state();
-        state.credentials.get(credential).map_or(credential == LOCAL, |stored| stored.revoked_at.is_none())
+        state.credentials.get(credential).map_or(credential == LOCAL, |stored| !self.is_revoked(stored))
+    }
+
+    /// Whether a credential was revoked. The audit log has the last word: a catalogue can be an older one.
+    fn is_revoked(&self, credential: &Credential) -> bool {
+        credential.revoked_at.is_some() || self.recorded().is_revoked(&credential.id)
     }
 
     /// Who holds this token; the public without one. Agreements that changed since the last request count from here on.
@@ -82,7 +87,7 @@ impl Platform {
         let state = self.state();
         let stored = state.credentials.get(key.id()).ok_or(PlatformError::Unauthenticated)?;
         let matches = key.matches(&self.keys().credentials()?, &stored.hash);
-        if !matches || stored.revoked_at.is_some() {
+        if !matches || self.is_revoked(stored) {
             return Err(PlatformError::Unauthenticated);
         }
         let role: Role = stored.role.as_str().parse().map_err(|_| PlatformError::Unauthenticated)?;
@@ -181,18 +186,22 @@ impl Platform {
         Ok(key.reveal())
     }
 
-    /// Revokes a key at once; nothing if it is revoked already.
+    /// Revokes a key at once; nothing if it is revoked already. One whose record was changed outside the service is not
+    /// accepted anyway, and is revoked all the same: the right record may come back.
     ///
     /// # Errors
     /// If there is none with this id.
     pub fn revoke_credential(&self, id: &str) -> Result<(), PlatformError> {
-        let state = self.state();
-        let Some(known) = state.credentials.get(id) else { return Err(no_credential(id)) };
-        if known.revoked_at.is_some() {
+        let stored = self.catalog().credentials().map_err(PlatformError::failed("read credentials"))?;
+        let Some(known) = stored.into_iter().find(|known| known.id.as_str() == id) else {
+            return Err(no_credential(id));
+        };
+        let recorded = self.recorded().is_revoked(&known.id);
+        if known.revoked_at.is_some() && recorded {
             return Ok(());
         }
-        let (label, organisation) = (known.id.clone(), known.organisation.clone());
-        if !self.recorded().is_revoked(&label) {
+        let (label, organisation) = (known.id, known.organisation);
+        if !recorded {
             let change = audit::CredentialChange::Revoked;
             self.record(audit::Entry::Credential { credential: label.clone(), organisation, change })?;
         }
@@ -208,7 +217,7 @@ impl Platform {
             organisation: c.organisation.clone(),
             role: c.role.clone(),
             purposes: c.purposes.iter().cloned().collect(),
-            revoked: c.revoked_at.is_some(),
+            revoked: self.is_revoked(c),
         };
         self.state().credentials.values().map(card).collect()
     }

@@ -171,7 +171,7 @@ fn row(
         trend: None,
         geography_method: area.placing.method.clone(),
         modelled_share: None,
-        caveat: caveat(layout, area, key.period, numerator),
+        caveat: caveat(layout, area, key.period, [Some(numerator), denominator]),
     };
     match (top, bottom) {
         // What the denominator's source does not have hides nothing of the numerator.
@@ -189,16 +189,31 @@ fn row(
 
 /// What a reader must know: of the indicator as a whole, of this area, of this period, and of corrections. Nothing is said of one
 /// cell.
-fn caveat(layout: &Layout<'_>, area: &TableArea, period: Period, numerator: &GroupTables) -> Option<String> {
+fn caveat(
+    layout: &Layout<'_>,
+    area: &TableArea,
+    period: Period,
+    [numerator, denominator]: [Option<&GroupTables>; 2],
+) -> Option<String> {
     let of_place = area.placing.caveat.clone();
     let other = layout.denominator.as_ref().and_then(|rule| rule.periods.stand_in(period));
     let other = other.map(|of| format!("The denominator is that of {}: there is none of this period.", of.label()));
-    let revised = numerator.smallest_change().map(|least| {
-        format!("Data were corrected: figures that this changed by fewer than {least} are still as they were before.")
-    });
-    let all: Vec<String> =
-        layout.indicator.caveats.iter().cloned().chain(of_place).chain(other).chain(revised).collect();
+    let same = layout.denominator.as_ref().is_some_and(|rule| rule.periods == DenominatorPeriods::Same);
+    let changed =
+        [numerator, denominator.filter(|_| !same)].map(|tables| tables.and_then(GroupTables::smallest_change));
+    let said = layout.indicator.caveats.iter().cloned().chain(of_place).chain(other).chain(revised(changed));
+    let all: Vec<String> = said.collect();
     (!all.is_empty()).then(|| all.join(" "))
+}
+
+/// What is said of corrections to numerator and denominator, by the smallest change that each shows.
+fn revised(changed: [Option<u64>; 2]) -> impl Iterator<Item = String> {
+    ["Data", "Data of the denominator"].into_iter().zip(changed).filter_map(|(of_what, least)| {
+        let least = least?;
+        Some(format!(
+            "{of_what} were corrected: figures that this changed by fewer than {least} are still as they were before."
+        ))
+    })
 }
 
 fn cell(tables: &GroupTables, measure: &MeasureId, key: &CellKey) -> Cell {
@@ -409,6 +424,16 @@ period_type = "calendar-year"
             assert_eq!(row.geography_method, "supplied, modelled");
             assert_eq!(row.caveat.as_deref(), Some("Redrawn."));
         }
+    }
+
+    #[test]
+    fn corrections_of_either_part_are_said() {
+        let said = |changed| revised(changed).collect::<Vec<_>>();
+        assert_eq!(said([None, None]), Vec::<String>::new());
+        let both = said([Some(5), Some(7)]);
+        assert!(both[0].starts_with("Data were corrected") && both[0].contains("fewer than 5"), "{both:?}");
+        assert!(both[1].starts_with("Data of the denominator") && both[1].contains("fewer than 7"), "{both:?}");
+        assert_eq!(said([None, Some(7)]), both[1..]);
     }
 
     #[test]

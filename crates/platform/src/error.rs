@@ -141,6 +141,22 @@ impl PlatformError {
         matches!(source.downcast_ref(), Some(catalog::CatalogError::Locked { .. }))
     }
 
+    /// Whether it failed because a disk is full, or somebody's share of it.
+    #[must_use]
+    pub fn is_out_of_space(&self) -> bool {
+        let mut next = std::error::Error::source(self);
+        while let Some(error) = next {
+            let full = error.downcast_ref().is_some_and(|error: &std::io::Error| {
+                matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+            });
+            if full || error.downcast_ref().is_some_and(catalog::CatalogError::is_full) {
+                return true;
+            }
+            next = error.source();
+        }
+        false
+    }
+
     pub(crate) fn no_area_type(area_type: AreaType) -> Self {
         Self::NotFound { what: format!("geography `{area_type}`") }
     }

@@ -56,6 +56,7 @@ struct Intake<'a> {
     contract: &'a DatasetContract,
     period: Period,
     request: &'a UploadRequest,
+    caller: &'a Caller,
     permit: &'a Permit<Ingest>,
     opt_outs: Option<OptOutDeclaration>,
 }
@@ -102,6 +103,7 @@ impl Platform {
             contract,
             period,
             request,
+            caller,
             permit: &permit,
             opt_outs: caller.principal.organisation.clone().and_then(declared),
         };
@@ -114,7 +116,7 @@ impl Platform {
         });
         let outcome = taken.and_then(|taken| match taken {
             Taken::Known(receipt) => Ok(*receipt),
-            Taken::New(prepared) => self.keep(*prepared, work_id, || self.still_allowed(caller, &intake)),
+            Taken::New(prepared) => self.keep(*prepared, work_id, || self.still_allowed(&intake)),
         });
         self.record_end(work_id, &outcome);
         outcome
@@ -202,7 +204,8 @@ impl Platform {
 
     /// Whether what was decided before the file came still holds: the credential, and every agreement that the permit names.
     /// What another agreement would allow by now was not what the file was read by.
-    fn still_allowed(&self, caller: &Caller, intake: &Intake<'_>) -> Result<(), PlatformError> {
+    fn still_allowed(&self, intake: &Intake<'_>) -> Result<(), PlatformError> {
+        let caller = intake.caller;
         self.refresh_agreements()?;
         self.refresh_revocations()?;
         let state = self.state();
@@ -291,23 +294,10 @@ impl Platform {
             return Err(PlatformError::DigestMismatch);
         }
         let upload = named_upload(request, self.keys().keyed_digest(&arrival.digest.0)?)?;
-        if let Some(upload) = &upload
-            && let Some(known) = self.catalog().find_upload(&contract.id, upload).map_err(conflict(Some(upload)))?
-            && known.status != VersionStatus::Staged
-        {
-            if known.facts.period != period {
-                return Err(PlatformError::IdempotencyConflict { key: upload.key.as_str().to_owned() });
-            }
-            return Ok(Taken::Known(Box::new(self.receipt(&known, false)?)));
-        }
         let agreements: BTreeSet<Digest> = permit.agreements().keys().copied().collect();
         let file = self.content_digest(state, contract, &agreements, arrival.digest)?;
-        if let Some(known) = self.current(&contract.id, period)?.filter(|version| version.facts.file == Some(file)) {
-            // The key stands for this content from now on, as it would for a file that had to be read.
-            if let Some(upload) = &upload {
-                self.catalog().record_upload(known.facts.id, upload).map_err(conflict(Some(upload)))?;
-            }
-            return Ok(Taken::Known(Box::new(self.receipt(&known, false)?)));
+        if let Some(known) = self.known_file(intake, upload.as_ref(), file)? {
+            return Ok(Taken::Known(Box::new(known)));
         }
         let memory = self.memory_for(contract, arrival)?;
         let cleaned = self.clean(state, intake, arrival, &memory)?;
@@ -329,6 +319,36 @@ impl Platform {
             opt_outs: intake.opt_outs.clone(),
         };
         Ok(Taken::New(Box::new(Prepared { facts, keys, findings: cleaned.findings })))
+    }
+
+    /// The version that a file is already, by its idempotency key or as what is current. It is answered under the same
+    /// lock and the same questions as a new version: the answer says what stands at this moment.
+    fn known_file(
+        &self,
+        intake: &Intake<'_>,
+        upload: Option<&Upload>,
+        file: Digest,
+    ) -> Result<Option<UploadReceipt>, PlatformError> {
+        let (dataset, period) = (&intake.contract.id, intake.period);
+        let _turn = self.staging();
+        if let Some(upload) = upload
+            && let Some(known) = self.catalog().find_upload(dataset, upload).map_err(conflict(Some(upload)))?
+            && known.status != VersionStatus::Staged
+        {
+            if known.facts.period != period {
+                return Err(PlatformError::IdempotencyConflict { key: upload.key.as_str().to_owned() });
+            }
+            self.still_allowed(intake)?;
+            return self.receipt(&known, false).map(Some);
+        }
+        let current = self.current(dataset, period)?.filter(|version| version.facts.file == Some(file));
+        let Some(known) = current else { return Ok(None) };
+        self.still_allowed(intake)?;
+        // The key stands for this content from now on, as it would for a file that had to be read.
+        if let Some(upload) = upload {
+            self.catalog().record_upload(known.facts.id, upload).map_err(conflict(Some(upload)))?;
+        }
+        self.receipt(&known, false).map(Some)
     }
 
     /// A share of the memory of all uploads, for what a file may become when it is decompressed.
@@ -446,6 +466,7 @@ fn refused(error: IngestError) -> PlatformError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::Small;
 
     /// What fails here is not answered as a fault of the file.
     #[test]
@@ -455,5 +476,23 @@ mod tests {
         assert!(matches!(ours, PlatformError::Failed { .. }), "{ours:?}");
         let theirs = refused(IngestError::Compressed);
         assert!(matches!(theirs, PlatformError::Refused { .. }), "{theirs:?}");
+    }
+
+    /// That a file is known is told to whom it could be given, as with any other file.
+    #[test]
+    fn whoever_sends_a_known_file_is_asked_as_with_a_new_one() {
+        let small = Small::new();
+        let platform = small.open();
+        Small::upload(&platform, 1);
+        let purposes = ["neighbourhood-needs".to_owned()];
+        let token = platform.add_credential("lancashire-fire-and-rescue", "partner-officer", &purposes, false).unwrap();
+        let caller = platform.authenticate(Some(&token)).unwrap();
+        assert!(!Small::send(&platform, &caller, 1, Some("one")).unwrap().created);
+        platform.revoke_credential(token.split('_').nth(1).unwrap()).unwrap();
+        // By its content, and by its key.
+        for key in [None, Some("one")] {
+            let refused = Small::send(&platform, &caller, 1, key);
+            assert!(matches!(refused, Err(PlatformError::Unauthenticated)), "{refused:?}");
+        }
     }
 }

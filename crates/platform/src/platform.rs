@@ -194,7 +194,7 @@ impl Platform {
         self.clear_quarantine()?;
         self.settle_staged()?;
         self.end_interrupted()?;
-        self.remove_unreferenced()?;
+        self.set_aside_unreferenced()?;
         self.catalog().requeue_jobs(self.now()).map_err(PlatformError::failed("requeue jobs"))?;
         self.read_credentials()?;
         self.now_loading("reading the geography");
@@ -348,20 +348,25 @@ impl Platform {
         Ok(())
     }
 
-    /// Objects that no record names: an upload was cut short between writing and recording. What the audit log names is
-    /// never removed: it was acknowledged.
-    fn remove_unreferenced(&self) -> Result<(), PlatformError> {
+    /// Objects that no record names: an upload was cut short between writing and recording, or catalogue and audit log are
+    /// of an earlier day. They are kept for a while, as somebody may put the right ones back. What the audit log names stays.
+    fn set_aside_unreferenced(&self) -> Result<(), PlatformError> {
         let versions = self.catalog().versions(None, None).map_err(PlatformError::failed("read versions"))?;
         let findings =
             versions.iter().filter_map(|version| version.facts.findings.as_ref()).map(|(object, _)| object.name);
         let mut named: BTreeSet<ObjectName> =
             versions.iter().map(|version| version.facts.table.name).chain(findings).collect();
         named.extend(self.geography_object()?);
+        let (aside, today) = (self.0.folder.set_aside(), self.now().to_zoned(jiff::tz::TimeZone::UTC).date());
         for name in self.store().names().map_err(PlatformError::failed("list the objects"))? {
             if !named.contains(&name) && !self.recorded().has_version(name.id()) {
-                self.store().remove(name).map_err(PlatformError::failed("remove an unused object"))?;
+                aside.keep(self.store(), name, today).map_err(PlatformError::failed("set an unused object aside"))?;
+                tracing::warn!(object = %name, "nothing names this object: it is set aside");
             }
         }
+        let days = jiff::Span::new().days(self.settings().limits.set_aside_days);
+        let first = today.saturating_sub(days);
+        aside.remove_before(first).map_err(PlatformError::failed("remove what was set aside"))?;
         Ok(())
     }
 

@@ -201,6 +201,31 @@ mod tests {
         assert_eq!(revoked(&small), 1, "it was tried often, and is one revocation");
     }
 
+    /// The catalogue is a file: whoever can write it gives no revoked key back, and keeps none from being revoked.
+    #[test]
+    fn a_changed_catalogue_neither_frees_a_key_nor_keeps_it() {
+        let small = Small::new();
+        let platform = small.open();
+        let ((token, id), (other, other_id)) = (key(&platform), key(&platform));
+        let refused = |token: &str| matches!(platform.authenticate(Some(token)), Err(PlatformError::Unauthenticated));
+        let changed = |faults: &[&'static str]| {
+            small.faults.set(faults);
+            platform.reload_credentials().unwrap();
+        };
+        platform.revoke_credential(&id).unwrap();
+        changed(&["credentials not revoked"]);
+        assert!(refused(&token) && !refused(&other));
+        let listed = platform.credentials().iter().map(ToString::to_string).find(|card| card.starts_with(&id));
+        assert!(listed.unwrap().contains("revoked"));
+        // With another role they are not accepted, and still there to be revoked.
+        changed(&["credentials changed"]);
+        assert!(refused(&other));
+        platform.revoke_credential(&other_id).unwrap();
+        changed(&["credentials not revoked"]);
+        assert!(refused(&other));
+        assert_eq!(revoked(&small), 2);
+    }
+
     /// An older catalogue does not bring a revoked key back, nor does a crash before the catalogue knew.
     #[test]
     fn the_audit_log_has_the_last_word_on_a_key() {

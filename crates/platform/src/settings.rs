@@ -68,6 +68,8 @@ pub struct Limits {
     pub max_atoms: u64,
     /// Protection groups worked on at once.
     pub publish_threads: usize,
+    /// Days for which stored objects that nothing names are kept aside.
+    pub set_aside_days: u16,
     /// Metres by which display boundaries may be simplified.
     pub boundary_tolerance_m: u32,
 }
@@ -93,6 +95,7 @@ impl Default for Limits {
             max_cells: 1_000_000,
             max_atoms: 4_000_000,
             publish_threads: 2,
+            set_aside_days: 30,
             boundary_tolerance_m: 20,
         }
     }

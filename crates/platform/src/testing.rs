@@ -31,6 +31,10 @@ impl Faults {
         assert!(!faults.iter().any(|fault| fault.strip_suffix('!') == Some(operation)), "a planted defect");
         if faults.contains(operation) { Err(CatalogError::Poisoned) } else { Ok(()) }
     }
+
+    fn has(&self, fault: &'static str) -> bool {
+        self.0.lock().unwrap().contains(fault)
+    }
 }
 
 struct Failing {
@@ -73,6 +77,13 @@ impl Catalog for Failing {
 
     fn version(&self, id: Uuid) -> Result<Option<DatasetVersion>> {
         self.faults.check("version")?;
+        if self.faults.has("first version damaged") && self.inner.versions(None, None)?[0].facts.id == id {
+            return Err(CatalogError::Damaged {
+                what: "dataset version",
+                id: id.to_string(),
+                reason: "a planted fault",
+            });
+        }
         self.inner.version(id)
     }
 
@@ -97,6 +108,9 @@ impl Catalog for Failing {
     }
 
     fn requeue_jobs(&self, now: Timestamp) -> Result<u64> {
+        if !self.inner.jobs(Some(JobState::Running))?.is_empty() {
+            self.faults.check("requeue_jobs of a run")?;
+        }
         self.inner.requeue_jobs(now)
     }
 
@@ -127,7 +141,16 @@ impl Catalog for Failing {
     }
 
     fn credentials(&self) -> Result<Vec<Credential>> {
-        self.inner.credentials()
+        let mut credentials = self.inner.credentials()?;
+        for credential in &mut credentials {
+            if self.faults.has("credentials not revoked") {
+                credential.revoked_at = None;
+            }
+            if self.faults.has("credentials changed") {
+                credential.role = "operator".parse().unwrap();
+            }
+        }
+        Ok(credentials)
     }
 
     fn setting(&self, name: &Label) -> Result<Option<String>> {
@@ -217,18 +240,28 @@ impl Small {
         platform: &Platform,
         quarter: u8,
     ) -> std::result::Result<crate::UploadReceipt, crate::PlatformError> {
+        let caller = platform.local_officer(&Self::FIRES.parse().unwrap()).unwrap();
+        Self::send(platform, &caller, quarter, None)
+    }
+
+    /// The same by somebody, under a key.
+    pub(crate) fn send(
+        platform: &Platform,
+        caller: &crate::Caller,
+        quarter: u8,
+        key: Option<&str>,
+    ) -> std::result::Result<crate::UploadReceipt, crate::PlatformError> {
         let name = format!("partners/lancashire-fire-and-rescue/incidents/2025-Q{quarter}.csv.gz");
         let file = std::fs::File::open(root().join("sample-data").join(name)).unwrap();
         let request = UploadRequest {
             dataset: Self::FIRES.parse().unwrap(),
             period: format!("2025-{:02}-01/P3M", (quarter - 1) * 3 + 1),
-            idempotency_key: None,
+            idempotency_key: key.map(str::to_owned),
             digest: None,
             empty: false,
             opt_outs_applied: None,
         };
-        let caller = platform.local_officer(&request.dataset).unwrap();
-        platform.upload(&caller, &request, file)
+        platform.upload(caller, &request, file)
     }
 
     /// How far the publication of a version has come, as its supplier reads it.

@@ -113,9 +113,9 @@ fn mistakes_are_named_with_their_place() {
     }
 }
 
-/// Who may send a file in: its supplier, and whoever runs the platform; never another supplier.
+/// Who may send a file in: its supplier, and an operator of the partnership; never another party, in whichever role.
 #[test]
-fn a_partner_officer_is_granted_its_own_datasets_only() {
+fn only_its_supplier_and_the_partnership_may_send_a_dataset() {
     let (good, _) = good();
     let grants = |recipients: &str, actions: &str| {
         let text = good.replacen(
@@ -130,16 +130,19 @@ fn a_partner_officer_is_granted_its_own_datasets_only() {
     };
     let cases = [
         (r#"{ organisation = "org-a", roles = ["partner-officer"] }"#, r#""ingest""#, None),
-        (r#"{ organisation = "org-b", roles = ["operator"] }"#, r#""ingest""#, None),
+        (r#"{ organisation = "org-a", roles = ["operator"] }"#, r#""ingest""#, None),
+        (r#"{ organisation = "org-b", roles = ["operator"] }"#, r#""derive", "release""#, None),
+        (r#"{ organisation = "org-b", roles = ["operator"] }"#, r#""ingest""#, Some("operator of org-b")),
+        (r#"{ organisation = "org-b", roles = ["analyst"] }"#, r#""ingest""#, None),
         (r#"{ organisation = "org-b", roles = ["partner-officer"] }"#, r#""derive", "release""#, None),
-        (r#"{ organisation = "org-b", roles = ["partner-officer"] }"#, r#""ingest""#, Some("org-b")),
+        (r#"{ organisation = "org-b", roles = ["partner-officer"] }"#, r#""ingest""#, Some("partner-officer of org-b")),
         (
             r#"{ organisation = "org-b", roles = ["analyst", "partner-officer"] }"#,
             r#""derive", "ingest""#,
-            Some("org-b"),
+            Some("partner-officer of org-b"),
         ),
         // Every full partner: `org-a` supplies the data, `org-b` does not.
-        (r#"{ membership = "full", roles = ["partner-officer"] }"#, r#""ingest""#, Some("org-b")),
+        (r#"{ membership = "full", roles = ["partner-officer"] }"#, r#""ingest""#, Some("partner-officer of org-b")),
     ];
     for (recipients, actions, refused) in cases {
         let errors = grants(recipients, actions);
@@ -147,7 +150,7 @@ fn a_partner_officer_is_granted_its_own_datasets_only() {
         match refused {
             None => assert!(messages.is_empty(), "{recipients} {actions}: {messages:?}"),
             Some(other) => {
-                let expect = format!("partner officers of `{other}` may not send in `org-a.data`");
+                let expect = format!("`{other}` may not send in `org-a.data`: only its supplier may");
                 assert!(matches!(messages[..], [message] if message.starts_with(&expect)), "{messages:?}");
             }
         }

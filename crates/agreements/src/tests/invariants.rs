@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::random::{bound_to_world, inputs, pattern, permissive};
+use super::random::{bound_to_world, inputs, pattern, permissive, runs_the_partnership};
 use super::reference::{allows, coarser, governing};
 use super::world::*;
 use crate::*;
@@ -157,9 +157,9 @@ proptest! {
         query.original = query.original.filter(|_| query.action == ActionKind::Release);
         let loaded = world.load();
         prop_assume!(query.role.permits(query.action) && !query.inputs.is_empty());
-        // No agreement can let a partner officer take in what others supply.
-        let officer = query.action == ActionKind::Ingest && query.role == Role::PartnerOfficer;
-        prop_assume!(!officer || query.inputs.iter().all(|(dataset, _)| *dataset == query.organisation));
+        // No agreement can let anybody but the partnership's operator take in what others supply.
+        let at_home = query.action == ActionKind::Ingest && !runs_the_partnership(query.organisation, query.role);
+        prop_assume!(!at_home || query.inputs.iter().all(|(dataset, _)| *dataset == query.organisation));
         let Err(denial) = decided(&loaded, &query) else { return Ok(()) };
         prop_assert!(!denial.blockers.is_empty());
         let fixed = fix(&world, &query, &denial.blockers);

@@ -127,19 +127,19 @@ impl Plain {
             });
         }
         self.grants.retain(|grant| !grant.datasets.is_empty() && !grant.recipients.is_empty());
-        self.grants = self.grants.iter().flat_map(PlainGrant::with_officers_at_home).collect();
+        self.grants = self.grants.iter().flat_map(PlainGrant::with_senders_at_home).collect();
     }
 }
 
 impl PlainGrant {
-    /// The same grant, but that a partner officer takes in its own organisation's dataset alone: a file that says more
-    /// is refused, which is tested elsewhere.
-    fn with_officers_at_home(&self) -> Vec<Self> {
+    /// The same grant, but that whoever is not the partnership's operator takes in its own organisation's dataset alone: a
+    /// file that says more is refused, which is tested elsewhere.
+    fn with_senders_at_home(&self) -> Vec<Self> {
         if !self.actions.contains(&ActionKind::Ingest) {
             return vec![self.clone()];
         }
-        let (officers, others): (BTreeSet<Who>, BTreeSet<Who>) =
-            self.recipients.iter().cloned().partition(|who| matches!(who, Who::Partner(_, Role::PartnerOfficer)));
+        let at_home = |who: &Who| matches!(who, Who::Partner(home, role) if role.permits(ActionKind::Ingest) && !runs_the_partnership(*home, *role));
+        let (suppliers, others): (BTreeSet<Who>, BTreeSet<Who>) = self.recipients.iter().cloned().partition(at_home);
         let part = |actions: BTreeSet<ActionKind>, recipients, datasets| Self {
             link_with: if actions.contains(&ActionKind::Link) { self.link_with.clone() } else { BTreeSet::new() },
             purposes: self.purposes.clone(),
@@ -150,16 +150,21 @@ impl PlainGrant {
         let rest = self.actions.iter().copied().filter(|action| *action != ActionKind::Ingest).collect();
         let mut parts = vec![
             part(self.actions.clone(), others, self.datasets.clone()),
-            part(rest, officers.clone(), self.datasets.clone()),
+            part(rest, suppliers.clone(), self.datasets.clone()),
         ];
-        for officer in officers {
-            let Who::Partner(home, _) = officer else { continue };
+        for supplier in suppliers {
+            let Who::Partner(home, _) = supplier else { continue };
             let own = self.datasets.intersection(&[home].into()).copied().collect();
-            parts.push(part([ActionKind::Ingest].into(), [officer].into(), own));
+            parts.push(part([ActionKind::Ingest].into(), [supplier].into(), own));
         }
         parts.retain(|part| !part.actions.is_empty() && !part.recipients.is_empty() && !part.datasets.is_empty());
         parts
     }
+}
+
+/// Whether somebody may take in what others supply: an operator of the organisation that the register names.
+pub(super) fn runs_the_partnership(organisation: usize, role: Role) -> bool {
+    role == Role::Operator && organisation == 0
 }
 
 fn world() -> impl Strategy<Value = World> {
@@ -215,6 +220,11 @@ pub(super) fn bound_to_world() -> impl Strategy<Value = (World, Query)> {
             let known = world.agreements.len();
             // The fourth stays unknown.
             *bound = bound.iter().map(|n| if *n == 3 { 99 } else { n % known }).collect();
+        }
+        // Half of those who send something in send their own, which is all that most may.
+        if query.action == ActionKind::Ingest && query.now % 2 == 0 {
+            query.inputs.truncate(1);
+            query.inputs.iter_mut().for_each(|(dataset, _)| *dataset = query.organisation);
         }
         (world, query)
     })

@@ -10,6 +10,7 @@ use model::{AreaType, BoundaryYear, DatasetId, Digest, Period, PeriodType, ViewI
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::placing::Located;
 use crate::opt_outs;
 
 /// What a group's released cells stand on.
@@ -24,6 +25,8 @@ pub(crate) struct Basis {
     pub(super) geography: Digest,
     /// Vintage of the areas of each type.
     pub(crate) boundary_years: BTreeMap<AreaType, BoundaryYear>,
+    /// How its figures got to their areas.
+    pub(super) located: Located,
     /// Whether the figures were open before.
     pub(crate) open: bool,
     /// The partitions, by period.

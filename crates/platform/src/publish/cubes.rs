@@ -47,6 +47,20 @@ impl Platform {
         });
         Ok(())
     }
+
+    /// Puts new cells in place all at once; where that fails, dataset by dataset, so that one which cannot be shown keeps no
+    /// other back. Returns those that are not shown.
+    pub(super) fn swap_each(&self, fresh: BTreeMap<DatasetId, Arc<Group>>) -> Vec<(DatasetId, PlatformError)> {
+        let none = BTreeSet::new();
+        if self.swap(fresh.clone(), &none).is_ok() {
+            return Vec::new();
+        }
+        let alone = |(dataset, group): (DatasetId, Arc<Group>)| {
+            let swapped = self.swap(BTreeMap::from([(dataset.clone(), group)]), &none);
+            swapped.err().map(|error| (dataset, error))
+        };
+        fresh.into_iter().filter_map(alone).collect()
+    }
 }
 
 /// The tables of one indicator, as far as all that they stand on is released. What is said about them is said of the
@@ -99,8 +113,8 @@ fn layout<'a>(
     let (mut denominator, mut below) = (None, None);
     if let Some(measure) = &indicator.denominator {
         let of = contract(state, &measure.dataset)?;
-        below = Some(of);
         let Some(under) = groups.get(&of.id) else { return Ok(None) };
+        below = Some(&under.basis.located);
         if !shown(under, &measure.identity(), &requests::shared(by.clone(), of)) {
             return Ok(None);
         }
@@ -110,8 +124,8 @@ fn layout<'a>(
     let measure = requests::measure_id(&indicator.numerator)?;
     let periods = cube::covered(&group.basis.periods(), view.period_type);
     let score = indicator.indicator_type == IndicatorType::Score;
-    let figures = Figures { numerator, score, denominator: below };
-    let placed = |area: &geography::Area| placing(gazetteer, &figures, view.area_type, &area.code);
+    let figures = Figures { numerator: &group.basis.located, score, denominator: below };
+    let placed = |area: &geography::Area| placing(&figures, view.area_type, &area.code);
     Ok(Some(Layout {
         indicator,
         view,

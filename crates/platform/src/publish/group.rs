@@ -20,6 +20,7 @@ use super::audit::{Audit, views_on};
 use super::basis::{Basis, Partition};
 use super::contract;
 use super::ledger::{Ledger, Opened};
+use super::placing::Located;
 use crate::error::PlatformError;
 use crate::platform::Platform;
 use crate::requests;
@@ -179,6 +180,7 @@ impl Platform {
             policy: digest_of([policy.as_slice()]),
             geography: geography.digest,
             boundary_years: geography.gazetteer.area_types().filter_map(years).collect::<BTreeMap<_, _>>(),
+            located: Located::of(contract, &geography.gazetteer),
             open: allowed.open(),
             partitions,
             views: views_on(&allowed.definitions, &contract.id),

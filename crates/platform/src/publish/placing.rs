@@ -1,9 +1,58 @@
-//! What is said of how figures got to their areas. It follows from contract and geography alone: how each single row was
-//! placed is a fact about whoever the row is about, and no rule of disclosure protects it.
+//! What is said of how figures got to their areas. It follows from contract and geography alone, as they were when the
+//! figures were released: how each single row was placed is a fact about whoever the row is about, and no rule of disclosure
+//! protects it.
+
+use std::collections::BTreeMap;
 
 use geography::{CarriedOver, Gazetteer};
 use model::contract::{DatasetContract, GeographySource, Level};
 use model::{AreaCode, AreaType};
+use serde::{Deserialize, Serialize};
+
+/// How the rows of a dataset find their areas. Part of what a release stands on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Located {
+    /// Every way that the contract takes, joined by `or`.
+    sources: String,
+    /// The type of area that rows are placed in.
+    area_type: AreaType,
+    /// Whether all that is carried over is modelled to a known share: rows are counts that state a code and nothing else.
+    share_known: bool,
+    /// How small areas were assigned to those of each type.
+    assigned: BTreeMap<AreaType, String>,
+    /// The areas where older boundaries divide or average something.
+    carried: BTreeMap<AreaType, BTreeMap<AreaCode, CarriedOver>>,
+}
+
+impl Located {
+    /// Of a dataset, in a geography.
+    pub(super) fn of(contract: &DatasetContract, gazetteer: &Gazetteer) -> Self {
+        let rule = &contract.geography;
+        let (mut assigned, mut carried) = (BTreeMap::new(), BTreeMap::new());
+        for area_type in gazetteer.area_types() {
+            assigned.extend(gazetteer.method(area_type).map(|(method, _)| (area_type, method.to_string())));
+            if !carries_over(contract) {
+                continue;
+            }
+            let areas = gazetteer.areas(area_type).iter().map(|area| &area.code);
+            let of_area = areas.map(|code| (code.clone(), gazetteer.carried_over(area_type, code.as_str())));
+            let changed: BTreeMap<_, _> = of_area.filter(|(_, carried)| *carried != CarriedOver::default()).collect();
+            carried.insert(area_type, changed);
+        }
+        Self {
+            sources: sources(contract),
+            area_type: rule.area_type,
+            share_known: rule.sources == [GeographySource::AreaCode] && contract.level == Level::Aggregate,
+            assigned,
+            carried,
+        }
+    }
+
+    fn carried_over(&self, area_type: AreaType, code: &AreaCode) -> CarriedOver {
+        self.carried.get(&area_type).and_then(|areas| areas.get(code)).copied().unwrap_or_default()
+    }
+}
 
 /// How the figures of one area got there.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,38 +70,41 @@ pub(crate) struct Placing {
 
 /// What an indicator's figures are made of.
 pub(crate) struct Figures<'a> {
-    pub(crate) numerator: &'a DatasetContract,
+    pub(crate) numerator: &'a Located,
     /// Whether the numerator is a score, which is averaged and never divided.
     pub(crate) score: bool,
-    pub(crate) denominator: Option<&'a DatasetContract>,
+    pub(crate) denominator: Option<&'a Located>,
 }
 
 /// How the figures of an area got there.
-pub(crate) fn placing(gazetteer: &Gazetteer, figures: &Figures<'_>, area_type: AreaType, code: &AreaCode) -> Placing {
+pub(crate) fn placing(figures: &Figures<'_>, area_type: AreaType, code: &AreaCode) -> Placing {
     let numerator = figures.numerator;
-    let carried = |of: &DatasetContract| match carries_over(of) {
-        true => gazetteer.carried_over(area_type, code.as_str()),
-        false => CarriedOver::default(),
-    };
-    let (above, below) = (carried(numerator), figures.denominator.map(carried).unwrap_or_default());
+    let above = numerator.carried_over(area_type, code);
+    let below = figures.denominator.map(|of| of.carried_over(area_type, code)).unwrap_or_default();
     let modelled_above = above.divided || figures.score && above.averaged;
-    let mut method = sources(numerator);
+    let mut method = numerator.sources.clone();
     if modelled_above {
         method.push_str(", modelled");
     }
-    if numerator.geography.area_type != area_type
-        && let Some((assigned, _)) = gazetteer.method(area_type)
+    if numerator.area_type != area_type
+        && let Some(assigned) = numerator.assigned.get(&area_type)
     {
         method = format!("{method}, {assigned}");
     }
-    // A code that is only one of several ways, or an event that is not divided, leaves the share unknown.
-    let all_codes = numerator.geography.sources == [GeographySource::AreaCode];
-    let known = all_codes && above.wholly && numerator.level == Level::Aggregate;
     Placing {
         method,
         modelled: modelled_above || below.divided,
-        share: (modelled_above && known).then_some(1.0),
-        caveat: caveat(above, figures.score).or_else(|| caveat(below, false)),
+        // A code that is only one of several ways, or an event that is not divided, leaves the share unknown.
+        share: (modelled_above && above.wholly && numerator.share_known).then_some(1.0),
+        caveat: caveats(caveat(above, figures.score), caveat(below, false)),
+    }
+}
+
+/// What is said of the numerator, and of the denominator where that is something else.
+fn caveats(above: Option<String>, below: Option<String>) -> Option<String> {
+    match (above, below) {
+        (Some(above), Some(below)) if above != below => Some(format!("{above} Of the denominator: {below}")),
+        (above, below) => above.or(below),
     }
 }
 
@@ -146,9 +198,11 @@ column = [
         let old = contract("aggregate", 2011, r#""area-code""#);
         let both = contract("event", 2011, r#""longitude-latitude", "area-code""#);
         let new = contract("aggregate", 2021, r#""area-code""#);
-        let lsoa = |numerator, score, denominator, code: &str| {
-            let figures = Figures { numerator, score, denominator };
-            placing(&gazetteer, &figures, AreaType::Lsoa, &code.parse().unwrap())
+        let lsoa = |numerator, score, denominator: Option<&DatasetContract>, code: &str| {
+            let denominator = denominator.map(|of| Located::of(of, &gazetteer));
+            let numerator = &Located::of(numerator, &gazetteer);
+            let figures = Figures { numerator, score, denominator: denominator.as_ref() };
+            placing(&figures, AreaType::Lsoa, &code.parse().unwrap())
         };
         let (split, redrawn, merged, unchanged) = ("E01990055", "E01990018", "E01990039", "E01990073");
         let cases = [
@@ -163,6 +217,15 @@ column = [
             (lsoa(&both, false, None, unchanged), "point or supplied", false, None, ""),
             (lsoa(&new, false, None, split), "supplied", false, None, ""),
             (lsoa(&new, false, Some(&old), split), "supplied", true, None, "divided equally"),
+            // What is said of both is said once; otherwise each is said.
+            (lsoa(&old, false, Some(&old), split), "supplied, modelled", true, Some(1.0), "Figures of a larger"),
+            (
+                lsoa(&old, true, Some(&old), split),
+                "supplied, modelled",
+                true,
+                Some(1.0),
+                "denominator: Figures of a larger",
+            ),
         ];
         for (number, (found, method, modelled, share, caveat)) in cases.into_iter().enumerate() {
             assert_eq!(
@@ -171,7 +234,9 @@ column = [
                 "case {number}"
             );
             assert_eq!(found.caveat.is_some(), !caveat.is_empty(), "case {number}: {:?}", found.caveat);
-            assert!(found.caveat.unwrap_or_default().contains(caveat), "case {number}");
+            let said = found.caveat.unwrap_or_default();
+            assert!(said.contains(caveat), "case {number}");
+            assert!(said.matches("divided equally").count() < 2, "case {number}: {said}");
         }
     }
 
@@ -180,9 +245,9 @@ column = [
     fn nothing_is_modelled_where_all_parts_come_together() {
         let gazetteer = gazetteer();
         let old = contract("aggregate", 2011, r#""area-code""#);
-        let figures = Figures { numerator: &old, score: false, denominator: None };
+        let figures = Figures { numerator: &Located::of(&old, &gazetteer), score: false, denominator: None };
         for area in gazetteer.areas(AreaType::District) {
-            let found = placing(&gazetteer, &figures, AreaType::District, &area.code);
+            let found = placing(&figures, AreaType::District, &area.code);
             assert_eq!((found.method.as_str(), found.modelled, found.caveat), ("supplied, exact", false, None));
         }
     }

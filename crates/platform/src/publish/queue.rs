@@ -18,7 +18,7 @@ use crate::state::State;
 /// How often a job is tried before it is given up.
 const ATTEMPTS: u32 = 3;
 /// What a supplier reads about a correction that is not published.
-const CORRECTION: &str = "what it changes cannot be protected beside what is published: it waits for the next scheduled release; what was published stays";
+const CORRECTION: &str = "what it changes cannot be protected beside what is published, which stays; it is tried again whenever something of the dataset is published";
 /// What a supplier reads about data that nothing is computed from.
 const UNUSED: &str = "taken in; no indicator stands on it, so nothing of it is published";
 
@@ -50,30 +50,18 @@ impl Platform {
         self.restore_the_rest()?;
         // There is one publisher: what is running now was left by a run that could not even give it back.
         self.catalog().requeue_jobs(self.now()).map_err(PlatformError::failed("requeue jobs"))?;
-        let mut claimed = Vec::new();
-        let report = self.work_off(&mut claimed, done);
-        if let Err(error) = &report {
-            for Claimed { job, .. } in &claimed {
-                if let Err(error) = self.finish(job, outcome_of(job, error)) {
-                    tracing::error!(causes = causes(&error), "a job is given back with the next run only");
-                }
-            }
+        let report = self.work_off(done);
+        // A run that fails as a whole is no fault of any job: none of them has used up an attempt.
+        if report.is_err()
+            && let Err(error) = self.catalog().requeue_jobs(self.now())
+        {
+            tracing::error!(causes = causes(&error), "jobs are given back with the next run only");
         }
         report
     }
 
-    /// The same, leaving in `claimed` what has no outcome where it fails.
-    fn work_off(
-        &self,
-        claimed: &mut Vec<Claimed>,
-        done: &mut (dyn FnMut(&DatasetId) + Send),
-    ) -> Result<PublishReport, PlatformError> {
-        while let Some(job) = self.catalog().claim_job(self.now()).map_err(PlatformError::failed("take a job"))? {
-            claimed.push(Claimed { job, dataset: None });
-        }
-        for one in claimed.iter_mut() {
-            one.dataset = self.dataset_of(&one.job)?;
-        }
+    fn work_off(&self, done: &mut (dyn FnMut(&DatasetId) + Send)) -> Result<PublishReport, PlatformError> {
+        let claimed = self.claim()?;
         let mut datasets: BTreeSet<DatasetId> = claimed.iter().filter_map(|one| one.dataset.clone()).collect();
         if claimed.iter().any(|one| one.dataset.is_none()) {
             let held = self.catalog().versions(None, Some(VersionStatus::Current));
@@ -84,10 +72,26 @@ impl Platform {
         datasets.retain(|dataset| self.state().definitions.indicators_on(dataset).next().is_some());
         let outcomes = self.publish_datasets(&datasets, done);
         let (report, run) = self.show(outcomes)?;
-        while let Some(Claimed { job, dataset }) = claimed.pop() {
-            self.finish(&job, run.outcome(&job, dataset.as_ref()))?;
+        for Claimed { job, dataset } in &claimed {
+            self.finish(job, run.outcome(job, dataset.as_ref()))?;
         }
         Ok(report)
+    }
+
+    /// Every job that waits. One whose own record is damaged is given up, and stops no other.
+    fn claim(&self) -> Result<Vec<Claimed>, PlatformError> {
+        let mut claimed = Vec::new();
+        while let Some(job) = self.catalog().claim_job(self.now()).map_err(PlatformError::failed("take a job"))? {
+            match self.dataset_of(&job) {
+                Ok(dataset) => claimed.push(Claimed { job, dataset }),
+                Err(error) if is_damaged(&error) => {
+                    tracing::error!(causes = causes(&error), "a job is given up");
+                    self.finish(&job, JobOutcome::Failed(public_reason(&error)))?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(claimed)
     }
 
     /// How many datasets wait to be published.
@@ -135,16 +139,22 @@ impl Platform {
                     fresh.insert(dataset, outcome.group);
                 }
                 Err(error) => {
-                    tracing::error!(dataset = dataset.as_str(), causes = causes(&error), "not published");
-                    report.failures.push(format!("{dataset}: {}", public_reason(&error)));
+                    report.fail(&dataset, &error);
                     run.failed.insert(dataset, error);
                 }
             }
         }
         let denied = run.failed.iter().filter(|(_, error)| matches!(error, PlatformError::Denied { .. }));
         let denied = denied.map(|(dataset, _)| dataset.clone()).collect();
-        let datasets: Vec<DatasetId> = fresh.keys().cloned().collect();
-        self.swap(fresh, &denied)?;
+        // What may not be shown any more goes first, whatever becomes of the rest.
+        self.swap(BTreeMap::new(), &denied)?;
+        let mut datasets: BTreeSet<DatasetId> = fresh.keys().cloned().collect();
+        for (dataset, error) in self.swap_each(fresh) {
+            report.published.retain(|published| *published != dataset);
+            datasets.remove(&dataset);
+            report.fail(&dataset, &error);
+            run.failed.insert(dataset, error);
+        }
         let state = self.state();
         for dataset in datasets {
             let fineness = fineness(&state, &dataset);
@@ -206,6 +216,13 @@ fn waiting(state: &State, dataset: &DatasetId) -> Vec<String> {
     waiting
 }
 
+impl PublishReport {
+    fn fail(&mut self, dataset: &DatasetId, error: &PlatformError) {
+        tracing::error!(dataset = dataset.as_str(), causes = causes(error), "not published");
+        self.failures.push(format!("{dataset}: {}", public_reason(error)));
+    }
+}
+
 impl Run {
     fn outcome(&self, job: &Job, dataset: Option<&DatasetId>) -> JobOutcome {
         let Some(dataset) = dataset else { return self.of_all(job) };
@@ -246,6 +263,12 @@ fn may_pass(error: &PlatformError) -> bool {
         PlatformError::Failed { .. } => plan_error(error).is_none(),
         _ => false,
     }
+}
+
+/// Whether a record of the catalogue cannot be read: it would be the same another time, and says nothing of others.
+fn is_damaged(error: &PlatformError) -> bool {
+    let PlatformError::Failed { source, .. } = error else { return false };
+    matches!(source.downcast_ref(), Some(catalog::CatalogError::Damaged { .. }))
 }
 
 /// What a supplier reads when its data are published: how many views, and never which, as it may not know of them all.

@@ -75,13 +75,7 @@ impl Platform {
             }
         }
         self.change(|state| state.distrusted.retain(|dataset, _| !restored.contains(dataset)));
-        if self.swap(fresh.clone(), &BTreeSet::new()).is_err() {
-            // One of them cannot be shown: the others are.
-            for (dataset, group) in fresh {
-                let alone = self.swap(BTreeMap::from([(dataset.clone(), group)]), &BTreeSet::new());
-                faults.extend(alone.err().map(|error| (dataset, error)));
-            }
-        }
+        faults.extend(self.swap_each(fresh));
         for (dataset, error) in faults {
             tracing::error!(dataset = dataset.as_str(), causes = causes(&error), "not restored: not served");
             self.out_of_service(&dataset, causes(&error));
