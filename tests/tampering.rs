@@ -47,10 +47,10 @@ async fn a_catalogue_that_is_missing_or_older_costs_no_data() {
         refused(folder, "its catalogue `catalog.sqlite` is missing");
         assert!(!catalogue.exists(), "none is made");
         fs::write(&catalogue, "").unwrap();
-        refused(folder, "dataset versions that its audit log names");
+        refused(folder, "of the dataset versions that its audit log names");
         take_catalogue(folder);
         fs::copy(kept.path().join("catalog.sqlite"), &catalogue).unwrap();
-        refused(folder, "does not have 1 dataset versions that its audit log names");
+        refused(folder, "does not have 1 of the dataset versions that its audit log names");
         take_catalogue(folder);
         for extra in ["", "-wal"] {
             let name = format!("catalog.sqlite{extra}");

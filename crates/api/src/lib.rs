@@ -3,6 +3,7 @@
 //! **Architecture invariants:** it calls `platform` and nothing below; it sees no Arrow and no query-engine type; data
 //! encoders accept only `Released` values; every error becomes one of the problem types in [`problem`].
 
+mod connections;
 mod data;
 mod encode;
 mod headers;
@@ -20,9 +21,10 @@ use std::sync::Arc;
 use platform::Platform;
 use serde::{Deserialize, Serialize};
 
+pub use connections::serve;
 pub use encode::{csv, json};
 pub use schema::SYNTHETIC_NOTICE;
-pub use server::{openapi, router, serve};
+pub use server::{openapi, router};
 
 /// Limits of the HTTP interface; every one can be configured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +44,10 @@ pub struct HttpLimits {
     pub uploads_per_organisation: usize,
     /// Bytes of a query string.
     pub query_bytes: usize,
+    /// Open connections; more wait to be accepted.
+    pub connections: usize,
+    /// Seconds in which a connection must have sent the head of its next request.
+    pub header_seconds: u64,
 }
 
 impl Default for HttpLimits {
@@ -54,6 +60,8 @@ impl Default for HttpLimits {
             uploads: 6,
             uploads_per_organisation: 2,
             query_bytes: 8192,
+            connections: 512,
+            header_seconds: 30,
         }
     }
 }

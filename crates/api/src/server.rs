@@ -1,4 +1,4 @@
-//! The router, its limits, and serving it.
+//! The router and its limits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,6 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use platform::Platform;
-use tokio::net::TcpListener;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower_http::compression::CompressionLayer;
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
@@ -127,30 +126,6 @@ async fn with_fixed_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     response.headers_mut().extend(headers::fixed());
     response
-}
-
-/// Serves until `stop` resolves, then lets running requests end, for at most ten seconds.
-///
-/// # Errors
-/// If accepting connections fails for good.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let (finish, finished) = tokio::sync::oneshot::channel();
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
-        stop.await;
-        let _ = finish.send(());
-    });
-    let deadline = async {
-        let _ = finished.await;
-        tokio::time::sleep(Duration::from_secs(10)).await;
-    };
-    tokio::select! {
-        result = server.into_future() => result,
-        () = deadline => Ok(()),
-    }
 }
 
 #[cfg(test)]

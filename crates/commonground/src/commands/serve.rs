@@ -38,7 +38,7 @@ pub(crate) fn serve(
     // Nobody need read what is printed here.
     let _ = say(format_args!("listening    http://{address}  loading; /readyz says when it is ready"));
     let router = api::router(platform.clone(), config.http.clone());
-    let mut server = runtime.spawn(api::serve(listener, router, interrupted()));
+    let mut server = runtime.spawn(api::serve(listener, router, config.http.clone(), interrupted()));
 
     // A thread of its own, which an interruption does not wait for: what it leaves half done, the next start takes up.
     let (done, prepared) = oneshot::channel();
@@ -53,7 +53,7 @@ pub(crate) fn serve(
         }
     })?;
     if let Some(stopped) = stopped_early {
-        return stopped.context("the server stopped")?.context("the server stopped");
+        return stopped.context("the server stopped");
     }
 
     platform.loaded();
@@ -65,7 +65,7 @@ pub(crate) fn serve(
     while threads.iter().any(|thread| !thread.is_finished()) && Instant::now() < end {
         std::thread::sleep(Duration::from_millis(20));
     }
-    stopped.context("the server stopped")?.context("the server stopped")
+    stopped.context("the server stopped")
 }
 
 /// Demo keys are printed on the screen and lie beside the data: they are for this machine only.
