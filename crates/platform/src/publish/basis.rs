@@ -33,6 +33,12 @@ pub(crate) struct Basis {
     pub(crate) partitions: Vec<Partition>,
     /// The views that may be shown of it.
     pub(crate) views: BTreeSet<ViewId>,
+    /// What is sensitive of it: a mark on such a cell says nothing about zeros, on others it does.
+    #[serde(default)]
+    pub(crate) sensitive: BTreeSet<String>,
+    /// The partners by way of whom its rows came, in the order of their numbers.
+    #[serde(default)]
+    pub(crate) partners: Vec<String>,
     /// Every table that any plan of the group ever decided: all of them stay in the universe.
     pub(crate) tables: Vec<Registration>,
 }
@@ -90,6 +96,22 @@ impl Partition {
 }
 
 impl Basis {
+    /// Why nothing can be released after this that stands on another: what is out already would mean something else.
+    pub(super) fn cannot_become(&self, next: &Self) -> Option<&'static str> {
+        if self.open || next.open {
+            return None;
+        }
+        if self.sensitive != next.sensitive {
+            return Some("what is sensitive differs from its last release, so that marks would change their meaning");
+        }
+        if !next.partners.starts_with(&self.partners) {
+            return Some(
+                "its contract lists partners in another order than at its last release: add new ones at the end",
+            );
+        }
+        None
+    }
+
     /// Every table of a request, asked for or only kept.
     pub(super) fn registrations(request: &GroupRequest) -> Vec<Registration> {
         let mut tables: Vec<Registration> = request.tables.iter().map(Registration::of).collect();

@@ -70,8 +70,18 @@ impl Platform {
         }
         // Reference data that no indicator uses has nothing to publish.
         datasets.retain(|dataset| self.state().definitions.indicators_on(dataset).next().is_some());
+        let (mut report, mut run) = (PublishReport::default(), Run::default());
+        // First how many people live where: it bounds what others count.
+        let residents = self.state().definitions.residents().map(|contract| contract.id.clone());
+        if let Some(residents) = residents.and_then(|id| datasets.take(&id)) {
+            let outcomes = self.publish_datasets(&BTreeSet::from([residents]), done);
+            self.show(outcomes, &mut report, &mut run)?;
+            if !report.published.is_empty() {
+                datasets.extend(self.bounded()?);
+            }
+        }
         let outcomes = self.publish_datasets(&datasets, done);
-        let (report, run) = self.show(outcomes)?;
+        self.show(outcomes, &mut report, &mut run)?;
         for Claimed { job, dataset } in &claimed {
             self.finish(job, run.outcome(job, dataset.as_ref()))?;
         }
@@ -92,6 +102,19 @@ impl Platform {
             }
         }
         Ok(claimed)
+    }
+
+    /// The controlled datasets that have data and indicators: other figures of residents may bound what they count.
+    fn bounded(&self) -> Result<Vec<DatasetId>, PlatformError> {
+        let state = self.state();
+        let mut bounded = Vec::new();
+        for contract in state.definitions.contracts().filter(|contract| !contract.exposure.is_open()) {
+            let used = state.definitions.indicators_on(&contract.id).next().is_some();
+            if used && !self.current_versions(&contract.id)?.is_empty() {
+                bounded.push(contract.id.clone());
+            }
+        }
+        Ok(bounded)
     }
 
     /// How many datasets wait to be published.
@@ -121,8 +144,10 @@ impl Platform {
     fn show(
         &self,
         outcomes: BTreeMap<DatasetId, Result<Outcome, PlatformError>>,
-    ) -> Result<(PublishReport, Run), PlatformError> {
-        let (before, mut report, mut run) = (self.state(), PublishReport::default(), Run::default());
+        report: &mut PublishReport,
+        run: &mut Run,
+    ) -> Result<(), PlatformError> {
+        let before = self.state();
         let mut fresh = BTreeMap::new();
         for (dataset, outcome) in outcomes {
             match outcome {
@@ -162,7 +187,7 @@ impl Platform {
             run.published.insert(dataset, published(fineness.views, fineness.too_fine.len()));
             report.too_fine.extend(fineness.too_fine);
         }
-        Ok((report, run))
+        Ok(())
     }
 
     /// Several groups at once, each by one thread.
