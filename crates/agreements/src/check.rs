@@ -12,7 +12,7 @@ use crate::party::PartySignature;
 use crate::position::Locator;
 use crate::position::Step::{self, Index, Key, Text};
 use crate::primary::{MOST_DECOYS, MOST_LARGEST};
-use crate::principal::{ActionKind, Recipient, Role};
+use crate::principal::{self, ActionKind, Recipient};
 
 /// Greatest rounding base, and greatest threshold, that make sense for counts of a district.
 const MAX_BASE: u32 = 1_000;
@@ -225,7 +225,7 @@ impl<'a> Checker<'a, '_> {
                 Recipient::Partner { organisation, role } => {
                     role.permits(ActionKind::Ingest)
                         && Some(organisation) != supplier.as_ref()
-                        && !(*role == Role::Operator && organisation == partnership)
+                        && !(*role == principal::Role::Operator && organisation == partnership)
                 }
                 Recipient::Public => false,
             };
