@@ -148,7 +148,7 @@ mod tests {
             (
                 Method::POST,
                 "upload-timeout",
-                "it may be stored: send it again with the same idempotency key, and it is not stored twice",
+                "it may be stored: if nothing newer of this period was sent since, send it again with the same idempotency key",
             ),
             (Method::GET, "timeout", "ask for less at once"),
         ] {

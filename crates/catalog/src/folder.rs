@@ -1,5 +1,6 @@
 //! The data folder: `VERSION catalog.sqlite objects/ quarantine/ set-aside/ audit/ revocations/ lock`.
 
+use std::cmp::Ordering;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -57,7 +58,8 @@ pub struct DataFolder {
     _lock: FolderLock,
 }
 
-const FORMAT: i64 = 1;
+/// Counts up when data folders of earlier versions can no longer be read.
+const FORMAT: i64 = 2;
 
 /// The file of the catalogue in a data folder.
 pub const CATALOG: &str = "catalog.sqlite";
@@ -166,7 +168,15 @@ impl DataFolder {
         let reason = "its VERSION file does not hold a number";
         let found: i64 =
             text.trim().parse().map_err(|_| CatalogError::NotADataFolder { path: self.root.clone(), reason })?;
-        if found > FORMAT { Err(CatalogError::Newer { path: self.root.clone(), found, known: FORMAT }) } else { Ok(()) }
+        match found.cmp(&FORMAT) {
+            Ordering::Greater => Err(CatalogError::Newer { path: self.root.clone(), found, known: FORMAT }),
+            Ordering::Less => {
+                let reason =
+                    "it was made by an earlier version, which this one cannot read: use the version that made it";
+                Err(CatalogError::NotADataFolder { path: self.root.clone(), reason })
+            }
+            Ordering::Equal => Ok(()),
+        }
     }
 }
 
@@ -228,10 +238,10 @@ mod tests {
         }
         fs::write(outer.path().join("VERSION.part"), "").unwrap();
         drop(DataFolder::open_or_create(outer.path()).unwrap());
-        for (text, newer) in [("2\n", true), ("", false), ("one", false)] {
+        for (text, newer) in [("3\n", true), ("1\n", false), ("", false), ("one", false)] {
             fs::write(outer.path().join("VERSION"), text).unwrap();
             let error = DataFolder::open(outer.path()).unwrap_err();
-            assert_eq!(matches!(error, CatalogError::Newer { found: 2, .. }), newer, "{error}");
+            assert_eq!(matches!(error, CatalogError::Newer { found: 3, .. }), newer, "{error}");
         }
     }
 }

@@ -33,21 +33,52 @@ impl SetAside {
         store.move_to(name, &day)
     }
 
+    /// Moves back into the store whatever is named again; returns it.
+    ///
+    /// # Errors
+    /// If the folder cannot be read, or something not be moved durably.
+    pub fn take_back(
+        &self,
+        store: &ObjectStore,
+        named: impl Fn(ObjectName) -> bool,
+    ) -> Result<Vec<ObjectName>, CatalogError> {
+        let mut back = Vec::new();
+        for day in self.days()? {
+            let folder = self.folder.join(day.to_string());
+            for name in objects(&folder).map_err(failed("list", &folder))? {
+                if named(name) {
+                    store.move_from(name, &folder)?;
+                    back.push(name);
+                }
+            }
+        }
+        Ok(back)
+    }
+
     /// Removes what was set aside before a day; returns how many days' objects.
     ///
     /// # Errors
     /// If the folder cannot be read or something in it not be removed.
     pub fn remove_before(&self, first: Date) -> Result<usize, CatalogError> {
-        let mut removed = 0;
-        for day in days(&self.folder).map_err(failed("list", &self.folder))? {
-            if day < first {
-                let path = self.folder.join(day.to_string());
-                fs::remove_dir_all(&path).map_err(failed("remove", &path))?;
-                removed += 1;
-            }
+        let past: Vec<Date> = self.days()?.into_iter().filter(|day| *day < first).collect();
+        for day in &past {
+            let path = self.folder.join(day.to_string());
+            fs::remove_dir_all(&path).map_err(failed("remove", &path))?;
         }
-        Ok(removed)
+        Ok(past.len())
     }
+
+    fn days(&self) -> Result<Vec<Date>, CatalogError> {
+        days(&self.folder).map_err(failed("list", &self.folder))
+    }
+}
+
+fn objects(folder: &Path) -> io::Result<Vec<ObjectName>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        names.extend(entry?.file_name().to_str().and_then(|name| name.parse::<ObjectName>().ok()));
+    }
+    Ok(names)
 }
 
 /// The days that a folder has something of. Whatever else somebody put there is left alone.
