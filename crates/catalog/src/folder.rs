@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -14,12 +14,14 @@ use crate::set_aside::SetAside;
 /// An exclusive lock on a folder, held as long as the value lives, and given back by the kernel if the process dies.
 #[derive(Debug)]
 pub struct FolderLock {
-    // Closing the file releases the lock. The file stays: removing it would let two processes lock two files.
+    // Closing the files releases the lock. The file stays, and the folder is locked as well: where somebody removes the file,
+    // no second process gets in.
     _file: File,
+    _folder: File,
 }
 
 impl FolderLock {
-    /// Takes the lock by `flock` on the file `lock` in the folder, and writes this process's id into it.
+    /// Takes the lock by `flock` on the folder and on the file `lock` in it, and writes this process's id into it.
     ///
     /// # Errors
     /// [`CatalogError::Locked`], with the holder, if another process has it.
@@ -33,21 +35,24 @@ impl FolderLock {
             .mode(0o600)
             .open(&path)
             .map_err(failed("open", &path))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                let mut text = String::new();
-                // For the message only: whatever is in it, the folder is in use.
-                let _ = file.take(32).read_to_string(&mut text);
-                return Err(CatalogError::Locked { path: folder.to_owned(), holder: text.trim().parse().ok() });
+        let itself = File::open(folder).map_err(failed("open", folder))?;
+        for (file, path) in [(&itself, folder), (&file, path.as_path())] {
+            match flock(file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {}
+                Err(rustix::io::Errno::WOULDBLOCK) => {
+                    // For the message only: whatever is in the file, the folder is in use.
+                    let holder = fs::read_to_string(folder.join("lock")).ok();
+                    let holder = holder.and_then(|text| text.trim().parse().ok());
+                    return Err(CatalogError::Locked { path: folder.to_owned(), holder });
+                }
+                Err(errno) => return Err(failed("lock", path)(io::Error::from(errno))),
             }
-            Err(errno) => return Err(failed("lock", &path)(io::Error::from(errno))),
         }
         file.set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{}", std::process::id()))
             .map_err(failed("write", &path))?;
-        Ok(Self { _file: file })
+        Ok(Self { _file: file, _folder: itself })
     }
 }
 
@@ -217,6 +222,9 @@ mod tests {
         let error = DataFolder::open(&root).unwrap_err();
         assert!(matches!(error, CatalogError::Locked { holder: Some(pid), .. } if pid == std::process::id()));
         assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
+        // Without the file it is locked all the same.
+        fs::remove_file(root.join("lock")).unwrap();
+        assert!(matches!(DataFolder::open(&root), Err(CatalogError::Locked { .. })));
         drop(folder);
         DataFolder::open(&root).unwrap();
         DataFolder::open_or_create(&root).unwrap();

@@ -4,7 +4,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use crate::error::CatalogError;
 use crate::folder::{failed, make_folder};
@@ -55,17 +57,23 @@ impl SetAside {
         Ok(back)
     }
 
-    /// Removes what was set aside before a day; returns how many days' objects.
+    /// Removes what was set aside before a day, by its name and by the file system's own time: a clock that stood wrong when
+    /// it was set aside removes nothing. Returns how many days' objects.
     ///
     /// # Errors
     /// If the folder cannot be read or something in it not be removed.
     pub fn remove_before(&self, first: Date) -> Result<usize, CatalogError> {
-        let past: Vec<Date> = self.days()?.into_iter().filter(|day| *day < first).collect();
-        for day in &past {
+        let mut removed = 0;
+        for day in self.days()?.into_iter().filter(|day| *day < first) {
             let path = self.folder.join(day.to_string());
-            fs::remove_dir_all(&path).map_err(failed("remove", &path))?;
+            let changed = fs::metadata(&path).and_then(|found| found.modified()).map_err(failed("inspect", &path))?;
+            let changed = Timestamp::try_from(changed).map(|at| at.to_zoned(TimeZone::UTC).date());
+            if changed.is_ok_and(|changed| changed < first) {
+                fs::remove_dir_all(&path).map_err(failed("remove", &path))?;
+                removed += 1;
+            }
         }
-        Ok(past.len())
+        Ok(removed)
     }
 
     fn days(&self) -> Result<Vec<Date>, CatalogError> {
@@ -89,7 +97,11 @@ fn days(folder: &Path) -> io::Result<Vec<Date>> {
     };
     let mut days = Vec::new();
     for entry in entries {
-        let name = entry?.file_name();
+        let entry = entry?;
+        if !entry.file_type()?.is_dir() {
+            continue;
+        }
+        let name = entry.file_name();
         days.extend(name.to_str().and_then(|name| name.parse::<Date>().ok().filter(|day| day.to_string() == name)));
     }
     Ok(days)

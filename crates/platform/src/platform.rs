@@ -365,6 +365,9 @@ impl Platform {
         for name in back.map_err(PlatformError::failed("take back what was set aside"))? {
             tracing::warn!(object = %name, "this object is named again: it is taken back");
         }
+        for name in named.iter().filter(|name| !self.store().has(**name)) {
+            tracing::error!(object = %name, "this object is missing: put it back from a backup, or send its file with a change");
+        }
         for name in self.store().names().map_err(PlatformError::failed("list the objects"))? {
             if !is_named(name) {
                 match self.set_aside(name) {
