@@ -1,9 +1,12 @@
 //! The partnership's register: its purposes, its organisations and their public keys. It is the root of trust: a
 //! signature counts only if its key is registered here for the organisation that is said to have signed.
 
+use std::collections::BTreeSet;
+
 use model::{DefinitionError, OrganisationId, PurposeId, load};
 use serde::Deserialize;
 
+use crate::demo;
 use crate::position::{Locator, Step};
 use crate::signature::PublicKey;
 
@@ -75,7 +78,22 @@ impl Partnership {
             let message = format!("`{}` is not among the organisations: add it", register.partnership.id);
             return Err(locator.error(&path, message));
         }
+        if let Some((index, known)) = register.public_test_key().filter(|_| !register.partnership.illustrative) {
+            let path = [Step::Key("organisation"), Step::Index(index), Step::Key("keys")];
+            let message = format!(
+                "everybody has this key of `{known}`, it is for demonstrations: register the organisation's own, or say `illustrative = true`"
+            );
+            return Err(locator.error(&path, message));
+        }
         Ok(register)
+    }
+
+    /// The first organisation that has a key which everybody has.
+    fn public_test_key(&self) -> Option<(usize, &OrganisationId)> {
+        let public: BTreeSet<PublicKey> =
+            self.organisations.iter().map(|one| PublicKey::of(&demo::signing_key(&one.id))).collect();
+        let has = |one: &Organisation| one.keys.iter().any(|key| public.contains(key));
+        self.organisations.iter().position(has).and_then(|index| Some((index, &self.organisations.get(index)?.id)))
     }
 
     /// The entry of an organisation.

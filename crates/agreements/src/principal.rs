@@ -162,7 +162,7 @@ impl FromStr for Role {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| {
-            format!("`{text}` is not a role: use partner-officer, analyst, dashboard, reviewer, governance, operator or public")
+            format!("`{text}` is not a role: use partner-officer, analyst, dashboard, reviewer, governance or operator")
         })
     }
 }

@@ -1,8 +1,9 @@
-//! Connections: how many, and how long one may take to say what it wants.
+//! Connections: how many, and how long one may take to say what it wants and to take its answer.
 
-use std::io::ErrorKind;
-use std::pin::pin;
+use std::io::{self, ErrorKind, IoSlice};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
@@ -10,8 +11,10 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::time::Sleep;
 
 use crate::HttpLimits;
 
@@ -20,8 +23,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long nothing is accepted after the system refused to: most often it has no file descriptor left.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// Longest of the time limits here, in seconds: a day.
+const LONGEST: u64 = 86_400;
+
 /// Serves until `stop` resolves, then lets running requests end, for at most ten seconds. Over the limit, connections wait
-/// to be accepted; one that does not send the head of a request in time is closed.
+/// to be accepted; one that does not send the head of a request in time is closed, and so is one that takes nothing of an
+/// answer. How many one peer may have is for the proxy in front to say, which knows who that is.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -29,14 +36,15 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) {
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(limits.header_seconds.max(1)));
+    let seconds = |seconds: u64| Duration::from_secs(seconds.clamp(1, LONGEST));
+    builder.timer(TokioTimer::new()).header_read_timeout(seconds(limits.header_seconds));
     let places = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
     let graceful = GracefulShutdown::new();
     let accept = async {
         loop {
             // Never closed, so there is always a place some time.
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
-            let stream = accept(&listener).await;
+            let stream = Moving::new(accept(&listener).await, seconds(limits.stalled_seconds));
             let service = TowerToHyperService::new(router.clone());
             let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
             tokio::spawn(async move {
@@ -64,12 +72,77 @@ async fn accept(listener: &TcpListener) -> TcpStream {
                 let _ = stream.set_nodelay(true);
                 return stream;
             }
-            Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::ConnectionAborted | ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset
+                ) => {}
             Err(error) => {
                 tracing::error!(%error, "no connection can be accepted");
                 tokio::time::sleep(PAUSE).await;
             }
         }
+    }
+}
+
+/// A stream that fails when nothing can be written for some time.
+struct Moving {
+    stream: TcpStream,
+    patience: Duration,
+    /// Runs while a write waits.
+    waiting: Option<Pin<Box<Sleep>>>,
+}
+
+impl Moving {
+    const fn new(stream: TcpStream, patience: Duration) -> Self {
+        Self { stream, patience, waiting: None }
+    }
+
+    fn unless_stalled<T>(&mut self, poll: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if poll.is_ready() {
+            self.waiting = None;
+            return poll;
+        }
+        let patience = self.patience;
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        match waiting.as_mut().poll(context) {
+            Poll::Ready(()) => Poll::Ready(Err(ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl AsyncRead for Moving {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, into)
+    }
+}
+
+impl AsyncWrite for Moving {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let poll = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.unless_stalled(poll, context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let poll = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        self.unless_stalled(poll, context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 
@@ -94,22 +167,44 @@ mod tests {
 
     const WHOLE: &str = "GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n";
 
-    /// Those who say nothing, or half of it, keep nobody else out.
-    #[tokio::test]
-    async fn whoever_does_not_say_what_they_want_is_sent_away() {
+    /// Serves two connections at once while `test` runs, which must end.
+    async fn serving<T: Future<Output = ()>>(test: impl FnOnce(std::net::SocketAddr) -> T) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = Router::new().route("/", get(|| async { "here" }));
-        let limits = HttpLimits { connections: 2, header_seconds: 1, ..HttpLimits::default() };
+        let large = || async { vec![b'x'; 32 << 20] };
+        let router = Router::new().route("/", get(|| async { "here" })).route("/large", get(large));
+        let limits = HttpLimits { connections: 2, header_seconds: 1, stalled_seconds: 1, ..HttpLimits::default() };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let server = tokio::spawn(serve(listener, router, limits, async { drop(stopped.await) }));
-        let (silent, half) = (connected(address, "").await, connected(address, "GET / HTTP/1.1\r\nHo").await);
-        assert!(answer(connected(address, WHOLE).await).await.ends_with("here"));
-        for stream in [silent, half] {
-            assert!(!answer(stream).await.contains("200 OK"));
-        }
+        tokio::time::timeout(Duration::from_secs(60), test(address)).await.unwrap();
         stop.send(()).unwrap();
         server.await.unwrap();
         assert!(TcpStream::connect(address).await.is_err(), "it does not listen any more");
+    }
+
+    /// The third waits for a place, and those who say nothing, or half of it, do not keep theirs.
+    #[tokio::test]
+    async fn whoever_does_not_say_what_they_want_is_sent_away() {
+        serving(|address| async move {
+            let start = tokio::time::Instant::now();
+            let (silent, half) = (connected(address, "").await, connected(address, "GET / HTTP/1.1\r\nHo").await);
+            assert!(answer(connected(address, WHOLE).await).await.ends_with("here"));
+            assert!(start.elapsed() > Duration::from_millis(500), "there was no third place");
+            for stream in [silent, half] {
+                assert!(!answer(stream).await.contains("200 OK"));
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn whoever_does_not_take_the_answer_is_sent_away() {
+        serving(|address| async move {
+            let ask = "GET /large HTTP/1.1\r\nHost: here\r\n\r\n";
+            let idle = [connected(address, ask).await, connected(address, ask).await];
+            assert!(answer(connected(address, WHOLE).await).await.ends_with("here"));
+            drop(idle);
+        })
+        .await;
     }
 }

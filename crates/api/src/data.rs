@@ -31,7 +31,7 @@ const PARAMETERS: [&str; 10] =
         ("period" = Option<String>, Query, description = "ISO 8601 interval such as 2024-01-01/P1Y, `all`, or `latest` (default)"),
         ("sex" = Option<String>, Query, description = "all (default), female, male or unknown"),
         ("age" = Option<String>, Query, description = "all (default) or a band such as 65+"),
-        ("breakdown" = Option<String>, Query, description = "every category of this dimension: sex, age or another of the view"),
+        ("breakdown" = Option<String>, Query, description = "every category of this one dimension: sex, age or another of the view. Of a view by two dimensions choose one category of the other, as in sex=female&breakdown=age"),
         ("purpose" = Option<String>, Query, description = "the purpose, where what is asked for is not published")),
     responses((status = 200, description = "rows", content_type = "text/csv",
             headers(("commonground-note" = String, description = "where no row matches: which parameter matched nothing, and what exists"))),

@@ -48,6 +48,8 @@ pub struct HttpLimits {
     pub connections: usize,
     /// Seconds in which a connection must have sent the head of its next request.
     pub header_seconds: u64,
+    /// Seconds after which a connection is closed that takes nothing of an answer.
+    pub stalled_seconds: u64,
 }
 
 impl Default for HttpLimits {
@@ -62,6 +64,7 @@ impl Default for HttpLimits {
             query_bytes: 8192,
             connections: 512,
             header_seconds: 30,
+            stalled_seconds: 30,
         }
     }
 }

@@ -48,10 +48,10 @@ problems! {
     REFUSED = UNPROCESSABLE_ENTITY, "contract-refused", "the file does not fit its contract; nothing was stored", "see `findings`, correct the file and send it again";
     BUSY = TOO_MANY_REQUESTS, "busy", "too many uploads at once", "wait for your organisation's other uploads to end, or try again in a minute";
     INTERNAL = INTERNAL_SERVER_ERROR, "internal", "something failed here", "try again; if it stays, quote `reference` to the programme office";
-    FULL = INSUFFICIENT_STORAGE, "storage-full", "there is no room to store this", "tell the programme office; send it again when there is room";
+    FULL = INSUFFICIENT_STORAGE, "storage-full", "there is no room to store this", "tell the programme office: it makes room, and may have to start the service again; then send it again";
     UNAVAILABLE = SERVICE_UNAVAILABLE, "unavailable", "not available now", "try again later";
     TIMEOUT = GATEWAY_TIMEOUT, "timeout", "the request took too long and was stopped", "ask for less at once";
-    UPLOAD_TIMEOUT = GATEWAY_TIMEOUT, "upload-timeout", "the upload took too long to be answered", "it may be stored: send it again with the same idempotency key, and it is not stored twice";
+    UPLOAD_TIMEOUT = GATEWAY_TIMEOUT, "upload-timeout", "the upload took too long to be answered", "it may be stored: if nothing newer of this period was sent since, send it again with the same idempotency key";
 }
 
 /// Problem details as they are sent (`application/problem+json`).
@@ -133,8 +133,12 @@ impl From<PlatformError> for Problem {
                 Self { findings, ..Self::new(REFUSED, detail) }
             }
             PlatformError::Unavailable { .. } => Self::new(UNAVAILABLE, detail),
+            PlatformError::Failed { .. } if error.needs_a_start() => {
+                let detail = "an earlier write failed: nothing is stored until the service is started again";
+                Self { reference: Some(logged(&error)), ..Self::new(UNAVAILABLE, detail) }
+            }
             PlatformError::Failed { .. } if error.is_out_of_space() => {
-                Self { reference: Some(logged(&error)), ..Self::new(FULL, "the disk is full: nothing was stored") }
+                Self { reference: Some(logged(&error)), ..Self::new(FULL, "the disk is full") }
             }
             PlatformError::Unpublishable { .. }
             | PlatformError::Folder(_)

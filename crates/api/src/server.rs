@@ -13,6 +13,7 @@ use axum::routing::get;
 use platform::Platform;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower_http::compression::CompressionLayer;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -24,7 +25,15 @@ use crate::{App, HttpLimits, data, headers, pages, reference, uploads};
 /// The description of every operation.
 #[must_use]
 pub fn openapi() -> OpenApi {
-    operations().into_openapi()
+    with_keys(operations().into_openapi())
+}
+
+/// Says that a key may be sent, and that none is needed for what is public.
+fn with_keys(mut document: OpenApi) -> OpenApi {
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("cg_...").build();
+    document.components.get_or_insert_default().add_security_scheme(KEY, SecurityScheme::Http(bearer));
+    document.security = Some(vec![SecurityRequirement::default(), SecurityRequirement::new(KEY, [""; 0])]);
+    document
 }
 
 fn operations() -> OpenApiRouter<App> {
@@ -48,6 +57,8 @@ fn operations() -> OpenApiRouter<App> {
         .routes(routes!(uploads::version))
 }
 
+/// The name of the key in the description.
+const KEY: &str = "key";
 /// What answers while the platform is loading.
 const ANSWER_ALWAYS: [&str; 2] = ["/healthz", "/readyz"];
 /// Seconds after which a caller may ask again while the platform is loading.
@@ -63,7 +74,7 @@ pub fn router(platform: Platform, limits: HttpLimits) -> Router {
     let (router, document) = operations().split_for_parts();
     router
         .route("/openapi.json", get(reference::openapi))
-        .layer(Extension(Arc::new(document)))
+        .layer(Extension(Arc::new(with_keys(document))))
         .method_not_allowed_fallback(|| async { Problem::new(problem::METHOD, "see /openapi.json") })
         .fallback(pages::serve)
         .layer(middleware::from_fn(move |request: Request, next: Next| timed(request, next, times)))
@@ -130,6 +141,19 @@ async fn with_fixed_headers(request: Request, next: Next) -> Response {
 
 #[cfg(test)]
 mod tests {
+    /// Programs made from the description know of the key and of the file.
+    #[test]
+    fn the_description_has_the_key_and_a_file_as_a_body() {
+        let document = serde_json::to_value(super::openapi()).unwrap();
+        assert_eq!(document["components"]["securitySchemes"]["key"]["scheme"], "bearer");
+        assert_eq!(document["security"], serde_json::json!([{}, { "key": [] }]));
+        let body = &document["paths"]["/v1/datasets/{id}/versions"]["post"]["requestBody"]["content"];
+        let schema = &body["application/octet-stream"]["schema"];
+        let file = schema["$ref"].as_str().and_then(|name| name.rsplit('/').next());
+        let schema = file.map_or(schema, |name| &document["components"]["schemas"][name]);
+        assert_eq!((&schema["type"], &schema["format"]), (&"string".into(), &"binary".into()), "{schema}");
+    }
+
     use axum::body::{Body, to_bytes};
     use axum::http::Method;
     use axum::routing::any;
@@ -148,7 +172,7 @@ mod tests {
             (
                 Method::POST,
                 "upload-timeout",
-                "it may be stored: send it again with the same idempotency key, and it is not stored twice",
+                "it may be stored: if nothing newer of this period was sent since, send it again with the same idempotency key",
             ),
             (Method::GET, "timeout", "ask for less at once"),
         ] {

@@ -16,11 +16,18 @@ use model::{DatasetId, Digest};
 use platform::{PlatformError, UploadRequest};
 use tokio::time::Instant;
 use tokio_util::io::{StreamReader, SyncIoBridge};
+use utoipa::ToSchema;
 
 use crate::headers::{apart, caller};
 use crate::params::Params;
 use crate::problem::{self, Problem};
 use crate::{App, HttpLimits};
+
+/// The file itself, as it is.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "it is described, and read as a stream")]
+pub(crate) struct FileBody(Vec<u8>);
 
 /// Sends one period of a dataset. The body is the file itself.
 #[utoipa::path(post, path = "/v1/datasets/{id}/versions", tag = "datasets",
@@ -30,12 +37,12 @@ use crate::{App, HttpLimits};
         ("opt_outs_applied" = Option<String>, Query, description = "when opt-outs were applied to this file, where the agreement asks you to: a day such as 2026-03-31, or an instant"),
         ("Idempotency-Key" = Option<String>, Header, description = "the same key and file again give the same version"),
         ("Content-Digest" = Option<String>, Header, description = "sha-256=:base64: of the body")),
-    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    request_body(content = FileBody, content_type = "application/octet-stream"),
     responses((status = 201, description = "stored; findings in the body", body = Object),
         (status = 200, description = "already stored", body = Object), (status = 400, body = Problem),
         (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
         (status = 408, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
-        (status = 429, body = Problem), (status = 503, body = Problem), (status = 504, body = Problem)))]
+        (status = 429, body = Problem), (status = 503, body = Problem), (status = 504, body = Problem), (status = 507, body = Problem)))]
 pub(crate) async fn create(
     State(app): State<App>,
     Path(id): Path<String>,

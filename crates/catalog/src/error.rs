@@ -72,7 +72,7 @@ pub enum CatalogError {
     },
     /// Another process uses the data folder.
     #[error(
-        "the data folder `{}` is in use by {}; stop that program, or send it the command instead",
+        "the data folder `{}` is in use by {}; stop that program first; while the service runs, files go in through its API, and a key is revoked with `credential revoke`",
         path.display(), holder.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
     )]
     Locked {

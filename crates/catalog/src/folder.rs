@@ -1,7 +1,8 @@
 //! The data folder: `VERSION catalog.sqlite objects/ quarantine/ set-aside/ audit/ revocations/ lock`.
 
+use std::cmp::Ordering;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -13,12 +14,14 @@ use crate::set_aside::SetAside;
 /// An exclusive lock on a folder, held as long as the value lives, and given back by the kernel if the process dies.
 #[derive(Debug)]
 pub struct FolderLock {
-    // Closing the file releases the lock. The file stays: removing it would let two processes lock two files.
+    // Closing the files releases the lock. The file stays, and the folder is locked as well: where somebody removes the file,
+    // no second process gets in.
     _file: File,
+    _folder: File,
 }
 
 impl FolderLock {
-    /// Takes the lock by `flock` on the file `lock` in the folder, and writes this process's id into it.
+    /// Takes the lock by `flock` on the folder and on the file `lock` in it, and writes this process's id into it.
     ///
     /// # Errors
     /// [`CatalogError::Locked`], with the holder, if another process has it.
@@ -32,21 +35,24 @@ impl FolderLock {
             .mode(0o600)
             .open(&path)
             .map_err(failed("open", &path))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                let mut text = String::new();
-                // For the message only: whatever is in it, the folder is in use.
-                let _ = file.take(32).read_to_string(&mut text);
-                return Err(CatalogError::Locked { path: folder.to_owned(), holder: text.trim().parse().ok() });
+        let itself = File::open(folder).map_err(failed("open", folder))?;
+        for (file, path) in [(&itself, folder), (&file, path.as_path())] {
+            match flock(file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {}
+                Err(rustix::io::Errno::WOULDBLOCK) => {
+                    // For the message only: whatever is in the file, the folder is in use.
+                    let holder = fs::read_to_string(folder.join("lock")).ok();
+                    let holder = holder.and_then(|text| text.trim().parse().ok());
+                    return Err(CatalogError::Locked { path: folder.to_owned(), holder });
+                }
+                Err(errno) => return Err(failed("lock", path)(io::Error::from(errno))),
             }
-            Err(errno) => return Err(failed("lock", &path)(io::Error::from(errno))),
         }
         file.set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{}", std::process::id()))
             .map_err(failed("write", &path))?;
-        Ok(Self { _file: file })
+        Ok(Self { _file: file, _folder: itself })
     }
 }
 
@@ -57,7 +63,8 @@ pub struct DataFolder {
     _lock: FolderLock,
 }
 
-const FORMAT: i64 = 1;
+/// Counts up when data folders of earlier versions can no longer be read.
+const FORMAT: i64 = 2;
 
 /// The file of the catalogue in a data folder.
 pub const CATALOG: &str = "catalog.sqlite";
@@ -166,7 +173,15 @@ impl DataFolder {
         let reason = "its VERSION file does not hold a number";
         let found: i64 =
             text.trim().parse().map_err(|_| CatalogError::NotADataFolder { path: self.root.clone(), reason })?;
-        if found > FORMAT { Err(CatalogError::Newer { path: self.root.clone(), found, known: FORMAT }) } else { Ok(()) }
+        match found.cmp(&FORMAT) {
+            Ordering::Greater => Err(CatalogError::Newer { path: self.root.clone(), found, known: FORMAT }),
+            Ordering::Less => {
+                let reason =
+                    "it was made by an earlier version, which this one cannot read: use the version that made it";
+                Err(CatalogError::NotADataFolder { path: self.root.clone(), reason })
+            }
+            Ordering::Equal => Ok(()),
+        }
     }
 }
 
@@ -207,6 +222,9 @@ mod tests {
         let error = DataFolder::open(&root).unwrap_err();
         assert!(matches!(error, CatalogError::Locked { holder: Some(pid), .. } if pid == std::process::id()));
         assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
+        // Without the file it is locked all the same.
+        fs::remove_file(root.join("lock")).unwrap();
+        assert!(matches!(DataFolder::open(&root), Err(CatalogError::Locked { .. })));
         drop(folder);
         DataFolder::open(&root).unwrap();
         DataFolder::open_or_create(&root).unwrap();
@@ -228,10 +246,10 @@ mod tests {
         }
         fs::write(outer.path().join("VERSION.part"), "").unwrap();
         drop(DataFolder::open_or_create(outer.path()).unwrap());
-        for (text, newer) in [("2\n", true), ("", false), ("one", false)] {
+        for (text, newer) in [("3\n", true), ("1\n", false), ("", false), ("one", false)] {
             fs::write(outer.path().join("VERSION"), text).unwrap();
             let error = DataFolder::open(outer.path()).unwrap_err();
-            assert_eq!(matches!(error, CatalogError::Newer { found: 2, .. }), newer, "{error}");
+            assert_eq!(matches!(error, CatalogError::Newer { found: 3, .. }), newer, "{error}");
         }
     }
 }

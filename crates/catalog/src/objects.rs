@@ -218,17 +218,34 @@ impl ObjectStore {
 
     /// Moves an object out of the store into a folder of the same file system; says whether it was there.
     pub(crate) fn move_to(&self, name: ObjectName, folder: &Path) -> Result<bool, CatalogError> {
+        self.relocate(&self.path(name), &folder.join(name.to_string()), folder)
+    }
+
+    /// Moves an object from a folder of the same file system into the store, over none that is there.
+    pub(crate) fn move_from(&self, name: ObjectName, folder: &Path) -> Result<bool, CatalogError> {
+        if self.path(name).exists() {
+            return Ok(false);
+        }
+        self.relocate(&folder.join(name.to_string()), &self.path(name), folder)
+    }
+
+    fn relocate(&self, from: &Path, to: &Path, other: &Path) -> Result<bool, CatalogError> {
         self.check()?;
-        let (path, to) = (self.path(name), folder.join(name.to_string()));
-        match fs::rename(&path, &to) {
+        match fs::rename(from, to) {
             Ok(()) => {
-                File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed("make durable", folder))?;
+                File::open(other).and_then(|folder| folder.sync_all()).map_err(failed("make durable", other))?;
                 self.sync_folder()?;
                 Ok(true)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(failed("move", &path)(error)),
+            Err(error) => Err(failed("move", from)(error)),
         }
+    }
+
+    /// Whether an object is there.
+    #[must_use]
+    pub fn has(&self, name: ObjectName) -> bool {
+        self.path(name).exists()
     }
 
     /// All objects, in order: to find those that the catalogue does not know, left by an upload that was never

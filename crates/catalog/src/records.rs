@@ -81,6 +81,8 @@ pub struct VersionFacts {
     pub table: ObjectRef,
     /// The encrypted findings, and their wrapped key in text form.
     pub findings: Option<(ObjectRef, String)>,
+    /// How its rows found their areas, as the platform that read them wrote it.
+    pub placing: String,
     /// When the upload was received.
     pub received_at: Timestamp,
     /// The upload it came from, if its caller named it.

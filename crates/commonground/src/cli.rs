@@ -90,7 +90,8 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// Address to serve on; the demo's keys are for this machine only, so it must be a loopback address.
+    /// Address and port to serve on, 127.0.0.1:8080 if not given; the demo's keys are for this machine only, so it must be a
+    /// loopback address.
     #[arg(long)]
     pub(crate) listen: Option<SocketAddr>,
     /// The sample partnership's files.
@@ -103,7 +104,7 @@ pub(crate) struct DemoArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// Address to serve on.
+    /// Address and port to serve on; 127.0.0.1:8080 if not given.
     #[arg(long)]
     pub(crate) listen: Option<SocketAddr>,
 }

@@ -58,6 +58,8 @@ pub(crate) fn together(folder: &DataFolder, catalog: &dyn Catalog, recorded: &Re
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use catalog::{ObjectKind, ObjectName, ObjectStore};
 
     use super::*;
@@ -117,7 +119,7 @@ mod tests {
         );
     }
 
-    fn copy(from: &std::path::Path, to: &std::path::Path) {
+    fn copy(from: &Path, to: &Path) {
         std::fs::create_dir(to).unwrap();
         for entry in std::fs::read_dir(from).unwrap() {
             let path = entry.unwrap().path();
@@ -125,27 +127,51 @@ mod tests {
         }
     }
 
-    /// What is restored from a backup may name less than is stored: the rest waits, as somebody may put the right one back.
+    /// What is restored from a backup may name less than is stored: the rest waits until somebody puts the right parts back.
     #[test]
-    fn what_nothing_names_is_set_aside_and_removed_after_its_time() {
+    fn what_nothing_names_is_set_aside_and_comes_back_when_it_is_named() {
         let small = Small::new();
-        let mut settings = small.settings();
-        settings.limits.set_aside_days = 2;
-        let (name, before) = (ObjectName::new(ObjectKind::Table, Uuid::from_u128(1)), settings.clock.now());
-        let folder = settings.data.join("set-aside");
-        for (days, stays) in [(0, true), (2, true), (3, false)] {
-            let now = before + jiff::SignedDuration::from_hours(24 * days);
-            settings.clock = crate::Clock::of(move || now);
-            let platform = Platform::attach(settings.clone()).unwrap().0;
-            if days == 0 {
-                platform.store().put(name, b"of a later day").unwrap();
+        drop(small.open());
+        let (data, earlier, whole) =
+            (small.settings().data, small.folder.path().join("earlier"), small.folder.path().join("whole"));
+        let parts = |from: &Path, to: &Path| {
+            std::fs::create_dir_all(to).unwrap();
+            let _ = std::fs::remove_dir_all(to.join("audit"));
+            copy(&from.join("audit"), &to.join("audit"));
+            for name in ["catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm"] {
+                let _ = std::fs::remove_file(to.join(name));
+                let _ = std::fs::copy(from.join(name), to.join(name));
             }
+        };
+        parts(&data, &earlier);
+        let platform = small.open();
+        let version = Small::upload(&platform, 1).version;
+        drop(platform);
+        parts(&data, &whole);
+        let stored = |platform: &Platform| {
+            let names = platform.store().names().unwrap();
+            names.into_iter().filter(|name| name.id() == version).count()
+        };
+        let start = |days: i64| {
+            let now = small.settings().clock.now() + jiff::SignedDuration::from_hours(24 * days);
+            let settings = crate::Settings { clock: crate::Clock::of(move || now), ..small.settings() };
+            let platform = Platform::attach(settings).unwrap().0;
             platform.load().unwrap();
-            assert!(!platform.store().names().unwrap().contains(&name));
-            let days: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|day| day.unwrap().path()).collect();
-            let found = days.iter().any(|day| day.join(name.to_string()).exists());
-            assert_eq!(found, stays, "{days:?}");
-        }
+            platform
+        };
+        parts(&earlier, &data);
+        assert_eq!(stored(&start(0)), 0);
+        parts(&whole, &data);
+        assert_eq!(stored(&start(40)), 2, "its table and its findings are back");
+        // Nobody puts anything back: after its time it goes.
+        parts(&earlier, &data);
+        drop(start(0));
+        let aside = data.join("set-aside");
+        assert_eq!(std::fs::read_dir(&aside).unwrap().count(), 1);
+        drop(start(30));
+        assert_eq!(std::fs::read_dir(&aside).unwrap().count(), 1);
+        drop(start(31));
+        assert_eq!(std::fs::read_dir(&aside).unwrap().count(), 0);
     }
 
     /// Whatever the catalogue says, what was acknowledged is no rubbish.

@@ -186,27 +186,32 @@ impl Platform {
         Ok(key.reveal())
     }
 
-    /// Revokes a key at once; nothing if it is revoked already. One whose record was changed outside the service is not
-    /// accepted anyway, and is revoked all the same: the right record may come back.
+    /// Revokes a key at once; nothing if it is revoked already. Whether it was issued is what the audit log says: one whose
+    /// record was changed or taken away outside the service is not accepted anyway, and is revoked all the same, as the right
+    /// record may come back.
     ///
     /// # Errors
     /// If there is none with this id.
     pub fn revoke_credential(&self, id: &str) -> Result<(), PlatformError> {
-        let stored = self.catalog().credentials().map_err(PlatformError::failed("read credentials"))?;
-        let Some(known) = stored.into_iter().find(|known| known.id.as_str() == id) else {
-            return Err(no_credential(id));
+        let label: Label = id.parse().map_err(|_| no_credential(id))?;
+        let issued_to = self.recorded().issued_to(&label);
+        let organisation = match issued_to {
+            Some(organisation) => organisation,
+            None => {
+                let stored = self.catalog().credentials().map_err(PlatformError::failed("read credentials"))?;
+                let known = stored.into_iter().find(|known| known.id == label);
+                known.ok_or_else(|| no_credential(id))?.organisation
+            }
         };
-        let recorded = self.recorded().is_revoked(&known.id);
-        if known.revoked_at.is_some() && recorded {
-            return Ok(());
-        }
-        let (label, organisation) = (known.id, known.organisation);
-        if !recorded {
+        if !self.recorded().is_revoked(&label) {
             let change = audit::CredentialChange::Revoked;
             self.record(audit::Entry::Credential { credential: label.clone(), organisation, change })?;
         }
-        self.catalog().revoke_credential(&label, self.now()).map_err(PlatformError::failed("revoke a credential"))?;
-        self.reload_credentials()
+        match self.catalog().revoke_credential(&label, self.now()) {
+            Ok(()) => self.reload_credentials(),
+            Err(catalog::CatalogError::NotFound { .. }) => Ok(()),
+            Err(error) => Err(PlatformError::failed("revoke a credential")(error)),
+        }
     }
 
     /// Every credential, without secrets.

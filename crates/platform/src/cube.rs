@@ -8,7 +8,9 @@ use agreements::{Governing, OptOutEvidence};
 use disclosure::{Cell, CellId, GroupTables, MeasureId, Released};
 use model::indicator::{Indicator, IndicatorType, IntervalMethod, View};
 use model::table::Breakdown;
-use model::{AgeBand, AreaCode, AreaType, BoundaryYear, CellKey, Mark, Month, Period, PeriodType, Sex, Status, TidyRow, ViewId};
+use model::{
+    AgeBand, AreaCode, AreaType, BoundaryYear, CellKey, Mark, Month, Period, PeriodType, Sex, Status, TidyRow, ViewId,
+};
 use statistics::Confidence;
 
 pub(crate) use self::denominator::{DenominatorPeriods, DenominatorRule};

@@ -144,12 +144,24 @@ impl PlatformError {
     /// Whether it failed because a disk is full, or somebody's share of it.
     #[must_use]
     pub fn is_out_of_space(&self) -> bool {
-        let mut next = std::error::Error::source(self);
-        while let Some(error) = next {
+        self.has_cause(|error| {
             let full = error.downcast_ref().is_some_and(|error: &std::io::Error| {
                 matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
             });
-            if full || error.downcast_ref().is_some_and(catalog::CatalogError::is_full) {
+            full || error.downcast_ref().is_some_and(catalog::CatalogError::is_full)
+        })
+    }
+
+    /// Whether an earlier write failed, so that nothing is stored until the program is started again.
+    #[must_use]
+    pub fn needs_a_start(&self) -> bool {
+        self.has_cause(|error| matches!(error.downcast_ref(), Some(catalog::CatalogError::Poisoned)))
+    }
+
+    fn has_cause(&self, is: impl Fn(&(dyn std::error::Error + 'static)) -> bool) -> bool {
+        let mut next = std::error::Error::source(self);
+        while let Some(error) = next {
+            if is(error) {
                 return true;
             }
             next = error.source();

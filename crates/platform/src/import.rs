@@ -96,9 +96,9 @@ impl Platform {
             .map_err(PlatformError::failed("store the geography"))?;
         self.use_geography(gazetteer, stored.object.digest);
         self.wake_publisher();
-        if let Some(Err(error)) = old.map(|old| self.store().remove(old.object.name)) {
+        if let Some(Err(error)) = old.map(|old| self.set_aside(old.object.name)) {
             let causes = crate::error::causes(&error);
-            tracing::warn!(causes, "the old geography stays on the disk until the next start");
+            tracing::warn!(causes, "the old geography stays among the objects until the next start");
         }
         Ok(report)
     }

@@ -80,7 +80,7 @@ struct Arrival {
 
 impl Platform {
     /// Takes a file in. When this returns `Ok`, the version and its findings survive a power cut. When it returns an error,
-    /// nothing of the file is left, unless the error says that it may be stored: sent again, it is not stored twice.
+    /// nothing of the file is left, unless the error says that it may be stored: sent again under its key, it is not stored twice.
     ///
     /// # Errors
     /// See [`PlatformError`]: not allowed, not the declared digest, over a limit, or refused by its contract.
@@ -303,17 +303,24 @@ impl Platform {
         let cleaned = self.clean(state, intake, arrival, &memory)?;
         let version = Uuid::now_v7();
         let identity = TableIdentity { dataset: contract.id.clone(), version, agreements: agreements.clone() };
+        let content = self.content_digest(state, contract, &agreements, cleaned.content)?;
+        let placing = self.placing_text(state, contract)?;
         let (table, keys) = self.write_table(&cleaned, identity)?;
+        let findings = self.write_findings(&cleaned.findings, version).inspect_err(|_| {
+            // Nothing names it. Where it cannot be removed either, the next start sets it aside.
+            let _ = self.store().remove(table.name);
+        })?;
         let facts = VersionFacts {
             id: version,
             dataset: contract.id.clone(),
             period,
-            content: self.content_digest(state, contract, &agreements, cleaned.content)?,
+            content,
             file: Some(file),
             schema: cleaned.schema_hash,
             agreements,
             table,
-            findings: Some(self.write_findings(&cleaned.findings, version)?),
+            findings: Some(findings),
+            placing,
             received_at: self.now(),
             upload,
             opt_outs: intake.opt_outs.clone(),
@@ -331,9 +338,10 @@ impl Platform {
     ) -> Result<Option<UploadReceipt>, PlatformError> {
         let (dataset, period) = (&intake.contract.id, intake.period);
         let _turn = self.staging();
+        // What is half recorded may be what is current.
+        self.settle_staged()?;
         if let Some(upload) = upload
             && let Some(known) = self.catalog().find_upload(dataset, upload).map_err(conflict(Some(upload)))?
-            && known.status != VersionStatus::Staged
         {
             if known.facts.period != period {
                 return Err(PlatformError::IdempotencyConflict { key: upload.key.as_str().to_owned() });

@@ -195,6 +195,7 @@ impl Platform {
         self.settle_staged()?;
         self.end_interrupted()?;
         self.set_aside_unreferenced()?;
+        self.remove_what_was_set_aside()?;
         self.catalog().requeue_jobs(self.now()).map_err(PlatformError::failed("requeue jobs"))?;
         self.read_credentials()?;
         self.now_loading("reading the geography");
@@ -357,17 +358,47 @@ impl Platform {
         let mut named: BTreeSet<ObjectName> =
             versions.iter().map(|version| version.facts.table.name).chain(findings).collect();
         named.extend(self.geography_object()?);
-        let (aside, today) = (self.0.folder.set_aside(), self.now().to_zoned(jiff::tz::TimeZone::UTC).date());
+        let is_named = |name: ObjectName| named.contains(&name) || self.recorded().has_version(name.id());
+        let aside = self.0.folder.set_aside();
+        // What was set aside under an older catalogue is named by the right one.
+        let back = aside.take_back(self.store(), is_named);
+        for name in back.map_err(PlatformError::failed("take back what was set aside"))? {
+            tracing::warn!(object = %name, "this object is named again: it is taken back");
+        }
+        for name in named.iter().filter(|name| !self.store().has(**name)) {
+            tracing::error!(object = %name, "this object is missing: put it back from a backup, or send its file with a change");
+        }
         for name in self.store().names().map_err(PlatformError::failed("list the objects"))? {
-            if !named.contains(&name) && !self.recorded().has_version(name.id()) {
-                aside.keep(self.store(), name, today).map_err(PlatformError::failed("set an unused object aside"))?;
-                tracing::warn!(object = %name, "nothing names this object: it is set aside");
+            if !is_named(name) {
+                match self.set_aside(name) {
+                    Ok(()) => tracing::warn!(object = %name, "nothing names this object: it is set aside"),
+                    Err(error) => {
+                        tracing::warn!(object = %name, causes = crate::error::causes(&error), "nothing names this object, and it stays");
+                    }
+                }
             }
         }
-        let days = jiff::Span::new().days(self.settings().limits.set_aside_days);
-        let first = today.saturating_sub(days);
-        aside.remove_before(first).map_err(PlatformError::failed("remove what was set aside"))?;
         Ok(())
+    }
+
+    /// Removes what has been aside for its time; what is named was taken back first.
+    fn remove_what_was_set_aside(&self) -> Result<(), PlatformError> {
+        let days = jiff::Span::new().days(self.settings().limits.set_aside_days);
+        let removed = self.0.folder.set_aside().remove_before(self.today().saturating_sub(days));
+        match removed.map_err(PlatformError::failed("remove what was set aside"))? {
+            0 => {}
+            days => tracing::info!(days, "what was set aside is removed after its time"),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn set_aside(&self, name: ObjectName) -> Result<(), PlatformError> {
+        let kept = self.0.folder.set_aside().keep(self.store(), name, self.today());
+        kept.map(drop).map_err(PlatformError::failed("set an object aside"))
+    }
+
+    fn today(&self) -> jiff::civil::Date {
+        self.now().to_zoned(jiff::tz::TimeZone::UTC).date()
     }
 
     /// Starts the thread that looks each second for what was asked outside the service: revocations of keys. Those that hold a

@@ -201,7 +201,8 @@ mod tests {
         assert_eq!(revoked(&small), 1, "it was tried often, and is one revocation");
     }
 
-    /// The catalogue is a file: whoever can write it gives no revoked key back, and keeps none from being revoked.
+    /// The catalogue is a file: whoever can write it gives no revoked key back, and keeps none from being revoked, be it that
+    /// its record is another one or none at all.
     #[test]
     fn a_changed_catalogue_neither_frees_a_key_nor_keeps_it() {
         let small = Small::new();
@@ -223,7 +224,12 @@ mod tests {
         platform.revoke_credential(&other_id).unwrap();
         changed(&["credentials not revoked"]);
         assert!(refused(&other));
-        assert_eq!(revoked(&small), 2);
+        let (third, third_id) = key(&platform);
+        changed(&["no credentials"]);
+        platform.revoke_credential(&third_id).unwrap();
+        changed(&["credentials not revoked"]);
+        assert!(refused(&third));
+        assert_eq!(revoked(&small), 3);
     }
 
     /// An older catalogue does not bring a revoked key back, nor does a crash before the catalogue knew.

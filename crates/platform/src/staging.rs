@@ -48,6 +48,9 @@ impl Platform {
             Ok(Commit::New(version)) => version,
             Ok(Commit::Existing(known)) => {
                 self.remove_objects(&facts);
+                if let Some(upload) = upload.filter(|_| known.facts.period != facts.period) {
+                    return Err(PlatformError::IdempotencyConflict { key: upload.key.as_str().to_owned() });
+                }
                 return Ok(UploadReceipt { findings, ..self.receipt(&known, false)? });
             }
             Err(error) => {
@@ -58,7 +61,7 @@ impl Platform {
         self.acknowledge(&version, work_id, findings).map_err(|error| {
             let causes = crate::error::causes(&error);
             tracing::error!(version = %version.facts.id, causes, "an upload is not acknowledged, and may be stored");
-            let reason = "something failed while the file was recorded: it may be stored; send it again with the same idempotency key, and it is not stored twice. Without a key, send it again only if nothing newer of this period was sent since, as the last file counts";
+            let reason = "something failed while the file was recorded: it may be stored. If nothing newer of this period was sent since, send it again with the same idempotency key: it is not stored twice";
             PlatformError::Unavailable { reason: reason.to_owned() }
         })
     }
@@ -166,7 +169,7 @@ mod tests {
         let platform = small.open();
         small.faults.set(&["change_version"]);
         let first = Small::try_upload(&platform, 1);
-        assert!(refused(&first, "it may be stored; send it again with the same idempotency key"), "{first:?}");
+        assert!(refused(&first, "send it again with the same idempotency key"), "{first:?}");
         // As long as it fails, it is the same answer, and the same version waits.
         assert!(Small::try_upload(&platform, 1).is_err());
         small.faults.set(&[]);

@@ -137,11 +137,17 @@ impl Catalog for Failing {
 
     fn revoke_credential(&self, id: &Label, now: Timestamp) -> Result<()> {
         self.faults.check("revoke_credential")?;
+        if self.faults.has("no credentials") {
+            return Err(CatalogError::NotFound { what: "credential", id: id.to_string() });
+        }
         self.inner.revoke_credential(id, now)
     }
 
     fn credentials(&self) -> Result<Vec<Credential>> {
         let mut credentials = self.inner.credentials()?;
+        if self.faults.has("no credentials") {
+            credentials.clear();
+        }
         for credential in &mut credentials {
             if self.faults.has("credentials not revoked") {
                 credential.revoked_at = None;

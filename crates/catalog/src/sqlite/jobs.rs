@@ -75,8 +75,21 @@ pub(super) fn insert(transaction: &Connection, job: &NewJob) -> Result<()> {
 
 pub(super) fn claim(transaction: &Connection, now: Timestamp) -> Result<Option<Job>> {
     let sql = format!("SELECT {COLUMNS} FROM job WHERE state = 'pending' ORDER BY sequence LIMIT 1");
-    let found = transaction.query_row(&sql, [], stored).optional().map_err(failed("take a job"))?;
-    let Some(job) = found.map(read).transpose()? else { return Ok(None) };
+    let job = loop {
+        let found = transaction.query_row(&sql, [], stored).optional().map_err(failed("take a job"))?;
+        let Some(found) = found else { return Ok(None) };
+        let id = found.id.clone();
+        match read(found) {
+            Ok(job) => break job,
+            // Nobody can do it, and it must not keep the others.
+            Err(_) => transaction
+                .execute(
+                    "UPDATE job SET state = 'failed', message = 'its record is damaged', updated_at = ?2 WHERE id = ?1",
+                    params![id, now.to_string()],
+                )
+                .map_err(failed("give up a damaged job"))?,
+        };
+    };
     transaction
         .execute(
             "UPDATE job SET state = 'running', attempts = attempts + 1, updated_at = ?2 WHERE id = ?1",

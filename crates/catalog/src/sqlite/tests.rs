@@ -43,6 +43,7 @@ fn facts(version: u8, set: u8, month: i32, content: u8, named: Option<(u8, u8)>)
         schema: digest(1),
         agreements: [digest(2), digest(3)].into(),
         table: object(ObjectKind::Table, version),
+        placing: "by code".to_owned(),
         findings: Some((object(ObjectKind::Findings, version), "wrapped".to_owned())),
         received_at: at(1),
         upload: named.map(|(key, body)| upload(key, body)),

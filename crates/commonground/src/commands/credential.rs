@@ -22,6 +22,8 @@ pub(crate) fn run(config: &Config, command: &CredentialCommand) -> anyhow::Resul
             }
         }
         CredentialCommand::Revoke { id } => {
+            // A whole key names its id; the secret in it is said nowhere.
+            let id = id.strip_prefix("cg_").and_then(|key| key.split('_').next()).unwrap_or(id);
             revoke(config, id)?;
             say(format_args!("revoked {id}"))?;
         }

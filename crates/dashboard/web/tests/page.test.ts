@@ -165,7 +165,7 @@ test('without a key partner figures are refused in words; with the key they are 
       await page.getByRole('button', { name: 'Partner sign in' }).click();
       await page.locator('#api-key').fill('cg_wrong');
       await page.getByRole('button', { name: 'Sign in', exact: true }).click();
-      await expect.poll(() => page.locator('#sign-in').innerText()).toMatch(/credential/i);
+      await expect.poll(() => page.locator('#sign-in').innerText()).toMatch(/not known, or was revoked/i);
       await page.locator('#api-key').fill(key);
       await page.getByRole('button', { name: 'Sign in', exact: true }).click();
       await figures(page);

@@ -375,10 +375,8 @@ impl Parts<'_> {
     ) -> Option<Vec<(usize, bool)>> {
         let (from, to) = *self.ends.get(start)?;
         let gives = |part: &usize| *part != start && left.get(*part).is_some_and(|left| *left > 0);
-        let closing: HashMap<Side, usize> = parts_at(&self.of_second, to)
-            .filter(gives)
-            .filter_map(|p| Some((self.ends.get(p)?.0, p)))
-            .collect();
+        let closing: HashMap<Side, usize> =
+            parts_at(&self.of_second, to).filter(gives).filter_map(|p| Some((self.ends.get(p)?.0, p))).collect();
         // Sides of the first kind to look at, each with the way there.
         let mut stack: Vec<(Side, Way)> = vec![(from, None)];
         reached.0.insert(from);

@@ -51,12 +51,18 @@ impl Platform {
     /// Puts new cells in place all at once; where that fails, dataset by dataset, so that one which cannot be shown keeps no
     /// other back. Returns those that are not shown.
     pub(super) fn swap_each(&self, fresh: BTreeMap<DatasetId, Arc<Group>>) -> Vec<(DatasetId, PlatformError)> {
-        let none = BTreeSet::new();
-        if self.swap(fresh.clone(), &none).is_ok() {
+        // A defect is one dataset's, as while it is published.
+        let swap = |fresh: BTreeMap<DatasetId, Arc<Group>>| {
+            let swap = std::panic::AssertUnwindSafe(|| self.swap(fresh, &BTreeSet::new()));
+            std::panic::catch_unwind(swap).unwrap_or_else(|_| {
+                Err(PlatformError::Unavailable { reason: "showing it stopped on a defect".to_owned() })
+            })
+        };
+        if swap(fresh.clone()).is_ok() {
             return Vec::new();
         }
         let alone = |(dataset, group): (DatasetId, Arc<Group>)| {
-            let swapped = self.swap(BTreeMap::from([(dataset.clone(), group)]), &none);
+            let swapped = swap(BTreeMap::from([(dataset.clone(), group)]));
             swapped.err().map(|error| (dataset, error))
         };
         fresh.into_iter().filter_map(alone).collect()

@@ -193,7 +193,7 @@ impl Platform {
             policy: digest_of(policy.iter().map(Vec::as_slice)),
             geography: geography.digest,
             boundary_years: geography.gazetteer.area_types().filter_map(years).collect::<BTreeMap<_, _>>(),
-            located: Located::of(contract, &geography.gazetteer),
+            located: Located::of_partitions(contract, &geography.gazetteer, versions)?,
             open: allowed.open(),
             partitions,
             views: views_on(&allowed.definitions, &contract.id),

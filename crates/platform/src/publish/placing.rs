@@ -2,19 +2,24 @@
 //! figures were released: how each single row was placed is a fact about whoever the row is about, and no rule of disclosure
 //! protects it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use catalog::DatasetVersion;
 use geography::{CarriedOver, Gazetteer};
 use model::contract::{DatasetContract, GeographySource, Level};
 use model::{AreaCode, AreaType};
 use serde::{Deserialize, Serialize};
 
+use crate::error::PlatformError;
+use crate::platform::Platform;
+use crate::state::State;
+
 /// How the rows of a dataset find their areas. Part of what a release stands on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Located {
-    /// Every way that the contract takes, joined by `or`.
-    sources: String,
+    /// Every way that the contract takes, in the order tried.
+    sources: Vec<String>,
     /// The type of area that rows are placed in.
     area_type: AreaType,
     /// Whether all that is carried over is modelled to a known share: rows are counts that state a code and nothing else.
@@ -23,6 +28,8 @@ pub(crate) struct Located {
     assigned: BTreeMap<AreaType, String>,
     /// The areas where older boundaries divide or average something.
     carried: BTreeMap<AreaType, BTreeMap<AreaCode, CarriedOver>>,
+    /// Whether some rows were placed by another geography or contract than the latest.
+    mixed: bool,
 }
 
 impl Located {
@@ -46,7 +53,57 @@ impl Located {
             share_known: rule.sources == [GeographySource::AreaCode] && contract.level == Level::Aggregate,
             assigned,
             carried,
+            mixed: false,
         }
+    }
+
+    /// The same for rows of which some were placed like this, and some otherwise: whatever holds of either is said.
+    fn or(mut self, other: Self) -> Self {
+        if other == self {
+            return self;
+        }
+        for source in other.sources {
+            if !self.sources.contains(&source) {
+                self.sources.push(source);
+            }
+        }
+        for (area_type, areas) in other.carried {
+            let own = self.carried.entry(area_type).or_default();
+            for (code, theirs) in areas {
+                let known = own.entry(code).or_default();
+                *known = CarriedOver {
+                    divided: known.divided || theirs.divided,
+                    wholly: false,
+                    irregular: known.irregular || theirs.irregular,
+                    averaged: known.averaged || theirs.averaged,
+                    without_weights: known.without_weights || theirs.without_weights,
+                };
+            }
+        }
+        Self { share_known: false, mixed: true, ..self }
+    }
+
+    /// Of what is released: as each partition was placed when it was read, in the geography of the release.
+    ///
+    /// # Errors
+    /// If what a version says of it cannot be read.
+    pub(super) fn of_partitions(
+        contract: &DatasetContract,
+        gazetteer: &Gazetteer,
+        versions: &[DatasetVersion],
+    ) -> Result<Self, PlatformError> {
+        let mut all = Self::of(contract, gazetteer);
+        let texts: BTreeSet<&str> = versions.iter().map(|version| version.facts.placing.as_str()).collect();
+        for text in texts {
+            let placed = serde_json::from_str(text).map_err(PlatformError::failed("read how rows were placed"))?;
+            all = all.or(placed);
+        }
+        Ok(all)
+    }
+
+    fn earlier(&self) -> Option<String> {
+        let said = "Some figures were placed in areas by an earlier geography or description of their dataset.";
+        self.mixed.then(|| said.to_owned())
     }
 
     fn carried_over(&self, area_type: AreaType, code: &AreaCode) -> CarriedOver {
@@ -82,7 +139,7 @@ pub(crate) fn placing(figures: &Figures<'_>, area_type: AreaType, code: &AreaCod
     let above = numerator.carried_over(area_type, code);
     let below = figures.denominator.map(|of| of.carried_over(area_type, code)).unwrap_or_default();
     let modelled_above = above.divided || figures.score && above.averaged;
-    let mut method = numerator.sources.clone();
+    let mut method = numerator.sources.join(" or ");
     if modelled_above {
         method.push_str(", modelled");
     }
@@ -96,16 +153,29 @@ pub(crate) fn placing(figures: &Figures<'_>, area_type: AreaType, code: &AreaCod
         modelled: modelled_above || below.divided,
         // A code that is only one of several ways, or an event that is not divided, leaves the share unknown.
         share: (modelled_above && above.wholly && numerator.share_known).then_some(1.0),
-        caveat: caveats(caveat(above, figures.score), caveat(below, false)),
+        caveat: caveats(
+            caveat(above, figures.score).into_iter().chain(numerator.earlier()),
+            caveat(below, false).into_iter().chain(figures.denominator.and_then(Located::earlier)),
+        ),
+    }
+}
+
+impl Platform {
+    /// How rows find their areas now, as it is kept with a version.
+    pub(crate) fn placing_text(&self, state: &State, contract: &DatasetContract) -> Result<String, PlatformError> {
+        let located = Located::of(contract, &state.geography()?.gazetteer);
+        serde_json::to_string(&located).map_err(PlatformError::failed("write how rows are placed"))
     }
 }
 
 /// What is said of the numerator, and of the denominator where that is something else.
-fn caveats(above: Option<String>, below: Option<String>) -> Option<String> {
-    match (above, below) {
-        (Some(above), Some(below)) if above != below => Some(format!("{above} Of the denominator: {below}")),
-        (above, below) => above.or(below),
-    }
+fn caveats(above: impl Iterator<Item = String>, below: impl Iterator<Item = String>) -> Option<String> {
+    let mut said: Vec<String> = above.collect();
+    let known = said.clone();
+    let of_both = !known.is_empty();
+    let below = below.filter(|sentence| !known.contains(sentence));
+    said.extend(below.map(|sentence| if of_both { format!("Of the denominator: {sentence}") } else { sentence }));
+    (!said.is_empty()).then(|| said.join(" "))
 }
 
 /// Whether rows may state areas of an older vintage, which are carried over.
@@ -115,8 +185,8 @@ pub(crate) fn carries_over(contract: &DatasetContract) -> bool {
 }
 
 /// The ways that rows may find their area, in the order in which they are tried.
-fn sources(contract: &DatasetContract) -> String {
-    let mut names: Vec<&str> = Vec::new();
+fn sources(contract: &DatasetContract) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
     for source in &contract.geography.sources {
         let name = match source {
             GeographySource::Postcode => "postcode",
@@ -124,11 +194,11 @@ fn sources(contract: &DatasetContract) -> String {
             GeographySource::Practice => "practice-list",
             GeographySource::AreaCode => "supplied",
         };
-        if !names.contains(&name) {
-            names.push(name);
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
         }
     }
-    names.join(" or ")
+    names
 }
 
 fn caveat(carried: CarriedOver, score: bool) -> Option<String> {
@@ -238,6 +308,21 @@ column = [
             assert!(said.contains(caveat), "case {number}");
             assert!(said.matches("divided equally").count() < 2, "case {number}: {said}");
         }
+    }
+
+    /// A later geography or contract says nothing of rows that were read before it.
+    #[test]
+    fn rows_that_were_placed_otherwise_are_said_to_be() {
+        let gazetteer = gazetteer();
+        let old = Located::of(&contract("aggregate", 2011, r#""area-code""#), &gazetteer);
+        let new = Located::of(&contract("aggregate", 2021, r#""longitude-latitude""#), &gazetteer);
+        assert_eq!(new.clone().or(new.clone()), new);
+        let both = new.or(old);
+        let figures = Figures { numerator: &both, score: false, denominator: None };
+        let found = placing(&figures, AreaType::Lsoa, &"E01990055".parse().unwrap());
+        assert_eq!((found.method.as_str(), found.modelled, found.share), ("point or supplied, modelled", true, None));
+        let said = found.caveat.unwrap();
+        assert!(said.contains("divided equally") && said.contains("placed in areas by an earlier geography"), "{said}");
     }
 
     /// A larger area that holds all parts has the whole figure again.

@@ -1,9 +1,9 @@
 //! The queue: which datasets wait, and what became of each job.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use catalog::{Job, JobOutcome, VersionStatus};
+use catalog::{Job, JobOutcome};
 use disclosure::PlanError;
 use model::DatasetId;
 use uuid::Uuid;
@@ -46,6 +46,8 @@ impl Platform {
     /// If the queue cannot be read or written; a dataset that cannot be published is in the report instead.
     pub fn publish_pending(&self, done: &mut (dyn FnMut(&DatasetId) + Send)) -> Result<PublishReport, PlatformError> {
         let _one_at_a_time = self.publishing();
+        // What keeps every dataset from being published is a fault of the run.
+        self.refresh_agreements()?;
         self.notice_dates(self.now())?;
         self.restore_the_rest()?;
         // There is one publisher: what is running now was left by a run that could not even give it back.
@@ -64,9 +66,7 @@ impl Platform {
         let claimed = self.claim()?;
         let mut datasets: BTreeSet<DatasetId> = claimed.iter().filter_map(|one| one.dataset.clone()).collect();
         if claimed.iter().any(|one| one.dataset.is_none()) {
-            let held = self.catalog().versions(None, Some(VersionStatus::Current));
-            let held = held.map_err(PlatformError::failed("read versions"))?;
-            datasets.extend(held.into_iter().map(|version| version.facts.dataset));
+            datasets.extend(self.held()?);
         }
         // Reference data that no indicator uses has nothing to publish.
         datasets.retain(|dataset| self.state().definitions.indicators_on(dataset).next().is_some());
@@ -104,17 +104,29 @@ impl Platform {
         Ok(claimed)
     }
 
-    /// The controlled datasets that have data and indicators: other figures of residents may bound what they count.
-    fn bounded(&self) -> Result<Vec<DatasetId>, PlatformError> {
+    /// The datasets that have data. One whose versions cannot be read is among them, so that its failure is told.
+    fn held(&self) -> Result<Vec<DatasetId>, PlatformError> {
         let state = self.state();
-        let mut bounded = Vec::new();
-        for contract in state.definitions.contracts().filter(|contract| !contract.exposure.is_open()) {
-            let used = state.definitions.indicators_on(&contract.id).next().is_some();
-            if used && !self.current_versions(&contract.id)?.is_empty() {
-                bounded.push(contract.id.clone());
+        let mut held = Vec::new();
+        for contract in state.definitions.contracts() {
+            match self.current_versions(&contract.id) {
+                Ok(versions) if versions.is_empty() => {}
+                Err(error) if !is_damaged(&error) => return Err(error),
+                _ => held.push(contract.id.clone()),
             }
         }
-        Ok(bounded)
+        Ok(held)
+    }
+
+    /// The controlled datasets that have data and indicators: other figures of residents may bound what they count.
+    fn bounded(&self) -> Result<Vec<DatasetId>, PlatformError> {
+        let definitions = Arc::clone(&self.state().definitions);
+        let controlled = |dataset: &DatasetId| {
+            let contract = definitions.contract(dataset);
+            contract.is_some_and(|contract| !contract.exposure.is_open())
+                && definitions.indicators_on(dataset).next().is_some()
+        };
+        Ok(self.held()?.into_iter().filter(controlled).collect())
     }
 
     /// How many datasets wait to be published.
@@ -122,15 +134,24 @@ impl Platform {
     /// # Errors
     /// If the queue cannot be read.
     pub fn pending(&self) -> Result<usize, PlatformError> {
+        Ok(self.waiting_datasets()?.len())
+    }
+
+    /// The datasets that jobs wait for. One whose version is damaged is given up when it is taken.
+    pub(super) fn waiting_datasets(&self) -> Result<BTreeSet<DatasetId>, PlatformError> {
         let jobs = self.catalog().jobs(Some(catalog::JobState::Pending)).map_err(PlatformError::failed("read jobs"))?;
         let mut datasets = BTreeSet::new();
         for job in &jobs {
-            datasets.extend(self.dataset_of(job)?);
+            match self.dataset_of(job) {
+                Ok(dataset) => datasets.extend(dataset),
+                Err(error) if is_damaged(&error) => {}
+                Err(error) => return Err(error),
+            }
         }
-        Ok(datasets.len())
+        Ok(datasets)
     }
 
-    pub(super) fn dataset_of(&self, job: &Job) -> Result<Option<DatasetId>, PlatformError> {
+    fn dataset_of(&self, job: &Job) -> Result<Option<DatasetId>, PlatformError> {
         let Some(version) = job.facts.version else { return Ok(None) };
         let version = self.catalog().version(version).map_err(PlatformError::failed("read a version"))?;
         Ok(version.map(|version| version.facts.dataset))

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use audit::{AuditError, CredentialChange, Entry, FolderStorage, PlanRecord};
 use catalog::LedgerEntry;
-use model::Label;
+use model::{Label, OrganisationId};
 use uuid::Uuid;
 
 /// What is read from the audit log once, and followed from then on.
@@ -23,6 +23,8 @@ pub(crate) struct Recorded {
     unfinished: BTreeSet<Uuid>,
     /// Every dataset version that was taken in.
     versions: BTreeSet<Uuid>,
+    /// Every credential that was issued, with whom it was issued to.
+    issued: BTreeMap<Label, OrganisationId>,
     /// Every credential that was revoked.
     revoked: BTreeSet<Label>,
     /// Whether anything was recorded at all.
@@ -44,9 +46,14 @@ impl Recorded {
             Entry::Ingested { version, .. } => {
                 self.versions.insert(*version);
             }
-            Entry::Credential { credential, change: CredentialChange::Revoked, .. } => {
-                self.revoked.insert(credential.clone());
-            }
+            Entry::Credential { credential, organisation, change } => match change {
+                CredentialChange::Issued => {
+                    self.issued.insert(credential.clone(), organisation.clone());
+                }
+                CredentialChange::Revoked => {
+                    self.revoked.insert(credential.clone());
+                }
+            },
             Entry::Intent { work_id, .. } => {
                 self.unfinished.insert(*work_id);
             }
@@ -77,6 +84,11 @@ impl Recorded {
     /// Every dataset version that was taken in.
     pub(crate) const fn versions(&self) -> &BTreeSet<Uuid> {
         &self.versions
+    }
+
+    /// Whom a credential was issued to; `None` if it never was.
+    pub(crate) fn issued_to(&self, credential: &Label) -> Option<OrganisationId> {
+        self.issued.get(credential).cloned()
     }
 
     /// Whether a credential was revoked.

@@ -48,12 +48,7 @@ impl Platform {
         if state.geography.is_none() {
             return Ok(());
         }
-        let waiting =
-            self.catalog().jobs(Some(catalog::JobState::Pending)).map_err(PlatformError::failed("read jobs"))?;
-        let mut pending = BTreeSet::new();
-        for job in &waiting {
-            pending.extend(self.dataset_of(job)?);
-        }
+        let pending = self.waiting_datasets()?;
         let contracts: BTreeMap<DatasetId, &DatasetContract> =
             contracts.map(|contract| (contract.id.clone(), contract)).collect();
         let datasets = contracts.keys().cloned().collect();

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { areaWords, categoryWords, organisation, plural, sentence, statusWords } from './words';
+import { areaWords, categoryWords, organisation, plural, capitalised, sentence, statusWords } from './words';
 
 test.each([
   ['nhs-chorley-and-south-ribble-ccg', 'NHS Chorley and South Ribble CCG'],
@@ -23,6 +23,8 @@ test.each([
 test('words for names that are not known here', () => {
   expect(areaWords('hospital_catchment').choice).toBe('Hospital catchment');
   expect(sentence('crime_type')).toBe('Crime type');
+  expect(capitalised('`area_type` is missing')).toBe('`area_type` is missing');
+  expect(capitalised('no such area_type')).toBe('No such area_type');
   expect(statusWords('c')).toContain('withheld to protect people');
   expect(plural(1, 'area', 'areas')).toBe('1 area');
   expect(plural(0, 'area', 'areas')).toBe('0 areas');

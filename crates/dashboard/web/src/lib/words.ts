@@ -90,6 +90,11 @@ export function organisation(id: string): string {
   return words.join(' ');
 }
 
+/** A message as the service sends it, which may name a parameter: the first letter large, nothing else changed. */
+export function capitalised(message: string): string {
+  return message.charAt(0).toUpperCase() + message.slice(1);
+}
+
 /** A dimension or category as words: `crime_type`, Crime type; `anti-social behaviour`, Anti-social behaviour. */
 export function sentence(name: string): string {
   const words = name.replaceAll('_', ' ').trim();

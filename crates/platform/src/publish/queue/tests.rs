@@ -13,29 +13,48 @@ fn waiting(platform: &Platform, state: catalog::JobState) -> Vec<JobReason> {
     platform.catalog().jobs(Some(state)).unwrap().iter().map(|job| job.facts.reason).collect()
 }
 
-/// What is acknowledged ends published, or failed with a reason: a fault that passes costs nothing, one that stays is told.
+/// What is acknowledged ends published, or failed with a reason: a fault that passes costs nothing, one that stays with a
+/// dataset is told.
 #[test]
 fn a_passing_fault_is_tried_again() {
     let small = Small::new();
     let platform = small.open();
     let receipt = Small::upload(&platform, 1);
-    let (agreements, away) = (small.agreements(), small.folder.path().join("away"));
-    std::fs::rename(&agreements, &away).unwrap();
-    assert_eq!(publish(&platform).unwrap().failures.len(), 1);
-    let told = "not available now: the agreements cannot be read";
+    let fault = |fault: &'static str, rounds: u32| {
+        small.faults.set(&[fault]);
+        for _ in 0..rounds {
+            assert_eq!(publish(&platform).unwrap().failures.len(), 1);
+        }
+        small.faults.set(&[]);
+    };
+    fault("ledger", ATTEMPTS - 1);
+    let told = "could not read the ledger";
     assert_eq!(Small::publication(&platform, &receipt), format!("pending: {told}"));
-    std::fs::rename(&away, &agreements).unwrap();
     assert_eq!(publish(&platform).unwrap().failures, Vec::<String>::new());
     assert_eq!(Small::publication(&platform, &receipt), "done: published");
 
     let receipt = Small::upload(&platform, 2);
-    std::fs::rename(&agreements, &away).unwrap();
-    for _ in 0..ATTEMPTS {
-        publish(&platform).unwrap();
-    }
+    fault("ledger", ATTEMPTS);
     assert_eq!(publish(&platform).unwrap(), PublishReport::default(), "it was given up");
-    std::fs::rename(&away, &agreements).unwrap();
     assert_eq!(Small::publication(&platform, &receipt), format!("failed: {told}"));
+}
+
+/// A fault that is everybody's is nobody's: however long it lasts, what waits is published when it has passed.
+#[test]
+fn what_keeps_everything_back_uses_nothing_up() {
+    let small = Small::new();
+    let platform = small.open();
+    let receipt = Small::upload(&platform, 1);
+    let (agreements, away) = (small.agreements(), small.folder.path().join("away"));
+    std::fs::rename(&agreements, &away).unwrap();
+    for _ in 0..=ATTEMPTS {
+        let refused = publish(&platform).unwrap_err().to_string();
+        assert!(refused.contains("the agreements cannot be read"), "{refused}");
+    }
+    std::fs::rename(&away, &agreements).unwrap();
+    assert_eq!(Small::publication(&platform, &receipt), "pending");
+    assert_eq!(publish(&platform).unwrap().failures, Vec::<String>::new());
+    assert_eq!(Small::publication(&platform, &receipt), "done: published");
 }
 
 /// Where the catalogue itself fails, no job stays with a run that has ended.
