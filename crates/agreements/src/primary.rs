@@ -50,7 +50,7 @@ pub struct LargestShare {
 impl Default for PrimaryRules {
     fn default() -> Self {
         Self {
-            decoys_per_thousand: 5,
+            decoys_per_thousand: 0,
             own_records: true,
             own_rows: true,
             dominance: None,
