@@ -11,7 +11,7 @@ pub(crate) const MOST_LARGEST: u8 = 8;
 /// Most cells of 1,000 that may be withheld without need.
 pub(crate) const MOST_DECOYS: u16 = 500;
 
-/// `[terms.primary]`. What it leaves out has the value of [`PrimaryRules::default`]; where silence could harm, that is the
+/// `[terms.primary]`. What it leaves out has the value of [`PrimaryRules::default`]; where protection costs little, that is the
 /// stricter one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
