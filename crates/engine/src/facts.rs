@@ -95,6 +95,11 @@ impl Facts {
         Ok(facts)
     }
 
+    fn is_listed(partner: &str, request: &GroupRequest) -> bool {
+        let listed = request.partner.as_ref().and_then(|name| request.classifications.get(name));
+        listed.is_some_and(|listed| listed.iter().any(|one| one == partner))
+    }
+
     fn read_batch(
         &mut self,
         batch: &RecordBatch,
@@ -119,10 +124,17 @@ impl Facts {
                 numbers.push(codes.number(if column.is_null(index) { UNKNOWN } else { column.value(index) }));
             }
             let contributor = contributors.at(index);
-            let partner = partners.as_ref().map_or(0, |column| {
-                let column = column.as_string::<i32>();
-                self.partners.number(if column.is_null(index) { UNKNOWN } else { column.value(index) })
-            });
+            let partner = match partners.as_ref().map(|column| column.as_string::<i32>()) {
+                None => 0,
+                Some(column) if column.is_valid(index) && Self::is_listed(column.value(index), request) => {
+                    self.partners.number(column.value(index))
+                }
+                // Taken for a partner of its own it would be protected from nobody.
+                Some(_) => {
+                    let problem = "a row came by way of no partner that the contract lists: send its period again";
+                    return Err(columns.stored(problem.to_owned()));
+                }
+            };
             let sums = sums.iter().map(|measure| measure.at(index, rows.value(index))).collect();
             self.rows.push(Row { area, month: months.value(index), categories: numbers, contributor, partner, sums });
         }

@@ -329,8 +329,8 @@ impl Space {
                     let count = u64::try_from(count).unwrap_or_default();
                     let distinct = atoms.contributors(&positions, count);
                     let id = CellId { measure: table.measure.id.clone(), key };
-                    // What the data contradict is no knowledge.
-                    let known_upper = request.known_upper.get(&id).copied().filter(|upper| *upper >= count);
+                    // More than there are is everybody: a figure of residents lags, or is an estimate.
+                    let known_upper = request.known_upper.get(&id).map(|upper| (*upper).max(count));
                     let facts = CellFacts { headline, known_upper, not_available: !available };
                     builder.cell(id, members, distinct, facts);
                 }

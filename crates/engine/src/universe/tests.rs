@@ -86,7 +86,9 @@ impl Case {
     fn facts(&self) -> Facts {
         let mut facts = Facts::default();
         let mut kinds = crate::facts::Codes::default();
-        KINDS.iter().for_each(|kind| drop(kinds.number(kind)));
+        for kind in KINDS {
+            let _ = kinds.number(kind);
+        }
         for name in ["one", "two", "three"] {
             facts.partners.number(name);
         }
@@ -117,6 +119,7 @@ impl Case {
     }
 
     /// What a plan shows of an area: of a measure, in a category or in all.
+    #[allow(clippy::disallowed_methods, reason = "the plan was made here")]
     fn shown(&self) -> impl Fn(&str, &str, &str) -> Option<u64> + use<> {
         let limits = Limits::default();
         let truth = tabulate(&self.facts(), &self.request, &limits, Deadline::new(&limits)).unwrap();
@@ -242,9 +245,9 @@ fn nearly_all_of_a_population_are_not_shown_to_be_counted() {
     assert_eq!(value(&case), Some(12), "12 of 40");
     case.request.known_upper.insert(id(AREAS[0]), 14);
     assert_eq!(value(&case), None, "12 of 14");
-    // What the data contradict nobody knows.
+    // A figure of residents lags: more than there are is everybody.
     case.request.known_upper.insert(id(AREAS[0]), 11);
-    assert_eq!(value(&case), Some(12));
+    assert_eq!(value(&case), None, "12 of 11");
 }
 
 #[test]

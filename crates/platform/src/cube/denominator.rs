@@ -52,11 +52,6 @@ impl DenominatorPeriods {
         }
     }
 
-    /// The period that holds the numerator's first month, if there is one.
-    pub(crate) fn holding(&self, period: Period) -> Option<Period> {
-        self.for_period(period).filter(|of| of.contains(period.start()))
-    }
-
     /// The period that stands in for the one that holds the numerator's first month, where there is none of that.
     pub(super) fn stand_in(&self, period: Period) -> Option<Period> {
         match self {

@@ -22,7 +22,7 @@ use super::basis::{Basis, Partition};
 use super::contract;
 use super::ledger::{Ledger, Opened};
 use super::placing::Located;
-use super::residents::Residents;
+use super::residents::{Residents, bounds};
 use crate::error::PlatformError;
 use crate::platform::Platform;
 use crate::requests;
@@ -172,6 +172,10 @@ impl Platform {
             last.map(|last| last.tables.as_slice()).unwrap_or_default(),
         )?;
         let residents = Residents::published(state)?;
+        if residents.is_none() && bounds(contract) && state.definitions.residents().is_some() {
+            let reason = "how many people live in its areas is not published yet, and bounds what it counts";
+            return Err(PlatformError::Unpublishable { reason: reason.to_owned() });
+        }
         let known_upper = residents.map(|residents| residents.known_upper(contract, &tables)).transpose()?;
         let known_upper = known_upper.unwrap_or_default();
         let revision = revision(geography.digest, contract, &partitions, allowed, &known_upper)?;

@@ -60,8 +60,8 @@ impl<'a> Residents<'a> {
         self.group.tables.get().cell(&CellId { measure: self.measure.clone(), key })?.value()
     }
 
-    /// What everybody knows that cells of a dataset are at most. Where the population of the very year is not known, or
-    /// not of these categories, the next wider figure that is known: all ages and both sexes, or nothing.
+    /// What everybody knows that cells of a dataset are at most. Where the population of the very year is not known, that of
+    /// the year that stands in for it; where it is not known of these categories, that of all ages and both sexes.
     pub(super) fn known_upper(
         &self,
         contract: &DatasetContract,
@@ -75,7 +75,8 @@ impl<'a> Residents<'a> {
             let combinations = combinations(&categories);
             let area_type = table.areas.area_type;
             for period in &table.periods {
-                let Some(of) = self.periods.holding(*period) else { continue };
+                // Where the very year is not out yet, readers take the one that stands in for it, and so does the rate.
+                let Some(of) = self.periods.for_period(*period) else { continue };
                 for (area, _) in &table.areas.areas {
                     for choices in &combinations {
                         let by = || table.by.iter().map(|by| by.name.as_str()).zip(choices);
