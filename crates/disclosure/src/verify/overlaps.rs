@@ -4,6 +4,7 @@
 //! common with a cell of the other must be able to hold k, or else all those people whom k would take. Circuits are sought depth first.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use super::VerifyError;
 use super::base::Base;
@@ -75,11 +76,15 @@ struct Eye<'a> {
     k: u64,
     named: bool,
     most: u64,
+    /// What each atom holds beside the rows that are known.
+    counts: Vec<u64>,
 }
 
 impl<'a> Eye<'a> {
     fn new(entry: &Entry, base: &'a Base<'_>, partners: BTreeSet<u16>) -> Self {
-        let mut eye = Eye { base, partners, k: entry.policy.k, named: !entry.contributions.is_empty(), most: 0 };
+        let (k, named) = (entry.policy.k, !entry.contributions.is_empty());
+        let mut eye = Eye { base, partners, k, named, most: 0, counts: Vec::new() };
+        eye.counts = (0_u32..).take(base.truth.len()).map(|atom| eye.counted(atom)).collect();
         let mut amounts: HashMap<u64, u64> = HashMap::new();
         for (person, by, amount) in base.people.iter().flatten() {
             if !eye.partners.contains(by) {
@@ -94,6 +99,13 @@ impl<'a> Eye<'a> {
     }
 
     fn count(&self, atom: u32) -> u64 {
+        self.counts.get(atom as usize).copied().unwrap_or(0)
+    }
+
+    fn counted(&self, atom: u32) -> u64 {
+        if self.partners.is_empty() {
+            return self.base.value(&[atom]);
+        }
         let own = self.base.people.get(atom as usize).into_iter().flatten();
         let own: u64 = own.filter(|(_, by, _)| self.partners.contains(by)).map(|(_, _, amount)| amount).sum();
         self.base.value(&[atom]).saturating_sub(own)
@@ -103,14 +115,19 @@ impl<'a> Eye<'a> {
         atoms.iter().map(|atom| self.count(*atom)).sum()
     }
 
-    /// Names, and how many have none.
+    /// Names, and how many have none. Once there are 2k the rest is left out: so many are no few, and beside any k of them
+    /// there are k others.
     fn people(&self, atoms: &[u32]) -> (BTreeSet<u64>, u64) {
         let (mut names, mut others) = (BTreeSet::new(), 0);
         for atom in atoms {
             match self.base.people.get(*atom as usize) {
                 Some(list) if !list.is_empty() => {
-                    names
-                        .extend(list.iter().filter(|person| !self.partners.contains(&person.1)).map(|person| person.0));
+                    for (name, ..) in list.iter().filter(|person| !self.partners.contains(&person.1)) {
+                        names.insert(*name);
+                        if names.len() as u64 + others >= 2 * self.k {
+                            return (names, others);
+                        }
+                    }
                 }
                 _ => others += self.count(*atom),
             }
@@ -179,24 +196,36 @@ fn threes(shown: &Shown<'_>, eye: &Eye<'_>) -> Result<(), VerifyError> {
             let mut missing = whole.iter().filter(|atom| !has(a, **atom));
             let candidates = missing.next().and_then(|atom| shown.by_atom.get(*atom as usize));
             for second in candidates.into_iter().flatten().filter(|second| **second != large) {
-                if !in_range(sum(first) + sum(*second), sum(large)) {
+                let b = shown.atoms(*second);
+                if common + b.len() < whole.len() || !in_range(sum(first) + sum(*second), sum(large)) {
                     continue;
                 }
-                let b = shown.atoms(*second);
-                let mut times: BTreeMap<u32, i32> = BTreeMap::new();
-                a.iter().chain(b).for_each(|atom| *times.entry(*atom).or_insert(0) += 1);
-                whole.iter().for_each(|atom| *times.entry(*atom).or_insert(0) -= 1);
-                let rest: Vec<u32> = times.iter().filter(|(_, times)| **times == 1).map(|(atom, _)| *atom).collect();
-                if common + b.len() >= whole.len()
-                    && times.values().all(|times| (0..=1).contains(times))
-                    && eye.few(&rest)
-                {
+                if over(a, b, whole).is_some_and(|rest| eye.few(&rest)) {
                     shown.fail(&[first, *second, large])?;
                 }
             }
         }
     }
     Ok(())
+}
+
+/// What two cells that cover a third hold beside it: once what is in one of them and not in the third, or in all three. Nothing
+/// if they do not cover it, or if something would be left twice.
+fn over(a: &[u32], b: &[u32], whole: &[u32]) -> Option<Vec<u32>> {
+    if whole.iter().any(|atom| !has(a, *atom) && !has(b, *atom)) {
+        return None;
+    }
+    let mut rest = Vec::new();
+    for atom in a {
+        match (has(b, *atom), has(whole, *atom)) {
+            (true, false) => return None,
+            (true, true) | (false, false) => rest.push(*atom),
+            (false, true) => {}
+        }
+    }
+    rest.extend(b.iter().filter(|atom| !has(a, **atom) && !has(whole, **atom)));
+    rest.sort_unstable();
+    Some(rest)
 }
 
 fn has(sorted: &[u32], atom: u32) -> bool {
@@ -281,6 +310,25 @@ fn pair_of_kinds(shown: &Shown<'_>, eye: &Eye<'_>, one: &Layer, two: &Layer) -> 
     Ok(())
 }
 
+/// How a side was come to.
+type Way = Option<Rc<Step>>;
+
+/// A part, whether it gives, and the way before.
+struct Step(usize, bool, Way);
+
+fn further(way: &Way, step: Option<(usize, bool)>) -> Way {
+    step.map_or_else(|| way.clone(), |(part, gives)| Some(Rc::new(Step(part, gives, way.clone()))))
+}
+
+/// The steps of a way, the last first: they are carried out together.
+fn steps(way: &Way) -> Vec<(usize, bool)> {
+    std::iter::successors(way.as_ref(), |step| step.2.as_ref()).map(|step| (step.0, step.1)).collect()
+}
+
+fn parts_at(map: &HashMap<Side, Vec<usize>>, side: Side) -> impl Iterator<Item = usize> {
+    map.get(&side).into_iter().flatten().copied()
+}
+
 impl Parts<'_> {
     /// Fills one part up to k; if it cannot be, what stands in the way must not be few.
     fn fill(&self, shown: &Shown<'_>, part: usize, mut holds: u64, mut left: Vec<u64>) -> Result<(), VerifyError> {
@@ -327,24 +375,20 @@ impl Parts<'_> {
     ) -> Option<Vec<(usize, bool)>> {
         let (from, to) = *self.ends.get(start)?;
         let gives = |part: &usize| *part != start && left.get(*part).is_some_and(|left| *left > 0);
-        let list = |map: &HashMap<Side, Vec<usize>>, side: &Side| map.get(side).cloned().unwrap_or_default();
-        let closing: HashMap<Side, usize> = list(&self.of_second, &to)
-            .into_iter()
-            .filter(gives)
-            .filter_map(|p| Some((self.ends.get(p)?.0, p)))
-            .collect();
+        let closing: HashMap<Side, usize> =
+            parts_at(&self.of_second, to).filter(gives).filter_map(|p| Some((self.ends.get(p)?.0, p))).collect();
         // Sides of the first kind to look at, each with the way there.
-        let mut stack: Vec<(Side, Vec<(usize, bool)>)> = vec![(from, Vec::new())];
+        let mut stack: Vec<(Side, Way)> = vec![(from, None)];
         reached.0.insert(from);
         'next: while let Some((side, path)) = stack.pop() {
             if let Some(part) = closing.get(&side) {
-                return Some([path, vec![(*part, true)]].concat());
+                return Some(steps(&further(&path, Some((*part, true)))));
             }
             // What is in no cell of the first kind may move to where it is in none of the second, unseen.
             if side.is_none() && to.is_none() {
-                return Some(path);
+                return Some(steps(&path));
             }
-            let giving = list(&self.of_first, &side).into_iter().filter(gives);
+            let giving = parts_at(&self.of_first, side).filter(gives);
             let mut ways: Vec<(Side, Option<usize>)> =
                 giving.filter_map(|part| Some((self.ends.get(part)?.1, Some(part)))).collect();
             if side.is_none() {
@@ -354,8 +398,8 @@ impl Parts<'_> {
                 if !reached.1.insert(second) {
                     continue;
                 }
-                let path: Vec<(usize, bool)> = path.iter().copied().chain(by.map(|part| (part, true))).collect();
-                let taking = list(&self.of_second, &second).into_iter().filter(|part| *part != start);
+                let path = further(&path, by.map(|part| (part, true)));
+                let taking = parts_at(&self.of_second, second).filter(|part| *part != start);
                 let mut next: Vec<(Side, Option<usize>)> =
                     taking.filter_map(|part| Some((self.ends.get(part)?.0, Some(part)))).collect();
                 if second.is_none() {
@@ -364,7 +408,7 @@ impl Parts<'_> {
                 for (first, by) in next {
                     if reached.0.insert(first) {
                         let near = closing.contains_key(&first);
-                        stack.push((first, path.iter().copied().chain(by.map(|part| (part, false))).collect()));
+                        stack.push((first, further(&path, by.map(|part| (part, false)))));
                         if near {
                             continue 'next;
                         }
