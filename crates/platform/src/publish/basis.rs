@@ -83,6 +83,13 @@ impl Registration {
     }
 }
 
+impl Registration {
+    /// Whether a dimension or measure has a part in it.
+    fn uses(&self, name: &str) -> bool {
+        self.column == name || self.filter.contains_key(name) || self.by.iter().any(|(dimension, _)| dimension == name)
+    }
+}
+
 impl Partition {
     pub(super) fn of(version: &DatasetVersion) -> Self {
         let facts = &version.facts;
@@ -101,7 +108,9 @@ impl Basis {
         if self.open || next.open {
             return None;
         }
-        if self.sensitive != next.sensitive {
+        let mut changed = self.sensitive.symmetric_difference(&next.sensitive);
+        // A column that no decided table is about has given no mark a meaning.
+        if changed.any(|name| self.tables.iter().any(|table| table.uses(name))) {
             return Some("what is sensitive differs from its last release, so that marks would change their meaning");
         }
         if !next.partners.starts_with(&self.partners) {
@@ -153,5 +162,25 @@ impl Basis {
     /// Whether two plans stand on the same, so that equal figures make the later one superfluous.
     pub(super) fn stands_on_the_same(&self, other: &Self) -> bool {
         Self { revision: other.revision, ..self.clone() } == *other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_uses_what_it_sums_filters_and_tells_apart() {
+        let table = Registration {
+            measure: "a|count".to_owned(),
+            column: "count".to_owned(),
+            filter: BTreeMap::from([("reason".to_owned(), vec!["debt".to_owned()])]),
+            area_type: AreaType::District,
+            period_type: PeriodType::CalendarYear,
+            periods: Vec::new(),
+            by: vec![("sex".to_owned(), vec!["female".to_owned()])],
+        };
+        let used = ["count", "reason", "sex", "age"].map(|name| table.uses(name));
+        assert_eq!(used, [true, true, true, false]);
     }
 }
