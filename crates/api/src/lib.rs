@@ -38,6 +38,8 @@ pub struct HttpLimits {
     pub upload_idle_seconds: u64,
     /// Requests served at once; more wait.
     pub concurrency: usize,
+    /// Threads that read and write for requests, uploads included: each has memory of its own, and more requests wait.
+    pub threads: usize,
     /// Uploads read at once; more are told to come back.
     pub uploads: usize,
     /// Uploads of one organisation read at once.
@@ -59,6 +61,7 @@ impl Default for HttpLimits {
             upload_seconds: 600,
             upload_idle_seconds: 30,
             concurrency: 256,
+            threads: 32,
             uploads: 6,
             uploads_per_organisation: 2,
             query_bytes: 8192,

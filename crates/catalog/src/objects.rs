@@ -242,12 +242,6 @@ impl ObjectStore {
         }
     }
 
-    /// Whether an object is there.
-    #[must_use]
-    pub fn has(&self, name: ObjectName) -> bool {
-        self.path(name).exists()
-    }
-
     /// All objects, in order: to find those that the catalogue does not know, left by an upload that was never
     /// acknowledged.
     ///

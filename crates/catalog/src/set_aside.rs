@@ -48,8 +48,7 @@ impl SetAside {
         for day in self.days()? {
             let folder = self.folder.join(day.to_string());
             for name in objects(&folder).map_err(failed("list", &folder))? {
-                if named(name) {
-                    store.move_from(name, &folder)?;
+                if named(name) && store.move_from(name, &folder)? {
                     back.push(name);
                 }
             }

@@ -186,3 +186,17 @@ pub fn causes(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What cannot be cured by sending it again is told apart, however deep it lies.
+    #[test]
+    fn a_store_that_failed_needs_a_start() {
+        let poisoned = PlatformError::failed("store it")(catalog::CatalogError::Poisoned);
+        let passing = PlatformError::failed("store it")(std::io::Error::other("out of luck"));
+        assert_eq!([&poisoned, &passing].map(PlatformError::needs_a_start), [true, false]);
+        assert!(![&poisoned, &passing].into_iter().any(PlatformError::is_out_of_space));
+    }
+}

@@ -52,9 +52,9 @@ pub struct UploadRequest {
 }
 
 /// One upload that is allowed.
-struct Intake<'a> {
-    contract: &'a DatasetContract,
-    period: Period,
+pub(crate) struct Intake<'a> {
+    pub(crate) contract: &'a DatasetContract,
+    pub(crate) period: Period,
     request: &'a UploadRequest,
     caller: &'a Caller,
     permit: &'a Permit<Ingest>,
@@ -204,7 +204,7 @@ impl Platform {
 
     /// Whether what was decided before the file came still holds: the credential, and every agreement that the permit names.
     /// What another agreement would allow by now was not what the file was read by.
-    fn still_allowed(&self, intake: &Intake<'_>) -> Result<(), PlatformError> {
+    pub(crate) fn still_allowed(&self, intake: &Intake<'_>) -> Result<(), PlatformError> {
         let caller = intake.caller;
         self.refresh_agreements()?;
         self.refresh_revocations()?;
@@ -328,37 +328,6 @@ impl Platform {
         Ok(Taken::New(Box::new(Prepared { facts, keys, findings: cleaned.findings })))
     }
 
-    /// The version that a file is already, by its idempotency key or as what is current. It is answered under the same
-    /// lock and the same questions as a new version: the answer says what stands at this moment.
-    fn known_file(
-        &self,
-        intake: &Intake<'_>,
-        upload: Option<&Upload>,
-        file: Digest,
-    ) -> Result<Option<UploadReceipt>, PlatformError> {
-        let (dataset, period) = (&intake.contract.id, intake.period);
-        let _turn = self.staging();
-        // What is half recorded may be what is current.
-        self.settle_staged()?;
-        if let Some(upload) = upload
-            && let Some(known) = self.catalog().find_upload(dataset, upload).map_err(conflict(Some(upload)))?
-        {
-            if known.facts.period != period {
-                return Err(PlatformError::IdempotencyConflict { key: upload.key.as_str().to_owned() });
-            }
-            self.still_allowed(intake)?;
-            return self.receipt(&known, false).map(Some);
-        }
-        let current = self.current(dataset, period)?.filter(|version| version.facts.file == Some(file));
-        let Some(known) = current else { return Ok(None) };
-        self.still_allowed(intake)?;
-        // The key stands for this content from now on, as it would for a file that had to be read.
-        if let Some(upload) = upload {
-            self.catalog().record_upload(known.facts.id, upload).map_err(conflict(Some(upload)))?;
-        }
-        self.receipt(&known, false).map(Some)
-    }
-
     /// A share of the memory of all uploads, for what a file may become when it is decompressed.
     fn memory_for(&self, contract: &DatasetContract, arrival: &Arrival) -> Result<Share<'_>, PlatformError> {
         let compressed = arrival.compressed || contract.file.format == Format::Xlsx;
@@ -474,7 +443,6 @@ fn refused(error: IngestError) -> PlatformError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::Small;
 
     /// What fails here is not answered as a fault of the file.
     #[test]
@@ -484,23 +452,5 @@ mod tests {
         assert!(matches!(ours, PlatformError::Failed { .. }), "{ours:?}");
         let theirs = refused(IngestError::Compressed);
         assert!(matches!(theirs, PlatformError::Refused { .. }), "{theirs:?}");
-    }
-
-    /// That a file is known is told to whom it could be given, as with any other file.
-    #[test]
-    fn whoever_sends_a_known_file_is_asked_as_with_a_new_one() {
-        let small = Small::new();
-        let platform = small.open();
-        Small::upload(&platform, 1);
-        let purposes = ["neighbourhood-needs".to_owned()];
-        let token = platform.add_credential("lancashire-fire-and-rescue", "partner-officer", &purposes, false).unwrap();
-        let caller = platform.authenticate(Some(&token)).unwrap();
-        assert!(!Small::send(&platform, &caller, 1, Some("one")).unwrap().created);
-        platform.revoke_credential(token.split('_').nth(1).unwrap()).unwrap();
-        // By its content, and by its key.
-        for key in [None, Some("one")] {
-            let refused = Small::send(&platform, &caller, 1, key);
-            assert!(matches!(refused, Err(PlatformError::Unauthenticated)), "{refused:?}");
-        }
     }
 }

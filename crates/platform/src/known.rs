@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 
-use catalog::{DatasetVersion, VersionStatus};
+use catalog::{DatasetVersion, Upload, VersionStatus};
 use model::contract::DatasetContract;
 use model::{DatasetId, Digest, Period};
 use sha2::Digest as _;
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::caller::Caller;
 use crate::error::PlatformError;
-use crate::intake::{UploadRequest, parse_period};
+use crate::intake::{Intake, UploadRequest, conflict, parse_period};
 use crate::opt_outs;
 use crate::platform::Platform;
 use crate::receipt::UploadReceipt;
@@ -45,8 +45,38 @@ impl Platform {
         }
         let agreements = permit.agreements().keys().copied().collect();
         let digest = self.content_digest(&state, contract, &agreements, Digest(hasher.finalize().into()))?;
-        let known = self.current(&contract.id, period)?.filter(|version| version.facts.file == Some(digest));
+        let known = self.current_file(&contract.id, period, digest)?;
         known.map(|known| self.receipt(&known, false)).transpose()
+    }
+
+    /// The version that a file is already, by its idempotency key or as what is current. It is answered under the same
+    /// lock and the same questions as a new version: the answer says what stands at this moment.
+    pub(crate) fn known_file(
+        &self,
+        intake: &Intake<'_>,
+        upload: Option<&Upload>,
+        file: Digest,
+    ) -> Result<Option<UploadReceipt>, PlatformError> {
+        let (dataset, period) = (&intake.contract.id, intake.period);
+        let _turn = self.staging();
+        // What is half recorded may be what is current.
+        self.settle_staged()?;
+        if let Some(upload) = upload
+            && let Some(known) = self.catalog().find_upload(dataset, upload).map_err(conflict(Some(upload)))?
+        {
+            if known.facts.period != period {
+                return Err(PlatformError::IdempotencyConflict { key: upload.key.as_str().to_owned() });
+            }
+            self.still_allowed(intake)?;
+            return self.receipt(&known, false).map(Some);
+        }
+        let Some(known) = self.current_file(dataset, period, file)? else { return Ok(None) };
+        self.still_allowed(intake)?;
+        // The key stands for this content from now on, as it would for a file that had to be read.
+        if let Some(upload) = upload {
+            self.catalog().record_upload(known.facts.id, upload).map_err(conflict(Some(upload)))?;
+        }
+        self.receipt(&known, false).map(Some)
     }
 
     /// Keyed digest over something with everything that its result depends on: contract, geography and agreements.
@@ -64,12 +94,41 @@ impl Platform {
         self.keys().keyed_digest(&digest_of(parts).0)
     }
 
-    /// The version of a partition that is in use.
-    pub(crate) fn current(&self, dataset: &DatasetId, period: Period) -> Result<Option<DatasetVersion>, PlatformError> {
+    /// The version of a partition that is in use, if it is of this file.
+    fn current_file(
+        &self,
+        dataset: &DatasetId,
+        period: Period,
+        file: Digest,
+    ) -> Result<Option<DatasetVersion>, PlatformError> {
         let current = self
             .catalog()
             .versions(Some(dataset), Some(VersionStatus::Current))
             .map_err(PlatformError::failed("read versions"))?;
-        Ok(current.into_iter().find(|version| version.facts.period == period))
+        Ok(current.into_iter().find(|version| version.facts.period == period && version.facts.file == Some(file)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Small;
+
+    /// That a file is known is told to whom it could be given, as with any other file.
+    #[test]
+    fn whoever_sends_a_known_file_is_asked_as_with_a_new_one() {
+        let small = Small::new();
+        let platform = small.open();
+        Small::upload(&platform, 1);
+        let purposes = ["neighbourhood-needs".to_owned()];
+        let token = platform.add_credential("lancashire-fire-and-rescue", "partner-officer", &purposes, false).unwrap();
+        let caller = platform.authenticate(Some(&token)).unwrap();
+        assert!(!Small::send(&platform, &caller, 1, Some("one")).unwrap().created);
+        platform.revoke_credential(token.split('_').nth(1).unwrap()).unwrap();
+        // By its content, and by its key.
+        for key in [None, Some("one")] {
+            let refused = Small::send(&platform, &caller, 1, key);
+            assert!(matches!(refused, Err(PlatformError::Unauthenticated)), "{refused:?}");
+        }
     }
 }

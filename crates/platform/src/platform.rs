@@ -365,10 +365,12 @@ impl Platform {
         for name in back.map_err(PlatformError::failed("take back what was set aside"))? {
             tracing::warn!(object = %name, "this object is named again: it is taken back");
         }
-        for name in named.iter().filter(|name| !self.store().has(**name)) {
+        let stored = self.store().names().map_err(PlatformError::failed("list the objects"))?;
+        let stored: BTreeSet<ObjectName> = stored.into_iter().collect();
+        for name in named.difference(&stored) {
             tracing::error!(object = %name, "this object is missing: put it back from a backup, or send its file with a change");
         }
-        for name in self.store().names().map_err(PlatformError::failed("list the objects"))? {
+        for name in stored {
             if !is_named(name) {
                 match self.set_aside(name) {
                     Ok(()) => tracing::warn!(object = %name, "nothing names this object: it is set aside"),

@@ -113,6 +113,19 @@ fn mistakes_are_named_with_their_place() {
     }
 }
 
+/// Whoever signs for real may not name keys that everybody has.
+#[test]
+fn public_test_keys_are_for_illustrations() {
+    let real = register().replace("illustrative = true", "illustrative = false");
+    let error = Partnership::parse("partnership.toml", &real).unwrap_err();
+    assert!(error.message.contains("everybody has this key of `org-a`"), "{error}");
+    let key = |seed: u8| PublicKey::of(&ed25519_dalek::SigningKey::from_bytes(&[seed; 32])).to_string();
+    let own = ORGANISATIONS.into_iter().zip(1..).fold(real, |text, (id, seed)| {
+        text.replace(&PublicKey::of(&demo::signing_key(&id.parse().unwrap())).to_string(), &key(seed))
+    });
+    Partnership::parse("partnership.toml", &own).unwrap();
+}
+
 /// Who may send a file in: its supplier, and an operator of the partnership; never another party, in whichever role.
 #[test]
 fn only_its_supplier_and_the_partnership_may_send_a_dataset() {

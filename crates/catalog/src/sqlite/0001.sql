@@ -24,7 +24,7 @@ CREATE TABLE job (
     id         TEXT    NOT NULL UNIQUE,
     version    TEXT    REFERENCES version (id),
     facts      TEXT    NOT NULL,
-    state      TEXT    NOT NULL CHECK (state IN ('pending', 'running', 'done', 'failed')),
+    state      TEXT    NOT NULL CHECK (state IN ('pending', 'running', 'done', 'failed', 'damaged')),
     attempts   INTEGER NOT NULL CHECK (attempts >= 0),
     message    TEXT,
     updated_at TEXT    NOT NULL

@@ -81,10 +81,10 @@ pub(super) fn claim(transaction: &Connection, now: Timestamp) -> Result<Option<J
         let id = found.id.clone();
         match read(found) {
             Ok(job) => break job,
-            // Nobody can do it, and it must not keep the others.
+            // Nobody can do it, and it must keep neither the others nor whoever lists them.
             Err(_) => transaction
                 .execute(
-                    "UPDATE job SET state = 'failed', message = 'its record is damaged', updated_at = ?2 WHERE id = ?1",
+                    "UPDATE job SET state = 'damaged', updated_at = ?2 WHERE id = ?1",
                     params![id, now.to_string()],
                 )
                 .map_err(failed("give up a damaged job"))?,
@@ -121,6 +121,7 @@ pub(super) fn requeue(transaction: &Connection, now: Timestamp) -> Result<u64> {
 }
 
 pub(super) fn list(connection: &Connection, state: Option<JobState>) -> Result<Vec<Job>> {
-    let sql = format!("SELECT {COLUMNS} FROM job WHERE ?1 IS NULL OR state = ?1 ORDER BY sequence");
+    let sql =
+        format!("SELECT {COLUMNS} FROM job WHERE state <> 'damaged' AND (?1 IS NULL OR state = ?1) ORDER BY sequence");
     rows(connection, "list jobs", &sql, [state.map(JobState::as_str)], stored, read)
 }

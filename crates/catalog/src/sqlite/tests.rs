@@ -385,6 +385,25 @@ fn settings_of_the_database_hold() {
     }
 }
 
+/// A record that nobody can read is given up, and keeps no other job.
+#[test]
+fn a_damaged_job_is_passed_over() {
+    let (_folder, catalog) = open();
+    for n in [1, 2] {
+        catalog.enqueue(job(n, None)).unwrap();
+    }
+    let damage = |transaction: &rusqlite::Transaction<'_>| {
+        let sql = "UPDATE job SET facts = 'nonsense' WHERE sequence = (SELECT min(sequence) FROM job)";
+        transaction.execute(sql, []).map_err(failed("damage a job"))
+    };
+    assert_eq!(catalog.write("damage a job", damage).unwrap(), 1);
+    assert_eq!(catalog.claim_job(at(10)).unwrap().unwrap().facts.id, id(2));
+    assert_eq!(catalog.claim_job(at(11)).unwrap(), None);
+    // Whoever asks for the others' states is not kept from them either.
+    let known: Vec<_> = catalog.jobs(None).unwrap().iter().map(|job| (job.facts.id, job.state)).collect();
+    assert_eq!(known, [(id(2), JobState::Running)]);
+}
+
 #[test]
 fn a_failed_commit_poisons_the_catalogue() {
     let (folder, catalog) = open();

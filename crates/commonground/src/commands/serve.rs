@@ -17,9 +17,6 @@ use crate::terminal::say;
 /// start takes up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Requests that are worked on at once, uploads included.
-const READERS: usize = 32;
-
 pub(crate) fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
     let platform = super::attach(config)?;
     serve(&platform, config, args.listen.unwrap_or(config.listen), super::load)
@@ -33,9 +30,8 @@ pub(crate) fn serve(
     prepare: impl FnOnce(&Platform) -> anyhow::Result<()> + Send + 'static,
 ) -> anyhow::Result<()> {
     check_address(listen, platform.has_demo_credentials()?)?;
-    // Requests that read wait for one of these threads: each has memory of its own.
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime.enable_all().max_blocking_threads(READERS).build();
+    let runtime = runtime.enable_all().max_blocking_threads(config.http.threads.max(1)).build();
     let runtime = runtime.context("could not start the server's threads")?;
     let listener = runtime.block_on(TcpListener::bind(listen)).with_context(|| {
         format!("could not listen on {listen}; choose another address with `--listen`, or stop what uses this one")
