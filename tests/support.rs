@@ -92,16 +92,18 @@ impl Demo {
     pub(crate) fn over(folder: TempDir, settings: Settings) -> Self {
         let (platform, problems) = Platform::open(settings).unwrap();
         assert!(problems.is_empty(), "{problems:?}");
-        let purposes: Vec<String> = ["neighbourhood-needs", "service-planning"].map(str::to_owned).into();
+        let planning = &["neighbourhood-needs", "service-planning"][..];
         let mut keys = BTreeMap::new();
-        for (name, organisation, role) in [
-            ("analyst", "chorley-council", "analyst"),
-            ("officer", "lancashire-fire-and-rescue", "partner-officer"),
-            ("dashboard", "south-ribble-council", "dashboard"),
-            ("ambulance", "north-west-ambulance", "partner-officer"),
+        for (name, organisation, role, purposes) in [
+            ("analyst", "chorley-council", "analyst", planning),
+            ("performance", "chorley-council", "analyst", &["performance-reporting"]),
+            ("officer", "lancashire-fire-and-rescue", "partner-officer", planning),
+            ("dashboard", "south-ribble-council", "dashboard", planning),
+            ("ambulance", "north-west-ambulance", "partner-officer", planning),
             // In the partnership's register, but party to no agreement on controlled data.
-            ("outsider", "office-for-national-statistics", "partner-officer"),
+            ("outsider", "office-for-national-statistics", "partner-officer", planning),
         ] {
+            let purposes: Vec<String> = purposes.iter().map(|purpose| (*purpose).to_owned()).collect();
             let key = platform.add_credential(organisation, role, &purposes, true).unwrap();
             keys.insert(name, key.as_str().to_owned());
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use attack::Value;
+use model::contract::Counts;
 use model::{AreaType, DatasetContract, DatasetId, Indicator, Period, View};
 use serde_json::Value as Json;
 
@@ -32,6 +33,8 @@ pub(super) struct Facts {
     pub(super) facts: Vec<Fact>,
     /// Area type to code to the small areas inside.
     pub(super) areas: BTreeMap<AreaType, BTreeMap<String, BTreeSet<String>>>,
+    /// How many people live in an area in a year, where the dataset counts people.
+    pub(super) residents: BTreeMap<(AreaType, String, i32), u64>,
 }
 
 /// Everything that was answered.
@@ -44,7 +47,7 @@ pub(super) struct Gathered {
 /// The public definitions.
 pub(super) struct Definitions {
     indicators: Vec<Indicator>,
-    contracts: BTreeMap<DatasetId, DatasetContract>,
+    pub(super) contracts: BTreeMap<DatasetId, DatasetContract>,
 }
 
 impl Definitions {
@@ -83,13 +86,16 @@ impl Definitions {
 pub(super) fn gather(definitions: &Definitions, tables: Vec<(String, String, Vec<Json>)>, areas: &Json) -> Gathered {
     let areas = composition(areas);
     let mut groups: BTreeMap<DatasetId, Facts> = BTreeMap::new();
+    let residents = residents(definitions, &tables);
     let mut read = BTreeSet::new();
     for (indicator, view, rows) in tables {
         let (indicator, view) = definitions.find(&indicator, &view);
         read.insert(indicator.id.clone());
         for row in &rows {
             for (dataset, fact) in facts_of(definitions, indicator, view, row) {
-                let empty = || Facts { facts: Vec::new(), areas: areas.clone() };
+                let people = definitions.contracts[&dataset].counts == Counts::People;
+                let residents = if people { residents.clone() } else { BTreeMap::new() };
+                let empty = || Facts { facts: Vec::new(), areas: areas.clone(), residents };
                 groups.entry(dataset).or_insert_with(empty).facts.push(fact);
             }
         }
@@ -101,6 +107,28 @@ pub(super) fn gather(definitions: &Definitions, tables: Vec<(String, String, Vec
         .map(|i| i.id.to_string())
         .collect();
     Gathered { groups, unread }
+}
+
+/// How many people live in each area in each year, as open indicators say.
+fn residents(
+    definitions: &Definitions,
+    tables: &[(String, String, Vec<Json>)],
+) -> BTreeMap<(AreaType, String, i32), u64> {
+    let counts = |dataset: &DatasetId| definitions.contracts[dataset].counts == Counts::Residents;
+    let mut residents = BTreeMap::new();
+    for (indicator, view, rows) in tables {
+        let (indicator, view) = definitions.find(indicator, view);
+        let all = indicator.denominator.as_ref().is_some_and(|of| counts(&of.dataset) && of.filter.is_empty());
+        if !all || !counts(&indicator.numerator.dataset) || !view.by.is_empty() {
+            continue;
+        }
+        for row in rows {
+            let period = Period::parse(row["period"].as_str().unwrap(), view.period_type).unwrap();
+            let key = (view.area_type, text(&row["area_code"]), period.start().year());
+            residents.insert(key, row["denominator"].as_u64().unwrap());
+        }
+    }
+    residents
 }
 
 fn composition(areas: &Json) -> BTreeMap<AreaType, BTreeMap<String, BTreeSet<String>>> {

@@ -2,13 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use attack::{Cell, Dimension, Level, Problem, Table, Value};
+use attack::{Attacker, Bound, Cell, Dimension, Known, Level, Problem, Table, Value};
 use model::DatasetId;
 
+use super::Rules;
 use super::facts::{EITHER, Fact, Facts};
+use super::people::{Group, Record};
 
 /// The code of a total.
 pub(super) const TOTAL: &str = "all";
+/// How a missing category is stored and published.
+const UNKNOWN: &str = "unknown";
 /// What is in none of the published categories.
 const REST: &str = "(none of these)";
 
@@ -25,35 +29,86 @@ pub(super) enum Belief {
 /// Level to code to the units that the code consists of.
 type Levels = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
-/// The problem of one protection group. No public upper bounds are given: events are not bounded by populations, and the
-/// stocks here reach beyond the ages of their denominators.
-pub(super) fn problem(dataset: &DatasetId, group: &Facts, belief: Belief, k: u32) -> Problem {
+/// The problem of one protection group, to everybody and to who knows records of their own. What counts people is bounded by
+/// who lives there; events are not.
+pub(super) fn problem(dataset: &DatasetId, group: &Facts, belief: Belief, rules: &Rules, people: &[Group]) -> Problem {
     let facts = &group.facts;
     let names: BTreeSet<&str> =
         facts.iter().flat_map(|fact| fact.categories.keys().chain(fact.filter.keys())).map(String::as_str).collect();
-    let mut dimensions = vec![measures(facts), areas(group), periods(facts)];
-    dimensions.extend(names.iter().map(|name| classification(name, group, belief)));
+    let mut axes = vec![measures(facts), areas(group), periods(facts)];
+    axes.extend(names.iter().map(|name| classification(name, group, belief)));
     let codes = |fact: &Fact| -> Vec<String> {
         let mut codes = vec![fact.column.clone(), fact.area.clone(), fact.period.to_string()];
         codes.extend(names.iter().map(|name| code(fact, name)));
         codes
     };
-    let mut tables: BTreeMap<&str, BTreeMap<Vec<String>, Value>> = BTreeMap::new();
+    let sensitive = |fact: &Fact| {
+        let names = fact.categories.keys().chain(fact.filter.keys()).chain([&fact.column]);
+        names.into_iter().any(|name| rules.sensitive.contains(name))
+    };
+    let mut tables: BTreeMap<(&str, bool), BTreeMap<Vec<String>, Value>> = BTreeMap::new();
     for fact in facts {
-        let before = tables.entry(&fact.table).or_default().insert(codes(fact), fact.value);
+        let before = tables.entry((&fact.table, sensitive(fact))).or_default().insert(codes(fact), fact.value);
         assert!(before.is_none_or(|value| value == fact.value), "two answers for one cell of {}", fact.table);
     }
-    let (plain, either): (Vec<_>, Vec<_>) = tables.into_iter().partition(|(name, _)| !name.starts_with(EITHER));
+    let (plain, either): (Vec<_>, Vec<_>) = tables.into_iter().partition(|((name, _), _)| !name.starts_with(EITHER));
     // A cell bears the name of its first table: that whose mark speaks of this cell alone, if there is one.
-    let tables = plain.into_iter().chain(either).map(|(name, cells)| Table {
-        name: name.to_owned(),
+    let tables = plain.into_iter().chain(either).map(|((name, sensitive), cells)| Table {
+        name: format!("{name}{}", if sensitive { " (sensitive)" } else { "" }),
         open: false,
-        // A mark that may be the other count's tells nothing of this one.
-        zeros_published: !name.starts_with(EITHER),
-        sensitive: Vec::new(),
+        // A mark that may be the other count's tells nothing of this one, and zeros of sensitive categories may be withheld.
+        zeros_published: !name.starts_with(EITHER) && !sensitive,
+        sensitive: names
+            .iter()
+            .filter(|name| rules.sensitive.contains(**name))
+            .map(|name| (*name).to_owned())
+            .collect(),
         cells: cells.into_iter().map(|(codes, value)| Cell { codes, value }).collect(),
     });
-    Problem { name: dataset.to_string(), threshold: k, dimensions, tables: tables.collect(), ..Problem::default() }
+    let bounds = facts.iter().filter(|fact| fact.categories.is_empty() && fact.filter.is_empty()).filter_map(|fact| {
+        let upper = group.residents.get(&(fact.area_type, fact.area.clone(), fact.period.start().year()))?;
+        Some(Bound { codes: codes(fact), lower: 0, upper: Some(*upper) })
+    });
+    let attackers = people.iter().map(|one| Attacker { name: one.name.clone(), known: known(one, &axes, &names) });
+    Problem {
+        name: dataset.to_string(),
+        threshold: rules.k,
+        tables: tables.collect(),
+        bounds: bounds.collect(),
+        attackers: attackers.filter(|attacker| !attacker.known.is_empty()).collect(),
+        dimensions: axes.into_iter().map(|axis| axis.dimension).collect(),
+        ..Problem::default()
+    }
+}
+
+/// A dimension of the problem, and the atom of each unit that the tables tell apart.
+struct Axis {
+    dimension: Dimension,
+    atoms: BTreeMap<String, String>,
+}
+
+impl Axis {
+    /// The atom of a category: that of what is in none of those that are told apart, where it is not.
+    fn atom(&self, unit: &str) -> Option<String> {
+        self.atoms.get(unit).or_else(|| self.atoms.get(REST)).cloned()
+    }
+}
+
+/// Records that somebody knows to be theirs, by the atoms that they are in; what is in no table is left out.
+fn known(of: &Group, axes: &[Axis], names: &BTreeSet<&str>) -> Vec<Known> {
+    let mut known: BTreeMap<Vec<String>, u64> = BTreeMap::new();
+    for Record { area, month, categories, amounts, .. } in &of.records {
+        for (column, amount) in amounts {
+            let own = [column.clone(), area.clone(), month.to_string()];
+            let others = names.iter().map(|name| categories.get(*name).cloned().unwrap_or_else(|| UNKNOWN.to_owned()));
+            let units: Vec<String> = own.into_iter().chain(others).collect();
+            let codes: Option<Vec<String>> = axes.iter().zip(&units).map(|(axis, unit)| axis.atom(unit)).collect();
+            if let Some(codes) = codes.filter(|_| *amount > 0) {
+                *known.entry(codes).or_default() += amount;
+            }
+        }
+    }
+    known.into_iter().map(|(codes, count)| Known { codes, count }).collect()
 }
 
 /// The code of a fact in a dimension: its category, or the filter's categories together, or the total.
@@ -63,13 +118,16 @@ fn code(fact: &Fact, dimension: &str) -> String {
 }
 
 /// Different columns of a dataset; no table has their sum.
-fn measures(facts: &[Fact]) -> Dimension {
+fn measures(facts: &[Fact]) -> Axis {
     let atoms: BTreeSet<&String> = facts.iter().map(|fact| &fact.column).collect();
-    let atoms = atoms.into_iter().cloned().collect();
-    Dimension { name: "measure".to_owned(), atoms, levels: Vec::new(), total: "every measure".to_owned() }
+    let (name, total) = ("measure".to_owned(), "every measure".to_owned());
+    Axis {
+        atoms: atoms.iter().map(|atom| ((*atom).clone(), (*atom).clone())).collect(),
+        dimension: Dimension { name, atoms: atoms.into_iter().cloned().collect(), levels: Vec::new(), total },
+    }
 }
 
-fn areas(group: &Facts) -> Dimension {
+fn areas(group: &Facts) -> Axis {
     let mut levels = Levels::new();
     for fact in &group.facts {
         let units = group.areas[&fact.area_type][&fact.area].clone();
@@ -78,7 +136,7 @@ fn areas(group: &Facts) -> Dimension {
     coarsest("area", &levels, BTreeSet::new())
 }
 
-fn periods(facts: &[Fact]) -> Dimension {
+fn periods(facts: &[Fact]) -> Axis {
     let mut levels = Levels::new();
     for fact in facts {
         let units = fact.period.months().map(|month| month.to_string()).collect();
@@ -89,7 +147,7 @@ fn periods(facts: &[Fact]) -> Dimension {
 }
 
 /// The categories of a dimension, and what may be in none of them; a dimension that is only filtered always has a rest.
-fn classification(name: &str, group: &Facts, belief: Belief) -> Dimension {
+fn classification(name: &str, group: &Facts, belief: Belief) -> Axis {
     let mut levels = Levels::new();
     let mut rest = BTreeSet::from([REST.to_owned()]);
     for fact in &group.facts {
@@ -111,7 +169,7 @@ fn classification(name: &str, group: &Facts, belief: Belief) -> Dimension {
 }
 
 /// A dimension whose atoms are the sets of units that no code tells apart.
-fn coarsest(name: &str, levels: &Levels, further: BTreeSet<String>) -> Dimension {
+fn coarsest(name: &str, levels: &Levels, further: BTreeSet<String>) -> Axis {
     let mut signatures: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
     for unit in &further {
         signatures.entry(unit).or_default();
@@ -126,7 +184,9 @@ fn coarsest(name: &str, levels: &Levels, further: BTreeSet<String>) -> Dimension
     }
     let classes: BTreeSet<&Vec<(&str, &str)>> = signatures.values().collect();
     let atom = |number: usize| format!("{name} atom {number}");
-    let atoms = (0..classes.len()).map(atom).collect();
+    let names = (0..classes.len()).map(atom).collect();
+    let numbers: BTreeMap<_, _> = classes.iter().zip(0..).collect();
+    let atoms = signatures.iter().map(|(unit, class)| ((*unit).to_owned(), atom(numbers[&class]))).collect();
     let mut grouped: BTreeMap<&str, BTreeMap<String, Vec<String>>> = BTreeMap::new();
     for (number, signature) in classes.into_iter().enumerate() {
         for (level, code) in signature {
@@ -134,7 +194,7 @@ fn coarsest(name: &str, levels: &Levels, further: BTreeSet<String>) -> Dimension
         }
     }
     let levels = grouped.into_iter().map(|(name, codes)| Level { name: name.to_owned(), codes }).collect();
-    Dimension { name: name.to_owned(), atoms, levels, total: TOTAL.to_owned() }
+    Axis { dimension: Dimension { name: name.to_owned(), atoms: names, levels, total: TOTAL.to_owned() }, atoms }
 }
 
 /// By how much released totals exceed the sum of their categories, wherever all of them are released.

@@ -2,15 +2,20 @@
 //!
 //! The attacker is an analyst who holds every answer about controlled data, the areas' composition, the indicators'
 //! definitions and the agreements' rules. All of that is read through the front door or from public files; nothing of
-//! the protector is used.
+//! the protector is used. Besides, every person with several records in a withheld cell and every partner is declared with
+//! the records that are theirs, out of the partners' files.
 
 mod control;
 mod facts;
 mod group;
+mod people;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use attack::{Finding, GroupReport, Options, Problem, Report, attack_all};
+use agreements::{Registry, Terms};
+use attack::{Finding, Findings, GroupReport, Options, Problem, Report, attack_all};
+use model::DatasetId;
 use serde_json::Value as Json;
 
 use crate::api::data::all_rows;
@@ -18,34 +23,48 @@ use crate::support::{Demo, files, root};
 use facts::{Definitions, EITHER, Gathered};
 use group::Belief;
 
-/// The threshold of every sample agreement over controlled data; [`the_rules_are_the_agreements`] holds it to them.
+/// The threshold of every sample agreement over controlled data.
 const K: u32 = 5;
+
+/// What everybody may know of the rules of a dataset.
+pub(crate) struct Rules {
+    k: u32,
+    /// Dimensions and measures of which the agreements say that they are sensitive: zeros of those may be withheld.
+    sensitive: BTreeSet<String>,
+}
+
+/// The rules of every controlled dataset, as its agreements say. Any that the attacker does not know how to use fails here.
+fn rules() -> BTreeMap<DatasetId, Rules> {
+    let toml = |path: &std::path::PathBuf| path.extension().is_some_and(|extension| extension == "toml");
+    let sources: Vec<agreements::SourceFile> = files(&root().join("sharing-agreements"))
+        .iter()
+        .filter(|path| toml(path))
+        .map(|path| agreements::SourceFile {
+            name: path.file_name().unwrap().to_string_lossy().into_owned(),
+            content: std::fs::read(path).unwrap(),
+        })
+        .collect();
+    let registry = Registry::load(&sources, &[]).unwrap();
+    let mut rules = BTreeMap::new();
+    for agreement in registry.snapshot().agreements() {
+        for dataset in agreement.document().datasets.iter().filter(|dataset| !dataset.exposure.is_open()) {
+            let terms: Vec<Terms> = agreement.grants().map(|(grant, to)| agreement.terms(grant, to)).collect();
+            let terms = &terms[0];
+            assert_eq!((terms.k, terms.rounding), (K, 1), "{}: tell the attacker of it", agreement.name());
+            assert_eq!(terms.zeros, agreements::Zeros::Publish, "{}: tell the attacker of it", agreement.name());
+            assert!(terms.primary.own_records && terms.primary.own_rows, "{}: nobody is declared", agreement.name());
+            let sensitive = terms.primary.sensitive.clone();
+            assert!(rules.insert(dataset.id.clone(), Rules { k: K, sensitive }).is_none(), "{}", dataset.id);
+        }
+    }
+    assert!(rules.len() >= 11, "{}", rules.len());
+    rules
+}
 
 /// What the analyst can gather: every answered count, by dataset.
 async fn gathered(demo: &Demo) -> Gathered {
     let areas = demo.get("/v1/areas", Some("analyst")).await.json();
     facts::gather(&Definitions::read(), all_rows(demo).await, &areas)
-}
-
-#[test]
-fn the_rules_are_the_agreements() {
-    let mut seen = 0;
-    for path in files(&root().join("sharing-agreements")) {
-        let text = std::fs::read_to_string(&path).unwrap_or_default();
-        if path.ends_with("open-data.toml") || path.extension().is_none_or(|extension| extension != "toml") {
-            continue;
-        }
-        for line in text.lines() {
-            let expected = match line.split_once(" = ") {
-                Some(("k", _)) => format!("k = {K}"),
-                Some(("zeros", _)) => "zeros = \"publish\"".to_owned(),
-                _ => continue,
-            };
-            assert_eq!(line, expected, "{}: tell the attacker of it", path.display());
-            seen += 1;
-        }
-    }
-    assert!(seen >= 16, "{seen}");
 }
 
 #[tokio::test]
@@ -55,13 +74,14 @@ async fn nothing_withheld_is_recovered_or_proved_small_from_what_the_api_answers
     println!("answers {:.1?}; not readable by the analyst, not attacked: {:?}", start.elapsed(), gathered.unread);
     print_remainders(&gathered);
     let mut found = Vec::new();
+    let people = people(&gathered);
     for belief in [Belief::SomeMayBeLeftOver, Belief::TheyCoverAll] {
         let start = Instant::now();
-        let report = attack_all(&problems(&gathered, belief), &Options::default()).unwrap();
+        let report = attack_all(&problems(&gathered, belief, &people), &Options::default()).unwrap();
         println!("\npublished categories: {belief:?}, {:.1?}\n{report}", start.elapsed());
 
         // The attack looked at something: every controlled dataset that the analyst reads, with gaps in it.
-        assert!(report.groups.len() >= 8, "{}", report.groups.len());
+        assert!(report.groups.len() >= 10, "{}", report.groups.len());
         assert!(report.cells() > 5_000, "{}", report.cells());
         assert!(report.withheld() >= 100, "{}", report.withheld());
 
@@ -71,18 +91,46 @@ async fn nothing_withheld_is_recovered_or_proved_small_from_what_the_api_answers
         found.extend(exact.map(|finding| format!("{belief:?}: recovered {finding:?}")));
         for group in &report.groups {
             found.extend(small(group).map(|finding| format!("{belief:?}: provably small {finding:?}")));
+            let alike = group.with_marks.group_disclosed.iter();
+            found.extend(alike.map(|cell| format!("{belief:?}: a group is shown to be alike {cell:?}")));
             found.extend(group.slivers.iter().map(|sliver| format!("{belief:?}: small difference {sliver:?}")));
-            let declared = group.declared.iter().filter(|declared| !declared.findings.provably_small.is_empty());
-            found.extend(
-                declared.map(|declared| format!("{belief:?}: {} finds {:?}", declared.attacker, declared.findings)),
-            );
+            found.extend(group.declared.iter().flat_map(|declared| {
+                let Findings { recovered, provably_small, narrow, group_disclosed, .. } = &declared.findings;
+                let cells = recovered.iter().chain(provably_small).chain(narrow).filter(|finding| discloses(finding));
+                let cells = cells.map(|finding| format!("{finding:?}"));
+                let alike = group_disclosed.iter().map(|cell| format!("{cell:?}"));
+                let who = |what: String| format!("{belief:?}: {} finds {what}", declared.attacker);
+                cells.chain(alike).map(who).collect::<Vec<_>>()
+            }));
         }
     }
     assert!(found.is_empty(), "{found:#?}");
 }
 
-fn problems(gathered: &Gathered, belief: Belief) -> Vec<Problem> {
-    gathered.groups.iter().map(|(dataset, facts)| group::problem(dataset, facts, belief, K)).collect()
+fn problems(gathered: &Gathered, belief: Belief, people: &BTreeMap<DatasetId, Vec<people::Group>>) -> Vec<Problem> {
+    let rules = rules();
+    let problem = |(dataset, facts): (&DatasetId, &facts::Facts)| {
+        let people = people.get(dataset).map(Vec::as_slice).unwrap_or_default();
+        group::problem(dataset, facts, belief, &rules[dataset], people)
+    };
+    gathered.groups.iter().map(problem).collect()
+}
+
+/// Who is declared: of every feed that says whose its rows are.
+fn people(gathered: &Gathered) -> BTreeMap<DatasetId, Vec<people::Group>> {
+    let (definitions, gazetteer) = (Definitions::read(), people::gazetteer());
+    let mut declared = BTreeMap::new();
+    for (dataset, facts) in &gathered.groups {
+        let contract = &definitions.contracts[dataset];
+        if contract.link().is_some() {
+            let start = Instant::now();
+            let known = people::attackers(&people::records(contract, &gazetteer), facts);
+            println!("{dataset}: {} people and partners declared, {:.1?}", known.len(), start.elapsed());
+            declared.insert(dataset.clone(), known);
+        }
+    }
+    assert!(declared.values().map(Vec::len).sum::<usize>() > 6, "nobody has several records in a withheld cell");
+    declared
 }
 
 /// Where a row is withheld because of its count *or* its denominator, a cell that may not be protected at all is no
@@ -137,7 +185,9 @@ async fn the_same_attack_without_complementary_suppression_finds_cells() {
 
     let (mut recovered, mut small) = (0, 0);
     let mut report = Report::default();
-    for (open, problem) in problems(&open, Belief::TheyCoverAll).iter().zip(problems(&withheld, Belief::TheyCoverAll)) {
+    let nobody = BTreeMap::new();
+    let pairs = problems(&open, Belief::TheyCoverAll, &nobody);
+    for (open, problem) in pairs.iter().zip(problems(&withheld, Belief::TheyCoverAll, &nobody)) {
         let truth = control::truth(open);
         let group = attack::attack(&problem, &Options::default()).unwrap();
         for finding in &group.with_marks.recovered {

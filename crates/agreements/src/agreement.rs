@@ -21,6 +21,7 @@ use crate::level::{Level, Levels};
 use crate::partnership::Partnership;
 use crate::party::Party;
 use crate::position::Locator;
+use crate::primary::PrimaryRules;
 use crate::principal::{ActionKind, Recipient};
 use crate::terms::{Forbids, Method, Onward, Terms, Zeros};
 
@@ -221,6 +222,9 @@ pub struct TermsClause {
     pub methods: BTreeSet<Method>,
     /// What becomes of zeros.
     pub zeros: Zeros,
+    /// The other primary rules.
+    #[serde(default)]
+    pub primary: PrimaryRules,
     /// The finest tables.
     pub finest: BTreeSet<Level>,
     /// The widest audience.
@@ -419,6 +423,7 @@ impl Agreement {
             rounding: terms.rounding,
             methods: terms.methods.clone(),
             zeros: terms.zeros,
+            primary: terms.primary.clone(),
             levels: self.levels(),
             onward: terms.onward,
             obligations: terms.obligations.clone(),

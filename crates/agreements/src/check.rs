@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::contract::Treatment;
+use model::contract::{Role, Treatment};
 use model::{DatasetContract, DatasetId, DefinitionError, Level as Unit, OrganisationId, PurposeId};
 
 use crate::agreement::{AgreedDataset, Agreement, AgreementDocument, Regime, at_least_as_strict};
@@ -11,7 +11,8 @@ use crate::partnership::Partnership;
 use crate::party::PartySignature;
 use crate::position::Locator;
 use crate::position::Step::{self, Index, Key, Text};
-use crate::principal::{ActionKind, Recipient, Role};
+use crate::primary::{MOST_DECOYS, MOST_LARGEST};
+use crate::principal::{self, ActionKind, Recipient};
 
 /// Greatest rounding base, and greatest threshold, that make sense for counts of a district.
 const MAX_BASE: u32 = 1_000;
@@ -140,6 +141,16 @@ impl<'a> Checker<'a, '_> {
                 self.wrong(&at("level"), "the dataset's contract says otherwise: what one row is must agree");
             }
         }
+        // Without it every row would seem to have come by way of the supplier.
+        if let Some(partner) = contract.and_then(|contract| contract.partner.as_ref())
+            && !dataset.columns.iter().any(|column| column.name == *partner)
+        {
+            let message = format!(
+                "the contract of `{}` tells partners apart by `{partner}`, so that what each knows can be protected: agree that column",
+                dataset.id
+            );
+            self.wrong(&[Key("dataset"), Index(index), Key("columns")], message);
+        }
         let known = contract.map(known_columns);
         for (position, column) in dataset.columns.iter().enumerate() {
             let path = [Key("dataset"), Index(index), Key("columns"), Index(position)];
@@ -214,7 +225,7 @@ impl<'a> Checker<'a, '_> {
                 Recipient::Partner { organisation, role } => {
                     role.permits(ActionKind::Ingest)
                         && Some(organisation) != supplier.as_ref()
-                        && !(*role == Role::Operator && organisation == partnership)
+                        && !(*role == principal::Role::Operator && organisation == partnership)
                 }
                 Recipient::Public => false,
             };
@@ -275,6 +286,37 @@ impl<'a> Checker<'a, '_> {
         if terms.methods.is_empty() {
             self.wrong(&[Key("terms"), Key("methods")], "accept at least one method: `suppress` or `perturb`");
         }
+        self.primary();
+    }
+
+    fn primary(&mut self) {
+        let primary = &self.document().terms.primary;
+        let at = |key| [Key("terms"), Key("primary"), Key(key)];
+        if primary.decoys_per_thousand > MOST_DECOYS {
+            self.wrong(
+                &at("decoys_per_thousand"),
+                format!("0 to {MOST_DECOYS} of 1,000 cells can be withheld at random"),
+            );
+        }
+        let percent = |percent: u8| (1..=100).contains(&percent);
+        if let Some(share) = primary.dominance
+            && !((1..=MOST_LARGEST).contains(&share.contributors) && percent(share.percent))
+        {
+            let message = format!("dominance is of 1 to {MOST_LARGEST} contributors, and 1 to 100 percent");
+            self.wrong(&at("dominance"), message);
+        }
+        for (key, p) in [("p_percent", primary.p_percent), ("partner_p_percent", primary.partner_p_percent)] {
+            if p.is_some_and(|p| !percent(p)) {
+                self.wrong(&at(key), "p is 1 to 100 percent; leave it out for no limit");
+            }
+        }
+        let known = self.document().datasets.iter().flat_map(summed_or_told_apart).collect::<BTreeSet<&str>>();
+        for name in primary.sensitive.iter().filter(|name| !known.contains(name.as_str())) {
+            let [terms, primary, key] = at("sensitive");
+            let names = known.iter().copied().collect::<Vec<_>>().join(", ");
+            let message = format!("`{name}` is no dimension or measure of these datasets: they have {names}");
+            self.wrong(&[terms, primary, key, Text(name)], message);
+        }
     }
 
     fn forbids(&mut self) {
@@ -317,6 +359,13 @@ impl<'a> Checker<'a, '_> {
             self.wrong(path, format!("`{id}` is not a party to this agreement: add a `[[party]]` or correct the name"));
         }
     }
+}
+
+/// The agreed dimensions and measures of a dataset.
+fn summed_or_told_apart(dataset: &AgreedDataset) -> impl Iterator<Item = &str> {
+    let columns = dataset.columns.iter().filter(|column| matches!(column.role, Role::Dimension | Role::Measure));
+    let counted = (dataset.level != Unit::Aggregate).then_some("count");
+    columns.map(|column| column.name.as_str()).chain(counted)
 }
 
 /// The canonical columns of a contract with their treatment. What a wide file is turned into is kept as it is, and a

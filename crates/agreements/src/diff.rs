@@ -100,6 +100,14 @@ fn terms(old: &Agreement, new: &Agreement) -> Vec<String> {
     }
     unordered(&mut lines, "terms.methods", &before.methods, &after.methods);
     unordered(&mut lines, "terms.zeros", &before.zeros, &after.zeros);
+    for one in before.primary.beside(&after.primary).into_iter().filter(|one| !(one.stricter && one.looser)) {
+        let effect = match (one.stricter, one.looser) {
+            (true, _) => "stricter",
+            (_, true) => "looser",
+            _ => "different",
+        };
+        lines.push(format!("{}: {} becomes {}: {effect}", one.clause, one.before, one.after));
+    }
     unordered(&mut lines, "terms.tier", &before.tier, &after.tier);
     unordered(&mut lines, "terms.onward", &before.onward, &after.onward);
     unordered(&mut lines, "terms.obligations", &before.obligations, &after.obligations);

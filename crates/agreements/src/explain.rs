@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use model::{DatasetId, OrganisationId, PurposeId, Tier};
 use serde::Serialize;
 
-use crate::agreement::Agreement;
+use crate::agreement::{Agreement, TermsClause};
 use crate::evaluate::evaluate;
 use crate::level::Levels;
 use crate::principal::{ActionKind, Principal, Recipient, Role};
 use crate::registry::Snapshot;
 use crate::request::{OptOutEvidence, Request};
+use crate::terms::Zeros;
 
 /// What each recipient may do, and for what.
 pub(crate) type Capabilities = BTreeMap<Recipient, BTreeSet<(ActionKind, PurposeId)>>;
@@ -62,7 +63,7 @@ pub fn explain(snapshot: &Snapshot, dataset: &DatasetId, now: Timestamp) -> Expl
         dataset: dataset.clone(),
         agreements: agreements.iter().map(describe).collect(),
         faults: snapshot.faults(dataset).iter().map(ToString::to_string).collect(),
-        terms: agreements.iter().flat_map(|agreement| terms(agreement)).collect(),
+        terms: agreements.iter().flat_map(|agreement| terms(agreement, dataset)).collect(),
         columns: columns
             .iter()
             .map(|(name, column)| format!("{name}: {}", format!("{:?}", column.treatment).to_lowercase()))
@@ -71,26 +72,45 @@ pub fn explain(snapshot: &Snapshot, dataset: &DatasetId, now: Timestamp) -> Expl
     }
 }
 
-fn terms(agreement: &Agreement) -> Vec<String> {
-    let terms = &agreement.document().terms;
+fn terms(agreement: &Agreement, dataset: &DatasetId) -> Vec<String> {
     let retention = &agreement.document().retention;
-    let tier = if terms.tier == Tier::Public { "anyone" } else { "partners" };
-    let methods: Vec<_> = terms.methods.iter().map(|method| format!("{method:?}").to_lowercase()).collect();
-    let mut lines = vec![
-        format!("counts of fewer than {} people or events are protected ({})", terms.k, methods.join(" or ")),
+    let tier = if agreement.document().terms.tier == Tier::Public { "anyone" } else { "partners" };
+    let open = agreement.dataset(dataset).is_some_and(|dataset| dataset.exposure.is_open());
+    let mut lines = if open {
+        vec!["public already: shown as it was published, nothing is withheld".to_owned()]
+    } else {
+        protection(&agreement.document().terms)
+    };
+    lines.extend([
         format!("finest tables: {}", agreement.levels()),
         format!("widest audience: {tier}"),
         format!(
             "agreed, not yet enforced: files kept {} days, tables kept {} days",
             retention.raw_days, retention.derived_days
         ),
-    ];
+    ]);
     if let Some(optout) = &agreement.document().optout {
         let actions: Vec<_> = optout.applies.iter().map(|action| action.as_str()).collect();
         let (scheme, by, days) = (&optout.scheme, &optout.applied_by, optout.max_age_days);
         lines.push(format!("{scheme} applied by {by} within {days} days before {}", actions.join(", ")));
     }
-    lines.extend(terms.obligations.iter().map(|duty| format!("duty: {duty}")));
+    lines.extend(agreement.document().terms.obligations.iter().map(|duty| format!("duty: {duty}")));
+    lines
+}
+
+/// What is withheld, a sentence each.
+fn protection(terms: &TermsClause) -> Vec<String> {
+    let methods: Vec<_> = terms.methods.iter().map(|method| format!("{method:?}").to_lowercase()).collect();
+    let zeros = if terms.zeros == Zeros::Protect { "protected too" } else { "shown" };
+    let rounding = match terms.rounding {
+        0 | 1 => String::new(),
+        base => format!("; figures are rounded to multiples of {base}"),
+    };
+    let mut lines = vec![
+        format!("counts of fewer than {} people or events are protected ({})", terms.k, methods.join(" or ")),
+        format!("zeros are {zeros}{rounding}"),
+    ];
+    lines.extend(terms.primary.in_words(terms.k));
     lines
 }
 

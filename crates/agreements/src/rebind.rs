@@ -95,7 +95,7 @@ fn looser(old: &Agreement, new: &Agreement, dataset: &DatasetId) -> Vec<String> 
 }
 
 /// Every clause that holds for all datasets, with whether it is kept: as it was, or stricter.
-fn terms(old: &Agreement, new: &Agreement) -> [(&'static str, bool); 25] {
+fn terms(old: &Agreement, new: &Agreement) -> Vec<(&'static str, bool)> {
     let (before, after) = (old.document(), new.document());
     let (a, b) = (&before.terms, &after.terms);
     // What is out was decided by one method with its zeros: neither can change under it.
@@ -111,7 +111,7 @@ fn terms(old: &Agreement, new: &Agreement) -> [(&'static str, bool); 25] {
                 && b.max_age_days <= a.max_age_days
         }
     };
-    [
+    let mut clauses = vec![
         ("terms.k", b.k >= a.k),
         ("terms.rounding", b.rounding.is_multiple_of(a.rounding)),
         ("terms.methods", methods),
@@ -138,7 +138,9 @@ fn terms(old: &Agreement, new: &Agreement) -> [(&'static str, bool); 25] {
         ("legal.gateway", after.legal.gateway == before.legal.gateway),
         ("legal.transfers", after.legal.transfers == before.legal.transfers),
         ("agreement.kind", after.agreement.kind == before.agreement.kind),
-    ]
+    ];
+    clauses.extend(a.primary.kept_by(&b.primary));
+    clauses
 }
 
 /// What a version says otherwise about data that are there already.

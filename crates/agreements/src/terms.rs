@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::grant::RecipientPattern;
 use crate::level::Levels;
+use crate::primary::PrimaryRules;
 use crate::principal::{ActionKind, Recipient};
 
 /// A way to protect a published table.
@@ -81,6 +82,8 @@ pub struct Terms {
     pub methods: BTreeSet<Method>,
     /// What becomes of zeros.
     pub zeros: Zeros,
+    /// The other rules that a figure must pass before it is shown.
+    pub primary: PrimaryRules,
     /// How fine tables may be.
     pub levels: Levels,
     /// Whether a release may be passed on.
@@ -107,6 +110,7 @@ pub fn meet(a: &Terms, b: &Terms) -> Terms {
         rounding: least_common_multiple(a.rounding, b.rounding),
         methods: intersection(&a.methods, &b.methods),
         zeros: a.zeros.min(b.zeros),
+        primary: a.primary.meet(&b.primary),
         levels: a.levels.meet(b.levels),
         onward: a.onward.min(b.onward),
         obligations: union(&a.obligations, &b.obligations),

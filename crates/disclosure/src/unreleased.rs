@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use model::{Digest, Exposure};
+use model::{AgeBand, Digest, Exposure, Sex};
 
 use crate::contributions::Contribution;
 use crate::ids::{CellId, GroupId, MeasureId};
@@ -86,8 +86,12 @@ pub(crate) struct Sensitive {
 
 impl Sensitive {
     pub(crate) fn covers(&self, id: &CellId) -> bool {
-        let dimension = id.key.breakdown.as_ref().map(|breakdown| &breakdown.dimension);
-        self.measures.contains(&id.measure) || dimension.is_some_and(|name| self.dimensions.contains(name))
+        let key = &id.key;
+        let dimension = key.breakdown.as_ref().map(|breakdown| &breakdown.dimension);
+        self.measures.contains(&id.measure)
+            || dimension.is_some_and(|name| self.dimensions.contains(name))
+            || key.sex != Sex::All && self.dimensions.contains("sex")
+            || key.age != AgeBand::All && self.dimensions.contains("age")
     }
 }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
+use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type, UInt64Type};
 
 use crate::error::EngineError;
-use crate::request::GroupRequest;
+use crate::request::{GroupRequest, Limits, RECORD_KEY};
 
 /// Text that stands for a missing category.
 pub const UNKNOWN: &str = "unknown";
@@ -45,6 +45,8 @@ pub(crate) struct Row {
     pub(crate) categories: Vec<usize>,
     /// Who contributed, where the dataset says.
     pub(crate) contributor: Option<[u8; 16]>,
+    /// Number of the partner in [`Facts::partners`].
+    pub(crate) partner: usize,
     /// For each measure: its sum (decimals in thousandths), and whether all of it is known.
     pub(crate) sums: Vec<(i64, bool)>,
 }
@@ -55,14 +57,26 @@ pub(crate) struct Facts {
     pub(crate) areas: Codes,
     /// For each dimension, its values: the classification first, then others that were seen.
     pub(crate) categories: Vec<Codes>,
+    /// Partners by way of whom rows came, those of the classification first; none is told apart where no column does.
+    pub(crate) partners: Codes,
     pub(crate) rows: Vec<Row>,
 }
 
 impl Facts {
     /// Decodes the batches of `Session::aggregate`.
-    pub(crate) fn read(batches: &[RecordBatch], request: &GroupRequest) -> Result<Self, EngineError> {
+    pub(crate) fn read(batches: &[RecordBatch], request: &GroupRequest, limits: &Limits) -> Result<Self, EngineError> {
+        let rows = batches.iter().map(|batch| u64::try_from(batch.num_rows()).unwrap_or(u64::MAX));
+        let contributions = rows.fold(0, u64::saturating_add);
+        if request.contributor_column().is_some() && contributions > limits.max_contributions {
+            return Err(EngineError::TooLarge {
+                needed: contributions,
+                unit: "contributions",
+                limit: limits.max_contributions,
+                setting: "limits.max_contributions",
+            });
+        }
         let dimensions = request.dimensions();
-        let mut facts = Self { areas: Codes::default(), categories: Vec::new(), rows: Vec::new() };
+        let mut facts = Self::default();
         for name in &dimensions {
             let mut codes = Codes::default();
             for value in request.classifications.get(*name).into_iter().flatten() {
@@ -71,10 +85,19 @@ impl Facts {
             codes.number(UNKNOWN);
             facts.categories.push(codes);
         }
+        let partners = request.partner.as_ref().and_then(|name| request.classifications.get(name));
+        for partner in partners.into_iter().flatten() {
+            facts.partners.number(partner);
+        }
         for batch in batches {
             facts.read_batch(batch, request, &dimensions)?;
         }
         Ok(facts)
+    }
+
+    fn is_listed(partner: &str, request: &GroupRequest) -> bool {
+        let listed = request.partner.as_ref().and_then(|name| request.classifications.get(name));
+        listed.is_some_and(|listed| listed.iter().any(|one| one == partner))
     }
 
     fn read_batch(
@@ -88,11 +111,8 @@ impl Facts {
         let months = columns.typed("month", &DataType::Int32)?;
         let months = months.as_primitive::<Int32Type>();
         let categories = dimensions.iter().map(|name| columns.text(name)).collect::<Result<Vec<_>, _>>()?;
-        let contributors = if request.has_contributors {
-            Some(columns.typed("contributor", &DataType::FixedSizeBinary(16))?)
-        } else {
-            None
-        };
+        let contributors = columns.contributors()?;
+        let partners = request.partner.as_ref().map(|name| columns.text(name)).transpose()?;
         let rows = columns.typed("rows", &DataType::Int64)?;
         let rows = rows.as_primitive::<Int64Type>();
         let sums = request.measures().iter().map(|name| columns.measure(name)).collect::<Result<Vec<_>, _>>()?;
@@ -103,13 +123,44 @@ impl Facts {
                 let column = column.as_string::<i32>();
                 numbers.push(codes.number(if column.is_null(index) { UNKNOWN } else { column.value(index) }));
             }
-            let contributor = contributors.as_ref().map(|column| column.as_fixed_size_binary()).and_then(|column| {
-                if column.is_null(index) { None } else { <[u8; 16]>::try_from(column.value(index)).ok() }
-            });
+            let contributor = contributors.at(index);
+            let partner = match partners.as_ref().map(|column| column.as_string::<i32>()) {
+                None => 0,
+                Some(column) if column.is_valid(index) && Self::is_listed(column.value(index), request) => {
+                    self.partners.number(column.value(index))
+                }
+                // Taken for a partner of its own it would be protected from nobody.
+                Some(_) => {
+                    let problem = "a row came by way of no partner that the contract lists: send its period again";
+                    return Err(columns.stored(problem.to_owned()));
+                }
+            };
             let sums = sums.iter().map(|measure| measure.at(index, rows.value(index))).collect();
-            self.rows.push(Row { area, month: months.value(index), categories: numbers, contributor, sums });
+            self.rows.push(Row { area, month: months.value(index), categories: numbers, contributor, partner, sums });
         }
         Ok(())
+    }
+}
+
+/// Who contributed the rows of a batch.
+enum ContributorColumn {
+    /// Nobody is told apart.
+    None,
+    Pseudonyms(ArrayRef),
+    /// A key a row.
+    Keys(ArrayRef),
+}
+
+impl ContributorColumn {
+    fn at(&self, index: usize) -> Option<[u8; 16]> {
+        match self {
+            Self::None => None,
+            Self::Pseudonyms(column) => {
+                let column = column.as_fixed_size_binary();
+                if column.is_null(index) { None } else { <[u8; 16]>::try_from(column.value(index)).ok() }
+            }
+            Self::Keys(column) => Some(u128::from(column.as_primitive::<UInt64Type>().value(index)).to_be_bytes()),
+        }
     }
 }
 
@@ -165,6 +216,14 @@ impl Columns<'_> {
             Ok(ArrayRef::clone(column))
         } else {
             Err(self.stored(format!("column `{name}` is {}, not {kind}", column.data_type())))
+        }
+    }
+
+    fn contributors(&self) -> Result<ContributorColumn, EngineError> {
+        match self.request.contributor_column() {
+            None => Ok(ContributorColumn::None),
+            Some(RECORD_KEY) => Ok(ContributorColumn::Keys(self.typed(RECORD_KEY, &DataType::UInt64)?)),
+            Some(name) => Ok(ContributorColumn::Pseudonyms(self.typed(name, &DataType::FixedSizeBinary(16))?)),
         }
     }
 

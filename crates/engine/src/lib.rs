@@ -10,6 +10,7 @@ mod allow_list;
 mod choice;
 mod error;
 mod facts;
+mod people;
 mod permitted;
 mod request;
 mod session;
@@ -23,7 +24,7 @@ use disclosure::Unreleased;
 pub use error::EngineError;
 pub use facts::UNKNOWN;
 pub use permitted::Permits;
-pub use request::{AreaSet, Dimension, GroupRequest, Limits, MeasureSpec, StoredTable, TableSpec};
+pub use request::{AreaSet, Contributors, Dimension, GroupRequest, Limits, MeasureSpec, StoredTable, TableSpec};
 
 /// Computes everything a group publishes from the current partitions of its dataset.
 ///
@@ -44,7 +45,7 @@ pub async fn tabulate(
     let work = async {
         let session = session::Session::open(tables, request, limits)?;
         let batches = session.aggregate(request).await?;
-        facts::Facts::read(&batches, request)
+        facts::Facts::read(&batches, request, limits)
     };
     let facts = tokio::time::timeout(limits.timeout, work)
         .await

@@ -66,6 +66,7 @@ fn columns(permit: &Permit<Derive>, table: &TableSpec, request: &GroupRequest) -
     let agreed = permit.agreed_columns(&request.dataset);
     let missing = table
         .columns()
+        .chain(request.partner.as_deref())
         // A row is one event whatever its columns are.
         .find(|column| *column != "count" && !agreed.is_some_and(|agreed| agreed.contains_key(*column)));
     match missing {

@@ -6,11 +6,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agreements::Level;
-use disclosure::{GroupId, MeasureId};
+use disclosure::{CellId, GroupId, MeasureId};
 use model::{AreaCode, AreaType, DatasetId, Digest, Exposure, IndicatorId, Period, PeriodType};
 use parquet::encryption::decrypt::FileDecryptionProperties;
 
 use crate::error::EngineError;
+
+/// The stored column with the pseudonym of the person or case.
+pub(crate) const CONTRIBUTOR: &str = "contributor";
+/// The stored column that tells rows apart where nobody is identified.
+pub(crate) const RECORD_KEY: &str = "record_key";
 
 /// One encrypted partition of a dataset.
 #[derive(Clone)]
@@ -34,6 +39,8 @@ pub struct Limits {
     pub max_cells: u64,
     /// Atoms over all measures of the request: the combinations of area, period and category that its tables tell apart.
     pub max_atoms: u64,
+    /// Records of one contributor by way of one partner in one area, month and combination of categories.
+    pub max_contributions: u64,
     /// Threads of the query engine for one request.
     pub threads: usize,
 }
@@ -45,6 +52,7 @@ impl Default for Limits {
             timeout: Duration::from_secs(60),
             max_cells: 1_000_000,
             max_atoms: 4_000_000,
+            max_contributions: 4_000_000,
             threads: 2,
         }
     }
@@ -97,6 +105,17 @@ pub struct TableSpec {
     pub asked_by: BTreeSet<IndicatorId>,
 }
 
+/// Whose the rows of a dataset are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contributors {
+    /// Nobody's: they are figures of areas.
+    Figures,
+    /// Rows carry a pseudonym of the person or case. Those without one are taken for one person's.
+    Linked,
+    /// Nobody is identified: each row is somebody's of its own.
+    Rows,
+}
+
 /// Everything a protection group publishes from one dataset.
 #[derive(Debug, Clone)]
 pub struct GroupRequest {
@@ -108,8 +127,14 @@ pub struct GroupRequest {
     pub dataset: DatasetId,
     /// Whether the dataset is already public, and by whom.
     pub exposure: Exposure,
-    /// Whether rows carry a contributor (person and event data).
-    pub has_contributors: bool,
+    /// Whose rows they are.
+    pub contributors: Contributors,
+    /// The column that says by way of which partner a row came; without one, all came by way of the same.
+    pub partner: Option<String>,
+    /// Dimensions and measures that are sensitive: no group may be shown to be alike in one.
+    pub sensitive: BTreeSet<String>,
+    /// What everybody knows that cells are at most; such as how many people live there, where each counts once.
+    pub known_upper: BTreeMap<CellId, u64>,
     /// Measure columns that hold decimals; they are counted in thousandths.
     pub decimals: BTreeSet<String>,
     /// For a dataset whose rows are figures of areas, its partitions: an area without any row in one that has rows was not
@@ -158,6 +183,21 @@ impl GroupRequest {
     pub(crate) fn measures(&self) -> Vec<&str> {
         let names: BTreeSet<&str> = self.tables.iter().map(|t| t.measure.column.as_str()).collect();
         names.into_iter().collect()
+    }
+
+    /// The column that tells contributors apart, if any has to be read: rows that count one each, by way of one partner, are as
+    /// many people without it.
+    pub(crate) fn contributor_column(&self) -> Option<&'static str> {
+        match self.contributors {
+            Contributors::Linked => Some(CONTRIBUTOR),
+            Contributors::Rows if self.partner.is_some() || self.measures() != ["count"] => Some(RECORD_KEY),
+            Contributors::Rows | Contributors::Figures => None,
+        }
+    }
+
+    /// What is read beside dimensions and measures: the partner's column, unless it is a dimension in use.
+    pub(crate) fn partner_column(&self) -> Option<&str> {
+        self.partner.as_deref().filter(|name| !self.dimensions().contains(name))
     }
 
     pub(crate) fn check(&self, limits: &Limits) -> Result<(), EngineError> {

@@ -24,7 +24,7 @@ use parquet::encryption::encrypt::FileEncryptionProperties;
 
 use crate::allow_list;
 use crate::error::EngineError;
-use crate::request::{GroupRequest, Limits, StoredTable};
+use crate::request::{GroupRequest, Limits, RECORD_KEY, StoredTable};
 
 const FACTORY: &str = "vault";
 const TABLE: &str = "common_data_set";
@@ -97,7 +97,7 @@ impl Session {
         Ok(Self { context, table })
     }
 
-    /// Sums every measure by area, month, the dimensions in use and, where there is one, the contributor.
+    /// Sums every measure by area, month, the dimensions in use and, where they are told apart, partner and contributor.
     pub(crate) async fn aggregate(&self, request: &GroupRequest) -> Result<Vec<RecordBatch>, EngineError> {
         let Some(table) = &self.table else { return Ok(Vec::new()) };
         let plan = plan(Arc::clone(table), request)?;
@@ -119,8 +119,13 @@ fn schema(request: &GroupRequest) -> SchemaRef {
         let kind = if request.decimals.contains(name) { DataType::Float64 } else { DataType::Int64 };
         fields.push(Field::new(name, kind, true));
     }
-    if request.has_contributors {
-        fields.push(Field::new("contributor", DataType::FixedSizeBinary(16), true));
+    if let Some(name) = request.partner_column() {
+        fields.push(Field::new(name, coded(DataType::UInt16), true));
+    }
+    match request.contributor_column() {
+        Some(RECORD_KEY) => fields.push(Field::new(RECORD_KEY, DataType::UInt64, false)),
+        Some(name) => fields.push(Field::new(name, DataType::FixedSizeBinary(16), true)),
+        None => {}
     }
     Arc::new(Schema::new(fields))
 }
@@ -145,9 +150,8 @@ fn listing(
 fn plan(table: Arc<ListingTable>, request: &GroupRequest) -> Result<LogicalPlan, EngineError> {
     let mut keys = vec![col("area"), col("month")];
     keys.extend(request.dimensions().into_iter().map(|name| col(format!("\"{name}\""))));
-    if request.has_contributors {
-        keys.push(col("contributor"));
-    }
+    keys.extend(request.partner_column().into_iter().map(|name| col(format!("\"{name}\""))));
+    keys.extend(request.contributor_column().map(col));
     let mut sums = Vec::new();
     for name in request.measures() {
         let column = col(format!("\"{name}\""));

@@ -11,8 +11,9 @@ use model::{AgeBand, AreaType, CellKey, Month, Period, Sex};
 
 use crate::choice::{Choice, choices};
 use crate::error::EngineError;
-use crate::facts::Facts;
-use crate::request::{Deadline, GroupRequest, Limits, TableSpec};
+use crate::facts::{Facts, Row};
+use crate::people::People;
+use crate::request::{Deadline, GroupRequest, Limits, MeasureSpec, TableSpec};
 use crate::unreported::unreported;
 
 /// Builds the group's cells and hands them to disclosure control.
@@ -28,23 +29,19 @@ pub(crate) fn tabulate(
     let dimensions = request.dimensions();
     let mut needed = 0_u64;
     let mut builder = UnreleasedBuilder::new(request.group.clone(), request.revision, request.exposure.clone());
+    declare_sensitive(request, &dimensions, &mut builder);
     for (index, column) in request.measures().iter().enumerate() {
         let tables: Vec<&TableSpec> = request.tables.iter().filter(|t| t.measure.column == *column).collect();
         let space = Space::new(facts, request, &tables);
         needed = needed.saturating_add(space.size());
-        let truth = space.truth(facts, index, request, checked(needed, space.size(), limits)?)?;
-        let mut atoms = Atoms { truth: &truth, numbers: vec![None; truth.len()] };
+        let size = checked(needed, space.size(), limits)?;
+        let positions = space.positions_of(facts);
+        let truth = space.truth(facts, index, &positions, (request, size))?;
+        let people = People::new(facts, index, (&positions, size), request)?;
+        let mut atoms = Atoms { truth: &truth, people: people.as_ref(), numbers: vec![None; size] };
         for (table_index, table) in tables.iter().enumerate() {
-            let contributors =
-                if request.has_contributors { Some(space.contributors(facts, table_index, index)) } else { None };
-            space.cells(
-                (table_index, table),
-                &dimensions,
-                contributors.as_ref(),
-                &mut atoms,
-                &mut builder,
-                deadline,
-            )?;
+            deadline.check()?;
+            space.cells((table_index, table), &dimensions, request, &mut atoms, &mut builder, deadline)?;
         }
     }
     builder.finish().map_err(EngineError::Group)
@@ -55,6 +52,19 @@ fn checked(needed: u64, size: u64, limits: &Limits) -> Result<usize, EngineError
     let limit = limits.max_atoms;
     let size = usize::try_from(size).ok().filter(|_| needed <= limit);
     size.ok_or(EngineError::TooLarge { needed, unit: "atoms", limit, setting: "limits.max_atoms" })
+}
+
+/// A dimension is sensitive as what a table is broken down by, and as what a measure is filtered by; a column, whenever it is
+/// summed.
+fn declare_sensitive(request: &GroupRequest, dimensions: &[&str], builder: &mut UnreleasedBuilder) {
+    for name in dimensions.iter().filter(|name| request.sensitive.contains(**name)) {
+        builder.sensitive_dimension(name);
+    }
+    for MeasureSpec { id, column, filter } in request.tables.iter().map(|table| &table.measure) {
+        if request.sensitive.contains(column) || filter.keys().any(|name| request.sensitive.contains(name)) {
+            builder.sensitive_measure(id.clone());
+        }
+    }
 }
 
 /// A partition of values into classes; a class is known by what its members match.
@@ -118,17 +128,29 @@ impl Truth {
 
 struct Atoms<'a> {
     truth: &'a Truth,
+    /// Who stands behind each, where that is told apart.
+    people: Option<&'a People>,
     numbers: Vec<Option<AtomIndex>>,
 }
 
 impl Atoms<'_> {
+    /// The number of an atom, which is given with all its contributions the first time that a cell asks for it.
     fn number(&mut self, position: usize, builder: &mut UnreleasedBuilder) -> Option<AtomIndex> {
         let slot = self.numbers.get_mut(position)?;
         if slot.is_none() {
             let count = self.truth.counts.get(position).copied().unwrap_or_default();
-            *slot = Some(builder.atom(u64::try_from(count).unwrap_or_default()));
+            let atom = builder.atom(u64::try_from(count).unwrap_or_default());
+            for one in self.people.map(|people| people.of(position)).unwrap_or_default() {
+                builder.contribution(atom, one.who, one.partner, one.amount);
+            }
+            *slot = Some(atom);
         }
         *slot
+    }
+
+    /// Distinct people and cases behind atoms with this count; where nobody is told apart, each record is somebody's.
+    fn contributors(&self, positions: &[usize], count: u64) -> u64 {
+        self.people.map_or(count, |people| people.distinct(positions))
     }
 }
 
@@ -227,21 +249,33 @@ impl Space {
         self.area_codes.get(code).and_then(|number| self.area_classes.of_value.get(*number)).copied()
     }
 
-    /// The true count of each of the `size` atoms, and whether all of it is known.
-    fn truth(&self, facts: &Facts, measure: usize, request: &GroupRequest, size: usize) -> Result<Truth, EngineError> {
-        let mut truth = Truth { counts: vec![0; size], complete: vec![true; size] };
+    /// The atom of each row; rows outside every published period or area are in no cell.
+    fn positions_of(&self, facts: &Facts) -> Vec<Option<usize>> {
         let area_classes: Vec<Option<usize>> = facts.areas.texts().iter().map(|code| self.area_class(code)).collect();
-        for row in &facts.rows {
-            // Rows outside every published period or area are in no cell.
-            let Some(area) = area_classes.get(row.area).copied().flatten() else { continue };
-            let Some(month) = self.month_class(row.month) else { continue };
+        let position = |row: &Row| {
+            let area = area_classes.get(row.area).copied().flatten()?;
+            let month = self.month_class(row.month)?;
             let classes = row
                 .categories
                 .iter()
                 .zip(&self.dimension_classes)
                 .map(|(value, space)| space.of_value.get(*value).copied().unwrap_or_default());
-            let position = self.position(area, month, classes);
-            let Some((sum, complete)) = row.sums.get(measure) else { continue };
+            Some(self.position(area, month, classes))
+        };
+        facts.rows.iter().map(position).collect()
+    }
+
+    /// The true count of each of the `size` atoms, and whether all of it is known.
+    fn truth(
+        &self,
+        facts: &Facts,
+        measure: usize,
+        positions: &[Option<usize>],
+        (request, size): (&GroupRequest, usize),
+    ) -> Result<Truth, EngineError> {
+        let mut truth = Truth { counts: vec![0; size], complete: vec![true; size] };
+        for (row, position) in facts.rows.iter().zip(positions) {
+            let (Some(position), Some((sum, complete))) = (*position, row.sums.get(measure)) else { continue };
             if let Some(count) = truth.counts.get_mut(position) {
                 *count = count.saturating_add(*sum);
             }
@@ -267,49 +301,17 @@ impl Space {
         Ok(truth)
     }
 
-    /// Distinct contributors of every cell of a table, as far as they add to the measure. Rows without a contributor
-    /// count as one together: they may be one person.
-    fn contributors(&self, facts: &Facts, table_index: usize, measure: usize) -> Contributors {
-        let Some(axes) = self.axes.get(table_index) else { return Contributors(Vec::new()) };
-        let inverse = Inverse::new(self, axes);
-        let mut pairs: Vec<(usize, [u8; 17])> = Vec::new();
-        let area_classes: Vec<Option<usize>> = facts.areas.texts().iter().map(|code| self.area_class(code)).collect();
-        for row in &facts.rows {
-            let Some(area) = area_classes.get(row.area).copied().flatten() else { continue };
-            let Some(month) = self.month_class(row.month) else { continue };
-            if row.sums.get(measure).is_none_or(|(sum, _)| *sum == 0) {
-                continue;
-            }
-            let mut contributor = [0_u8; 17];
-            if let Some(known) = row.contributor {
-                contributor =
-                    std::array::from_fn(|i| i.checked_sub(1).and_then(|j| known.get(j)).copied().unwrap_or(1));
-            }
-            inverse.each_cell(self, row, area, month, |cell| pairs.push((cell, contributor)));
-        }
-        pairs.sort_unstable();
-        pairs.dedup();
-        let mut counts = vec![0_u64; axes.cells()];
-        for (cell, _) in pairs {
-            if let Some(count) = counts.get_mut(cell) {
-                *count += 1;
-            }
-        }
-        Contributors(counts)
-    }
-
     fn cells(
         &self,
         (table_index, table): (usize, &TableSpec),
         dimensions: &[&str],
-        contributors: Option<&Contributors>,
+        request: &GroupRequest,
         atoms: &mut Atoms<'_>,
         builder: &mut UnreleasedBuilder,
         deadline: Deadline,
     ) -> Result<(), EngineError> {
         let Some(axes) = self.axes.get(table_index) else { return Ok(()) };
         let combinations = axes.combinations();
-        let mut ordinal = 0;
         for ((area, _), area_classes) in table.areas.areas.iter().zip(&axes.areas) {
             deadline.check()?;
             for (period, month_classes) in table.periods.iter().zip(&axes.periods) {
@@ -324,11 +326,13 @@ impl Space {
                             && key.sex == Sex::All
                             && key.age == AgeBand::All
                             && key.breakdown.is_none();
-                    let known = contributors.and_then(|c| c.0.get(ordinal).copied());
-                    let facts = CellFacts { headline, known_upper: None, not_available: !available };
-                    let distinct = known.unwrap_or_else(|| u64::try_from(count).unwrap_or_default());
-                    builder.cell(CellId { measure: table.measure.id.clone(), key }, members, distinct, facts);
-                    ordinal += 1;
+                    let count = u64::try_from(count).unwrap_or_default();
+                    let distinct = atoms.contributors(&positions, count);
+                    let id = CellId { measure: table.measure.id.clone(), key };
+                    // More than there are is everybody: a figure of residents lags, or is an estimate.
+                    let known_upper = request.known_upper.get(&id).map(|upper| (*upper).max(count));
+                    let facts = CellFacts { headline, known_upper, not_available: !available };
+                    builder.cell(id, members, distinct, facts);
                 }
             }
         }
@@ -350,8 +354,6 @@ impl Space {
         positions
     }
 }
-
-struct Contributors(Vec<u64>);
 
 /// One choice in a combination.
 #[derive(Clone, Copy)]
@@ -377,68 +379,6 @@ impl Axes {
                 .collect();
         }
         combinations
-    }
-
-    fn cells(&self) -> usize {
-        self.areas.len() * self.periods.len() * self.choices.iter().map(Vec::len).product::<usize>()
-    }
-}
-
-/// For each class, the indices on each axis of a table that take it.
-struct Inverse {
-    areas: Vec<Vec<usize>>,
-    periods: Vec<Vec<usize>>,
-    period_count: usize,
-    choices: Vec<(usize, Vec<Vec<usize>>)>,
-}
-
-fn invert(axis: &[Vec<usize>], classes: usize) -> Vec<Vec<usize>> {
-    let mut inverse = vec![Vec::new(); classes];
-    for (index, members) in axis.iter().enumerate() {
-        for class in members {
-            if let Some(list) = inverse.get_mut(*class) {
-                list.push(index);
-            }
-        }
-    }
-    inverse
-}
-
-impl Inverse {
-    fn new(space: &Space, axes: &Axes) -> Self {
-        Self {
-            areas: invert(&axes.areas, space.area_classes.count),
-            periods: invert(&axes.periods, space.month_classes.count),
-            period_count: axes.periods.len(),
-            choices: axes
-                .choices
-                .iter()
-                .zip(&space.dimension_classes)
-                .map(|(choices, classes)| (choices.len(), invert(choices, classes.count)))
-                .collect(),
-        }
-    }
-
-    fn each_cell(
-        &self,
-        space: &Space,
-        row: &crate::facts::Row,
-        area: usize,
-        month: usize,
-        mut visit: impl FnMut(usize),
-    ) {
-        let areas = self.areas.get(area).map(Vec::as_slice).unwrap_or_default();
-        let periods = self.periods.get(month).map(Vec::as_slice).unwrap_or_default();
-        let mut ordinals: Vec<usize> =
-            areas.iter().flat_map(|a| periods.iter().map(move |p| a * self.period_count + p)).collect();
-        for (((count, inverse), classes), value) in
-            self.choices.iter().zip(&space.dimension_classes).zip(&row.categories)
-        {
-            let class = classes.of_value.get(*value).copied().unwrap_or_default();
-            let picks = inverse.get(class).map(Vec::as_slice).unwrap_or_default();
-            ordinals = ordinals.iter().flat_map(|o| picks.iter().map(move |pick| o * count + pick)).collect();
-        }
-        ordinals.into_iter().for_each(&mut visit);
     }
 }
 
@@ -473,5 +413,7 @@ impl TableSpec {
     }
 }
 
+#[cfg(test)]
+mod limits;
 #[cfg(test)]
 mod tests;

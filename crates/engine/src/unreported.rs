@@ -50,7 +50,8 @@ mod tests {
         for (area, at) in rows {
             let area = facts.areas.number(area);
             let month = month(at).ordinal();
-            facts.rows.push(Row { area, month, categories: Vec::new(), contributor: None, sums: vec![(1, true)] });
+            let row = Row { area, month, categories: Vec::new(), contributor: None, partner: 0, sums: vec![(1, true)] };
+            facts.rows.push(row);
         }
         let codes = ["E01", "E02"];
         let areas = codes.iter().enumerate().map(|(number, code)| ((*code).to_owned(), number)).collect();

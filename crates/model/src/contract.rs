@@ -62,6 +62,19 @@ pub enum Absence {
     Zero,
 }
 
+/// What the figures of a dataset count, as far as that bounds them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Counts {
+    /// Events, cases, things, or people who may be counted several times: nothing bounds them.
+    #[default]
+    Records,
+    /// People by where they live, each at most once in a partition: never more than live there.
+    People,
+    /// Everybody who lives in an area: what bounds every count of people in it. Only one open dataset can be that.
+    Residents,
+}
+
 /// A dataset's contract, one TOML file in `contracts/`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
@@ -90,6 +103,12 @@ pub struct DatasetContract {
     /// What a missing row of an aggregate dataset means.
     #[serde(default)]
     pub absence: Absence,
+    /// What its figures count.
+    #[serde(default)]
+    pub counts: Counts,
+    /// The dimension that says by way of which partner a row came, a referring service for example: each is taken to know its own
+    /// rows. Without it all rows came by way of the supplier.
+    pub partner: Option<String>,
     /// How to read the file.
     pub file: FileFormat,
     /// When to refuse a version whole.
@@ -184,6 +203,8 @@ impl DatasetContract {
         if self.absence == Absence::Zero && self.level != Level::Aggregate {
             return Err("`absence` is about rows that are figures of areas (`level = \"aggregate\"`): leave it out, an event without a row did not happen".to_owned());
         }
+        self.check_counts()?;
+        self.check_partner()?;
         for unpivot in &self.unpivots {
             unpivot.check()?;
         }
@@ -210,6 +231,39 @@ impl DatasetContract {
         }
         if self.measures().is_empty() {
             return Err("an aggregate dataset needs a column with role `measure`".to_owned());
+        }
+        Ok(())
+    }
+
+    fn check_counts(&self) -> Result<(), String> {
+        if self.counts == Counts::Records {
+            return Ok(());
+        }
+        if !self.stock {
+            return Err("`counts` people who live somewhere, which is a state at one date: say `stock = true`, or leave it out where people come and go within the partition".to_owned());
+        }
+        let single = self.level != Level::Aggregate || self.measures().len() == 1;
+        if self.level == Level::Event || !single {
+            return Err("`counts` people: the rows must be people, or figures of areas with one measure".to_owned());
+        }
+        if self.counts == Counts::Residents && !(self.exposure.is_open() && self.level == Level::Aggregate) {
+            return Err("`counts = \"residents\"` is for an open dataset whose rows are figures of areas: what is not public bounds nothing for a reader".to_owned());
+        }
+        Ok(())
+    }
+
+    fn check_partner(&self) -> Result<(), String> {
+        let Some(name) = &self.partner else { return Ok(()) };
+        if self.level == Level::Aggregate {
+            return Err("`partner` is about rows of people or events: a figure of an area has one supplier".to_owned());
+        }
+        let column = self.columns.iter().find(|column| column.name == *name && column.role == Role::Dimension);
+        let column =
+            column.ok_or_else(|| format!("`partner` names `{name}`, which is no column with role `dimension`"))?;
+        if !column.required || column.allowed.is_empty() || column.treatment != Treatment::Keep {
+            return Err(format!(
+                "column `{name}` says which partner knows a row: it must be `required`, kept as it is, and list the partners in `allowed`"
+            ));
         }
         Ok(())
     }
@@ -277,6 +331,15 @@ role = "dimension"
             ("release = \"2024\"", "release = \"2024\"\nrelaese = \"2\"", "unknown field"),
             ("partition = \"month\"", "partition = \"rolling-12\"", "counted twice"),
             ("partition = \"month\"", "partition = \"month\"\nabsence = \"zero\"", "leave it out"),
+            ("synthetic = true", "partner = \"incident_type\"", "must be `required`"),
+            ("synthetic = true", "partner = \"station\"", "no column with role `dimension`"),
+            ("synthetic = true", "counts = \"people\"", "say `stock = true`"),
+            ("synthetic = true", "stock = true\ncounts = \"people\"", "the rows must be people"),
+            (
+                "synthetic = true\nlevel = \"event\"",
+                "stock = true\ncounts = \"residents\"\nlevel = \"person\"",
+                "for an open dataset",
+            ),
             ("name = \"incident_type\"", "name = \"incident_type\"\nallowed = [\"Fire\"]", "write `fire`"),
             ("name = \"incident_type\"", "name = \"incident_type\"\nallowed = [\"all\", \"fire\"]", "its own parts"),
             ("name = \"incident_type\"", "name = \"incident_type\"\nallowed = [\"fire\", \"total\"]", "its own parts"),

@@ -8,7 +8,9 @@ use agreements::{Governing, OptOutEvidence};
 use disclosure::{Cell, CellId, GroupTables, MeasureId, Released};
 use model::indicator::{Indicator, IndicatorType, IntervalMethod, View};
 use model::table::Breakdown;
-use model::{AgeBand, AreaCode, BoundaryYear, CellKey, Mark, Month, Period, PeriodType, Sex, Status, TidyRow, ViewId};
+use model::{
+    AgeBand, AreaCode, AreaType, BoundaryYear, CellKey, Mark, Month, Period, PeriodType, Sex, Status, TidyRow, ViewId,
+};
 use statistics::Confidence;
 
 pub(crate) use self::denominator::{DenominatorPeriods, DenominatorRule};
@@ -86,34 +88,34 @@ fn keys<'a>(layout: &'a Layout<'_>) -> Result<Vec<(CellKey, &'a TableArea)>, Pla
     for period in &layout.periods {
         for area in &layout.areas {
             for combination in &combinations {
-                let mut key = CellKey {
-                    area_type: layout.view.area_type,
-                    area: area.code.clone(),
-                    period: *period,
-                    sex: Sex::All,
-                    age: AgeBand::All,
-                    breakdown: None,
-                };
-                for (dimension, choice) in layout.view.by.iter().zip(combination) {
-                    let Some(category) = choice else { continue };
-                    match dimension.as_str() {
-                        "sex" => key.sex = category.parse()?,
-                        "age" => key.age = category.parse()?,
-                        _ => {
-                            key.breakdown =
-                                Some(Breakdown { dimension: dimension.clone(), category: category.clone() });
-                        }
-                    }
-                }
-                keys.push((key, area));
+                let by = layout.view.by.iter().map(String::as_str).zip(combination);
+                keys.push((key_of((layout.view.area_type, &area.code, *period), by)?, area));
             }
         }
     }
     Ok(keys)
 }
 
+/// The key of a cell, by a choice on each of its table's dimensions.
+pub(crate) fn key_of<'a>(
+    (area_type, area, period): (AreaType, &AreaCode, Period),
+    choices: impl Iterator<Item = (&'a str, &'a Choice)>,
+) -> Result<CellKey, PlatformError> {
+    let area = area.clone();
+    let mut key = CellKey { area_type, area, period, sex: Sex::All, age: AgeBand::All, breakdown: None };
+    for (dimension, choice) in choices {
+        let Some(category) = choice else { continue };
+        match dimension {
+            "sex" => key.sex = category.parse()?,
+            "age" => key.age = category.parse()?,
+            _ => key.breakdown = Some(Breakdown { dimension: dimension.to_owned(), category: category.clone() }),
+        }
+    }
+    Ok(key)
+}
+
 /// The total first, then the categories, over all dimensions.
-fn combinations(categories: &[Vec<String>]) -> Vec<Vec<Choice>> {
+pub(crate) fn combinations(categories: &[Vec<String>]) -> Vec<Vec<Choice>> {
     let mut combinations: Vec<Vec<Choice>> = vec![Vec::new()];
     for dimension in categories {
         let choices: Vec<Choice> = std::iter::once(None).chain(dimension.iter().cloned().map(Some)).collect();

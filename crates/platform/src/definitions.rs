@@ -1,11 +1,11 @@
 //! Contracts and indicators, loaded from text and checked against each other.
 
 mod ages;
-mod check;
+pub(crate) mod check;
 
 use std::collections::BTreeMap;
 
-use model::contract::DatasetContract;
+use model::contract::{Counts, DatasetContract};
 use model::indicator::{Indicator, Measure, View};
 use model::{DatasetId, DefinitionError, IndicatorId, ViewId};
 
@@ -55,6 +55,12 @@ impl Definitions {
         self.contracts.values()
     }
 
+    /// The open dataset that says how many people live where.
+    #[must_use]
+    pub fn residents(&self) -> Option<&DatasetContract> {
+        self.contracts.values().find(|contract| contract.counts == Counts::Residents)
+    }
+
     /// One indicator.
     #[must_use]
     pub fn indicator(&self, id: &IndicatorId) -> Option<&Indicator> {
@@ -90,6 +96,13 @@ impl Definitions {
     fn add_contract(&mut self, file: &DefinitionFile, contract: DatasetContract) -> Result<(), DefinitionError> {
         if self.contracts.contains_key(&contract.id) {
             let message = format!("dataset `{}` already has a contract: keep one file", contract.id);
+            return Err(DefinitionError::whole(&file.name, message));
+        }
+        if let Some(other) = self.residents().filter(|_| contract.counts == Counts::Residents) {
+            let message = format!(
+                "`{}` counts residents already, and it must be clear how many live in an area: say `counts = \"residents\"` of one dataset",
+                other.id
+            );
             return Err(DefinitionError::whole(&file.name, message));
         }
         self.contracts.insert(contract.id.clone(), contract);

@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use disclosure::{GroupId, MeasureId};
-use engine::{AreaSet, Dimension, GroupRequest, MeasureSpec, TableSpec};
+use disclosure::{CellId, GroupId, MeasureId};
+use engine::{AreaSet, Contributors, Dimension, GroupRequest, MeasureSpec, TableSpec};
 use geography::Gazetteer;
-use model::contract::{Absence, ColumnType, DatasetContract, Level};
+use model::contract::{Absence, ColumnType, Counts, DatasetContract, Level};
 use model::indicator::{Indicator, Measure, View};
 use model::{AreaCode, AreaType, DatasetId, Digest, Exposure, Period, PeriodType};
 
 use crate::cube::{DenominatorPeriods, covered};
 use crate::definitions::Definitions;
 use crate::error::PlatformError;
-use crate::publish::Registration;
+use crate::publish::{Registration, bounds, everybody, shared_with_residents};
 
 /// The group that a dataset's numbers are protected in: all measures, filters and views of it together.
 pub(crate) fn group_of(dataset: &DatasetId) -> Result<GroupId, PlatformError> {
@@ -56,6 +56,9 @@ pub(crate) fn tables(
             }
         }
     }
+    if contract.counts == Counts::Residents {
+        tables.add_residents(definitions, partitions)?;
+    }
     for table in decided {
         let measure = MeasureSpec {
             id: table.measure.parse().map_err(PlatformError::failed("name a measure"))?,
@@ -73,21 +76,41 @@ pub(crate) fn shared(by: Vec<Dimension>, contract: &DatasetContract) -> Vec<Dime
     by.into_iter().filter(|dimension| contract.dimensions().contains(&dimension.name.as_str())).collect()
 }
 
+/// What is known and agreed about a group, beside its tables.
+pub(crate) struct Terms {
+    pub(crate) exposure: Exposure,
+    /// Digest over everything that the tables depend on.
+    pub(crate) revision: Digest,
+    /// Sensitive dimensions and measures.
+    pub(crate) sensitive: BTreeSet<String>,
+    /// What everybody knows that cells are at most.
+    pub(crate) known_upper: BTreeMap<CellId, u64>,
+}
+
 /// The group's tables over one dataset.
 pub(crate) fn group_request(
     contract: &DatasetContract,
-    exposure: Exposure,
-    revision: Digest,
+    terms: Terms,
     partitions: &[Period],
     tables: Vec<TableSpec>,
 ) -> Result<GroupRequest, PlatformError> {
+    let Terms { exposure, revision, sensitive, known_upper } = terms;
     let reports = contract.level == Level::Aggregate && contract.absence == Absence::NotReported;
     Ok(GroupRequest {
         group: group_of(&contract.id)?,
         revision,
         dataset: contract.id.clone(),
+        // Who is behind open data is of no consequence: everybody has them.
+        contributors: match contract.level {
+            _ if exposure.is_open() => Contributors::Figures,
+            Level::Aggregate => Contributors::Figures,
+            Level::Person | Level::Event if contract.link().is_some() => Contributors::Linked,
+            Level::Person | Level::Event => Contributors::Rows,
+        },
+        partner: contract.partner.clone().filter(|_| !exposure.is_open()),
         exposure,
-        has_contributors: contract.link().is_some(),
+        sensitive,
+        known_upper,
         decimals: decimals(contract),
         reporting: if reports { partitions.to_vec() } else { Vec::new() },
         classifications: classifications(contract),
@@ -166,6 +189,33 @@ struct Tables<'a> {
 }
 
 impl Tables<'_> {
+    /// What is known of counts of people by how many live somewhere: residents of every small area, and of all areas and
+    /// categories by which people are counted elsewhere.
+    fn add_residents(&mut self, definitions: &Definitions, partitions: &[Period]) -> Result<(), PlatformError> {
+        let (gazetteer, residents) = (self.gazetteer, self.contract);
+        let everybody = everybody(residents);
+        let mut add = |area_type, by| -> Result<(), PlatformError> {
+            let measure =
+                MeasureSpec { id: measure_id(&everybody)?, column: everybody.measure.clone(), filter: BTreeMap::new() };
+            self.add(measure, (area_type, residents.partition), partitions.to_vec(), by);
+            Ok(())
+        };
+        add(residents.geography.area_type, Vec::new())?;
+        for indicator in definitions.indicators() {
+            let counted = definitions.contract(&indicator.numerator.dataset).filter(|contract| bounds(contract));
+            for view in counted.iter().flat_map(|_| &indicator.views) {
+                if let Some(of) = counted.filter(|_| resolves(gazetteer, residents.geography.area_type, view.area_type))
+                {
+                    let mut by = shared_with_residents(residents, &dimensions(of, view));
+                    // Everybody's sex and age are known; and what is left of other bands would be another figure each time.
+                    by.iter_mut().for_each(|by| by.categories.retain(|category| category != engine::UNKNOWN));
+                    add(view.area_type, by)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Adds a table, or the periods of one that is there already.
     fn add(
         &mut self,

@@ -66,6 +66,8 @@ pub struct Limits {
     pub max_cells: u64,
     /// Atoms of one protection group.
     pub max_atoms: u64,
+    /// Records of single contributors in one protection group.
+    pub max_contributions: u64,
     /// Protection groups worked on at once.
     pub publish_threads: usize,
     /// Days for which stored objects that nothing names are kept aside.
@@ -94,6 +96,7 @@ impl Default for Limits {
             query_seconds: 120,
             max_cells: 1_000_000,
             max_atoms: 4_000_000,
+            max_contributions: 4_000_000,
             publish_threads: 2,
             set_aside_days: 30,
             boundary_tolerance_m: 20,
@@ -125,6 +128,7 @@ impl Limits {
             timeout: Duration::from_secs(self.query_seconds),
             max_cells: self.max_cells,
             max_atoms: self.max_atoms,
+            max_contributions: self.max_contributions,
             threads: 1,
         }
     }

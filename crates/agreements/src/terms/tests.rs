@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::level::Level;
+use crate::primary::LargestShare;
 use crate::principal::Role;
 
 fn purposes() -> impl Strategy<Value = BTreeSet<PurposeId>> {
@@ -33,6 +34,26 @@ fn forbids() -> impl Strategy<Value = Forbids> {
     })
 }
 
+fn primary() -> impl Strategy<Value = PrimaryRules> {
+    let share = (1..=8_u8, 1..=100_u8).prop_map(|(contributors, percent)| LargestShare { contributors, percent });
+    let p = || proptest::option::of(1..=100_u8);
+    let limits = (0..=500_u16, 0..3_000_u32, any::<[bool; 2]>());
+    (limits, proptest::option::of(share), p(), p(), btree_set("[a-c]", 0..3)).prop_map(
+        |((decoys_per_thousand, minimum_population, [own_records, own_rows]), dominance, p, partners, sensitive)| {
+            PrimaryRules {
+                decoys_per_thousand,
+                own_records,
+                own_rows,
+                dominance,
+                p_percent: p,
+                partner_p_percent: partners,
+                minimum_population,
+                sensitive,
+            }
+        },
+    )
+}
+
 fn terms() -> impl Strategy<Value = Terms> {
     let limits = (0..40_i16, 0..50_u32, 0..50_u32, 0..50_u32, 1..12_u32);
     // Large bases make the least common multiple overflow.
@@ -43,24 +64,27 @@ fn terms() -> impl Strategy<Value = Terms> {
         btree_set("[a-c]", 0..3),
         btree_set(0..4_usize, 0..5),
     );
-    (purposes(), recipients(), limits, rounding, sets, forbids(), any::<[bool; 3]>()).prop_map(
-        |(purposes, recipients, limits, rounding, (methods, finest, obligations, actions), forbids, flags)| Terms {
-            purposes,
-            recipients,
-            actions: actions.into_iter().map(|n| ActionKind::ALL[n]).collect(),
-            tier: if flags[0] { Tier::Public } else { Tier::Partners },
-            expires: jiff::civil::date(2024 + limits.0, 1, 1),
-            query_budget: limits.1,
-            raw_days: limits.2,
-            derived_days: limits.3,
-            k: limits.4,
-            rounding,
-            methods,
-            zeros: if flags[1] { Zeros::Publish } else { Zeros::Protect },
-            levels: Levels::at_least_as_coarse_as(finest.into_iter().map(|n| Level::all().nth(n).unwrap())),
-            onward: if flags[2] { Onward::Recipients } else { Onward::None },
-            obligations,
-            forbids,
+    (purposes(), recipients(), limits, rounding, sets, forbids(), any::<[bool; 3]>(), primary()).prop_map(
+        |(purposes, recipients, limits, rounding, (methods, finest, obligations, actions), forbids, flags, primary)| {
+            Terms {
+                purposes,
+                recipients,
+                actions: actions.into_iter().map(|n| ActionKind::ALL[n]).collect(),
+                tier: if flags[0] { Tier::Public } else { Tier::Partners },
+                expires: jiff::civil::date(2024 + limits.0, 1, 1),
+                query_budget: limits.1,
+                raw_days: limits.2,
+                derived_days: limits.3,
+                k: limits.4,
+                rounding,
+                methods,
+                zeros: if flags[1] { Zeros::Publish } else { Zeros::Protect },
+                primary,
+                levels: Levels::at_least_as_coarse_as(finest.into_iter().map(|n| Level::all().nth(n).unwrap())),
+                onward: if flags[2] { Onward::Recipients } else { Onward::None },
+                obligations,
+                forbids,
+            }
         },
     )
 }
@@ -88,6 +112,13 @@ proptest! {
             prop_assert!(both.raw_days <= one.raw_days && both.derived_days <= one.derived_days);
             prop_assert!(both.rounding == u32::MAX || both.rounding.is_multiple_of(one.rounding));
             prop_assert!(both.zeros == Zeros::Protect || one.zeros == Zeros::Publish);
+            let (stricter, rules) = (&both.primary, &one.primary);
+            prop_assert!(stricter.decoys_per_thousand >= rules.decoys_per_thousand);
+            prop_assert!(stricter.own_records || !rules.own_records);
+            prop_assert!(stricter.own_rows || !rules.own_rows);
+            prop_assert!(stricter.p_percent >= rules.p_percent && stricter.partner_p_percent >= rules.partner_p_percent);
+            prop_assert!(stricter.minimum_population >= rules.minimum_population);
+            prop_assert!(stricter.sensitive.is_superset(&rules.sensitive));
             prop_assert!(both.obligations.is_superset(&one.obligations));
             prop_assert!(both.forbids.purposes.is_superset(&one.forbids.purposes));
             prop_assert!(both.forbids.links.is_superset(&one.forbids.links));
@@ -102,6 +133,96 @@ proptest! {
         let both = meet(&a, &b);
         prop_assert_eq!(protected(&both), protected(&a) || protected(&b));
     }
+
+    /// The same of the rules on contributors: whatever figure one agreement withholds, both together withhold.
+    #[test]
+    fn more_agreements_never_show_more(
+        a in primary(),
+        b in primary(),
+        people in proptest::collection::vec(1..50_u64, 1..9),
+        partners in proptest::collection::vec(1..50_u64, 2..5),
+    ) {
+        let both = a.meet(&b);
+        for one in [&a, &b] {
+            for rule in 0..4 {
+                let withheld = |rules| withholds(rules, rule, &people, &partners);
+                prop_assert!(withheld(&both) || !withheld(one), "rule {} of {:?}", rule, one);
+            }
+            // And what a later version keeps is what is no looser.
+            prop_assert!(one.kept_by(&both).iter().all(|(clause, kept)| *kept || *clause == "terms.primary.sensitive"));
+        }
+    }
+
+    /// A later version keeps a rule only if that rule withholds all that it did.
+    #[test]
+    fn a_rule_is_kept_by_what_withholds_no_less(
+        a in primary(),
+        b in primary(),
+        people in proptest::collection::vec(1..50_u64, 1..9),
+        partners in proptest::collection::vec(1..50_u64, 2..5),
+    ) {
+        let kept: std::collections::BTreeMap<_, _> = a.kept_by(&b).into();
+        for (rule, clause) in ["dominance", "p_percent", "partner_p_percent"].into_iter().enumerate() {
+            let withheld = |rules| withholds(rules, rule, &people, &partners);
+            let clause = format!("terms.primary.{clause}");
+            prop_assert!(!kept[clause.as_str()] || withheld(&b) || !withheld(&a), "{}", clause);
+        }
+        prop_assert_eq!(kept["terms.primary.sensitive"], a.sensitive == b.sensitive);
+        prop_assert_eq!(kept["terms.primary.own_records"], b.own_records || !a.own_records);
+        prop_assert_eq!(kept["terms.primary.own_rows"], b.own_rows || !a.own_rows);
+        prop_assert_eq!(kept["terms.primary.decoys_per_thousand"], b.decoys_per_thousand >= a.decoys_per_thousand);
+        prop_assert_eq!(kept["terms.primary.minimum_population"], b.minimum_population >= a.minimum_population);
+    }
+}
+
+/// Whether one of the rules on contributors withholds a figure, by the words of the agreement: dominance, p %, p % of partners, and
+/// that an area (of as many people as the first has records) is too small.
+fn withholds(rules: &PrimaryRules, rule: usize, people: &[u64], partners: &[u64]) -> bool {
+    let estimated = |list: &[u64], p: Option<u8>| {
+        let mut list = list.to_vec();
+        list.sort_unstable_by(|a, b| b.cmp(a));
+        let rest: u64 = list.iter().skip(2).sum();
+        p.is_some_and(|p| rest * 100 < list[0] * u64::from(p))
+    };
+    match rule {
+        0 => rules.dominance.is_some_and(|share| {
+            let mut largest = people.to_vec();
+            largest.sort_unstable_by(|a, b| b.cmp(a));
+            let top: u64 = largest.iter().take(usize::from(share.contributors)).sum();
+            top * 100 > people.iter().sum::<u64>() * u64::from(share.percent)
+        }),
+        1 => estimated(people, rules.p_percent),
+        2 => estimated(partners, rules.partner_p_percent),
+        _ => people[0] < u64::from(rules.minimum_population),
+    }
+}
+
+#[test]
+fn silence_is_strict_where_it_could_harm() {
+    let silent: PrimaryRules = toml::from_str("").unwrap();
+    assert_eq!(silent, PrimaryRules::default());
+    assert!(silent.own_records && silent.own_rows, "what costs little is protected");
+    assert!(toml::from_str::<PrimaryRules>("own_record = true").is_err(), "a misspelt rule is no rule");
+}
+
+#[test]
+fn rules_are_said_in_words() {
+    let rules = "decoys_per_thousand = 25\nown_rows = false\np_percent = 10\npartner_p_percent = 20\n\
+                 minimum_population = 1000\nsensitive = [\"reason\"]\ndominance = { contributors = 2, percent = 85 }";
+    let rules: PrimaryRules = toml::from_str(rules).unwrap();
+    assert_eq!(
+        rules.in_words(5).join("\n"),
+        "of other cells 2.5 % are withheld at random, so that a mark does not say that a count is small\n\
+         protected too from who knows their own records\n\
+         figures are withheld of which 2 contributors make up more than 85 %\n\
+         figures are withheld from which the second largest contributor could tell the largest to within 10 %\n\
+         figures are withheld from which one partner could tell another's share to within 20 %\n\
+         no areas of fewer than 1000 residents\n\
+         sensitive: reason; no group is shown to be alike in it, or all but fewer than 5"
+    );
+    let nothing =
+        PrimaryRules { decoys_per_thousand: 0, own_records: false, own_rows: false, ..PrimaryRules::default() };
+    assert_eq!(nothing.in_words(5), Vec::<String>::new());
 }
 
 #[test]

@@ -89,6 +89,21 @@ fn mistakes_are_named_with_their_place() {
         ("expires = 2025", "expires = 2023", "2023-02", "ends on"),
         ("effective = 2023-12-22", "effective = 2023-12-22T09:00:00Z", "2023-12-22T09", "has a time"),
         ("k = 5", "k = 2", "2\nrounding", "3 to 1000 for controlled data"),
+        (
+            "own_rows = false",
+            "own_rows = false\nsensitive = [\"postcode\"]",
+            "\"postcode\"]\ndecoys",
+            "`postcode` is no dimension or measure of these datasets: they have count, kind",
+        ),
+        ("decoys_per_thousand = 0", "decoys_per_thousand = 501", "501", "0 to 500 of 1,000 cells"),
+        (
+            "own_rows = false",
+            "own_rows = false\ndominance = { contributors = 9, percent = 50 }",
+            "{ contributors",
+            "1 to 8 contributors",
+        ),
+        ("own_rows = false", "own_rows = false\np_percent = 0", "0\ndecoys", "1 to 100 percent"),
+        ("own_rows = false", "own_row = false", "own_row", "unknown field `own_row`"),
         ("finest = [\"lsoa by calendar-year\"", "finest = [\"lsoa by week\"", "\"lsoa by week\"", "period type"),
         ("links = [\"org-c.data\"]", "links = [\"org-c\"]", "\"org-c\"]", "dataset id"),
         ("suspend = [\"org-a\"]", "suspend = [\"org-c\"]", "\"org-c\"]\nresume", "`org-c` is not a party"),
@@ -417,11 +432,14 @@ fn a_diff_says_what_would_change() {
     let new = unsigned
         .replace("k = 5", "k = 8")
         .replace("query_budget = 10", "query_budget = 20")
+        .replace("own_records = false", "own_records = true\nsensitive = [\"kind\"]\np_percent = 10")
         .replace("actions = [\"derive\"]", "actions = [\"release\"]");
     let diff = diff(&old, &parse(&new)).to_string();
     let expect = "would allow: org-a.data\n  may release\n      for purpose-a\n      analyst of org-b\n\
                   would forbid: org-a.data\n  may derive\n      for purpose-a\n      analyst of org-b\n\
-                  terms.k: 5 becomes 8: stricter\nterms.query_budget: 10 becomes 20: looser\n";
+                  terms.k: 5 becomes 8: stricter\nterms.primary.own_records: false becomes true: stricter\n\
+                  terms.primary.p_percent: no limit becomes 10 %: stricter\n\
+                  terms.primary.sensitive: nothing becomes kind: stricter\nterms.query_budget: 10 becomes 20: looser\n";
     assert_eq!(diff, expect);
     assert_eq!(crate::diff(&old, &old).to_string(), "no difference\n");
 }

@@ -64,10 +64,11 @@ proptest! {
     #[test]
     fn more_never_allows_more(
         (world, query) in bound_to_world(),
-        what in 0..6_u8,
+        what in 0..7_u8,
         which in any::<prop::sample::Index>(),
         extra in inputs(1..2),
         forbidden in (0..3_usize, pattern()),
+        rules in 0..1024_u16,
     ) {
         let (mut stricter, mut more) = (world.clone(), query.clone());
         let agreement = which.index(world.agreements.len());
@@ -82,6 +83,7 @@ proptest! {
             }
             3 => plain.forbid_recipients.push(forbidden.1),
             4 => plain.suspend(query.now),
+            5 => plain.primary |= rules,
             _ => plain.optout = Some((ActionKind::ALL.into(), plain.optout.as_ref().map_or(10, |(_, days)| *days))),
         }
         let after = decided(&stricter.load(), &more);

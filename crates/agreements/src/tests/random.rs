@@ -78,7 +78,7 @@ fn plain() -> impl Strategy<Value = Plain> {
         prop::bool::weighted(0.8),
         mostly(4),
         prop::bool::weighted(0.7),
-        3..12_u32,
+        (3..12_u32, 0..1024_u16),
         prop_oneof![5 => Just([2020; 3]), 1 => Just([2020, 2025, 2020])],
     );
     (
@@ -107,7 +107,8 @@ fn plain() -> impl Strategy<Value = Plain> {
                 public_tier: terms.1,
                 finest: terms.2,
                 onward: terms.3,
-                k: terms.4,
+                k: terms.4.0,
+                primary: terms.4.1,
                 from_years: terms.5,
             };
             plain.make_sense();
@@ -249,6 +250,7 @@ pub(super) fn permissive(query: &Query, datasets: &BTreeSet<usize>, law_enforcem
         finest: (0..4).collect(),
         onward: true,
         k: 5,
+        primary: 0,
         from_years: [2019; 3],
     };
     plain.grant_for(query, datasets);
@@ -260,7 +262,7 @@ pub(super) fn permissive(query: &Query, datasets: &BTreeSet<usize>, law_enforcem
 fn random_worlds_allow_and_deny_every_action() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut counts: BTreeMap<(ActionKind, bool), u32> = BTreeMap::new();
-    for _ in 0..1_000 {
+    for _ in 0..2_000 {
         let (world, query) = bound_to_world().new_tree(&mut runner).unwrap().current();
         *counts.entry((query.action, allows(&world, &query))).or_default() += 1;
     }

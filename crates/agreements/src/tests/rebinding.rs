@@ -7,6 +7,13 @@ use super::validity::derive_query;
 use super::world::*;
 use crate::*;
 
+/// What an agreement on rows about people needs.
+const PEOPLE: &str = "article_6 = [\"e\"]\n\
+    dpia = { id = \"d\", digest = \"1a7372f7107151abde5ffed525a4e0adea3a369087ee4eaacdb0ac791de872e5\", review_by = 2030-01-01 }\n";
+const PRIMARY: &str = "[terms.primary]\ndecoys_per_thousand = 50\nown_records = true\nown_rows = true\n\
+    dominance = { contributors = 2, percent = 80 }\np_percent = 10\npartner_p_percent = 20\nminimum_population = 900\n\
+    sensitive = [\"count\"]\n";
+
 /// The first version, with every clause such that it can be made looser and stricter.
 fn first() -> String {
     let mut plain = permissive(&derive_query(), &[0].into(), false);
@@ -20,8 +27,10 @@ fn first() -> String {
     plain.finest = [0].into();
     let (_, text, _) = plain.signed(0);
     let text = text
+        .replace("power = \"p\"\n", &format!("power = \"p\"\n{PEOPLE}"))
         .replace("rounding = 1\n", "rounding = 6\n")
         .replace("zeros = \"publish\"", "zeros = \"protect\"")
+        .replace("[terms.primary]\nown_records = false\nown_rows = false\ndecoys_per_thousand = 0\n", PRIMARY)
         .replace("query_budget = 10\n", "query_budget = 10\nobligations = [\"name the source\"]\n")
         .replace("suspend = [\"org-a\"]", "suspend = [\"org-a\", \"org-b\"]");
     demo::sign("v1.toml", &text, "test", instant(0)).unwrap()
@@ -81,6 +90,12 @@ fn data_move_to_a_version_in_which_nothing_is_looser() {
         ("k = 5\n", "k = 8\n"),
         ("rounding = 6\n", "rounding = 12\n"),
         ("query_budget = 10\n", "query_budget = 9\n"),
+        ("decoys_per_thousand = 50", "decoys_per_thousand = 60"),
+        ("contributors = 2, percent = 80", "contributors = 3, percent = 80"),
+        ("contributors = 2, percent = 80", "contributors = 2, percent = 70"),
+        ("\np_percent = 10", "\np_percent = 11"),
+        ("partner_p_percent = 20", "partner_p_percent = 30"),
+        ("minimum_population = 900", "minimum_population = 1000"),
         ("[\"name the source\"]", "[\"name the source\", \"say when\"]"),
         ("purposes = [\"purpose-b\"]\nlinks", "purposes = [\"purpose-b\", \"purpose-c\"]\nlinks"),
         ("max_age_days = 10", "max_age_days = 9"),
@@ -109,6 +124,18 @@ fn a_version_that_is_looser_in_anything_denies_and_says_in_what() {
         ("methods = [\"suppress\"]", "methods = [\"perturb\"]", "terms.methods"),
         ("zeros = \"protect\"", "zeros = \"publish\"", "terms.zeros"),
         ("[\"lsoa by calendar-year\"]", "[\"lsoa by calendar-year\", \"msoa by quarter\"]", "terms.finest"),
+        ("decoys_per_thousand = 50", "decoys_per_thousand = 0", "terms.primary.decoys_per_thousand"),
+        ("own_records = true", "own_records = false", "terms.primary.own_records"),
+        ("own_rows = true", "own_rows = false", "terms.primary.own_rows"),
+        ("contributors = 2, percent = 80", "contributors = 1, percent = 70", "terms.primary.dominance"),
+        ("contributors = 2, percent = 80", "contributors = 3, percent = 90", "terms.primary.dominance"),
+        ("dominance = { contributors = 2, percent = 80 }\n", "", "terms.primary.dominance"),
+        ("\np_percent = 10", "\np_percent = 9", "terms.primary.p_percent"),
+        ("partner_p_percent = 20\n", "", "terms.primary.partner_p_percent"),
+        ("minimum_population = 900", "minimum_population = 100", "terms.primary.minimum_population"),
+        ("sensitive = [\"count\"]", "sensitive = []", "terms.primary.sensitive"),
+        // Stricter, and yet marks that are out would mean something else.
+        ("sensitive = [\"count\"]", "sensitive = [\"count\", \"kind\"]", "terms.primary.sensitive"),
         ("tier = \"partners\"", "tier = \"public\"", "terms.tier"),
         ("onward = \"none\"", "onward = \"recipients\"", "terms.onward"),
         ("query_budget = 10\n", "query_budget = 11\n", "terms.query_budget"),
@@ -130,7 +157,7 @@ fn a_version_that_is_looser_in_anything_denies_and_says_in_what() {
         ("gateway = \"g\"", "gateway = \"another\"", "legal.gateway"),
         ("gateway = \"g\"", "gateway = \"g\"\narticle_9 = [\"h\"]", "legal.article_9"),
         ("kind = \"joint-controllers\"", "kind = \"controller-to-controller\"", "agreement.kind"),
-        ("level = \"event\"", "level = \"aggregate\"", "dataset org-a.data: level"),
+        ("level = \"event\"", "level = \"person\"", "dataset org-a.data: level"),
         ("from = 2019-01-01", "from = 2020-01-01", "dataset org-a.data: the days"),
         ("from = 2019-01-01", "from = 2019-01-01\nuntil = 2030-01-01", "dataset org-a.data: the days"),
         ("name = \"kind\"", "name = \"other\"", "column `kind` may not be taken any more"),

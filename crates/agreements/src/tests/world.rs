@@ -42,6 +42,8 @@ pub(super) struct Plain {
     pub(super) finest: BTreeSet<usize>,
     pub(super) onward: bool,
     pub(super) k: u32,
+    /// The other primary rules as ten bits: one more never makes any of them looser.
+    pub(super) primary: u16,
     pub(super) from_years: [i32; 3],
 }
 
@@ -312,17 +314,43 @@ impl Plain {
         text
     }
 
+    fn primary(&self) -> String {
+        let (bit, two) = (|n: u16| self.primary >> n & 1 == 1, |n: u16| self.primary >> n & 3);
+        let mut text = format!(
+            "[terms.primary]\nown_records = {}\nown_rows = {}\ndecoys_per_thousand = {}\n",
+            bit(0),
+            bit(1),
+            two(2) * 50
+        );
+        if two(4) > 0 {
+            let (contributors, percent) = (two(4), 90 - 10 * two(4));
+            writeln!(text, "dominance = {{ contributors = {contributors}, percent = {percent} }}").unwrap();
+        }
+        for (n, line) in [
+            (6, "p_percent = 10"),
+            (7, "partner_p_percent = 10"),
+            (8, "minimum_population = 1000"),
+            (9, "sensitive = [\"kind\"]"),
+        ] {
+            if bit(n) {
+                writeln!(text, "{line}").unwrap();
+            }
+        }
+        text
+    }
+
     fn write_terms(&self, text: &mut String) {
         let methods = self.methods.iter().map(|method| format!("{method:?}").to_lowercase());
         write!(
             text,
             "[terms]\nk = {}\nrounding = 1\nmethods = {}\nzeros = \"publish\"\nfinest = {}\ntier = \"{}\"\n\
-             onward = \"{}\"\nquery_budget = 10\n[forbid]\npurposes = {}\nlinks = {}\nrecipients = [{}]\n",
+             onward = \"{}\"\nquery_budget = 10\n{}[forbid]\npurposes = {}\nlinks = {}\nrecipients = [{}]\n",
             self.k,
             list(methods),
             named(&LEVELS, &self.finest),
             if self.public_tier { "public" } else { "partners" },
             if self.onward { "recipients" } else { "none" },
+            self.primary(),
             named(&PURPOSES, &self.forbid_purposes),
             named(&DATASETS, &self.forbid_links),
             self.forbid_recipients.iter().map(Pattern::toml).collect::<Vec<_>>().join(", "),

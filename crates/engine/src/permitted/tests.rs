@@ -8,7 +8,7 @@ use model::{Digest, Period, PeriodType};
 use parquet::encryption::decrypt::FileDecryptionProperties;
 
 use super::*;
-use crate::request::{AreaSet, Dimension, MeasureSpec};
+use crate::request::{AreaSet, Contributors, Dimension, MeasureSpec};
 
 const FIRES: &str = "lancashire-fire-and-rescue.incidents";
 const OTHER: &str = "north-west-ambulance.call-outs";
@@ -75,7 +75,10 @@ fn good() -> Case {
         revision: Digest([0; 32]),
         dataset: FIRES.parse().unwrap(),
         exposure: Exposure::Controlled,
-        has_contributors: false,
+        contributors: Contributors::Rows,
+        partner: None,
+        sensitive: BTreeSet::new(),
+        known_upper: BTreeMap::new(),
         decimals: BTreeSet::new(),
         reporting: Vec::new(),
         classifications: BTreeMap::new(),
@@ -111,6 +114,7 @@ fn what_no_permit_covers_is_refused() {
     check(|case| case.permits.clear(), "dataset `lancashire-fire-and-rescue.incidents`");
     check(|case| case.request.tables = vec![table("count", "crew")], "column `crew`");
     check(|case| case.request.tables = vec![table("name", "incident_type")], "column `name`");
+    check(|case| case.request.partner = Some("crew".to_owned()), "column `crew`");
     check(|case| case.request.tables[0].period_type = PeriodType::Month, "by district by month");
     check(|case| case.request.exposure = Exposure::Open { source: "x".into(), licence: "y".into() }, "as open data");
     check(

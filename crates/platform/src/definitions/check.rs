@@ -113,7 +113,7 @@ fn part_of(part: &Measure, whole: &Measure) -> Result<(), String> {
 }
 
 /// Whether rows of a dataset can have a category, wholly or not at all.
-fn holds(contract: &DatasetContract, dimension: &str, value: &str) -> Result<(), String> {
+pub(crate) fn holds(contract: &DatasetContract, dimension: &str, value: &str) -> Result<(), String> {
     if value == engine::UNKNOWN {
         return Ok(());
     }

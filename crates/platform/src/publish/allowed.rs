@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use agreements::{Derive, Governing, Level, Method, Permit, Principal, Release, Request, Role, Terms, Zeros, decide};
+use agreements::{
+    Derive, Governing, Level, Method, Permit, PrimaryRules, Principal, Release, Request, Role, Terms, Zeros, decide,
+};
 use catalog::DatasetVersion;
-use disclosure::{Policy, Rounding, ZeroPolicy};
+use disclosure::{Dominance, Policy, Rounding, Share, ZeroPolicy};
 use model::contract::DatasetContract;
 use model::indicator::{Indicator, View};
 use model::{Exposure, IndicatorId};
 
+use super::residents::too_small;
 use crate::definitions::Definitions;
 use crate::error::PlatformError;
 use crate::opt_outs;
@@ -25,6 +28,8 @@ pub(super) struct Allowed {
     pub(super) releases: Vec<Permit<Release>>,
     pub(super) definitions: Definitions,
     pub(super) policy: Policy,
+    /// The strictest primary rules; what of them `policy` cannot say (sensitive columns, least population) is applied before.
+    pub(super) primary: PrimaryRules,
     /// Open only if the contract and every agreement say so.
     pub(super) exposure: Exposure,
     /// Views that cannot be published, and why.
@@ -53,7 +58,7 @@ impl Platform {
         let declarations = versions.iter().map(|version| version.facts.opt_outs.as_ref());
         let opt_outs = opt_outs::together(&state.snapshot, &governing, declarations);
         let inputs = vec![governing];
-        let (definitions, refused) = resolvable(state, contract)?;
+        let (definitions, mut refused) = resolvable(state, contract)?;
         let mut allowed = definitions.clone();
         let (mut permits, mut releases, mut denial) = (BTreeMap::new(), Vec::new(), None);
         for indicator in definitions.indicators_on(&contract.id) {
@@ -81,20 +86,31 @@ impl Platform {
                     let caller = crate::Caller { principal: operator, actor: None };
                     self.denied(&caller, audit::Work::Publish, contract.id.as_str(), &denial)
                 }
-                // The supplier reads this, and may not know of every indicator that stands on its data.
-                None => PlatformError::Unpublishable {
-                    reason: format!(
-                        "none of the {} views on `{}` is made up of whole areas of it: the service's log says which",
-                        refused.len(),
-                        contract.id
-                    ),
-                },
+                None => nothing_left(&refused, contract),
             });
         }
-        let terms: Vec<Terms> = releases.iter().map(|permit| permit.terms().clone()).collect();
+        let terms = strictest(&releases)?;
         let agreed = permits.values().all(|permit| permit.exposure(&contract.id) == Some(&contract.exposure));
         let exposure = if agreed { contract.exposure.clone() } else { Exposure::Controlled };
-        Ok(Allowed { permits, releases, definitions: allowed, policy: policy(&terms)?, exposure, refused })
+        if !exposure.is_open() {
+            let found = leave_out_small_areas(state, contract, &mut allowed, terms.primary.minimum_population)?;
+            refused.extend(found);
+            if allowed.indicators_on(&contract.id).next().is_none() {
+                return Err(nothing_left(&refused, contract));
+            }
+        }
+        let (policy, primary) = (policy(&terms), terms.primary);
+        Ok(Allowed { permits, releases, definitions: allowed, policy, primary, exposure, refused })
+    }
+}
+
+/// The supplier reads this, and may not know of every indicator that stands on its data.
+fn nothing_left(refused: &[String], contract: &DatasetContract) -> PlatformError {
+    let (id, views) = (&contract.id, refused.len());
+    PlatformError::Unpublishable {
+        reason: format!(
+            "none of the {views} views on `{id}` is by areas that it may be published by: the service's log says which"
+        ),
     }
 }
 
@@ -102,19 +118,43 @@ impl Platform {
 fn resolvable(state: &State, contract: &DatasetContract) -> Result<(Definitions, Vec<String>), PlatformError> {
     let gazetteer = &state.geography()?.gazetteer;
     let mut definitions = Definitions::clone(&state.definitions);
+    let refused = leave_out(&mut definitions, contract, |indicator, view| {
+        let mut datasets = indicator.datasets().filter_map(|dataset| state.definitions.contract(dataset));
+        let of = datasets.find(|of| !requests::resolves(gazetteer, of.geography.area_type, view.area_type))?;
+        let (own, wanted) = (of.geography.area_type, view.area_type);
+        Some(format!(
+            "`{}` is by {own}, which does not make up every {wanted}: register a view by whole areas of it",
+            of.id
+        ))
+    });
+    Ok((definitions, refused))
+}
+
+/// Leaves out the views of a dataset by areas of fewer residents than the agreements ask for.
+fn leave_out_small_areas(
+    state: &State,
+    contract: &DatasetContract,
+    definitions: &mut Definitions,
+    least: u32,
+) -> Result<Vec<String>, PlatformError> {
+    let views = definitions.indicators_on(&contract.id).flat_map(|indicator| &indicator.views);
+    let refused = too_small(state, views.map(|view| view.area_type), least)?;
+    Ok(leave_out(definitions, contract, |_, view| refused.get(&view.area_type).cloned()))
+}
+
+/// Leaves out the views of a dataset's indicators that are refused, and indicators of which none is left; returns what was
+/// left out, and why.
+fn leave_out(
+    definitions: &mut Definitions,
+    contract: &DatasetContract,
+    refusal: impl Fn(&Indicator, &View) -> Option<String>,
+) -> Vec<String> {
     let mut refused = Vec::new();
-    for indicator in state.definitions.indicators_on(&contract.id) {
-        let fits = |view: &View| {
-            let mut datasets = indicator.datasets().filter_map(|dataset| state.definitions.contract(dataset));
-            datasets.find(|of| !requests::resolves(gazetteer, of.geography.area_type, view.area_type))
-        };
+    for indicator in definitions.indicators_on(&contract.id).cloned().collect::<Vec<_>>() {
         let mut kept = indicator.clone();
         kept.views.retain(|view| {
-            let Some(of) = fits(view) else { return true };
-            let reason = format!(
-                "view `{}/{}`: `{}` is by {}, which does not make up every {}: register a view by whole areas of it",
-                indicator.id, view.name, of.id, of.geography.area_type, view.area_type
-            );
+            let Some(why) = refusal(&indicator, view) else { return true };
+            let reason = format!("view `{}/{}`: {why}", indicator.id, view.name);
             tracing::warn!(reason, "a view cannot be published");
             refused.push(reason);
             false
@@ -125,7 +165,7 @@ fn resolvable(state: &State, contract: &DatasetContract) -> Result<(Definitions,
             definitions.replace(kept);
         }
     }
-    Ok((definitions, refused))
+    refused
 }
 
 /// Publishing is done by the partnership itself.
@@ -143,17 +183,33 @@ fn levels_on(indicator: &Indicator, contract: &DatasetContract) -> BTreeSet<Leve
     own.chain(under).collect()
 }
 
-/// The policy of a group: the meet of all terms under which anything of it is released.
-fn policy(terms: &[Terms]) -> Result<Policy, PlatformError> {
-    let strictest = terms.iter().cloned().reduce(|a, b| agreements::meet(&a, &b));
-    let Some(terms) = strictest.filter(|terms| terms.methods.contains(&Method::Suppress)) else {
+/// The meet of all terms under which anything of a group is released.
+fn strictest(releases: &[Permit<Release>]) -> Result<Terms, PlatformError> {
+    let strictest = releases.iter().map(|permit| permit.terms().clone()).reduce(|a, b| agreements::meet(&a, &b));
+    strictest.filter(|terms| terms.methods.contains(&Method::Suppress)).ok_or_else(|| {
         let reason = "its agreements share no disclosure method that is built: they must all allow `suppress`";
-        return Err(PlatformError::Unpublishable { reason: reason.to_owned() });
-    };
-    let zeros = match terms.zeros {
-        Zeros::Protect => ZeroPolicy::HideShare { per_thousand: HIDDEN_ZEROS_PER_THOUSAND },
-        Zeros::Publish => ZeroPolicy::Publish,
-    };
-    let rounding = if terms.rounding > 1 { Rounding::Nearest(terms.rounding) } else { Rounding::None };
-    Ok(Policy { zeros, rounding, ..Policy::threshold(u64::from(terms.k.max(2))) })
+        PlatformError::Unpublishable { reason: reason.to_owned() }
+    })
+}
+
+/// The policy of a group, as its strictest terms say.
+fn policy(terms: &Terms) -> Policy {
+    let primary = &terms.primary;
+    let share = |of: agreements::LargestShare| Share { contributors: of.contributors, percent: of.percent };
+    Policy {
+        zeros: match terms.zeros {
+            Zeros::Protect => ZeroPolicy::HideShare { per_thousand: HIDDEN_ZEROS_PER_THOUSAND },
+            Zeros::Publish => ZeroPolicy::Publish,
+        },
+        rounding: if terms.rounding > 1 { Rounding::Nearest(terms.rounding) } else { Rounding::None },
+        decoys_per_thousand: primary.decoys_per_thousand,
+        dominance: Dominance {
+            largest: primary.dominance.map(share),
+            p_percent: primary.p_percent,
+            partner_p_percent: primary.partner_p_percent,
+        },
+        own_records: primary.own_records,
+        own_rows: primary.own_rows,
+        ..Policy::threshold(u64::from(terms.k.max(2)))
+    }
 }

@@ -33,6 +33,12 @@ pub(crate) struct Basis {
     pub(crate) partitions: Vec<Partition>,
     /// The views that may be shown of it.
     pub(crate) views: BTreeSet<ViewId>,
+    /// What is sensitive of it: a mark on such a cell says nothing about zeros, on others it does.
+    #[serde(default)]
+    pub(crate) sensitive: BTreeSet<String>,
+    /// The partners by way of whom its rows came, in the order of their numbers.
+    #[serde(default)]
+    pub(crate) partners: Vec<String>,
     /// Every table that any plan of the group ever decided: all of them stay in the universe.
     pub(crate) tables: Vec<Registration>,
 }
@@ -77,6 +83,13 @@ impl Registration {
     }
 }
 
+impl Registration {
+    /// Whether a dimension or measure has a part in it.
+    fn uses(&self, name: &str) -> bool {
+        self.column == name || self.filter.contains_key(name) || self.by.iter().any(|(dimension, _)| dimension == name)
+    }
+}
+
 impl Partition {
     pub(super) fn of(version: &DatasetVersion) -> Self {
         let facts = &version.facts;
@@ -90,6 +103,24 @@ impl Partition {
 }
 
 impl Basis {
+    /// Why nothing can be released after this that stands on another: what is out already would mean something else.
+    pub(super) fn cannot_become(&self, next: &Self) -> Option<&'static str> {
+        if self.open || next.open {
+            return None;
+        }
+        let mut changed = self.sensitive.symmetric_difference(&next.sensitive);
+        // A column that no decided table is about has given no mark a meaning.
+        if changed.any(|name| self.tables.iter().any(|table| table.uses(name))) {
+            return Some("what is sensitive differs from its last release, so that marks would change their meaning");
+        }
+        if !next.partners.starts_with(&self.partners) {
+            return Some(
+                "its contract lists partners in another order than at its last release: add new ones at the end",
+            );
+        }
+        None
+    }
+
     /// Every table of a request, asked for or only kept.
     pub(super) fn registrations(request: &GroupRequest) -> Vec<Registration> {
         let mut tables: Vec<Registration> = request.tables.iter().map(Registration::of).collect();
@@ -131,5 +162,25 @@ impl Basis {
     /// Whether two plans stand on the same, so that equal figures make the later one superfluous.
     pub(super) fn stands_on_the_same(&self, other: &Self) -> bool {
         Self { revision: other.revision, ..self.clone() } == *other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_uses_what_it_sums_filters_and_tells_apart() {
+        let table = Registration {
+            measure: "a|count".to_owned(),
+            column: "count".to_owned(),
+            filter: BTreeMap::from([("reason".to_owned(), vec!["debt".to_owned()])]),
+            area_type: AreaType::District,
+            period_type: PeriodType::CalendarYear,
+            periods: Vec::new(),
+            by: vec![("sex".to_owned(), vec!["female".to_owned()])],
+        };
+        let used = ["count", "reason", "sex", "age"].map(|name| table.uses(name));
+        assert_eq!(used, [true, true, true, false]);
     }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use agreements::Governing;
 use catalog::{DatasetVersion, VersionStatus};
 use disclosure::{
-    DurableReceipt, GroupTables, LedgerState, OpenSource, Plan, PlanError, Policy, Released, StepBudget, Unreleased,
+    CellId, DurableReceipt, GroupTables, LedgerState, OpenSource, Plan, PlanError, Policy, Released, StepBudget,
+    Unreleased,
 };
 use engine::{GroupRequest, Permits, StoredTable};
 use jiff::Timestamp;
@@ -21,6 +22,7 @@ use super::basis::{Basis, Partition};
 use super::contract;
 use super::ledger::{Ledger, Opened};
 use super::placing::Located;
+use super::residents::{Residents, bounds};
 use crate::error::PlatformError;
 use crate::platform::Platform;
 use crate::requests;
@@ -74,7 +76,7 @@ impl Platform {
             return Err(PlatformError::Unpublishable { reason: format!("`{dataset}` has no data yet") });
         }
         // Before the agreements are asked: what they say otherwise later is tried again.
-        let target = target(&state, contract, &current, self.now())?;
+        let target = target(&state, contract, (&current, &self.versions_of_residents(&state, contract)?), self.now())?;
         let past = self.released_entries(dataset)?;
         let work = Work { state: &state, contract, past: &past };
         let outcome = match self.attempt(&work, &current) {
@@ -161,7 +163,6 @@ impl Platform {
         let geography = state.geography()?;
         let mut partitions: Vec<Partition> = versions.iter().map(Partition::of).collect();
         partitions.sort_unstable_by_key(|partition| partition.period);
-        let revision = revision(geography.digest, contract, &partitions, allowed)?;
         let periods: Vec<Period> = partitions.iter().map(|partition| partition.period).collect();
         let tables = requests::tables(
             &allowed.definitions,
@@ -170,22 +171,43 @@ impl Platform {
             &periods,
             last.map(|last| last.tables.as_slice()).unwrap_or_default(),
         )?;
-        let request = requests::group_request(contract, allowed.exposure.clone(), revision, &periods, tables)?;
-        let policy = serde_json::to_vec(&allowed.policy).map_err(PlatformError::failed("write a policy"))?;
+        let residents = Residents::published(state)?;
+        if residents.is_none() && bounds(contract) && state.definitions.residents().is_some() {
+            let reason = "how many people live in its areas is not published yet, and bounds what it counts";
+            return Err(PlatformError::Unpublishable { reason: reason.to_owned() });
+        }
+        let known_upper = residents.map(|residents| residents.known_upper(contract, &tables)).transpose()?;
+        let known_upper = known_upper.unwrap_or_default();
+        let revision = revision(geography.digest, contract, &partitions, allowed, &known_upper)?;
+        let names: BTreeSet<&str> = contract.dimensions().into_iter().chain(contract.measures()).collect();
+        let sensitive = allowed.primary.sensitive.iter().filter(|name| names.contains(name.as_str()));
+        let terms = requests::Terms {
+            exposure: allowed.exposure.clone(),
+            revision,
+            sensitive: sensitive.cloned().collect(),
+            known_upper,
+        };
+        let request = requests::group_request(contract, terms, &periods, tables)?;
+        let policy = rules(allowed)?;
         let years = |area_type: model::AreaType| {
             geography.gazetteer.areas(area_type).first().map(|area| (area_type, area.boundary_year))
         };
         let basis = Basis {
             revision,
-            policy: digest_of([policy.as_slice()]),
+            policy: digest_of(policy.iter().map(Vec::as_slice)),
             geography: geography.digest,
             boundary_years: geography.gazetteer.area_types().filter_map(years).collect::<BTreeMap<_, _>>(),
             located: Located::of_partitions(contract, &geography.gazetteer, versions)?,
             open: allowed.open(),
             partitions,
             views: views_on(&allowed.definitions, &contract.id),
+            sensitive: request.sensitive.clone(),
+            partners: partners(&request),
             tables: Basis::registrations(&request),
         };
+        if let Some(why) = last.and_then(|last| last.cannot_become(&basis)) {
+            return Err(PlatformError::Unpublishable { reason: format!("of `{}`, {why}", contract.id) });
+        }
         Ok(Attempt { state, contract, versions, allowed, request, basis })
     }
 
@@ -349,6 +371,16 @@ impl Platform {
         })
     }
 
+    /// The versions of the open dataset of residents, where a controlled one may have to know them.
+    pub(super) fn versions_of_residents(
+        &self,
+        state: &State,
+        contract: &DatasetContract,
+    ) -> Result<Vec<DatasetVersion>, PlatformError> {
+        let residents = state.definitions.residents().filter(|_| !contract.exposure.is_open());
+        residents.map_or_else(|| Ok(Vec::new()), |residents| self.current_versions(&residents.id))
+    }
+
     pub(super) fn current_versions(&self, dataset: &DatasetId) -> Result<Vec<DatasetVersion>, PlatformError> {
         let versions = self.catalog().versions(Some(dataset), Some(VersionStatus::Current));
         versions.map_err(PlatformError::failed("read versions"))
@@ -375,21 +407,37 @@ fn is_unprovable(error: &PlatformError) -> bool {
     matches!(plan_error(error), Some(PlanError::Unprovable { .. }))
 }
 
+/// The partners of a request, in the order of their numbers.
+fn partners(request: &GroupRequest) -> Vec<String> {
+    let names = request.partner.as_ref().and_then(|name| request.classifications.get(name));
+    names.cloned().unwrap_or_default()
+}
+
+/// Everything that the agreements ask for before anything is shown.
+fn rules(allowed: &Allowed) -> Result<[Vec<u8>; 2], PlatformError> {
+    let write = PlatformError::failed::<serde_json::Error>;
+    let policy = serde_json::to_vec(&allowed.policy).map_err(write("write a policy"))?;
+    Ok([policy, serde_json::to_vec(&allowed.primary).map_err(write("write primary rules"))?])
+}
+
 /// Digest over everything that a group's tables depend on.
 fn revision(
     geography: Digest,
     contract: &DatasetContract,
     partitions: &[Partition],
     allowed: &Allowed,
+    known_upper: &BTreeMap<CellId, u64>,
 ) -> Result<Digest, PlatformError> {
     let write = PlatformError::failed::<serde_json::Error>;
+    let known_upper: Vec<(&CellId, &u64)> = known_upper.iter().collect();
     let mut parts = vec![
         serde_json::to_vec(contract).map_err(write("write a contract"))?,
-        serde_json::to_vec(&allowed.policy).map_err(write("write a policy"))?,
+        serde_json::to_vec(&known_upper).map_err(write("write what is known"))?,
         serde_json::to_vec(&allowed.exposure).map_err(write("write an exposure"))?,
         geography.0.to_vec(),
         serde_json::to_vec(partitions).map_err(write("write a partition"))?,
     ];
+    parts.extend(rules(allowed)?);
     for indicator in allowed.definitions.indicators_on(&contract.id) {
         parts.push(serde_json::to_vec(indicator).map_err(write("write an indicator"))?);
     }
@@ -397,11 +445,11 @@ fn revision(
 }
 
 /// Digest over everything that may make a group publish something else than it does: what is asked of it, before the
-/// agreements were, and where these stand at the moment.
+/// agreements were, where these stand at the moment, and which figures of residents are in use.
 pub(super) fn target(
     state: &State,
     contract: &DatasetContract,
-    versions: &[DatasetVersion],
+    (versions, residents): (&[DatasetVersion], &[DatasetVersion]),
     now: Timestamp,
 ) -> Result<Digest, PlatformError> {
     let write = PlatformError::failed::<serde_json::Error>;
@@ -417,6 +465,6 @@ pub(super) fn target(
         let status = state.snapshot.status(&agreement.digest(), now);
         parts.push(status.map_or_else(Vec::new, |status| format!("{} {status}", agreement.digest()).into_bytes()));
     }
-    parts.extend(versions.iter().map(|version| version.facts.id.as_bytes().to_vec()));
+    parts.extend(versions.iter().chain(residents).map(|version| version.facts.id.as_bytes().to_vec()));
     Ok(digest_of(parts.iter().map(Vec::as_slice)))
 }

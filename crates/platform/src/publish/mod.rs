@@ -10,6 +10,7 @@ mod ledger;
 mod placing;
 mod queue;
 mod releases;
+mod residents;
 mod restore;
 
 use std::fmt;
@@ -22,6 +23,7 @@ pub(crate) use self::cubes::denominator_rule;
 pub(crate) use self::ledger::{Opened, ledger_group};
 pub(crate) use self::placing::{Placing, carries_over};
 pub(crate) use self::releases::Recorded;
+pub(crate) use self::residents::{bounds, everybody, shared as shared_with_residents};
 use crate::error::PlatformError;
 use crate::state::State;
 

@@ -1,7 +1,7 @@
 //! The queue: which datasets wait, and what became of each job.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use catalog::{Job, JobOutcome};
 use disclosure::PlanError;
@@ -70,8 +70,18 @@ impl Platform {
         }
         // Reference data that no indicator uses has nothing to publish.
         datasets.retain(|dataset| self.state().definitions.indicators_on(dataset).next().is_some());
+        let (mut report, mut run) = (PublishReport::default(), Run::default());
+        // First how many people live where: it bounds what others count.
+        let residents = self.state().definitions.residents().map(|contract| contract.id.clone());
+        if let Some(residents) = residents.and_then(|id| datasets.take(&id)) {
+            let outcomes = self.publish_datasets(&BTreeSet::from([residents]), done);
+            self.show(outcomes, &mut report, &mut run)?;
+            if !report.published.is_empty() {
+                datasets.extend(self.bounded()?);
+            }
+        }
         let outcomes = self.publish_datasets(&datasets, done);
-        let (report, run) = self.show(outcomes)?;
+        self.show(outcomes, &mut report, &mut run)?;
         for Claimed { job, dataset } in &claimed {
             self.finish(job, run.outcome(job, dataset.as_ref()))?;
         }
@@ -106,6 +116,17 @@ impl Platform {
             }
         }
         Ok(held)
+    }
+
+    /// The controlled datasets that have data and indicators: other figures of residents may bound what they count.
+    fn bounded(&self) -> Result<Vec<DatasetId>, PlatformError> {
+        let definitions = Arc::clone(&self.state().definitions);
+        let controlled = |dataset: &DatasetId| {
+            let contract = definitions.contract(dataset);
+            contract.is_some_and(|contract| !contract.exposure.is_open())
+                && definitions.indicators_on(dataset).next().is_some()
+        };
+        Ok(self.held()?.into_iter().filter(controlled).collect())
     }
 
     /// How many datasets wait to be published.
@@ -144,8 +165,10 @@ impl Platform {
     fn show(
         &self,
         outcomes: BTreeMap<DatasetId, Result<Outcome, PlatformError>>,
-    ) -> Result<(PublishReport, Run), PlatformError> {
-        let (before, mut report, mut run) = (self.state(), PublishReport::default(), Run::default());
+        report: &mut PublishReport,
+        run: &mut Run,
+    ) -> Result<(), PlatformError> {
+        let before = self.state();
         let mut fresh = BTreeMap::new();
         for (dataset, outcome) in outcomes {
             match outcome {
@@ -185,7 +208,7 @@ impl Platform {
             run.published.insert(dataset, published(fineness.views, fineness.too_fine.len()));
             report.too_fine.extend(fineness.too_fine);
         }
-        Ok((report, run))
+        Ok(())
     }
 
     /// Several groups at once, each by one thread.

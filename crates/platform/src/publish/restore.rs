@@ -91,7 +91,9 @@ impl Platform {
             return Ok(Restored::default());
         }
         let remembered = self.remembered(&contract.id)?;
-        let changed = remembered.tried != Some(target(state, contract, &versions, self.now())?) && !pending;
+        let residents = self.versions_of_residents(state, contract)?;
+        let target = target(state, contract, (&versions, &residents), self.now())?;
+        let changed = remembered.tried != Some(target) && !pending;
         let changed = versions.last().filter(|_| changed).map(|version| version.facts.id);
         let group = match (self.is_open(&contract.id, &remembered)?, past.last()) {
             (true, _) => self.restore_open(state, contract, &versions, remembered.open)?,

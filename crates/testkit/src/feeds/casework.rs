@@ -16,7 +16,7 @@ use crate::world::TestkitError;
 pub(super) const FEED: Feed = Feed {
     organisation: "chorley-council",
     dataset: "integrated-action-team",
-    dims: &["sex", "age", "reason", "intervention_level", "case_status"],
+    dims: &["sex", "age", "reason", "referrer", "intervention_level", "case_status"],
     measures: &["count", "contacts_before", "contacts_after"],
 };
 
@@ -33,8 +33,15 @@ const REASONS: [(&str, &str, u32); 7] = [
     ("Burglary", "burglary", 7),
 ];
 const LEVELS: [(&str, &str, u32); 3] = [("Low", "low", 22), ("Mid", "mid", 30), ("High", "high", 22)];
-const REFERRERS: [&str; 6] =
-    ["Police", "District council", "Fire and rescue", "Ambulance", "Mental health trust", "Hospital"];
+/// Who referred, as written and as stored: the partners by way of whom cases come.
+const REFERRERS: [(&str, &str); 6] = [
+    ("Police", "police"),
+    ("District council", "district council"),
+    ("Fire and rescue", "fire and rescue"),
+    ("Ambulance", "ambulance"),
+    ("Mental health trust", "mental health trust"),
+    ("Hospital", "hospital"),
+];
 /// Faults of the rows after the cases: each file has one of each.
 const EXTRA: [Fault; 4] = [Fault::BlankPlace, Fault::MalformedPlace, Fault::MissingDate, Fault::Ragged];
 
@@ -136,17 +143,21 @@ fn case_row(
     let before = 10 + u64::from(random.below(50));
     let after = before * (30 + u64::from(random.below(40))) / 100;
     let home = (person.lsoa, person.postcode);
+    // In this order: each draws from the stream.
+    let date = dirt::date(random, date, (DateForm::Slashes, DateForm::Name), fault, period);
+    let postcode = dirt::postcode(random, context.world, &context.postcodes, home, PostcodeForm::Spaced, fault);
+    let referrer = random.pick(&REFERRERS).copied().unwrap_or_default();
     let fields = [
         format!("IAT-{}-{row:03}", period.start().year()),
         carries.text().unwrap_or(&person.name).to_owned(),
         person.born.write(DateForm::Slashes),
-        dirt::date(random, date, (DateForm::Slashes, DateForm::Name), fault, period),
+        date,
         nhs.to_string(),
-        dirt::postcode(random, context.world, &context.postcodes, home, PostcodeForm::Spaced, fault),
+        postcode,
         sex.to_owned(),
         years.to_string(),
         reason.0.to_owned(),
-        random.pick(&REFERRERS).copied().unwrap_or_default().to_owned(),
+        referrer.0.to_owned(),
         level.0.to_owned(),
         status.0.to_owned(),
         before.to_string(),
@@ -161,7 +172,7 @@ fn case_row(
     let record = Record {
         place: Place::Lsoa(person.lsoa),
         month,
-        dims: vec![sex_stored, band, reason.1, level.1, status.1],
+        dims: vec![sex_stored, band, reason.1, referrer.1, level.1, status.1],
         values: vec![Some(1), Some(before), Some(after)],
         contributor: Some(nhs),
     };
