@@ -9,7 +9,7 @@ use crate::universe::{UNBOUNDED, Universe};
 use crate::util::{Sets, at, id, put};
 
 /// `low <= sum of terms <= high`.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Constraint {
     /// Column and factor, ascending by column; +1 or -1 except in comparisons.
     pub(crate) terms: Vec<(u32, i64)>,
@@ -18,7 +18,7 @@ pub(crate) struct Constraint {
 }
 
 /// A sum of columns of one component whose range is wanted.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Query {
     pub(crate) columns: Vec<u32>,
     /// Large enough once this is reached.
@@ -30,7 +30,7 @@ pub(crate) struct Query {
 }
 
 /// An independent part of the equations.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Component {
     /// Smallest and largest value of each column.
     pub(crate) columns: Vec<(i64, i64)>,

@@ -29,54 +29,126 @@ pub(crate) struct Differences {
     pub(crate) complete: bool,
 }
 
-/// Released cells and their differences that, less what the attacker knows, are from 1 to k - 1.
-///
-/// # Errors
-/// If there are too many atoms.
-pub(crate) fn differences(
-    universe: &Universe,
-    intervals: &Intervals,
-    options: &Options,
-) -> Result<Differences, AttackError> {
-    let rows = classes(universe, intervals, options.max_atoms)?;
-    let mut search = Search::new(universe, &rows, options.max_steps);
-    // In an order that does not depend on the order of the input.
-    let mut layers: Vec<usize> = (0..universe.layers.len()).collect();
-    layers.sort_by_key(|layer| universe.layers.get(*layer).map(|layer| layer.levels.clone()));
-    let place: BTreeMap<u32, usize> = (0..).zip(&layers).map(|(place, layer)| (id(*layer), place)).collect();
-    let mut feasible = true;
-    for cell in 0..id(universe.cells.len()) {
-        let count = at(&search.rest, cell);
-        if (1..search.k).contains(&count) {
-            search.note(search.classes_of(cell).to_vec(), &[cell], &[], count);
-        }
-    }
-    for (number, one) in layers.iter().enumerate() {
-        for two in layers.iter().skip(number + 1) {
-            feasible &= search.two_layers(&rows, *one, *two);
-        }
-    }
-    let order = |cell: &u32| {
-        let state = universe.cells.get(*cell as usize);
-        state.map(|state| (place.get(&state.layer).copied(), state.codes.clone()))
-    };
-    let mut cells: Vec<u32> =
-        (0..id(universe.cells.len())).filter(|cell| !search.classes_of(*cell).is_empty()).collect();
-    cells.sort_by_key(order);
-    for cell in cells {
-        search.three(cell);
-    }
-    let slivers = search.found.into_iter().map(|(cells, count)| Sliver { cells, count }).collect();
-    Ok(Differences { slivers, complete: feasible && search.steps > 0 })
+/// The atoms by the cells that they are in: the same for everybody, whatever records are theirs.
+pub(crate) struct Overlaps {
+    /// Classes of atoms: for each layer the cell, or [`NONE`].
+    rows: Vec<Vec<u32>>,
+    /// Layers in an order that does not depend on the order of the input.
+    layers: Vec<usize>,
+    shared: Shared,
 }
 
-struct Search<'a> {
-    universe: &'a Universe,
-    k: i64,
+impl Overlaps {
+    /// # Errors
+    /// If there are too many atoms.
+    pub(crate) fn new(universe: &Universe, intervals: &Intervals, options: &Options) -> Result<Self, AttackError> {
+        let rows = classes(universe, intervals, options.max_atoms)?;
+        let mut layers: Vec<usize> = (0..universe.layers.len()).collect();
+        layers.sort_by_key(|layer| universe.layers.get(*layer).map(|layer| layer.levels.clone()));
+        let shared = Shared::new(universe, &rows, &layers);
+        Ok(Self { rows, layers, shared })
+    }
+
+    /// Released cells and their differences that, less what the attacker knows, are from 1 to k - 1.
+    pub(crate) fn differences(&self, universe: &Universe, intervals: &Intervals, options: &Options) -> Differences {
+        let empty = |cell: &u32| *cell != NONE && at(&intervals.high, *cell) == 0;
+        // Where others are in none of a cell, there is less to count than everybody thinks.
+        if !self.rows.iter().any(|row| row.iter().any(empty)) {
+            return self.search(universe, &self.rows, &self.shared, options);
+        }
+        let rows: Vec<Vec<u32>> = self.rows.iter().filter(|row| !row.iter().any(empty)).cloned().collect();
+        let shared = Shared::new(universe, &rows, &self.layers);
+        self.search(universe, &rows, &shared, options)
+    }
+
+    fn search(&self, universe: &Universe, rows: &[Vec<u32>], shared: &Shared, options: &Options) -> Differences {
+        let mut search = Search::new(universe, shared, options.max_steps);
+        let mut feasible = true;
+        for cell in 0..id(universe.cells.len()) {
+            let count = at(&search.rest, cell);
+            if (1..search.k).contains(&count) {
+                search.note(search.classes_of(cell).to_vec(), &[cell], &[], count);
+            }
+        }
+        for pair in &shared.pairs {
+            feasible &= search.two_layers(rows, pair);
+        }
+        let place: BTreeMap<u32, usize> = (0..).zip(&self.layers).map(|(place, layer)| (id(*layer), place)).collect();
+        let order = |cell: &u32| {
+            let state = universe.cells.get(*cell as usize);
+            state.map(|state| (place.get(&state.layer).copied(), state.codes.clone()))
+        };
+        let mut cells: Vec<u32> =
+            (0..id(universe.cells.len())).filter(|cell| !search.classes_of(*cell).is_empty()).collect();
+        cells.sort_by_key(order);
+        for cell in cells {
+            search.three(cell);
+        }
+        let slivers = search.found.into_iter().map(|(cells, count)| Sliver { cells, count }).collect();
+        Differences { slivers, complete: feasible && search.steps > 0 }
+    }
+}
+
+fn released(universe: &Universe, cell: u32) -> bool {
+    cell != NONE && universe.cells.get(cell as usize).is_some_and(|state| state.released.is_some())
+}
+
+/// What released cells have in common.
+struct Shared {
     /// Classes of atoms in each released cell.
     of_cell: Vec<Vec<u32>>,
     /// Released cells of each class.
     of_class: Vec<Vec<u32>>,
+    pairs: Vec<Pair>,
+}
+
+/// Two layers, and the parts that their released cells have in common.
+struct Pair {
+    layers: (usize, usize),
+    parts: Vec<Part>,
+}
+
+impl Pair {
+    /// The released cells that a class is in.
+    fn part(&self, universe: &Universe, row: &[u32]) -> Part {
+        let cell = |layer: usize| row.get(layer).copied().filter(|cell| released(universe, *cell));
+        (cell(self.layers.0), cell(self.layers.1))
+    }
+}
+
+impl Shared {
+    fn new(universe: &Universe, rows: &[Vec<u32>], layers: &[usize]) -> Self {
+        let mut of_cell = vec![Vec::new(); universe.cells.len()];
+        let mut of_class = Vec::with_capacity(rows.len());
+        for (row, class) in rows.iter().zip(0_u32..) {
+            let cells: Vec<u32> = row.iter().copied().filter(|cell| released(universe, *cell)).collect();
+            for cell in &cells {
+                of_cell.get_mut(*cell as usize).into_iter().for_each(|list: &mut Vec<u32>| list.push(class));
+            }
+            of_class.push(cells);
+        }
+        let mut pairs = Vec::new();
+        for (number, one) in layers.iter().enumerate() {
+            for two in layers.iter().skip(number + 1) {
+                let mut pair = Pair { layers: (*one, *two), parts: Vec::new() };
+                let mut parts: Vec<Part> = rows.iter().map(|row| pair.part(universe, row)).collect();
+                parts.sort_unstable();
+                parts.dedup();
+                parts.retain(|part| *part != (None, None));
+                if parts.iter().any(|part| part.0.is_some()) && parts.iter().any(|part| part.1.is_some()) {
+                    pair.parts = parts;
+                    pairs.push(pair);
+                }
+            }
+        }
+        Self { of_cell, of_class, pairs }
+    }
+}
+
+struct Search<'a> {
+    universe: &'a Universe,
+    shared: &'a Shared,
+    k: i64,
     /// Released, less what the attacker knows.
     rest: Vec<i64>,
     /// Sets of classes that were found.
@@ -87,24 +159,14 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(universe: &'a Universe, rows: &[Vec<u32>], steps: u64) -> Self {
-        let released = |cell: &u32| universe.cells.get(*cell as usize).is_some_and(|state| state.released.is_some());
-        let mut of_cell = vec![Vec::new(); universe.cells.len()];
-        let mut of_class = Vec::with_capacity(rows.len());
-        for (row, class) in rows.iter().zip(0_u32..) {
-            let cells: Vec<u32> = row.iter().copied().filter(|cell| *cell != NONE && released(cell)).collect();
-            for cell in &cells {
-                of_cell.get_mut(*cell as usize).into_iter().for_each(|list: &mut Vec<u32>| list.push(class));
-            }
-            of_class.push(cells);
-        }
+    fn new(universe: &'a Universe, shared: &'a Shared, steps: u64) -> Self {
         let rest = universe.cells.iter().map(|state| state.released.map_or(0, |value| value - state.own)).collect();
         let (known, found) = (BTreeSet::new(), BTreeSet::new());
-        Self { universe, k: universe.threshold, of_cell, of_class, rest, known, found, steps }
+        Self { universe, shared, k: universe.threshold, rest, known, found, steps }
     }
 
-    fn classes_of(&self, cell: u32) -> &[u32] {
-        self.of_cell.get(cell as usize).map_or(&[], Vec::as_slice)
+    fn classes_of(&self, cell: u32) -> &'a [u32] {
+        self.shared.of_cell.get(cell as usize).map_or(&[], Vec::as_slice)
     }
 
     fn names(&self, cells: &[u32]) -> String {
@@ -130,27 +192,18 @@ impl<'a> Search<'a> {
     }
 
     /// Any number of cells of two layers; whether it could be looked at.
-    fn two_layers(&mut self, rows: &[Vec<u32>], one: usize, two: usize) -> bool {
-        let released = |row: &Vec<u32>, layer: usize| {
-            let cell = row.get(layer).copied().unwrap_or(NONE);
-            let known = self.universe.cells.get(cell as usize).is_some_and(|state| state.released.is_some());
-            known.then_some(cell)
-        };
-        let mut parts: BTreeMap<(Option<u32>, Option<u32>), Vec<u32>> = BTreeMap::new();
-        for (row, class) in rows.iter().zip(0_u32..) {
-            let ends = (released(row, one), released(row, two));
-            if ends != (None, None) {
-                parts.entry(ends).or_default().push(class);
-            }
-        }
-        let ends: Vec<Part> = parts.keys().copied().collect();
-        if ends.iter().all(|ends| ends.0.is_none()) || ends.iter().all(|ends| ends.1.is_none()) {
+    fn two_layers(&mut self, rows: &[Vec<u32>], pair: &Pair) -> bool {
+        let Some(cuts) = fewest(&pair.parts, &self.rest, self.k, &mut self.steps) else { return false };
+        if cuts.is_empty() {
             return true;
         }
-        let Some(cuts) = fewest(&ends, &self.rest, self.k, &mut self.steps) else { return false };
-        let classes: Vec<Vec<u32>> = parts.into_values().collect();
+        let mut classes: BTreeMap<Part, Vec<u32>> = BTreeMap::new();
+        for (row, class) in rows.iter().zip(0_u32..) {
+            classes.entry(pair.part(self.universe, row)).or_default().push(class);
+        }
         for cut in cuts {
-            let mut set: Vec<u32> = cut.parts.iter().filter_map(|part| classes.get(*part)).flatten().copied().collect();
+            let parts = cut.parts.iter().filter_map(|part| classes.get(pair.parts.get(*part)?));
+            let mut set: Vec<u32> = parts.flatten().copied().collect();
             set.sort_unstable();
             self.note(set, &cut.plus, &cut.minus, cut.count);
         }
@@ -160,8 +213,8 @@ impl<'a> Search<'a> {
     /// How many classes other released cells share with this one.
     fn near(&mut self, cell: u32) -> BTreeMap<u32, usize> {
         let mut near = BTreeMap::new();
-        for class in self.of_cell.get(cell as usize).into_iter().flatten() {
-            let cells = self.of_class.get(*class as usize).map_or(&[][..], Vec::as_slice);
+        for class in self.classes_of(cell) {
+            let cells = self.shared.of_class.get(*class as usize).map_or(&[][..], Vec::as_slice);
             self.steps = self.steps.saturating_sub(cells.len() as u64);
             cells.iter().filter(|other| **other != cell).for_each(|other| *near.entry(*other).or_insert(0) += 1);
         }
@@ -177,7 +230,10 @@ impl<'a> Search<'a> {
             near.iter().map(|(other, shared)| (at(&self.rest, *other), *other, *shared)).collect();
         list.sort_unstable_by_key(|(value, other, _)| (std::cmp::Reverse(*value), *other));
         for (number, (a_value, a, a_shared)) in list.iter().enumerate() {
-            for (b_value, b, b_shared) in list.iter().skip(number + 1) {
+            // The others come in order of their values: only those that leave less than k, or exceed by less, are of interest.
+            let others = list.get(number + 1..).unwrap_or_default();
+            let first = others.partition_point(|(b_value, ..)| a_value + b_value >= whole + self.k);
+            for (b_value, b, b_shared) in others.iter().skip(first) {
                 if self.steps == 0 {
                     return;
                 }
@@ -216,7 +272,7 @@ impl<'a> Search<'a> {
     fn cover(&mut self, cell: u32, a: u32, b: u32, count: i64) {
         let mut times: BTreeMap<u32, i32> = BTreeMap::new();
         for (other, sign) in [(a, 1), (b, 1), (cell, -1)] {
-            let classes = self.of_cell.get(other as usize).map_or(&[][..], Vec::as_slice);
+            let classes = self.classes_of(other);
             self.steps = self.steps.saturating_sub(classes.len() as u64);
             classes.iter().for_each(|class| *times.entry(*class).or_insert(0) += sign);
         }

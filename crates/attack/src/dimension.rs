@@ -9,6 +9,7 @@ use crate::util::{at, id, put};
 pub(crate) const NONE: u32 = u32::MAX;
 
 /// A grouping of a dimension's atoms into disjoint codes.
+#[derive(Clone)]
 pub(crate) struct LevelIndex {
     pub(crate) codes: usize,
     /// The code of each atom, or [`NONE`].
@@ -18,6 +19,7 @@ pub(crate) struct LevelIndex {
 }
 
 /// A dimension with its atoms (level 0), declared levels and total (last).
+#[derive(Clone)]
 pub(crate) struct DimensionIndex {
     pub(crate) name: String,
     pub(crate) total: String,

@@ -118,7 +118,13 @@ pub(crate) fn verdict(state: &CellState, range: &CellRange, own: i64, k: i64, kn
 }
 
 pub(crate) fn finding(state: &CellState, range: &CellRange) -> Finding {
-    Finding { cell: state.label.clone(), lower: range.low, upper: range.high, method: range.method }
+    let with_theirs = |value: i64| value.saturating_add(state.apart).min(UNBOUNDED);
+    Finding {
+        cell: state.label.clone(),
+        lower: with_theirs(range.low),
+        upper: with_theirs(range.high),
+        method: range.method,
+    }
 }
 
 /// By cell of which a whole is known (a released group, or a population): the largest value at which not all, or all
@@ -126,16 +132,17 @@ pub(crate) fn finding(state: &CellState, range: &CellRange) -> Finding {
 pub(crate) fn disclosing(universe: &Universe) -> BTreeMap<u32, i64> {
     let k = universe.threshold;
     let mut lows: BTreeMap<u32, i64> = BTreeMap::new();
+    let apart = |cell: u32| universe.cells.get(cell as usize).map_or(0, |state| state.apart);
     let mut add = |cell: u32, whole: i64| {
         if whole >= k && whole < UNBOUNDED {
-            let low = (whole - k).max(k - 1);
+            let low = (whole - k).max(k - 1) - apart(cell);
             let entry = lows.entry(cell).or_insert(low);
             *entry = (*entry).min(low);
         }
     };
     let controlled = |cell: u32| universe.cells.get(cell as usize).is_some_and(|c| c.controlled);
     for (group, part) in &universe.sensitive {
-        let whole = universe.cells.get(*group as usize).and_then(|c| c.released);
+        let whole = universe.cells.get(*group as usize).and_then(|c| Some(c.released? + c.apart));
         if let Some(whole) = whole
             && (controlled(*group) || controlled(*part))
         {
@@ -144,7 +151,7 @@ pub(crate) fn disclosing(universe: &Universe) -> BTreeMap<u32, i64> {
     }
     for (cell, state) in (0..).zip(&universe.cells) {
         if state.controlled && !state.blurred {
-            add(cell, state.ceiling);
+            add(cell, state.ceiling.saturating_add(state.apart).min(UNBOUNDED));
         }
     }
     lows

@@ -1,19 +1,21 @@
 //! Attackers who know records of their own.
 //!
-//! A *declared* attacker (a partner, a coalition) states records and is attacked for anew. *Any single contributor* is
+//! A *declared* attacker (a partner, a coalition) states records; what is left of the cells is attacked anew. *Any single contributor* is
 //! tried at every withheld cell: who has a record in it knows that the cell is at least 1, and that one record less is
 //! somebody else's. Where marks already say "at least 1", the worlds are those of everybody; elsewhere other cells may
 //! be known better, and their worlds are sought again, starting from those that were found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::AttackError;
 use crate::bounds::{self, Outcome};
 use crate::component::{Component, Constraint};
+use crate::differences::{Differences, Overlaps};
 use crate::judge::{Verdict, combine, finding, verdict};
-use crate::propagate::Knowledge;
-use crate::report::{Declared, Findings};
-use crate::search::{Options, Run, in_parallel};
-use crate::universe::{UNBOUNDED, Universe};
+use crate::propagate::{Intervals, Knowledge};
+use crate::report::{Declared, Finding, Findings, Sliver};
+use crate::search::{INCOMPLETE, Options, Run, in_parallel};
+use crate::universe::{Own, UNBOUNDED, Universe};
 use crate::util::at;
 
 /// Worlds kept of a component while its cells are gone through.
@@ -118,10 +120,84 @@ fn region(
     Some((declared, outcome))
 }
 
+/// What is known to everybody, for whoever also declares records of their own.
+pub(crate) struct Everybody<'a> {
+    pub(crate) universe: &'a Universe,
+    pub(crate) run: &'a Run,
+    pub(crate) targets: &'a [u32],
+    pub(crate) findings: &'a Findings,
+    pub(crate) options: &'a Options,
+}
+
+impl Everybody<'_> {
+    /// What each of those who declare records finds beyond what everybody finds.
+    ///
+    /// # Errors
+    /// If somebody's records contradict the tables.
+    pub(crate) fn declared(&self, overlaps: &Overlaps, shown: &[Sliver]) -> Result<Vec<Declared>, AttackError> {
+        let attackers = &self.universe.attackers;
+        let mut declared = Vec::new();
+        for ((attacker, own), mut findings) in attackers.iter().zip(self.beyond_all(attackers)?) {
+            let universe = self.universe.with(own)?;
+            let mut intervals = Intervals::given(&universe, Knowledge::Marks);
+            intervals.propagate(&universe)?;
+            let Differences { mut slivers, complete } = overlaps.differences(&universe, &intervals, self.options);
+            if !complete {
+                findings.not_finished.push(INCOMPLETE.to_owned());
+            }
+            slivers.retain(|sliver| !shown.iter().any(|other| other.cells == sliver.cells));
+            declared.push(Declared { attacker: attacker.clone(), findings, slivers });
+        }
+        Ok(declared)
+    }
+
+    /// The findings of each. Those who find nothing together find nothing alone: whoever knows fewer records has more worlds,
+    /// and more of the records are others'.
+    fn beyond_all(&self, attackers: &[(String, Own)]) -> Result<Vec<Findings>, AttackError> {
+        match attackers {
+            [] => Ok(Vec::new()),
+            [(_, own)] => {
+                let universe = self.universe.with(own)?;
+                let theirs = self.run(&universe)?;
+                Ok(vec![beyond(&universe, theirs, self.findings)])
+            }
+            several => {
+                let all = Own::sum(several.iter().map(|(_, own)| own));
+                // Records of two of them may be the same ones, so that together they would be more than there are.
+                let together = self.universe.with(&all).and_then(|universe| self.run(&universe));
+                if together.is_ok_and(|theirs| nothing_more(&theirs, self.findings)) {
+                    return Ok(vec![Findings::default(); several.len()]);
+                }
+                let (first, second) = several.split_at(several.len() / 2);
+                let mut findings = self.beyond_all(first)?;
+                findings.extend(self.beyond_all(second)?);
+                Ok(findings)
+            }
+        }
+    }
+
+    fn run(&self, universe: &Universe) -> Result<Findings, AttackError> {
+        Ok(Run::new(universe, Knowledge::Marks, self.targets, self.options, Some(self.run))?.findings)
+    }
+}
+
+/// Whether nothing was found, or left open, that everybody does not find.
+fn nothing_more(theirs: &Findings, everybody: &Findings) -> bool {
+    let cells = |findings: &[Finding]| findings.iter().map(|finding| finding.cell.clone()).collect::<BTreeSet<String>>();
+    let known = |theirs: &[Finding], everybody: &[Finding]| cells(theirs).is_subset(&cells(everybody));
+    known(&theirs.recovered, &everybody.recovered)
+        && known(&theirs.provably_small, &everybody.provably_small)
+        && known(&theirs.narrow, &everybody.narrow)
+        && theirs.small_in_public == everybody.small_in_public
+        && theirs.group_disclosed.iter().all(|found| everybody.group_disclosed.contains(found))
+        && theirs.unconfirmed.iter().all(|cell| everybody.unconfirmed.contains(cell))
+        && theirs.not_finished.iter().all(|what| everybody.not_finished.contains(what))
+}
+
 /// What a declared attacker finds about others, beyond what everybody finds. Of a cell that is shown to hold nobody else it
 /// finds nothing: it tells of its own records, and of no other person.
-pub(crate) fn beyond(universe: &Universe, theirs: Findings, everybody: &Findings) -> Findings {
-    let own: BTreeMap<&str, i64> = universe.cells.iter().map(|cell| (cell.label.as_str(), cell.own)).collect();
+fn beyond(universe: &Universe, theirs: Findings, everybody: &Findings) -> Findings {
+    let own: BTreeMap<&str, i64> = universe.cells.iter().map(|cell| (cell.label.as_str(), cell.own + cell.apart)).collect();
     let known: BTreeMap<&str, (i64, i64)> = everybody
         .recovered
         .iter()
@@ -129,8 +205,8 @@ pub(crate) fn beyond(universe: &Universe, theirs: Findings, everybody: &Findings
         .chain(&everybody.narrow)
         .map(|f| (f.cell.as_str(), (f.lower, f.upper)))
         .collect();
-    let of_others = |f: &crate::Finding| own.get(f.cell.as_str()).is_none_or(|own| f.upper > *own);
-    let new = |mut findings: Vec<crate::Finding>, of: &[crate::Finding]| {
+    let of_others = |f: &Finding| own.get(f.cell.as_str()).is_none_or(|own| f.upper > *own);
+    let new = |mut findings: Vec<Finding>, of: &[Finding]| {
         findings.retain(|f| of_others(f) && !of.iter().any(|other| other.cell == f.cell));
         findings
     };

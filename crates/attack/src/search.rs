@@ -1,19 +1,20 @@
 //! The attacks on a group, in order, and what they found.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use crate::AttackError;
 use crate::bounds::{self, Outcome};
 use crate::columns::System;
-use crate::component::{Components, Goals};
-use crate::differences::differences;
+use crate::component::{Component, Components, Goals};
+use crate::differences::{Differences, Overlaps};
 use crate::judge::{CellRange, combine, disclosing, judge};
-use crate::own;
+use crate::own::{self, Everybody};
 use crate::problem::Problem;
 use crate::propagate::{Intervals, Knowledge};
-use crate::report::{Declared, Findings, GroupReport, Report};
+use crate::report::{Findings, GroupReport, Report};
 use crate::universe::{CellState, Universe};
 use crate::util::at;
 
@@ -75,40 +76,34 @@ pub fn attack_all(problems: &[Problem], options: &Options) -> Result<Report, Att
 /// # Errors
 /// If the description does not make sense, or no counts agree with the released values.
 pub fn attack(problem: &Problem, options: &Options) -> Result<GroupReport, AttackError> {
-    let mut universe = Universe::build(problem)?;
+    let universe = Universe::build(problem)?;
     let wanted = |cell: &CellState| cell.withheld || (cell.blurred && cell.released.is_none());
     let targets: Vec<u32> = (0..).zip(&universe.cells).filter(|(_, c)| wanted(c)).map(|(cell, _)| cell).collect();
-    let run = Run::new(&universe, Knowledge::Marks, &targets, options)?;
+    let run = Run::new(&universe, Knowledge::Marks, &targets, options, None)?;
     // Worlds that respect the marks are worlds without them: only what the marks gave away can change.
     let exposed: Vec<u32> = if options.exact_ranges { targets.clone() } else { run.exposed.iter().copied().collect() };
     let from_values = if exposed.is_empty() {
         Findings::default()
     } else {
-        Run::new(&universe, Knowledge::Values, &exposed, options)?.findings
+        Run::new(&universe, Knowledge::Values, &exposed, options, None)?.findings
     };
     let mut declared = if options.singletons { own::singletons(&universe, &run, options) } else { Vec::new() };
-    let (with_marks, shown) = run.with_differences(&universe, options)?;
-    let before = universe.cells.clone();
-    for (attacker, own) in std::mem::take(&mut universe.attackers) {
-        universe.declare(&own)?;
-        let theirs = Run::new(&universe, Knowledge::Marks, &targets, options)?;
-        let (findings, mut slivers) = theirs.with_differences(&universe, options)?;
-        slivers.retain(|sliver| !shown.iter().any(|other| other.cells == sliver.cells));
-        declared.push(Declared { attacker, findings: own::beyond(&universe, findings, &with_marks), slivers });
-        universe.cells.clone_from(&before);
-    }
+    let overlaps = Overlaps::new(&universe, &run.intervals, options)?;
+    let (with_marks, slivers) = run.with_differences(&universe, &overlaps, options);
+    let everybody = Everybody { universe: &universe, run: &run, targets: &targets, findings: &with_marks, options };
+    declared.extend(everybody.declared(&overlaps, &slivers)?);
     Ok(GroupReport {
         name: universe.name.clone(),
         threshold: universe.threshold,
         cells: universe.cells.iter().filter(|cell| cell.controlled).count(),
         withheld: universe.cells.iter().filter(|cell| cell.withheld).count(),
         blurred: targets.len() - universe.cells.iter().filter(|cell| cell.withheld).count(),
-        atoms: run.atoms,
+        atoms: run.system.atoms,
         columns: run.components.components.iter().map(|c| c.columns.len()).sum(),
         components: run.components.components.len(),
         with_marks,
         from_values,
-        slivers: shown,
+        slivers,
         declared,
     })
 }
@@ -121,10 +116,14 @@ pub fn ranges(problem: &Problem, options: &Options) -> Result<BTreeMap<String, (
     let universe = Universe::build(problem)?;
     let cells = (0..).zip(&universe.cells).filter(|(_, cell)| cell.withheld).map(|(cell, _)| cell);
     let options = Options { exact_ranges: true, ..options.clone() };
-    let run = Run::new(&universe, Knowledge::Marks, &cells.collect::<Vec<u32>>(), &options)?;
+    let run = Run::new(&universe, Knowledge::Marks, &cells.collect::<Vec<u32>>(), &options, None)?;
     let label = |cell: u32| universe.cells.get(cell as usize).map(|state| state.label.clone()).unwrap_or_default();
     Ok(run.ranges.values().map(|range| (label(range.cell), (range.low, range.high))).collect())
 }
+
+/// Said where the search for differences was cut short.
+pub(crate) const INCOMPLETE: &str =
+    "differences of released cells: too many, or records that no single cell holds are known";
 
 /// An attack on some cells, with everything that was worked out on the way.
 pub(crate) struct Run {
@@ -135,21 +134,34 @@ pub(crate) struct Run {
     pub(crate) intervals: Intervals,
     pub(crate) components: Components,
     pub(crate) outcomes: Vec<Outcome>,
-    atoms: usize,
+    system: Arc<System>,
 }
 
 impl Run {
-    fn new(universe: &Universe, knowledge: Knowledge, cells: &[u32], options: &Options) -> Result<Self, AttackError> {
+    /// `before` is what everybody can work out, for somebody who knows more: the atoms are the same, and so is what was found
+    /// in components of which they know nothing more.
+    pub(crate) fn new(
+        universe: &Universe,
+        knowledge: Knowledge,
+        cells: &[u32],
+        options: &Options,
+        before: Option<&Self>,
+    ) -> Result<Self, AttackError> {
         let mut intervals = Intervals::given(universe, knowledge);
         intervals.propagate(universe)?;
-        let system = System::build(universe, &intervals, options)?;
+        let system = match before {
+            Some(before) => Arc::clone(&before.system),
+            None => Arc::new(System::build(universe, &intervals, options)?),
+        };
         let open: Vec<u32> = cells.iter().copied().filter(|cell| intervals.fixed(*cell).is_none()).collect();
         let lows = disclosing(universe);
         let spare = i64::from(options.singletons);
         let goals = Goals { cells: &open, lows: &lows, spare, exact: options.exact_ranges };
         let components = Components::build(universe, &intervals, &system, knowledge, &goals)?;
         let outcomes = in_parallel(components.components.len(), options.threads, |index| {
-            components.components.get(index).map(|component| bounds::solve(component, options))
+            let component = components.components.get(index)?;
+            let known = before.and_then(|before| before.outcome_of(component));
+            Some(known.cloned().unwrap_or_else(|| bounds::solve(component, options)))
         });
         let outcomes: Vec<Outcome> = outcomes.into_iter().flatten().collect();
         let mut ranges: BTreeMap<u32, CellRange> = BTreeMap::new();
@@ -174,24 +186,28 @@ impl Run {
             let message = "interval propagation stopped at its limit; bounds may be wider than provable";
             findings.not_finished.push(message.to_owned());
         }
-        Ok(Self { findings, exposed, ranges, intervals, components, outcomes, atoms: system.atoms })
+        Ok(Self { findings, exposed, ranges, intervals, components, outcomes, system })
     }
-}
 
-impl Run {
+    /// What was found out in a component.
+    fn outcome_of(&self, component: &Component) -> Option<&Outcome> {
+        let mut known = self.components.components.iter().zip(&self.outcomes);
+        known.find_map(|(other, outcome)| (other == component).then_some(outcome))
+    }
+
     /// What was found, with the small differences of released cells.
     fn with_differences(
         &self,
         universe: &Universe,
+        overlaps: &Overlaps,
         options: &Options,
-    ) -> Result<(Findings, Vec<crate::Sliver>), AttackError> {
-        let differences = differences(universe, &self.intervals, options)?;
+    ) -> (Findings, Vec<crate::Sliver>) {
+        let Differences { slivers, complete } = overlaps.differences(universe, &self.intervals, options);
         let mut findings = self.findings.clone();
-        if !differences.complete {
-            let message = "differences of released cells: too many, or records that no single cell holds are known";
-            findings.not_finished.push(message.to_owned());
+        if !complete {
+            findings.not_finished.push(INCOMPLETE.to_owned());
         }
-        Ok((findings, differences.slivers))
+        (findings, slivers)
     }
 }
 

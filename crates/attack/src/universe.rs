@@ -8,10 +8,14 @@ use crate::problem::{Known, Problem, Value};
 use crate::propagate::Knowledge;
 use crate::util::{at, id};
 
+/// What the report calls cells that only somebody's records tell apart.
+const KNOWN: &str = "known records";
+
 /// Larger than any count: "no upper bound is known".
 pub(crate) const UNBOUNDED: i64 = i64::MAX / 4;
 
 /// All cells whose codes are of the same levels; they are disjoint.
+#[derive(Clone)]
 pub(crate) struct Layer {
     /// One level per dimension.
     pub(crate) levels: Vec<u32>,
@@ -38,8 +42,22 @@ pub(crate) struct CellState {
     pub(crate) floor: i64,
     /// Known to be at most this.
     pub(crate) ceiling: i64,
-    /// Records of the attacker inside.
+    /// Records of the attacker inside that are still counted in all of these.
     pub(crate) own: i64,
+    /// Records of the attacker that were taken out of all of these.
+    pub(crate) apart: i64,
+}
+
+impl Own {
+    /// All that several of them know.
+    pub(crate) fn sum<'a>(owners: impl Iterator<Item = &'a Self>) -> Self {
+        let mut all = Self::default();
+        for own in owners {
+            all.apart.extend(own.apart.iter().cloned());
+            all.within.extend(own.within.iter().copied());
+        }
+        all
+    }
 }
 
 impl CellState {
@@ -51,9 +69,25 @@ impl CellState {
         let mark = i64::from(self.marked && knowledge == Knowledge::Marks);
         (self.floor.max(mark), self.ceiling)
     }
+
+    /// Takes an attacker's records out: what is left are other people's.
+    fn take_out(&mut self, records: i64) {
+        if records == 0 {
+            return;
+        }
+        self.apart += records;
+        self.released = self.released.map(|count| count.saturating_sub(records));
+        self.floor = self.floor.saturating_sub(records).max(0);
+        if self.ceiling < UNBOUNDED {
+            self.ceiling = self.ceiling.saturating_sub(records);
+        }
+        // One of the records that the mark tells of is theirs.
+        self.marked = false;
+    }
 }
 
 /// `parent` is the sum of `parts`.
+#[derive(Clone)]
 pub(crate) struct Relation {
     pub(crate) parent: u32,
     pub(crate) parts: Vec<u32>,
@@ -67,9 +101,20 @@ pub(crate) struct Fact {
     pub(crate) high: i64,
 }
 
-/// Cells and how many records of somebody lie in each.
-pub(crate) type Own = Vec<(u32, i64)>;
+/// A code's level and number in each dimension.
+type Region = Vec<(u32, u32)>;
 
+/// The records of somebody.
+#[derive(Clone, Default)]
+pub(crate) struct Own {
+    /// Where no cell holds a part of the region only: the records are taken out of every cell that holds it. What is left
+    /// are other people's records, in the same cells as everybody's.
+    apart: Vec<(Region, i64)>,
+    /// Cells that hold the rest, somewhere inside.
+    within: Vec<(u32, i64)>,
+}
+
+#[derive(Clone)]
 pub(crate) struct Universe {
     pub(crate) name: String,
     pub(crate) threshold: i64,
@@ -109,11 +154,14 @@ impl Universe {
         universe.add_bounds(problem)?;
         universe.add_comparisons(problem)?;
         for attacker in &problem.attackers {
-            let own = universe.resolve(&attacker.known)?;
+            let own = universe.records_of(&attacker.known)?;
             universe.attackers.push((attacker.name.clone(), own));
         }
-        let own = universe.resolve(&problem.known)?;
-        universe.declare(&own)?;
+        let mut everybody = Own::default();
+        for known in &problem.known {
+            everybody.within.push((universe.cell(&known.codes, KNOWN)?, count(known)));
+        }
+        universe.declare(&everybody)?;
         universe.relations = universe.find_relations();
         universe.sensitive = universe.find_sensitive(problem)?;
         Ok(universe)
@@ -182,24 +230,38 @@ impl Universe {
         Ok(())
     }
 
-    fn resolve(&mut self, known: &[Known]) -> Result<Own, AttackError> {
-        let mut own = Vec::new();
+    fn records_of(&mut self, known: &[Known]) -> Result<Own, AttackError> {
+        let mut own = Own::default();
         for known in known {
-            let count = i64::try_from(known.count).unwrap_or(UNBOUNDED);
-            own.push((self.cell(&known.codes, "known records")?, count));
+            let (region, _) = self.region(&known.codes, KNOWN)?;
+            if (0..id(self.cells.len())).all(|cell| self.inside(cell, &region).is_some()) {
+                own.apart.push((region, count(known)));
+            } else {
+                own.within.push((self.cell(&known.codes, KNOWN)?, count(known)));
+            }
         }
         Ok(own)
     }
 
-    /// Adds records that the attacker knows to be in the data.
+    /// As it is for whoever knows these records to be in the data.
     ///
     /// # Errors
     /// If a cell cannot hold them.
-    pub(crate) fn declare(&mut self, own: &[(u32, i64)]) -> Result<(), AttackError> {
+    pub(crate) fn with(&self, own: &Own) -> Result<Self, AttackError> {
+        let mut theirs = self.clone();
+        theirs.declare(own)?;
+        Ok(theirs)
+    }
+
+    fn declare(&mut self, own: &Own) -> Result<(), AttackError> {
         for index in 0..id(self.cells.len()) {
-            let inside: i64 = own.iter().filter(|(region, _)| self.contains(index, *region)).map(|(_, n)| n).sum();
+            let apart = own.apart.iter().filter(|(region, _)| self.inside(index, region) == Some(true));
+            let apart: i64 = apart.map(|(_, records)| records).sum();
+            let within: i64 =
+                own.within.iter().filter(|(region, _)| self.contains(index, *region)).map(|(_, n)| n).sum();
             if let Some(state) = self.cells.get_mut(index as usize) {
-                state.own += inside;
+                state.take_out(apart);
+                state.own += within;
                 state.floor = state.floor.max(state.own);
                 let value = state.released.unwrap_or(state.floor);
                 if value < state.floor || value > state.ceiling {
@@ -208,13 +270,35 @@ impl Universe {
                 }
             }
         }
+        for fact in &mut self.facts {
+            let theirs = |(cell, factor): &(u32, i64)| {
+                factor.saturating_mul(self.cells.get(*cell as usize).map_or(0, |state| state.apart))
+            };
+            let theirs = fact.terms.iter().map(theirs).fold(0, i64::saturating_add);
+            fact.low = if fact.low <= -UNBOUNDED { fact.low } else { fact.low.saturating_sub(theirs) };
+            fact.high = if fact.high >= UNBOUNDED { fact.high } else { fact.high.saturating_sub(theirs) };
+        }
         Ok(())
     }
 
-    /// The cell with these codes, made if it is new.
-    fn cell(&mut self, codes: &[String], table: &str) -> Result<u32, AttackError> {
-        let mut levels = Vec::new();
-        let mut numbers = Vec::new();
+    /// Whether a region lies inside a cell; `None` if a part of it does.
+    fn inside(&self, cell: u32, region: &Region) -> Option<bool> {
+        let mut whole = true;
+        for (d, (level, code)) in region.iter().enumerate() {
+            let members = self.dimensions.get(d).and_then(|dimension| dimension.members(*level, *code)).unwrap_or(&[]);
+            let cell = self.members(cell, d);
+            let shared = members.iter().filter(|atom| cell.binary_search(atom).is_ok()).count();
+            if shared == 0 {
+                return Some(false);
+            }
+            whole &= shared == members.len();
+        }
+        whole.then_some(true)
+    }
+
+    /// The level and number of each code, and what the report calls the cell.
+    fn region(&self, codes: &[String], table: &str) -> Result<(Region, String), AttackError> {
+        let mut region = Region::new();
         let mut label = format!("{table}:");
         if codes.len() != self.dimensions.len() {
             let message =
@@ -222,19 +306,25 @@ impl Universe {
             return Err(AttackError::Definition { group: self.name.clone(), message });
         }
         for (dimension, code) in self.dimensions.iter().zip(codes) {
-            let Some((level, number)) = dimension.lookup.get(code) else {
+            let Some(known) = dimension.lookup.get(code) else {
                 let message = format!(
                     "`{code}` in `{table}` is not a code of dimension `{}`: add it to atoms or levels",
                     dimension.name
                 );
                 return Err(AttackError::Definition { group: self.name.clone(), message });
             };
-            levels.push(*level);
-            numbers.push(*number);
+            region.push(*known);
             if *code != dimension.total {
                 label.push_str(&format!(" {}={code}", dimension.name));
             }
         }
+        Ok((region, label))
+    }
+
+    /// The cell with these codes, made if it is new.
+    fn cell(&mut self, codes: &[String], table: &str) -> Result<u32, AttackError> {
+        let (region, label) = self.region(codes, table)?;
+        let (levels, numbers): (Vec<u32>, Vec<u32>) = region.into_iter().unzip();
         let next_layer = id(self.layers.len());
         let layer = *self.layer_ids.entry(levels.clone()).or_insert(next_layer);
         if layer == next_layer {
@@ -256,6 +346,7 @@ impl Universe {
                 floor: 0,
                 ceiling: UNBOUNDED,
                 own: 0,
+                apart: 0,
             });
         }
         Ok(index)
@@ -370,6 +461,10 @@ impl Universe {
         let layer = self.layer_ids.get(&levels)?;
         self.layers.get(*layer as usize)?.index.get(&numbers).copied()
     }
+}
+
+fn count(known: &Known) -> i64 {
+    i64::try_from(known.count).unwrap_or(UNBOUNDED)
 }
 
 /// The cells of a layer at every combination of the factors' codes, if all exist.

@@ -180,7 +180,7 @@ pub enum JobReason {
     Withdrawn,
     /// An agreement changed.
     AgreementChanged,
-    /// Definitions of indicators or geography changed.
+    /// Definitions of indicators, the geography, or how many people live where changed.
     DefinitionsChanged,
 }
 

@@ -22,7 +22,7 @@ use super::basis::{Basis, Partition};
 use super::contract;
 use super::ledger::{Ledger, Opened};
 use super::placing::Located;
-use super::residents::{Residents, bounds};
+use super::residents::{bounds, in_use, known_upper};
 use crate::error::PlatformError;
 use crate::platform::Platform;
 use crate::requests;
@@ -76,7 +76,7 @@ impl Platform {
             return Err(PlatformError::Unpublishable { reason: format!("`{dataset}` has no data yet") });
         }
         // Before the agreements are asked: what they say otherwise later is tried again.
-        let target = target(&state, contract, (&current, &self.versions_of_residents(&state, contract)?), self.now())?;
+        let target = target(&state, contract, &current, self.now())?;
         let past = self.released_entries(dataset)?;
         let work = Work { state: &state, contract, past: &past };
         let outcome = match self.attempt(&work, &current) {
@@ -171,13 +171,11 @@ impl Platform {
             &periods,
             last.map(|last| last.tables.as_slice()).unwrap_or_default(),
         )?;
-        let residents = Residents::published(state)?;
-        if residents.is_none() && bounds(contract) && state.definitions.residents().is_some() {
-            let reason = "how many people live in its areas is not published yet, and bounds what it counts";
-            return Err(PlatformError::Unpublishable { reason: reason.to_owned() });
-        }
-        let known_upper = residents.map(|residents| residents.known_upper(contract, &tables)).transpose()?;
-        let known_upper = known_upper.unwrap_or_default();
+        let known_upper = if bounds(contract) && !allowed.open() {
+            known_upper(state, contract, &tables)?
+        } else {
+            BTreeMap::new()
+        };
         let revision = revision(geography.digest, contract, &partitions, allowed, &known_upper)?;
         let names: BTreeSet<&str> = contract.dimensions().into_iter().chain(contract.measures()).collect();
         let sensitive = allowed.primary.sensitive.iter().filter(|name| names.contains(name.as_str()));
@@ -371,16 +369,6 @@ impl Platform {
         })
     }
 
-    /// The versions of the open dataset of residents, where a controlled one may have to know them.
-    pub(super) fn versions_of_residents(
-        &self,
-        state: &State,
-        contract: &DatasetContract,
-    ) -> Result<Vec<DatasetVersion>, PlatformError> {
-        let residents = state.definitions.residents().filter(|_| !contract.exposure.is_open());
-        residents.map_or_else(|| Ok(Vec::new()), |residents| self.current_versions(&residents.id))
-    }
-
     pub(super) fn current_versions(&self, dataset: &DatasetId) -> Result<Vec<DatasetVersion>, PlatformError> {
         let versions = self.catalog().versions(Some(dataset), Some(VersionStatus::Current));
         versions.map_err(PlatformError::failed("read versions"))
@@ -449,7 +437,7 @@ fn revision(
 pub(super) fn target(
     state: &State,
     contract: &DatasetContract,
-    (versions, residents): (&[DatasetVersion], &[DatasetVersion]),
+    versions: &[DatasetVersion],
     now: Timestamp,
 ) -> Result<Digest, PlatformError> {
     let write = PlatformError::failed::<serde_json::Error>;
@@ -465,6 +453,8 @@ pub(super) fn target(
         let status = state.snapshot.status(&agreement.digest(), now);
         parts.push(status.map_or_else(Vec::new, |status| format!("{} {status}", agreement.digest()).into_bytes()));
     }
-    parts.extend(versions.iter().chain(residents).map(|version| version.facts.id.as_bytes().to_vec()));
+    parts.extend(versions.iter().map(|version| version.facts.id.as_bytes().to_vec()));
+    let others = state.definitions.residents().is_some_and(|residents| residents.id != contract.id);
+    parts.extend(in_use(state).filter(|_| others).map(|figures| figures.0.to_vec()));
     Ok(digest_of(parts.iter().map(Vec::as_slice)))
 }

@@ -1,9 +1,9 @@
 //! The queue: which datasets wait, and what became of each job.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
-use catalog::{Job, JobOutcome};
+use catalog::{Job, JobOutcome, JobReason};
 use disclosure::PlanError;
 use model::DatasetId;
 use uuid::Uuid;
@@ -63,7 +63,7 @@ impl Platform {
     }
 
     fn work_off(&self, done: &mut (dyn FnMut(&DatasetId) + Send)) -> Result<PublishReport, PlatformError> {
-        let claimed = self.claim()?;
+        let mut claimed = self.claim()?;
         let mut datasets: BTreeSet<DatasetId> = claimed.iter().filter_map(|one| one.dataset.clone()).collect();
         if claimed.iter().any(|one| one.dataset.is_none()) {
             datasets.extend(self.held()?);
@@ -77,7 +77,10 @@ impl Platform {
             let outcomes = self.publish_datasets(&BTreeSet::from([residents]), done);
             self.show(outcomes, &mut report, &mut run)?;
             if !report.published.is_empty() {
-                datasets.extend(self.bounded()?);
+                self.queue_bounded()?;
+                let bounded = self.claim()?;
+                datasets.extend(bounded.iter().filter_map(|one| one.dataset.clone()));
+                claimed.extend(bounded);
             }
         }
         let outcomes = self.publish_datasets(&datasets, done);
@@ -118,15 +121,20 @@ impl Platform {
         Ok(held)
     }
 
-    /// The controlled datasets that have data and indicators: other figures of residents may bound what they count.
-    fn bounded(&self) -> Result<Vec<DatasetId>, PlatformError> {
-        let definitions = Arc::clone(&self.state().definitions);
-        let controlled = |dataset: &DatasetId| {
-            let contract = definitions.contract(dataset);
-            contract.is_some_and(|contract| !contract.exposure.is_open())
-                && definitions.indicators_on(dataset).next().is_some()
-        };
-        Ok(self.held()?.into_iter().filter(controlled).collect())
+    /// Queues every dataset that has data, indicators and figures that are not open: how many people live where may bound what
+    /// it counts, and which of its areas are too small.
+    fn queue_bounded(&self) -> Result<(), PlatformError> {
+        let state = self.state();
+        let open = |dataset: &DatasetId| state.released.get(dataset).is_some_and(|group| group.basis.open);
+        for dataset in self.held()?.into_iter().filter(|dataset| !open(dataset)) {
+            if state.definitions.indicators_on(&dataset).next().is_none() {
+                continue;
+            }
+            if let Some(latest) = self.current_versions(&dataset)?.last() {
+                self.queue(JobReason::DefinitionsChanged, Some(latest.facts.id), self.now())?;
+            }
+        }
+        Ok(())
     }
 
     /// How many datasets wait to be published.

@@ -7,7 +7,7 @@ use engine::{Dimension, TableSpec};
 use geography::Gazetteer;
 use model::contract::{Counts, DatasetContract, Level};
 use model::indicator::Measure;
-use model::{AgeBand, AreaType, CellKey, Sex};
+use model::{AgeBand, AreaType, CellKey, Digest, Sex};
 
 use crate::cube::{Choice, DenominatorPeriods, combinations, key_of};
 use crate::definitions::check::holds;
@@ -16,7 +16,7 @@ use crate::requests;
 use crate::state::{Group, State};
 
 /// The residents of a dataset's areas, as far as they are published.
-pub(super) struct Residents<'a> {
+struct Residents<'a> {
     contract: &'a DatasetContract,
     group: &'a Group,
     measure: MeasureId,
@@ -39,14 +39,36 @@ pub(crate) fn shared(residents: &DatasetContract, by: &[Dimension]) -> Vec<Dimen
     by.iter().filter(told_apart).cloned().collect()
 }
 
-/// Whether the population bounds what a dataset counts.
+/// Whether the population bounds what a dataset counts, unless that is open itself.
 pub(crate) fn bounds(contract: &DatasetContract) -> bool {
-    contract.counts == Counts::People && !contract.exposure.is_open()
+    contract.counts == Counts::People
+}
+
+/// What is published of how many people live where; nothing while it is not.
+pub(super) fn in_use(state: &State) -> Option<Digest> {
+    let group = state.released.get(&state.definitions.residents()?.id)?;
+    Some(group.basis.revision)
+}
+
+/// What everybody knows that cells of a dataset are at most.
+pub(super) fn known_upper(
+    state: &State,
+    contract: &DatasetContract,
+    tables: &[TableSpec],
+) -> Result<BTreeMap<CellId, u64>, PlatformError> {
+    match Residents::published(state)? {
+        Some(residents) => residents.known_upper(contract, tables),
+        None if state.definitions.residents().is_none() => Ok(BTreeMap::new()),
+        None => {
+            let reason = "how many people live in its areas is not published yet, and bounds what it counts";
+            Err(PlatformError::Unpublishable { reason: reason.to_owned() })
+        }
+    }
 }
 
 impl<'a> Residents<'a> {
     /// `None` while no dataset of residents is published.
-    pub(super) fn published(state: &'a State) -> Result<Option<Self>, PlatformError> {
+    fn published(state: &'a State) -> Result<Option<Self>, PlatformError> {
         let contract = state.definitions.residents();
         let found = contract.and_then(|contract| Some((contract, state.released.get(&contract.id)?)));
         // Of residents who were not released as open data nobody knows anything but what is released.
@@ -62,14 +84,14 @@ impl<'a> Residents<'a> {
 
     /// What everybody knows that cells of a dataset are at most. Where the population of the very year is not known, that of
     /// the year that stands in for it; where it is not known of these categories, that of all ages and both sexes.
-    pub(super) fn known_upper(
+    fn known_upper(
         &self,
         contract: &DatasetContract,
         tables: &[TableSpec],
     ) -> Result<BTreeMap<CellId, u64>, PlatformError> {
         let mut known = BTreeMap::new();
         let people = |table: &&TableSpec| contract.level == Level::Aggregate || table.measure.column == "count";
-        for table in tables.iter().filter(people).filter(|_| bounds(contract)) {
+        for table in tables.iter().filter(people) {
             let shared: BTreeSet<String> = shared(self.contract, &table.by).into_iter().map(|by| by.name).collect();
             let categories: Vec<Vec<String>> = table.by.iter().map(|by| by.categories.clone()).collect();
             let combinations = combinations(&categories);

@@ -24,11 +24,14 @@ struct Restored {
 }
 
 impl Platform {
-    /// After a start: what was released before, from the ledger; open data are tabulated again. A group for which
-    /// something changed since is queued. One that cannot be restored is not served, and tried again with each run.
+    /// After a start: what was released before, from the ledger; open data are tabulated again. How many people live where
+    /// comes first, as what others show depends on it. A group for which something changed since is queued. One that cannot be restored is not served, and tried again with each run.
     pub(crate) fn restore_published(&self) -> Result<(), PlatformError> {
         let state = self.state();
-        self.restore(&state, state.definitions.contracts())
+        let residents = state.definitions.residents().map(|contract| &contract.id);
+        self.restore(&state, state.definitions.residents().into_iter())?;
+        let others = state.definitions.contracts().filter(|contract| Some(&contract.id) != residents);
+        self.restore(&self.state(), others)
     }
 
     /// What could not be restored before.
@@ -91,8 +94,7 @@ impl Platform {
             return Ok(Restored::default());
         }
         let remembered = self.remembered(&contract.id)?;
-        let residents = self.versions_of_residents(state, contract)?;
-        let target = target(state, contract, (&versions, &residents), self.now())?;
+        let target = target(state, contract, &versions, self.now())?;
         let changed = remembered.tried != Some(target) && !pending;
         let changed = versions.last().filter(|_| changed).map(|version| version.facts.id);
         let group = match (self.is_open(&contract.id, &remembered)?, past.last()) {
