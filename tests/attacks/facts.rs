@@ -1,6 +1,7 @@
 //! What the analyst holds: one fact for every answered count about controlled data.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use attack::Value;
 use model::contract::Counts;
@@ -51,16 +52,23 @@ pub(super) struct Definitions {
 }
 
 impl Definitions {
+    /// Those of the sample.
     pub(super) fn read() -> Self {
-        let texts = |folder: &str| {
-            crate::support::files(&root().join("sample-data").join(folder))
+        Self::with(&root().join("sample-data/indicators"))
+    }
+
+    /// The sample's contracts, with other indicators.
+    pub(super) fn with(indicators: &Path) -> Self {
+        let texts = |folder: &Path| {
+            crate::support::files(folder)
                 .into_iter()
                 .map(|path| std::fs::read_to_string(path).unwrap())
                 .collect::<Vec<_>>()
         };
-        let indicators = texts("indicators").iter().map(|text| Indicator::parse("indicator", text).unwrap()).collect();
+        let indicators = texts(indicators).iter().map(|text| Indicator::parse("indicator", text).unwrap()).collect();
         let contract = |text: &String| DatasetContract::parse("contract", text).unwrap();
-        let contracts: Vec<DatasetContract> = texts("contracts").iter().map(contract).collect();
+        let contracts: Vec<DatasetContract> =
+            texts(&root().join("sample-data/contracts")).iter().map(contract).collect();
         Self { indicators, contracts: contracts.into_iter().map(|contract| (contract.id.clone(), contract)).collect() }
     }
 

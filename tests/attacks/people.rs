@@ -14,6 +14,9 @@ use model::{DatasetContract, DatasetId, Month, Period};
 use super::facts::{Fact, Facts};
 use crate::support::{files, root};
 
+/// Begins the names of partners.
+const PARTNER: &str = "partner";
+
 /// A record as its supplier has it.
 #[derive(Clone)]
 pub(super) struct Record {
@@ -33,6 +36,12 @@ pub(super) struct Record {
 pub(super) struct Group {
     pub(super) name: String,
     pub(super) records: Vec<Record>,
+}
+
+impl Group {
+    pub(super) fn is_partner(&self) -> bool {
+        self.name.starts_with(PARTNER)
+    }
 }
 
 /// Pseudonyms without a key.
@@ -154,7 +163,7 @@ pub(super) fn attackers(records: &[Record], facts: &Facts) -> Vec<Group> {
         }
         several.extend(own.into_iter().filter(|(_, amount)| *amount > 1).map(|(person, _)| person));
     }
-    let partners = by_partner.into_iter().map(|(name, records)| Group { name: format!("partner {name}"), records });
+    let partners = by_partner.into_iter().map(|(name, records)| Group { name: format!("{PARTNER} {name}"), records });
     let people = several.iter().zip(1..).map(|(person, number)| Group {
         name: format!("person {number}"),
         records: by_person[person].iter().map(|index| records[*index].clone()).collect(),

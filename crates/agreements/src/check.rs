@@ -310,12 +310,41 @@ impl<'a> Checker<'a, '_> {
                 self.wrong(&at(key), "p is 1 to 100 percent; leave it out for no limit");
             }
         }
+        self.told_apart();
         let known = self.document().datasets.iter().flat_map(summed_or_told_apart).collect::<BTreeSet<&str>>();
         for name in primary.sensitive.iter().filter(|name| !known.contains(name.as_str())) {
             let [terms, primary, key] = at("sensitive");
             let names = known.iter().copied().collect::<Vec<_>>().join(", ");
             let message = format!("`{name}` is no dimension or measure of these datasets: they have {names}");
             self.wrong(&[terms, primary, key, Text(name)], message);
+        }
+    }
+
+    /// Rules on shares of single contributors or partners hold of nothing where nobody is told apart: they would seem to.
+    fn told_apart(&mut self) {
+        let document = self.document();
+        let primary = &document.terms.primary;
+        let at = |key| [Key("terms"), Key("primary"), Key(key)];
+        let shares = [
+            ("dominance", primary.dominance.is_some()),
+            ("p_percent", primary.p_percent.is_some()),
+            ("partner_p_percent", primary.partner_p_percent.is_some()),
+        ];
+        for dataset in document.datasets.iter().filter(|dataset| !dataset.exposure.is_open()) {
+            let figures = dataset.level == Unit::Aggregate;
+            for (key, _) in shares.iter().filter(|(_, asked)| *asked && figures) {
+                let message = format!(
+                    "rows of `{}` are figures of areas, which do not say who is behind them: agree it apart, without this rule",
+                    dataset.id
+                );
+                self.wrong(&at(key), message);
+            }
+            let partners = self.contracts.get(&dataset.id).is_none_or(|contract| contract.partner.is_some());
+            if primary.partner_p_percent.is_some() && !figures && !partners {
+                let message =
+                    format!("the contract of `{}` names no `partner`: agree it apart, without this rule", dataset.id);
+                self.wrong(&at("partner_p_percent"), message);
+            }
         }
     }
 

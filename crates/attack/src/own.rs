@@ -183,7 +183,8 @@ impl Everybody<'_> {
 
 /// Whether nothing was found, or left open, that everybody does not find.
 fn nothing_more(theirs: &Findings, everybody: &Findings) -> bool {
-    let cells = |findings: &[Finding]| findings.iter().map(|finding| finding.cell.clone()).collect::<BTreeSet<String>>();
+    let cells =
+        |findings: &[Finding]| findings.iter().map(|finding| finding.cell.clone()).collect::<BTreeSet<String>>();
     let known = |theirs: &[Finding], everybody: &[Finding]| cells(theirs).is_subset(&cells(everybody));
     known(&theirs.recovered, &everybody.recovered)
         && known(&theirs.provably_small, &everybody.provably_small)
@@ -197,7 +198,8 @@ fn nothing_more(theirs: &Findings, everybody: &Findings) -> bool {
 /// What a declared attacker finds about others, beyond what everybody finds. Of a cell that is shown to hold nobody else it
 /// finds nothing: it tells of its own records, and of no other person.
 fn beyond(universe: &Universe, theirs: Findings, everybody: &Findings) -> Findings {
-    let own: BTreeMap<&str, i64> = universe.cells.iter().map(|cell| (cell.label.as_str(), cell.own + cell.apart)).collect();
+    let own: BTreeMap<&str, i64> =
+        universe.cells.iter().map(|cell| (cell.label.as_str(), cell.own + cell.apart)).collect();
     let known: BTreeMap<&str, (i64, i64)> = everybody
         .recovered
         .iter()

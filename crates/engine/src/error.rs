@@ -11,10 +11,10 @@ pub enum EngineError {
     },
     /// The request is larger than a limit.
     #[error(
-        "the request needs {needed} {unit}, over the limit of {limit}: publish a coarser view, or raise `{setting}`"
+        "the request needs at least {needed} {unit}, over the limit of {limit}: publish a coarser view, or raise `{setting}`"
     )]
     TooLarge {
-        /// What it needs.
+        /// What it needs, as far as that was seen.
         needed: u64,
         /// Cells, atoms or bytes.
         unit: &'static str,

@@ -7,7 +7,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type, UInt64Type};
 
 use crate::error::EngineError;
-use crate::request::{GroupRequest, Limits, RECORD_KEY};
+use crate::request::{GroupRequest, RECORD_KEY};
 
 /// Text that stands for a missing category.
 pub const UNKNOWN: &str = "unknown";
@@ -64,17 +64,7 @@ pub(crate) struct Facts {
 
 impl Facts {
     /// Decodes the batches of `Session::aggregate`.
-    pub(crate) fn read(batches: &[RecordBatch], request: &GroupRequest, limits: &Limits) -> Result<Self, EngineError> {
-        let rows = batches.iter().map(|batch| u64::try_from(batch.num_rows()).unwrap_or(u64::MAX));
-        let contributions = rows.fold(0, u64::saturating_add);
-        if request.contributor_column().is_some() && contributions > limits.max_contributions {
-            return Err(EngineError::TooLarge {
-                needed: contributions,
-                unit: "contributions",
-                limit: limits.max_contributions,
-                setting: "limits.max_contributions",
-            });
-        }
+    pub(crate) fn read(batches: &[RecordBatch], request: &GroupRequest) -> Result<Self, EngineError> {
         let dimensions = request.dimensions();
         let mut facts = Self::default();
         for name in &dimensions {

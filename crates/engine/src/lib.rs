@@ -44,8 +44,8 @@ pub async fn tabulate(
     permits.check(tables, request)?;
     let work = async {
         let session = session::Session::open(tables, request, limits)?;
-        let batches = session.aggregate(request).await?;
-        facts::Facts::read(&batches, request, limits)
+        let batches = session.aggregate(request, limits).await?;
+        facts::Facts::read(&batches, request)
     };
     let facts = tokio::time::timeout(limits.timeout, work)
         .await

@@ -19,6 +19,7 @@ use datafusion::functions_aggregate::expr_fn::{count, sum};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, col};
 use datafusion::object_store::path::Path;
 use datafusion::prelude::{SessionConfig, SessionContext};
+use futures::StreamExt;
 use parquet::encryption::decrypt::FileDecryptionProperties;
 use parquet::encryption::encrypt::FileEncryptionProperties;
 
@@ -98,12 +99,34 @@ impl Session {
     }
 
     /// Sums every measure by area, month, the dimensions in use and, where they are told apart, partner and contributor.
-    pub(crate) async fn aggregate(&self, request: &GroupRequest) -> Result<Vec<RecordBatch>, EngineError> {
+    ///
+    /// # Errors
+    /// If there are more contributions than `limits` allow, as soon as that is seen.
+    pub(crate) async fn aggregate(
+        &self,
+        request: &GroupRequest,
+        limits: &Limits,
+    ) -> Result<Vec<RecordBatch>, EngineError> {
         let Some(table) = &self.table else { return Ok(Vec::new()) };
         let plan = plan(Arc::clone(table), request)?;
         allow_list::check(&plan)?;
         let frame = self.context.execute_logical_plan(plan).await.map_err(EngineError::query("plan a table"))?;
-        frame.collect().await.map_err(EngineError::query("aggregate a dataset"))
+        let mut stream = frame.execute_stream().await.map_err(EngineError::query("aggregate a dataset"))?;
+        let (mut batches, mut contributions) = (Vec::new(), 0_u64);
+        while let Some(batch) = stream.next().await {
+            let batch = batch.map_err(EngineError::query("aggregate a dataset"))?;
+            contributions = contributions.saturating_add(u64::try_from(batch.num_rows()).unwrap_or(u64::MAX));
+            if request.contributor_column().is_some() && contributions > limits.max_contributions {
+                return Err(EngineError::TooLarge {
+                    needed: contributions,
+                    unit: "contributions",
+                    limit: limits.max_contributions,
+                    setting: "limits.max_contributions",
+                });
+            }
+            batches.push(batch);
+        }
+        Ok(batches)
     }
 }
 

@@ -40,7 +40,6 @@ pub(crate) fn tabulate(
         let people = People::new(facts, index, (&positions, size), request)?;
         let mut atoms = Atoms { truth: &truth, people: people.as_ref(), numbers: vec![None; size] };
         for (table_index, table) in tables.iter().enumerate() {
-            deadline.check()?;
             space.cells((table_index, table), &dimensions, request, &mut atoms, &mut builder, deadline)?;
         }
     }
@@ -313,8 +312,8 @@ impl Space {
         let Some(axes) = self.axes.get(table_index) else { return Ok(()) };
         let combinations = axes.combinations();
         for ((area, _), area_classes) in table.areas.areas.iter().zip(&axes.areas) {
-            deadline.check()?;
             for (period, month_classes) in table.periods.iter().zip(&axes.periods) {
+                deadline.check()?;
                 for combination in &combinations {
                     let positions = self.positions(area_classes, month_classes, axes, combination);
                     let available = positions.iter().all(|p| atoms.truth.complete.get(*p).copied().unwrap_or(true));

@@ -168,10 +168,11 @@ impl Catalog for Failing {
     }
 }
 
-/// The sample's geography, agreements and contracts, one indicator, and nothing taken in yet.
+/// The sample's geography, agreements and contracts, some of its indicators, and nothing taken in yet.
 pub(crate) struct Small {
     pub(crate) folder: TempDir,
     pub(crate) faults: Faults,
+    pub(crate) limits: Limits,
 }
 
 fn root() -> PathBuf {
@@ -191,14 +192,22 @@ fn copy(from: &Path, to: &Path) {
 impl Small {
     pub(crate) const FIRES: &str = "lancashire-fire-and-rescue.incidents";
 
+    /// With the indicator on fires.
     pub(crate) fn new() -> Self {
+        Self::of(&["deliberate-fires"])
+    }
+
+    /// With these indicators.
+    pub(crate) fn of(names: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         copy(&root().join("sharing-agreements"), &folder.path().join("agreements"));
         let indicators = folder.path().join("indicators");
         std::fs::create_dir_all(&indicators).unwrap();
-        let indicator = "deliberate-fires.toml";
-        std::fs::copy(root().join("sample-data/indicators").join(indicator), indicators.join(indicator)).unwrap();
-        let small = Self { folder, faults: Faults::default() };
+        for name in names {
+            let name = format!("{name}.toml");
+            std::fs::copy(root().join("sample-data/indicators").join(&name), indicators.join(&name)).unwrap();
+        }
+        let small = Self { folder, faults: Faults::default(), limits: Limits::default() };
         Platform::create(&small.settings()).unwrap();
         small
     }
@@ -216,7 +225,7 @@ impl Small {
             contracts: root().join("sample-data/contracts"),
             indicators: self.folder.path().join("indicators"),
             workbook_program: PathBuf::new(),
-            limits: Limits::default(),
+            limits: self.limits.clone(),
             clock: Clock::system(),
         }
     }
@@ -257,17 +266,35 @@ impl Small {
         quarter: u8,
         key: Option<&str>,
     ) -> std::result::Result<crate::UploadReceipt, crate::PlatformError> {
-        let name = format!("partners/lancashire-fire-and-rescue/incidents/2025-Q{quarter}.csv.gz");
-        let file = std::fs::File::open(root().join("sample-data").join(name)).unwrap();
-        let request = UploadRequest {
-            dataset: Self::FIRES.parse().unwrap(),
-            period: format!("2025-{:02}-01/P3M", (quarter - 1) * 3 + 1),
-            idempotency_key: key.map(str::to_owned),
+        let file = Self::sample(Self::FIRES, &format!("2025-Q{quarter}"));
+        let period = format!("2025-{:02}-01/P3M", (quarter - 1) * 3 + 1);
+        let request = UploadRequest { idempotency_key: key.map(str::to_owned), ..Self::request(Self::FIRES, &period) };
+        platform.upload(caller, &request, file.as_slice())
+    }
+
+    /// A file of the sample.
+    pub(crate) fn sample(dataset: &str, stem: &str) -> Vec<u8> {
+        let name = format!("partners/{}/{stem}.csv.gz", dataset.replace('.', "/"));
+        std::fs::read(root().join("sample-data").join(name)).unwrap()
+    }
+
+    /// Takes a file in from its supplier.
+    pub(crate) fn take_in(platform: &Platform, dataset: &str, period: &str, file: &[u8]) -> crate::UploadReceipt {
+        let caller = platform.local_officer(&dataset.parse().unwrap()).unwrap();
+        let opt_outs_applied = Some(platform.now().to_string());
+        let request = UploadRequest { opt_outs_applied, ..Self::request(dataset, period) };
+        platform.upload(&caller, &request, file).unwrap()
+    }
+
+    fn request(dataset: &str, period: &str) -> UploadRequest {
+        UploadRequest {
+            dataset: dataset.parse().unwrap(),
+            period: period.to_owned(),
+            idempotency_key: None,
             digest: None,
             empty: false,
             opt_outs_applied: None,
-        };
-        platform.upload(caller, &request, file)
+        }
     }
 
     /// How far the publication of a version has come, as its supplier reads it.

@@ -128,6 +128,30 @@ fn mistakes_are_named_with_their_place() {
     }
 }
 
+/// Where nobody is told apart, a rule on shares of single contributors or partners would hold of everything.
+#[test]
+fn rules_on_shares_need_somebody_who_has_them() {
+    let (good, _) = good();
+    let errors = |level: &str, rule: &str| {
+        let text = good.replacen("level = \"event\"", level, 1).replacen("own_rows = false", rule, 1);
+        let errors = Agreement::parse("a.toml", &text, &partnership(), &contracts()).unwrap_err();
+        errors.into_iter().map(|error| error.message).collect::<Vec<_>>().join("\n")
+    };
+    let figures = "rows of `org-a.data` are figures of areas";
+    let nobody = "the contract of `org-a.data` names no `partner`";
+    for (rule, of_areas, of_rows) in [
+        ("dominance = { contributors = 2, percent = 80 }", figures, None),
+        ("p_percent = 10", figures, None),
+        ("partner_p_percent = 10", figures, Some(nobody)),
+    ] {
+        let told = errors("level = \"aggregate\"", rule);
+        assert!(told.contains(of_areas), "{rule}: {told}");
+        let told = errors("level = \"event\"", rule);
+        assert_eq!(told.contains(nobody), of_rows.is_some(), "{rule}: {told}");
+        assert!(!told.contains(figures), "{rule}: {told}");
+    }
+}
+
 /// Whoever signs for real may not name keys that everybody has.
 #[test]
 fn public_test_keys_are_for_illustrations() {

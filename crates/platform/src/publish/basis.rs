@@ -36,6 +36,9 @@ pub(crate) struct Basis {
     /// What is sensitive of it: a mark on such a cell says nothing about zeros, on others it does.
     #[serde(default)]
     pub(crate) sensitive: BTreeSet<String>,
+    /// Digest over what everybody knows that its counts are at most; `None` where nothing is known.
+    #[serde(default)]
+    pub(super) bounds: Option<Digest>,
     /// The partners by way of whom its rows came, in the order of their numbers.
     #[serde(default)]
     pub(crate) partners: Vec<String>,

@@ -171,12 +171,10 @@ impl Platform {
             &periods,
             last.map(|last| last.tables.as_slice()).unwrap_or_default(),
         )?;
-        let known_upper = if bounds(contract) && !allowed.open() {
-            known_upper(state, contract, &tables)?
-        } else {
-            BTreeMap::new()
-        };
-        let revision = revision(geography.digest, contract, &partitions, allowed, &known_upper)?;
+        let known_upper =
+            if bounds(contract) && !allowed.open() { known_upper(state, contract, &tables)? } else { BTreeMap::new() };
+        let bounds = digest_of_bounds(&known_upper)?;
+        let revision = revision(geography.digest, contract, &partitions, allowed, bounds)?;
         let names: BTreeSet<&str> = contract.dimensions().into_iter().chain(contract.measures()).collect();
         let sensitive = allowed.primary.sensitive.iter().filter(|name| names.contains(name.as_str()));
         let terms = requests::Terms {
@@ -200,6 +198,7 @@ impl Platform {
             partitions,
             views: views_on(&allowed.definitions, &contract.id),
             sensitive: request.sensitive.clone(),
+            bounds,
             partners: partners(&request),
             tables: Basis::registrations(&request),
         };
@@ -338,9 +337,13 @@ impl Platform {
                 .enable_time()
                 .build()
                 .map_err(PlatformError::failed("start the query engine"))?;
-            runtime
-                .block_on(engine::tabulate(&permits, &tables, &attempt.request, &limits))
-                .map_err(PlatformError::failed("tabulate a dataset"))
+            runtime.block_on(engine::tabulate(&permits, &tables, &attempt.request, &limits)).map_err(
+                |error| match error {
+                    // It would be the same another time.
+                    engine::EngineError::TooLarge { .. } => PlatformError::Unpublishable { reason: error.to_string() },
+                    error => PlatformError::failed("tabulate a dataset")(error),
+                },
+            )
         };
         // Its own thread: the caller may be inside another runtime.
         std::thread::scope(|scope| scope.spawn(work).join())
@@ -408,19 +411,27 @@ fn rules(allowed: &Allowed) -> Result<[Vec<u8>; 2], PlatformError> {
     Ok([policy, serde_json::to_vec(&allowed.primary).map_err(write("write primary rules"))?])
 }
 
+fn digest_of_bounds(known_upper: &BTreeMap<CellId, u64>) -> Result<Option<Digest>, PlatformError> {
+    if known_upper.is_empty() {
+        return Ok(None);
+    }
+    let known_upper: Vec<(&CellId, &u64)> = known_upper.iter().collect();
+    let text = serde_json::to_vec(&known_upper).map_err(PlatformError::failed("write what is known"))?;
+    Ok(Some(digest_of([text.as_slice()])))
+}
+
 /// Digest over everything that a group's tables depend on.
 fn revision(
     geography: Digest,
     contract: &DatasetContract,
     partitions: &[Partition],
     allowed: &Allowed,
-    known_upper: &BTreeMap<CellId, u64>,
+    bounds: Option<Digest>,
 ) -> Result<Digest, PlatformError> {
     let write = PlatformError::failed::<serde_json::Error>;
-    let known_upper: Vec<(&CellId, &u64)> = known_upper.iter().collect();
     let mut parts = vec![
         serde_json::to_vec(contract).map_err(write("write a contract"))?,
-        serde_json::to_vec(&known_upper).map_err(write("write what is known"))?,
+        bounds.map_or_else(Vec::new, |bounds| bounds.0.to_vec()),
         serde_json::to_vec(&allowed.exposure).map_err(write("write an exposure"))?,
         geography.0.to_vec(),
         serde_json::to_vec(partitions).map_err(write("write a partition"))?,

@@ -123,7 +123,7 @@ impl Platform {
 
     /// Queues every dataset that has data, indicators and figures that are not open: how many people live where may bound what
     /// it counts, and which of its areas are too small.
-    fn queue_bounded(&self) -> Result<(), PlatformError> {
+    pub(super) fn queue_bounded(&self) -> Result<(), PlatformError> {
         let state = self.state();
         let open = |dataset: &DatasetId| state.released.get(dataset).is_some_and(|group| group.basis.open);
         for dataset in self.held()?.into_iter().filter(|dataset| !open(dataset)) {

@@ -164,3 +164,6 @@ pub(super) fn too_small(
     }
     Ok(refused)
 }
+
+#[cfg(test)]
+mod tests;

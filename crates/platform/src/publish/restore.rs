@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::group::target;
 use super::ledger::{Remembered, ledger_group};
 use super::releases::last_was_open;
+use super::residents::in_use;
 use crate::error::{PlatformError, causes};
 use crate::platform::Platform;
 use crate::state::{Group, State};
@@ -40,7 +41,9 @@ impl Platform {
         if state.distrusted.is_empty() {
             return Ok(());
         }
-        self.restore(&state, state.distrusted.keys().filter_map(|dataset| state.definitions.contract(dataset)))
+        self.restore(&state, state.distrusted.keys().filter_map(|dataset| state.definitions.contract(dataset)))?;
+        // What waited for them has had its answer.
+        if in_use(&state) == in_use(&self.state()) { Ok(()) } else { self.queue_bounded() }
     }
 
     fn restore<'a>(
