@@ -172,13 +172,14 @@ impl Catalog for Failing {
 pub(crate) struct Small {
     pub(crate) folder: TempDir,
     pub(crate) faults: Faults,
+    pub(crate) limits: Limits,
 }
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
@@ -198,7 +199,7 @@ impl Small {
         std::fs::create_dir_all(&indicators).unwrap();
         let indicator = "deliberate-fires.toml";
         std::fs::copy(root().join("sample-data/indicators").join(indicator), indicators.join(indicator)).unwrap();
-        let small = Self { folder, faults: Faults::default() };
+        let small = Self { folder, faults: Faults::default(), limits: Limits::default() };
         Platform::create(&small.settings()).unwrap();
         small
     }
@@ -208,15 +209,20 @@ impl Small {
         self.folder.path().join("agreements")
     }
 
+    /// The indicators, which may be changed.
+    pub(crate) fn indicators(&self) -> PathBuf {
+        self.folder.path().join("indicators")
+    }
+
     pub(crate) fn settings(&self) -> Settings {
         Settings {
             data: self.folder.path().join("data"),
             key_file: self.folder.path().join("data.key"),
             agreements: self.agreements(),
             contracts: root().join("sample-data/contracts"),
-            indicators: self.folder.path().join("indicators"),
+            indicators: self.indicators(),
             workbook_program: PathBuf::new(),
-            limits: Limits::default(),
+            limits: self.limits.clone(),
             clock: Clock::system(),
         }
     }
