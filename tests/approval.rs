@@ -4,10 +4,11 @@
 use axum::http::Method;
 use serde_json::Value;
 
+use crate::cli::program;
 use crate::publishing::{
-    DISTRICTS, FIRES, figures, nobody_is_seen, own, own_definitions, publication, quarter, records, upload,
+    DISTRICTS, FIRES, counts, figures, nobody_is_seen, own, own_definitions, publication, published, quarter, records,
+    upload,
 };
-use crate::publishing::{counts, published};
 use crate::standing::second_version;
 use crate::support::Demo;
 
@@ -31,6 +32,10 @@ fn with_reviewers(mut demo: Demo) -> Demo {
 fn again(demo: Demo) -> Demo {
     let Demo { platform, router, folder, .. } = demo;
     drop((platform, router));
+    open(folder)
+}
+
+fn open(folder: tempfile::TempDir) -> Demo {
     let settings = own_definitions(folder.path());
     with_reviewers(Demo::over(folder, settings))
 }
@@ -128,6 +133,27 @@ async fn what_waits_is_seen_by_nobody_and_what_was_approved_is_what_is_shown() {
     assert_eq!(demo.platform.previews(&reviewer).unwrap(), []);
 }
 
+/// Stops the service, and previews and approves by the command line.
+fn approved_at_the_machine(demo: Demo, digest: &str) -> Demo {
+    let Demo { platform, router, folder, .. } = demo;
+    drop((platform, router));
+    let said = |arguments: &[&str]| {
+        let mut command = program(folder.path(), arguments);
+        command.env("COMMONGROUND_AGREEMENTS", folder.path().join("agreements"));
+        let output = command.env("COMMONGROUND_INDICATORS", folder.path().join("indicators")).output().unwrap();
+        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        assert!(output.status.success(), "{arguments:?}: {text}");
+        text
+    };
+    let text = said(&["disclosure", "preview"]);
+    for part in [digest, "waits for approval by: reviewer", "cells withheld", "everything together"] {
+        assert!(text.contains(part), "`{part}` is not in {text}");
+    }
+    let text = said(&["disclosure", "approve", FIRES, digest, "--because", "as-agreed"]);
+    assert!(text.contains(&format!("published {FIRES}")), "{text}");
+    open(folder)
+}
+
 /// Two partnerships with the same keys and the same data. In one, a correction was planned, rejected, and came to be published
 /// with the next quarter; in the other the two came together. Nobody can tell which is which by any figure.
 #[tokio::test]
@@ -149,9 +175,14 @@ async fn a_rejected_publication_leaves_nothing_behind() {
         }
         upload(&demo, "2026-01-01/P3M", quarter("2026", 0)).await;
         assert_eq!(published(&demo), 0);
-        let preview = waiting(&demo, "reviewer").await;
-        assert_eq!(decide(&demo, "reviewer", &preview["digest"], "approved").await.0, 204);
-        assert_eq!(published(&demo), 1);
+        let digest = waiting(&demo, "reviewer").await["digest"].clone();
+        let demo = if rejected {
+            assert_eq!(decide(&demo, "reviewer", &digest, "approved").await.0, 204);
+            assert_eq!(published(&demo), 1);
+            demo
+        } else {
+            approved_at_the_machine(demo, digest.as_str().unwrap())
+        };
         nobody_is_seen(&before, &counts(&figures(&demo).await));
         let reviewer = demo.platform.local_reviewer().unwrap();
         demo.platform.verify_ledger(&reviewer, &FIRES.parse().unwrap()).unwrap();

@@ -102,6 +102,7 @@ fn anonymous(row: &TidyRow) -> TidyRow {
 /// Primary, secondary, drawn and hidden: in JSON and in CSV, the API's rows and the command line's are one and the same but for
 /// what says which cell they are. Tables for reading and the page are made of these rows alone.
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a released row by itself")]
 async fn no_route_tells_why_a_cell_is_withheld() {
     let demo = Demo::open();
     let reviewer = demo.platform.local_reviewer().unwrap();

@@ -35,7 +35,6 @@ pub(super) struct Remembered {
 
 impl Platform {
     /// The released entries of a group, oldest first. One that was never released is passed over.
-    #[expect(clippy::disallowed_methods, reason = "`open_bytes` has just authenticated the bytes")]
     pub(crate) fn released_entries(&self, dataset: &DatasetId) -> Result<Vec<Opened>, PlatformError> {
         let group = ledger_group(dataset)?;
         let stored = self.catalog().ledger(&group, 0).map_err(PlatformError::failed("read the ledger"))?;
@@ -47,6 +46,7 @@ impl Platform {
     }
 
     /// One entry, opened; `shown` is the digest of what everybody sees of it.
+    #[expect(clippy::disallowed_methods, reason = "`open_bytes` has just authenticated the bytes")]
     pub(super) fn open_entry(
         &self,
         dataset: &DatasetId,
