@@ -9,6 +9,7 @@
 )]
 
 mod api;
+mod approval;
 mod attacks;
 mod cli;
 mod intake;

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::support::{self, Demo, root};
 
-const FIRES: &str = "lancashire-fire-and-rescue.incidents";
+pub(crate) const FIRES: &str = "lancashire-fire-and-rescue.incidents";
 pub(crate) const DISTRICTS: &str = "/v1/data.json?indicator=fire-incidents&area_type=district&period_type=month";
 
 /// The lines of a quarter of fires; from another year with `year`, and without the last `dropped`.
@@ -61,14 +61,19 @@ pub(crate) fn again(demo: Demo, change: impl FnOnce(&Path)) -> Demo {
     Demo::over(folder, settings)
 }
 
+/// How many datasets a run publishes anew.
+pub(crate) fn published(demo: &Demo) -> usize {
+    demo.platform.publish_pending(&mut |_| ()).unwrap().published.len()
+}
+
 /// Rows by everything but what a correction may change, with their counts.
-fn counts(figures: &Value) -> Vec<(String, Option<i64>)> {
+pub(crate) fn counts(figures: &Value) -> Vec<(String, Option<i64>)> {
     let row = |row: &Value| (format!("{} {}", row["area_code"], row["period"]), row["count"].as_i64());
     figures.as_array().unwrap().iter().map(row).collect()
 }
 
 /// What was shown is shown as it was, or differs by k or more, or is withheld.
-fn nobody_is_seen(before: &[(String, Option<i64>)], after: &[(String, Option<i64>)]) {
+pub(crate) fn nobody_is_seen(before: &[(String, Option<i64>)], after: &[(String, Option<i64>)]) {
     for (row, old) in before {
         let new = after.iter().find(|(other, _)| other == row).unwrap().1;
         let close = new.zip(*old).is_some_and(|(new, old)| new != old && (new - old).abs() < 5);

@@ -87,7 +87,7 @@ async fn what_began_while_the_service_was_stopped_is_published() {
 }
 
 /// Puts a second version of the agreement about fires beside the first, signed by all.
-fn second_version(agreements: &Path, edit: (&str, &str)) {
+pub(crate) fn second_version(agreements: &Path, edit: (&str, &str)) {
     let registry = registry(agreements);
     let first = registry.snapshot().agreements().find(|a| a.name() == "fire-incidents@1").unwrap().digest();
     let text = fs::read_to_string(agreements.join("fire-incidents.toml")).unwrap();

@@ -30,10 +30,25 @@ fn case(
     Case { operation, method, path, key, status, problem }
 }
 
+/// A decision about a publication that does not wait.
+macro_rules! decision {
+    ($dataset:literal, $verdict:literal) => {
+        concat!(
+            "/v1/publications/",
+            $dataset,
+            "/decision?digest=0000000000000000000000000000000000000000000000000000000000000000&because=as-agreed&verdict=",
+            $verdict
+        )
+    };
+}
+
 fn cases() -> Vec<Case> {
     let get = |operation, path, key, status, problem| case(operation, Method::GET, path, key, status, problem);
     let upload = "post /v1/datasets/{id}/versions";
     let version = "get /v1/datasets/{id}/versions/{version}";
+    let put = |path, key, status, problem| {
+        case("put /v1/publications/{id}/decision", Method::PUT, path, key, status, problem)
+    };
     vec![
         get("get /v1/indicators", "/v1/indicators?x=1", None, 400, "unknown-parameter"),
         get("get /v1/indicators/{id}", "/v1/indicators/ambulance-call-outs", None, 404, "not-found"),
@@ -130,6 +145,13 @@ fn cases() -> Vec<Case> {
             400,
             "bad-parameter",
         ),
+        get("get /v1/publications", "/v1/publications", None, 404, "not-found"),
+        get("get /v1/publications", "/v1/publications", Some("analyst"), 404, "not-found"),
+        get("get /v1/publications", "/v1/publications?x=1", None, 400, "unknown-parameter"),
+        put(decision!("lancashire-fire-and-rescue.incidents", "approved"), None, 404, "not-found"),
+        put(decision!("lancashire-fire-and-rescue.incidents", "approved"), Some("officer"), 404, "not-found"),
+        put(decision!("no-such.dataset", "rejected"), Some("analyst"), 404, "not-found"),
+        put(decision!("no-such.dataset", "perhaps"), Some("analyst"), 400, "bad-parameter"),
         get(
             version,
             "/v1/datasets/lancashire-fire-and-rescue.incidents/versions/00000000-0000-0000-0000-000000000000",

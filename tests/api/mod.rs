@@ -2,4 +2,5 @@
 
 pub(crate) mod data;
 mod denials;
+mod derived;
 mod uploads;

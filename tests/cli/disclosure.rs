@@ -28,7 +28,36 @@ fn reviewers_verify_report_and_explain_and_are_on_record() {
 
     let (code, text) = said(folder.path(), &["disclosure", "report", REFERRALS]);
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("threshold") && text.contains("cells withheld ("), "{text}");
+    for said in [
+        "counts of fewer than",
+        "holds against anybody",
+        "wellbeing-referrals/lsoa-year",
+        "everything together",
+        "released  ",
+        "under  ",
+        "steps of search",
+        "few people or records",
+    ] {
+        assert!(text.contains(said), "`{said}` is not in {text}");
+    }
+
+    // No agreement of the sample asks for approval.
+    let (code, text) = said(folder.path(), &["disclosure", "preview", "--as", "governance"]);
+    assert!(code == 0 && text.contains("nothing waits for approval"), "{text}");
+    let digest = "0".repeat(64);
+    for (verdict, digest, because, expect) in [
+        (
+            "approve",
+            digest.as_str(),
+            "as-agreed",
+            "a publication of `lancashire-county-council.wellbeing-referrals` that waits",
+        ),
+        ("reject", &digest, "a-hunch", "`a-hunch` is not a reason: use one of as-agreed, shows-too-much"),
+        ("reject", "abc", "not-now", "`abc` is no digest"),
+    ] {
+        let (code, text) = said(folder.path(), &["disclosure", verdict, REFERRALS, digest, "--because", because]);
+        assert!(code == 2 && text.contains(expect), "{code}: {text}");
+    }
 
     let (code, text) = said(folder.path(), &["disclosure", "explain", "wellbeing-referrals", "--period", "all"]);
     assert_eq!(code, 0, "{text}");

@@ -13,7 +13,7 @@ use std::process::{Command, Output};
 use crate::support;
 
 /// The program in a folder of its own, without configuration from outside; definitions are the sample's.
-fn program(folder: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn program(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(support::binary());
     let root = support::root();
     for (variable, _) in std::env::vars_os() {

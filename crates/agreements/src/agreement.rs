@@ -22,7 +22,7 @@ use crate::partnership::Partnership;
 use crate::party::Party;
 use crate::position::Locator;
 use crate::primary::PrimaryRules;
-use crate::principal::{ActionKind, Recipient};
+use crate::principal::{ActionKind, Recipient, Role};
 use crate::terms::{Forbids, Method, Onward, Terms, Zeros};
 
 /// An agreement that has been read and checked against the partnership's register and the datasets' contracts.
@@ -225,6 +225,9 @@ pub struct TermsClause {
     /// The other primary rules.
     #[serde(default)]
     pub primary: PrimaryRules,
+    /// Roles that approve each publication.
+    #[serde(default)]
+    pub approval: BTreeSet<Role>,
     /// The finest tables.
     pub finest: BTreeSet<Level>,
     /// The widest audience.
@@ -424,6 +427,7 @@ impl Agreement {
             methods: terms.methods.clone(),
             zeros: terms.zeros,
             primary: terms.primary.clone(),
+            approval: terms.approval.clone(),
             levels: self.levels(),
             onward: terms.onward,
             obligations: terms.obligations.clone(),

@@ -286,7 +286,22 @@ impl<'a> Checker<'a, '_> {
         if terms.methods.is_empty() {
             self.wrong(&[Key("terms"), Key("methods")], "accept at least one method: `suppress` or `perturb`");
         }
+        self.approval(open);
         self.primary();
+    }
+
+    /// Approval is by whoever looks at tables, and whoever answers for data protection.
+    fn approval(&mut self, open: bool) {
+        let may_approve = |role| matches!(role, principal::Role::Reviewer | principal::Role::Governance);
+        let approval = &self.document().terms.approval;
+        let at = [Key("terms"), Key("approval")];
+        if let Some(role) = approval.iter().find(|role| !may_approve(**role)) {
+            let message = format!("`{role}` approves nothing: name `reviewer`, `governance` or both");
+            self.wrong(&at, message);
+        }
+        if open && !approval.is_empty() {
+            self.wrong(&at, "open data are public already, so that there is nothing to approve: leave it out");
+        }
     }
 
     fn primary(&mut self) {

@@ -108,6 +108,7 @@ fn terms(old: &Agreement, new: &Agreement) -> Vec<String> {
         };
         lines.push(format!("{}: {} becomes {}: {effect}", one.clause, one.before, one.after));
     }
+    unordered(&mut lines, "terms.approval", &before.approval, &after.approval);
     unordered(&mut lines, "terms.tier", &before.tier, &after.tier);
     unordered(&mut lines, "terms.onward", &before.onward, &after.onward);
     unordered(&mut lines, "terms.obligations", &before.obligations, &after.obligations);

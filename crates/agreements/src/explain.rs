@@ -89,6 +89,11 @@ fn terms(agreement: &Agreement, dataset: &DatasetId) -> Vec<String> {
             retention.raw_days, retention.derived_days
         ),
     ]);
+    let approval = &agreement.document().terms.approval;
+    if !approval.is_empty() {
+        let roles: Vec<&str> = approval.iter().map(|role| role.as_str()).collect();
+        lines.push(format!("each publication waits for approval by: {}", roles.join(" and ")));
+    }
     if let Some(optout) = &agreement.document().optout {
         let actions: Vec<_> = optout.applies.iter().map(|action| action.as_str()).collect();
         let (scheme, by, days) = (&optout.scheme, &optout.applied_by, optout.max_age_days);

@@ -116,6 +116,7 @@ fn terms(old: &Agreement, new: &Agreement) -> Vec<(&'static str, bool)> {
         ("terms.rounding", b.rounding.is_multiple_of(a.rounding)),
         ("terms.methods", methods),
         ("terms.zeros", b.zeros == a.zeros),
+        ("terms.approval", b.approval.is_superset(&a.approval)),
         ("terms.finest", old.levels().meet(new.levels()) == new.levels()),
         ("terms.tier", b.tier <= a.tier),
         ("terms.onward", b.onward <= a.onward),

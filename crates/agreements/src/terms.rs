@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::grant::RecipientPattern;
 use crate::level::Levels;
 use crate::primary::PrimaryRules;
-use crate::principal::{ActionKind, Recipient};
+use crate::principal::{ActionKind, Recipient, Role};
 
 /// A way to protect a published table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -84,6 +84,8 @@ pub struct Terms {
     pub zeros: Zeros,
     /// The other rules that a figure must pass before it is shown.
     pub primary: PrimaryRules,
+    /// Who must approve each publication before it is one: all of these roles.
+    pub approval: BTreeSet<Role>,
     /// How fine tables may be.
     pub levels: Levels,
     /// Whether a release may be passed on.
@@ -111,6 +113,7 @@ pub fn meet(a: &Terms, b: &Terms) -> Terms {
         methods: intersection(&a.methods, &b.methods),
         zeros: a.zeros.min(b.zeros),
         primary: a.primary.meet(&b.primary),
+        approval: union(&a.approval, &b.approval),
         levels: a.levels.meet(b.levels),
         onward: a.onward.min(b.onward),
         obligations: union(&a.obligations, &b.obligations),

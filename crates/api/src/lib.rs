@@ -11,6 +11,7 @@ mod pages;
 mod params;
 mod places;
 pub mod problem;
+mod publications;
 mod reference;
 mod schema;
 mod server;

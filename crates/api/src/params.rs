@@ -52,6 +52,11 @@ impl Params {
         self.text(name).map(|text| parse(name, text)).transpose()
     }
 
+    /// A parameter as a typed value, which must be there.
+    pub(crate) fn needed<T: std::str::FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<T, Problem> {
+        parse(name, self.required(name)?)
+    }
+
     /// A comma-separated parameter as typed values.
     pub(crate) fn list<T: std::str::FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<Vec<T>, Problem> {
         self.text(name).map_or_else(|| Ok(Vec::new()), |text| text.split(',').map(|part| parse(name, part)).collect())

@@ -141,6 +141,8 @@ impl From<PlatformError> for Problem {
                 Self { reference: Some(logged(&error)), ..Self::new(FULL, "the disk is full") }
             }
             PlatformError::Unpublishable { .. }
+            | PlatformError::AwaitsApproval { .. }
+            | PlatformError::Unregistrable { .. }
             | PlatformError::Folder(_)
             | PlatformError::WrongKey { .. }
             | PlatformError::Definition(_)

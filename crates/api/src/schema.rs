@@ -1,7 +1,7 @@
 //! Answers as they are written: plain text and numbers, described in OpenAPI.
 
 use model::Period;
-use platform::{AreaCard, IndicatorCard, Me, ViewCard};
+use platform::{AreaCard, IndicatorCard, Loss, Me, Preview, ViewCard};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -149,5 +149,64 @@ impl Health {
     /// A state without problems to tell.
     pub(crate) fn of(status: &str) -> Self {
         Self { status: status.to_owned(), problems: Vec::new() }
+    }
+}
+
+/// Publications that wait for approval.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PublicationList {
+    /// Those that the caller may decide about.
+    pub(crate) publications: Vec<PublicationItem>,
+}
+
+/// A publication that waits for approval. Nothing in it is a figure of a cell.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PublicationItem {
+    /// The dataset.
+    dataset: String,
+    /// What is approved or rejected: this and nothing else.
+    digest: String,
+    /// The roles that have to approve it.
+    approval: Vec<String>,
+    /// What was decided, in order.
+    decisions: Vec<String>,
+    /// Why it can no longer be approved, if it cannot.
+    void: Option<&'static str>,
+    /// What it would withhold, by view.
+    views: Vec<ViewLoss>,
+    /// The whole report, for people.
+    report: String,
+}
+
+/// What a view would withhold.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ViewLoss {
+    /// Its name.
+    view: String,
+    /// All its cells for which there is a figure.
+    cells: usize,
+    /// How many of them are withheld.
+    withheld: usize,
+    /// Share of its value that is withheld, in whole percent; empty where it would tell what few cells hold.
+    percent_of_value: Option<u64>,
+}
+
+impl From<Preview> for PublicationItem {
+    fn from(preview: Preview) -> Self {
+        let loss = |(view, loss): &(String, Loss)| ViewLoss {
+            view: view.clone(),
+            cells: loss.cells,
+            withheld: loss.withheld,
+            percent_of_value: loss.percent_of_value(),
+        };
+        Self {
+            dataset: preview.dataset.to_string(),
+            digest: preview.digest.to_string(),
+            approval: preview.approval.iter().map(ToString::to_string).collect(),
+            decisions: preview.decisions,
+            void: preview.void,
+            views: preview.report.views.iter().map(loss).collect(),
+            report: preview.report.to_string(),
+        }
     }
 }

@@ -20,7 +20,7 @@ use utoipa_axum::routes;
 
 use crate::places::UploadPlaces;
 use crate::problem::{self, Problem};
-use crate::{App, HttpLimits, data, headers, pages, reference, uploads};
+use crate::{App, HttpLimits, data, headers, pages, publications, reference, uploads};
 
 /// The description of every operation.
 #[must_use]
@@ -55,6 +55,8 @@ fn operations() -> OpenApiRouter<App> {
         .routes(routes!(data::json))
         .routes(routes!(uploads::create))
         .routes(routes!(uploads::version))
+        .routes(routes!(publications::waiting))
+        .routes(routes!(publications::decide))
 }
 
 /// The name of the key in the description.

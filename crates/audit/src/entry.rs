@@ -1,6 +1,7 @@
 //! What is recorded. Every field is an id, a digest, a count or an instant.
 
 use std::collections::BTreeSet;
+use std::str::FromStr;
 
 use jiff::Timestamp;
 use model::{AgreementId, DatasetId, Digest, Label, OrganisationId, Period, PurposeId, ViewId};
@@ -48,6 +49,73 @@ pub enum Question {
     Report,
     /// Why cells are withheld.
     Explain,
+    /// What waits for approval.
+    Preview,
+}
+
+/// What was decided about a plan that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It may be published, as far as this role is concerned.
+    Approved,
+    /// It may not.
+    Rejected,
+}
+
+impl FromStr for Verdict {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "approved" => Ok(Self::Approved),
+            "rejected" => Ok(Self::Rejected),
+            _ => Err(format!("`{text}` is no verdict: use `approved` or `rejected`")),
+        }
+    }
+}
+
+/// Why it was decided so: one of these, as a log of words would come to hold what it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Grounds {
+    /// It shows what the agreements mean it to show.
+    AsAgreed,
+    /// It shows too much.
+    ShowsTooMuch,
+    /// It withholds too much to be of use.
+    WithholdsTooMuch,
+    /// The data look wrong.
+    DataInDoubt,
+    /// It is right, but not now.
+    NotNow,
+}
+
+impl Grounds {
+    /// Every reason.
+    pub const ALL: [Self; 5] =
+        [Self::AsAgreed, Self::ShowsTooMuch, Self::WithholdsTooMuch, Self::DataInDoubt, Self::NotNow];
+
+    /// As it stands in the record.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AsAgreed => "as-agreed",
+            Self::ShowsTooMuch => "shows-too-much",
+            Self::WithholdsTooMuch => "withholds-too-much",
+            Self::DataInDoubt => "data-in-doubt",
+            Self::NotNow => "not-now",
+        }
+    }
+}
+
+impl FromStr for Grounds {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|grounds| grounds.as_str() == text).ok_or_else(|| {
+            let known = Self::ALL.map(Self::as_str).join(", ");
+            format!("`{text}` is not a reason: use one of {known}")
+        })
+    }
 }
 
 /// What happened to an agreement.
@@ -119,6 +187,9 @@ pub struct PlanRecord {
     pub cells_shown: u64,
     /// Cells withheld.
     pub cells_withheld: u64,
+    /// Steps of the search for it; 0 where they were not recorded.
+    #[serde(default)]
+    pub steps: u64,
 }
 
 /// One thing that happened.
@@ -207,6 +278,31 @@ pub enum Entry {
         plan: Option<PlanRecord>,
         /// Agreements it stands on.
         agreements: BTreeSet<Digest>,
+    },
+    /// A plan was made and waits for approval; nothing of it is published. What waited before for the group is void.
+    Previewed {
+        /// The intent.
+        work_id: Uuid,
+        /// The protection group.
+        group: Label,
+        /// The plan; the digest of its ledger entry is what is approved.
+        plan: PlanRecord,
+        /// The roles that have to approve it.
+        approval: BTreeSet<Label>,
+    },
+    /// Somebody decided about a plan that waits.
+    Decided {
+        /// Who.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        actor: Option<Actor>,
+        /// The protection group.
+        group: Label,
+        /// The digest of the ledger entry that was previewed.
+        preview: Digest,
+        /// What.
+        verdict: Verdict,
+        /// Why.
+        grounds: Grounds,
     },
     /// A dataset version was withdrawn.
     Withdrawn {
@@ -300,12 +396,14 @@ impl Entry {
             | Self::Refused { work_id, .. }
             | Self::Failed { work_id, .. }
             | Self::Released { work_id, .. }
+            | Self::Previewed { work_id, .. }
             | Self::Withdrawn { work_id, .. } => Some(*work_id),
             Self::Started { .. }
             | Self::Stopped
             | Self::Intent { .. }
             | Self::Accessed { .. }
             | Self::Reviewed { .. }
+            | Self::Decided { .. }
             | Self::Denied { .. }
             | Self::Agreement { .. }
             | Self::Key { .. }
@@ -325,6 +423,8 @@ impl Entry {
             Self::Refused { .. } => "refused",
             Self::Failed { .. } => "failed",
             Self::Released { .. } => "released",
+            Self::Previewed { .. } => "previewed",
+            Self::Decided { .. } => "decided",
             Self::Withdrawn { .. } => "withdrawn",
             Self::Accessed { .. } => "accessed",
             Self::Reviewed { .. } => "reviewed",

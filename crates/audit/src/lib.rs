@@ -20,7 +20,9 @@ pub mod storage;
 pub mod testing;
 pub mod verify;
 
-pub use entry::{Access, Actor, AgreementChange, CredentialChange, Entry, KeyChange, PlanRecord, Question, Work};
+pub use entry::{
+    Access, Actor, AgreementChange, CredentialChange, Entry, Grounds, KeyChange, PlanRecord, Question, Verdict, Work,
+};
 pub use error::AuditError;
 pub use log::{AuditLog, Options, Recovery};
 pub use record::{Receipt, Record};

@@ -159,6 +159,13 @@ pub(crate) enum DisclosureCommand {
     Verify(ReviewArgs),
     /// What each publication withholds: by kind of table, share of cells and of their value, and for which rules.
     Report(ReviewArgs),
+    /// Publications that wait for approval because their agreements ask for it: what each would release and withhold, and the
+    /// digest by which it is approved or rejected.
+    Preview(PreviewArgs),
+    /// Approve exactly what was previewed; it is published once everybody who is asked has. On record.
+    Approve(DecisionArgs),
+    /// Reject what was previewed; what was published stays. On record.
+    Reject(DecisionArgs),
     /// Why figures look as they do: mark, rule and parameters. For reviewers: the reason of a withheld cell is confidential.
     Explain(QueryArgs),
     /// Try to work out what released tables withhold: `tables.json` and CSV files, of this system or any other.
@@ -172,6 +179,36 @@ pub(crate) enum DisclosureCommand {
 pub(crate) struct ReviewArgs {
     /// Datasets, for example lancashire-fire-and-rescue.incidents; all that have a plan without one.
     pub(crate) dataset: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PreviewArgs {
+    /// For whom: reviewer or governance (data protection).
+    #[arg(long = "as", value_enum, default_value_t = Decider::Reviewer)]
+    pub(crate) role: Decider,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DecisionArgs {
+    /// Dataset, for example lancashire-fire-and-rescue.incidents.
+    pub(crate) dataset: String,
+    /// The digest that the preview gave.
+    pub(crate) digest: String,
+    /// For whom: reviewer or governance (data protection).
+    #[arg(long = "as", value_enum, default_value_t = Decider::Reviewer)]
+    pub(crate) role: Decider,
+    /// Why: as-agreed, shows-too-much, withholds-too-much, data-in-doubt or not-now.
+    #[arg(long)]
+    pub(crate) because: String,
+}
+
+/// Who decides about a publication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Decider {
+    /// Whoever looks at tables before they are published.
+    Reviewer,
+    /// Whoever answers for data protection.
+    Governance,
 }
 
 #[derive(Debug, Args)]

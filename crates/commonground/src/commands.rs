@@ -75,7 +75,16 @@ fn attach(config: &Config) -> anyhow::Result<Platform> {
 }
 
 fn load(platform: &Platform) -> anyhow::Result<()> {
-    Ok(platform.load()?)
+    platform.load()?;
+    note_refused(platform);
+    Ok(())
+}
+
+/// Says which views are not registered.
+fn note_refused(platform: &Platform) {
+    for refusal in platform.refused_views() {
+        note(format_args!("warning: {refusal}"));
+    }
 }
 
 /// The platform with its keys and nothing of what is published, which takes its time.

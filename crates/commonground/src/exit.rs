@@ -67,6 +67,7 @@ fn code(error: &anyhow::Error) -> u8 {
             | PlatformError::Refused { .. }
             | PlatformError::TooLarge { .. }
             | PlatformError::IdempotencyConflict { .. }
+            | PlatformError::Unregistrable { .. }
             | PlatformError::Definition(_),
         ) => REFUSED,
         Some(PlatformError::BadParameter { .. } | PlatformError::NotFound { .. } | PlatformError::Name(_)) => USAGE,

@@ -44,6 +44,8 @@ pub struct ReleaseRecord {
     pub cells_released: usize,
     /// Cells with a mark.
     pub cells_withheld: usize,
+    /// Steps of the search for it.
+    pub steps: u64,
     /// Number of the entry in the ledger.
     pub ledger_entry: u64,
     /// Seconds since 1970-01-01 UTC.
@@ -112,6 +114,7 @@ impl DurableReceipt {
             digest: plan.digest(),
             cells_released: plan.summary().released(),
             cells_withheld: plan.summary().withheld(),
+            steps: plan.summary().steps,
             ledger_entry,
             at: now,
         };

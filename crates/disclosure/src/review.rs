@@ -1,12 +1,12 @@
-//! What a reviewer may ask of the ledger: is every entry proved, why is a cell withheld, what does a publication lose. No
-//! answer holds a count that was not released.
+//! What a reviewer may ask of the ledger: is every entry proved, why is a cell withheld. No answer holds a count that was not
+//! released.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use model::{AreaType, Mark, PeriodType};
+use model::Mark;
 
-use crate::ids::{CellId, GroupId};
+use crate::ids::CellId;
 use crate::ledger::{AuthenticatedEntry, Entry, EntryCell, LedgerError, Outcome};
 use crate::policy::{Policy, ZeroPolicy};
 use crate::released::Cell;
@@ -165,97 +165,4 @@ pub fn explain(entry: &AuthenticatedEntry, id: &CellId) -> Result<Option<Explana
         reason: cell.reason,
         policy: entry.policy.clone(),
     }))
-}
-
-/// What one kind of cells lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Loss {
-    /// All cells for which the source has a figure.
-    pub cells: usize,
-    /// Withheld ones.
-    pub withheld: usize,
-    /// Sum over all cells, and over the withheld ones.
-    value: (u64, u64),
-}
-
-impl Loss {
-    /// Share of cells withheld, in percent.
-    #[must_use]
-    pub fn percent_of_cells(&self) -> u64 {
-        percent(self.withheld as u64, self.cells as u64)
-    }
-
-    /// Share of the value withheld, in whole percent; `None` where so few cells are withheld that, beside a small total, it
-    /// would narrow what each of them holds.
-    #[must_use]
-    pub fn percent_of_value(&self) -> Option<u64> {
-        (self.withheld == 0 || self.withheld >= FEW_CELLS).then(|| percent(self.value.1, self.value.0))
-    }
-}
-
-/// Below so many withheld cells nothing is said of their value.
-const FEW_CELLS: usize = 10;
-
-fn percent(part: u64, whole: u64) -> u64 {
-    if whole == 0 { 0 } else { (u128::from(part) * 100 / u128::from(whole)).try_into().unwrap_or(100) }
-}
-
-/// What a publication releases and withholds, for the lead for information governance.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublicationReport {
-    /// The group.
-    pub group: GroupId,
-    /// Its rules.
-    pub policy: Policy,
-    /// By area type and period type.
-    pub losses: BTreeMap<(AreaType, PeriodType), Loss>,
-    /// How many cells are withheld for which reason.
-    pub reasons: BTreeMap<Reason, usize>,
-    /// Worlds in the proof.
-    pub worlds: usize,
-}
-
-/// Reports on an entry, after checking it.
-///
-/// # Errors
-/// If the entry cannot be read, or does not hold.
-pub fn report(entry: &AuthenticatedEntry) -> Result<PublicationReport, LedgerError> {
-    let entry: Entry = entry.decode()?;
-    let checked = verify(&entry).map_err(LedgerError::Unproven)?;
-    let mut losses: BTreeMap<(AreaType, PeriodType), Loss> = BTreeMap::new();
-    let mut reasons = BTreeMap::new();
-    for cell in entry.cells.iter().filter(|cell| cell.outcome != Outcome::NotAvailable) {
-        let loss = losses.entry((cell.id.key.area_type, cell.id.key.period.period_type())).or_default();
-        let withheld = cell.outcome == Outcome::Withheld;
-        loss.cells += 1;
-        loss.value.0 += cell.count;
-        if withheld {
-            loss.withheld += 1;
-            loss.value.1 += cell.count;
-        }
-        cell.reason.iter().for_each(|reason| *reasons.entry(*reason).or_insert(0) += 1);
-    }
-    Ok(PublicationReport { group: entry.group, policy: entry.policy, losses, reasons, worlds: checked.worlds })
-}
-
-impl fmt::Display for PublicationReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}: threshold {}, {} worlds checked", self.group, self.policy.k, self.worlds)?;
-        for ((area_type, period_type), loss) in &self.losses {
-            writeln!(
-                f,
-                "  {area_type} by {}: {} of {} cells withheld ({} %), {}{}",
-                period_type.as_str(),
-                loss.withheld,
-                loss.cells,
-                loss.percent_of_cells(),
-                loss.percent_of_value().map_or_else(
-                    || "too few to tell their share of the value".to_owned(),
-                    |percent| format!("{percent} % of the value")
-                ),
-                if loss.percent_of_cells() > 40 { "; too fine: publish a coarser view" } else { "" }
-            )?;
-        }
-        self.reasons.iter().try_for_each(|(reason, cells)| writeln!(f, "  {reason:?}: {cells}"))
-    }
 }

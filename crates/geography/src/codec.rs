@@ -30,6 +30,9 @@ struct Stored {
     conversions: BTreeMap<AreaCode, Conversion>,
     postcodes: Vec<(String, Vec<Use>)>,
     practices: BTreeMap<String, Practice>,
+    /// Of each atom; none in what was stored before there were any.
+    #[serde(default)]
+    populations: Vec<u64>,
 }
 
 impl Gazetteer {
@@ -60,6 +63,7 @@ impl Gazetteer {
             conversions: self.conversions.clone(),
             postcodes: self.postcodes.iter().map(|(code, uses)| (code.as_str().to_owned(), uses.to_vec())).collect(),
             practices: self.practices.clone(),
+            populations: self.populations.clone(),
         };
         let json = serde_json::to_vec(&stored).map_err(|error| stored_error(error.to_string()))?;
         let mut bytes = Vec::with_capacity(MAGIC.len() + 8 + json.len() + vertices.len() * 8);
@@ -121,9 +125,13 @@ impl Stored {
         if shapes.len() != atoms {
             return Err(stored_error("its atoms have no outlines"));
         }
+        if !self.populations.is_empty() && self.populations.len() != atoms {
+            return Err(stored_error("its populations are not those of its atoms"));
+        }
         let index = PointIndex::new(shapes);
         let (about, conversions, practices) = (self.about, self.conversions, self.practices);
-        Ok(Gazetteer { about, layers, context, conversions, postcodes, practices, index })
+        let populations = self.populations;
+        Ok(Gazetteer { about, layers, context, conversions, postcodes, practices, populations, index })
     }
 }
 

@@ -150,6 +150,13 @@ boundary_year = 2024
 code = "code"
 name = "name"
 [[file]]
+kind = "population"
+path = "population.csv"
+area_type = "lsoa"
+boundary_year = 2021
+code = "LSOA21CD"
+population = "residents"
+[[file]]
 kind = "boundaries"
 path = "lsoa21.geojson.gz"
 role = "spine"
@@ -198,6 +205,7 @@ pub(crate) fn fixture() -> Fixture {
     };
     let size = STEP * SIDE as f64;
     let mut hierarchy = String::from("LSOA21CD,MSOA21CD,MSOA21NM,WD,PCN\n");
+    let mut population = String::from("LSOA21CD,residents\n");
     let mut lsoa11 = String::from(
         "old,new,change,people\nE01980001,E01990001,S,1600\nE01980001,E01990002,S,900\n\
         E01980003,E01990003,M,700\nE01980004,E01990003,M,300\nE01980005,E01990004,X,10\nE01980005,E01997777,X,30\n\
@@ -206,15 +214,17 @@ pub(crate) fn fixture() -> Fixture {
     for (column, row) in each_atom() {
         let (atom, msoa) = (code(column, row), column / 2 + row / 2 * 2 + 1);
         let _ = writeln!(hierarchy, "{atom},E0299000{msoa},Middle {msoa},E0599000{},U9900{}", row + 1, column / 2 + 1);
+        let _ = writeln!(population, "{atom},\"1,{}00\"", row + column);
         if row > 0 {
             let _ = writeln!(lsoa11, "E01981{},{atom},U,100", &atom[6..]);
         }
     }
-    let files: [(&str, Vec<u8>); 9] = [
+    let files: [(&str, Vec<u8>); 10] = [
         ("lsoa21.geojson.gz", collection(&atoms)),
         ("district.geojson", collection(&[square("E07990118", ORIGIN, size)])),
         ("context.geojson", collection(&[square("E07990999", [-2.8, 53.6], 0.1)])),
         ("hierarchy.csv", hierarchy.into_bytes()),
+        ("population.csv", population.into_bytes()),
         (
             "neighbourhoods.csv",
             b"lsoa,code,name,was,from\nE01990001,NBH-01,One,NBH-98 NBH-99,2024-04\nE01990002,NBH-01,One,,\n\

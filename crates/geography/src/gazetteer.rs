@@ -77,6 +77,8 @@ pub struct Gazetteer {
     pub(crate) conversions: BTreeMap<AreaCode, Conversion>,
     pub(crate) postcodes: PostcodeTable,
     pub(crate) practices: BTreeMap<String, Practice>,
+    /// People of each atom; empty if no file says.
+    pub(crate) populations: Vec<u64>,
     pub(crate) index: PointIndex,
 }
 
@@ -135,6 +137,12 @@ impl Gazetteer {
     #[must_use]
     pub fn method(&self, area_type: AreaType) -> Option<(Method, BoundaryYear)> {
         self.layer(area_type).map(|layer| (layer.method, layer.edge_year))
+    }
+
+    /// How many people live in each atom, in the order of [`Self::atoms`]; none if no file says.
+    #[must_use]
+    pub fn populations(&self) -> Option<&[u64]> {
+        (!self.populations.is_empty()).then_some(self.populations.as_slice())
     }
 
     /// The areas of a type that an atom belongs to: one in most types, none or several where a type need not cover

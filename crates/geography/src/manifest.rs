@@ -61,6 +61,8 @@ pub enum File {
     Practices(Practices),
     /// Names of areas of one type, where the lookups have codes only.
     Names(Names),
+    /// How many people live in each atom.
+    Population(Population),
 }
 
 impl File {
@@ -75,6 +77,7 @@ impl File {
             Self::Postcodes(_) => "postcodes",
             Self::Practices(_) => "practices",
             Self::Names(_) => "names",
+            Self::Population(_) => "population",
         }
     }
 
@@ -89,6 +92,7 @@ impl File {
             Self::Postcodes(file) => &file.path,
             Self::Practices(file) => &file.path,
             Self::Names(file) => &file.path,
+            Self::Population(file) => &file.path,
         }
     }
 }
@@ -337,6 +341,25 @@ pub struct Names {
     pub within: Option<Within>,
 }
 
+/// How many people live in each atom, as published: what areas are judged by before anything is published of them. Every
+/// atom occurs once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Population {
+    /// Path relative to the manifest.
+    pub path: String,
+    /// Type of the areas; the type of the atoms.
+    pub area_type: AreaType,
+    /// Vintage of the areas; that of the atoms.
+    pub boundary_year: BoundaryYear,
+    /// Column with the code.
+    pub code: String,
+    /// Column with the number of people.
+    pub population: String,
+    /// Rows to keep.
+    pub within: Option<Within>,
+}
+
 impl Manifest {
     /// Parses the text of a `geography.toml`; `file` is only used in messages.
     ///
@@ -396,6 +419,7 @@ impl Manifest {
                 Err("a postcode needs `area_code`, or `easting` and `northing`".to_owned())
             }
             File::Postcodes(p) => is_spine("the publisher's area", p.area_type, p.boundary_year),
+            File::Population(p) => is_spine("the area", p.area_type, p.boundary_year),
             File::Boundaries(_) | File::Practices(_) | File::Names(_) => Ok(()),
         }
     }

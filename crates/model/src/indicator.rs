@@ -22,7 +22,7 @@ pub enum Tier {
 
 /// What the value of an indicator is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", try_from = "String")]
 pub enum IndicatorType {
     /// The numerator itself.
     Count,
@@ -32,6 +32,35 @@ pub enum IndicatorType {
     Proportion,
     /// A score published by its source, shown as it is.
     Score,
+}
+
+/// Types that the design has and nothing here computes yet. A standardised rate could decode the strata under it.
+const NOT_YET: [&str; 7] = [
+    "directly-standardised-rate",
+    "indirectly-standardised-ratio",
+    "life-expectancy",
+    "mean",
+    "ratio",
+    "index",
+    "slope-of-inequality",
+];
+
+impl TryFrom<String> for IndicatorType {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        Ok(match text.as_str() {
+            "count" => Self::Count,
+            "crude-rate" => Self::CrudeRate,
+            "proportion" => Self::Proportion,
+            "score" => Self::Score,
+            later if NOT_YET.contains(&later) => {
+                return Err(format!(
+                    "the type `{later}` is not available yet: use `count`, `crude-rate`, `proportion` or `score`"
+                ));
+            }
+            _ => return Err(format!("`{text}` is no type: use `count`, `crude-rate`, `proportion` or `score`")),
+        })
+    }
 }
 
 /// Which direction is good.
@@ -128,6 +157,10 @@ pub struct Indicator {
     pub stage_of_need: Option<u8>,
     /// Cost of one event in pence, with its year in the caveats.
     pub unit_cost_pence: Option<u32>,
+    /// About how many are counted in a year in the whole partnership, as far as is known before any data: a view that
+    /// would be too sparse for so few is refused before there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_per_year: Option<u64>,
     /// What a reader must know.
     #[serde(default)]
     pub caveats: Vec<String>,
@@ -303,6 +336,12 @@ period_type = "calendar-year"
                 "denominator",
             ),
             ("tier = \"public\"", "tier = \"everyone\"", "unknown variant"),
+            ("type = \"crude-rate\"", "type = \"crude\"", "`crude` is no type"),
+            (
+                "type = \"crude-rate\"",
+                "type = \"directly-standardised-rate\"",
+                "i.toml:9:8: the type `directly-standardised-rate` is not available yet",
+            ),
         ];
         for (from, to, expect) in cases {
             let text = GOOD.replacen(from, to, 1);

@@ -127,6 +127,15 @@ impl Platform {
         self.local(organisation, Role::Reviewer)
     }
 
+    /// Somebody at the machine who answers for data protection, for the partnership.
+    ///
+    /// # Errors
+    /// If the register of agreements was not loaded.
+    pub fn local_governance(&self) -> Result<Caller, PlatformError> {
+        let organisation = self.state().snapshot.partnership().partnership.id.clone();
+        self.local(organisation, Role::Governance)
+    }
+
     fn local(&self, organisation: OrganisationId, role: Role) -> Result<Caller, PlatformError> {
         let state = self.state();
         let purposes = state.snapshot.partnership().purposes.iter().map(|purpose| purpose.id.clone());

@@ -92,6 +92,18 @@ pub enum PlatformError {
         /// Why, and what would help.
         reason: String,
     },
+    /// A publication that its agreements want approved is not yet.
+    #[error("{reason}")]
+    AwaitsApproval {
+        /// By whom.
+        reason: String,
+    },
+    /// A geography cannot be used beside what is published by its areas.
+    #[error("the geography is refused, the one in use stays: {}", reasons.join("; "))]
+    Unregistrable {
+        /// Why, for each view.
+        reasons: Vec<String>,
+    },
     /// Another process uses the data folder, or its version is another one.
     #[error("{0}")]
     Folder(String),

@@ -13,6 +13,8 @@ use uuid::Uuid;
 use crate::error::PlatformError;
 use crate::platform::Platform;
 use crate::read::Boundaries;
+use crate::registration;
+use crate::settings::Limits;
 use crate::state::{Geography, digest_of};
 
 const SETTING: &str = "geography";
@@ -25,13 +27,17 @@ struct Stored {
     source: Digest,
 }
 
-/// Reads and checks a geography without storing it.
+/// Reads and checks a geography without storing it; and says of what areas no controlled data could be published.
 ///
 /// # Errors
 /// If the manifest or a file cannot be read, or the files do not fit together.
-pub fn check_geography(manifest: &Path, folder: Option<&Path>) -> Result<ImportReport, PlatformError> {
-    let (_, report) = Source::read(manifest, folder)?.import()?;
-    Ok(report)
+pub fn check_geography(
+    manifest: &Path,
+    folder: Option<&Path>,
+    limits: &Limits,
+) -> Result<(ImportReport, Vec<String>), PlatformError> {
+    let (gazetteer, report) = Source::read(manifest, folder)?.import()?;
+    Ok((report, registration::warnings(&registration::geographies(&gazetteer, limits))))
 }
 
 /// The files of a geography, read.
@@ -73,11 +79,13 @@ impl Platform {
     /// Imports areas, lookups and postcodes, and has everything published again that stands on them.
     ///
     /// # Errors
-    /// If the files cannot be read or do not fit together; the geography in use then stays.
+    /// If the files cannot be read or do not fit together, or a view of controlled data is by areas that are too small or
+    /// differ by too few people; the geography in use then stays.
     pub fn import_geography(&self, manifest: &Path, folder: Option<&Path>) -> Result<ImportReport, PlatformError> {
         let source = Source::read(manifest, folder)?;
         let digest = source.digest;
         let (gazetteer, report) = source.import()?;
+        self.registrable(&gazetteer)?;
         let bytes = gazetteer.to_bytes().map_err(PlatformError::failed("write the geography"))?;
         let name = ObjectName::new(ObjectKind::Geography, Uuid::now_v7());
         let object = self.store().put(name, &bytes).map_err(PlatformError::failed("store the geography"))?;
@@ -101,6 +109,17 @@ impl Platform {
             tracing::warn!(causes, "the old geography stays among the objects until the next start");
         }
         Ok(report)
+    }
+
+    /// Whether every view may be published by the areas of a geography.
+    fn registrable(&self, gazetteer: &Gazetteer) -> Result<(), PlatformError> {
+        let (state, limits) = (self.state(), &self.settings().limits);
+        let registered = registration::geographies(gazetteer, limits);
+        let refused = registration::refused(&state, &state.definitions, &registered, limits, self.now());
+        let refused = refused.iter().filter(|(_, refusal)| refusal.is_of_areas());
+        let reasons: Vec<String> =
+            refused.map(|(id, refusal)| registration::in_words(&state.definitions, id, refusal)).collect();
+        if reasons.is_empty() { Ok(()) } else { Err(PlatformError::Unregistrable { reasons }) }
     }
 
     /// Whether these files are other ones than those that were imported.
@@ -146,7 +165,10 @@ impl Platform {
             Some((area_type, Boundaries { geojson, etag }))
         });
         let boundaries: BTreeMap<AreaType, Boundaries> = boundaries.collect();
-        self.change(|state| state.geography = Some(Arc::new(Geography { gazetteer, digest, boundaries })));
+        let registered = registration::geographies(&gazetteer, &self.settings().limits);
+        self.change(|state| {
+            state.geography = Some(Arc::new(Geography { gazetteer, digest, boundaries, registered }));
+        });
     }
 }
 

@@ -28,6 +28,7 @@ mod query;
 mod read;
 mod readiness;
 mod receipt;
+mod registration;
 mod requests;
 mod review;
 mod revocation;
@@ -40,6 +41,7 @@ mod testing;
 use std::process::ExitCode;
 
 pub use agreement_check::{AgreementCheck, check_agreements};
+pub use audit::{Grounds, Verdict};
 pub use caller::{Caller, CredentialCard};
 pub use clock::Clock;
 pub use definitions::{DefinitionFile, Definitions};
@@ -48,13 +50,13 @@ pub use holdings::{Holdings, findings_text};
 pub use import::check_geography;
 pub use intake::UploadRequest;
 pub use platform::{Platform, exists};
-pub use publish::PublishReport;
+pub use publish::{Preview, PublishReport};
 pub use read::{
     AreaCard, AreasRequest, Boundaries, DataAnswer, DataRequest, IndicatorCard, Me, ParentCard, PeriodChoice, ViewCard,
 };
 pub use readiness::Readiness;
 pub use receipt::UploadReceipt;
-pub use review::{Explanation, PublicationReport, RowExplanation, Verification};
+pub use review::{Explanation, Loss, PublicationReport, RowExplanation, Verification};
 pub use revocation::ask_to_revoke;
 pub use settings::{Limits, Settings};
 

@@ -14,7 +14,7 @@ impl Platform {
             return;
         }
         let entry = match result {
-            Ok(_) => Ok(Entry::Unchanged { work_id }),
+            Ok(_) | Err(PlatformError::AwaitsApproval { .. }) => Ok(Entry::Unchanged { work_id }),
             Err(error) => ended(work_id, error),
         };
         let recorded = entry.map_err(PlatformError::from).and_then(|entry| self.record(entry));
@@ -50,6 +50,8 @@ fn ended(work_id: Uuid, error: &PlatformError) -> Result<Entry, IdError> {
         PlatformError::BadParameter { .. } | PlatformError::Name(_) => (true, "bad-parameter"),
         PlatformError::NotFound { .. } => (true, "not-found"),
         PlatformError::Unpublishable { .. } => (true, "unpublishable"),
+        PlatformError::AwaitsApproval { .. } => (true, "awaits-approval"),
+        PlatformError::Unregistrable { .. } => (true, "unregistrable"),
         PlatformError::Unavailable { .. } => (false, "unavailable"),
         PlatformError::Folder(_)
         | PlatformError::WrongKey { .. }

@@ -45,6 +45,8 @@ struct Inner {
     /// Held while a group is planned and published: there is one publisher.
     publishing: Mutex<()>,
     publishing_failed: AtomicBool,
+    /// Held while somebody decides about a publication that waits, and while an approved one is released.
+    deciding: Mutex<()>,
     /// Memory for the files that are being read.
     uploads: Budget,
     /// Held while a version is staged, recorded and made current.
@@ -174,6 +176,7 @@ impl Platform {
             calendar,
             publishing: Mutex::new(()),
             publishing_failed: AtomicBool::new(false),
+            deciding: Mutex::new(()),
             uploads,
             staging: Mutex::new(()),
             revoking: Mutex::new(()),
@@ -294,6 +297,10 @@ impl Platform {
         self.0.publishing.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
+    pub(crate) fn deciding(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.0.deciding.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
     /// Makes an entry of the audit log durable.
     pub(crate) fn record(&self, entry: audit::Entry) -> Result<(), PlatformError> {
         self.record_numbered(entry).map(drop)
@@ -301,11 +308,12 @@ impl Platform {
 
     /// The same, and gives the number of the record.
     pub(crate) fn record_numbered(&self, entry: audit::Entry) -> Result<audit::Receipt, PlatformError> {
-        let receipt = self.0.audit.append(entry.clone(), self.now()).map_err(|error| {
+        let now = self.now();
+        let receipt = self.0.audit.append(entry.clone(), now).map_err(|error| {
             tracing::error!(causes = crate::error::causes(&error), "the audit log cannot be written");
             PlatformError::Unavailable { reason: "the audit log cannot be written".to_owned() }
         })?;
-        self.recorded().note(&entry);
+        self.recorded().note_at(&entry, now);
         Ok(receipt)
     }
 

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::error::PlatformError;
 use crate::platform::Platform;
+use crate::publish::WAITS;
 
 /// What became of a file: durable before it is given.
 #[derive(Debug, Clone, Serialize)]
@@ -31,7 +32,8 @@ pub struct UploadReceipt {
     pub opt_outs_applied: Option<Timestamp>,
     /// Row by row: kept, dropped, corrected, refused.
     pub findings: Findings,
-    /// How far its publication has come: `pending`, `running`, `done` or `failed`, with a sentence where there is one.
+    /// How far its publication has come: `pending`, `running`, `done` or `failed`, with a sentence where there is
+    /// one, or that it waits for approval.
     pub publication: String,
 }
 
@@ -72,6 +74,8 @@ impl Platform {
         let publication = job.map_or_else(
             || "none".to_owned(),
             |job| match &job.message {
+                // The job is done, and somebody else is to do something.
+                Some(message) if message.starts_with(WAITS) => message.clone(),
                 Some(message) => format!("{}: {message}", job.state.as_str()),
                 None => job.state.as_str().to_owned(),
             },

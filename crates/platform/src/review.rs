@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use agreements::{Denial, Level, Release, Request, Role, decide};
-use disclosure::{AuthenticatedEntry, CellId, MeasureId};
-pub use disclosure::{Explanation, PublicationReport, Verification};
+use disclosure::{AuthenticatedEntry, CellId, MeasureId, ReportedView};
+pub use disclosure::{Explanation, Loss, PublicationReport, Verification};
 use model::table::Breakdown;
 use model::{CellKey, DatasetId, PurposeId, TidyRow};
 
@@ -68,8 +68,36 @@ impl Platform {
     pub fn publication_report(&self, caller: &Caller, dataset: &DatasetId) -> Result<PublicationReport, PlatformError> {
         let entries = self.reviewed(caller, dataset, audit::Question::Report)?;
         let missing = || PlatformError::NotFound { what: format!("a publication of `{dataset}`") };
-        disclosure::report(&entries.last().ok_or_else(missing)?.entry)
-            .map_err(PlatformError::failed("report on a publication"))
+        let mut report = self.report_on(dataset, entries.last().ok_or_else(missing)?)?;
+        let group = ledger_group(dataset)?;
+        let (at, plan) = {
+            let recorded = self.recorded();
+            (recorded.released_at(&group), recorded.releases_of(&group).pop_last())
+        };
+        report.facts.extend(at.map(|at| ("released", at.strftime("%-d %B %Y, %H:%M UTC").to_string())));
+        report.facts.extend(plan.map(|(_, plan)| ("found in", format!("{} steps of search", plan.steps))));
+        Ok(report)
+    }
+
+    /// What an entry releases and withholds, by the views that stand on it.
+    pub(crate) fn report_on(&self, dataset: &DatasetId, opened: &Opened) -> Result<PublicationReport, PlatformError> {
+        let state = self.state();
+        let views = reported_views(&state, dataset, &opened.basis)?;
+        let mut report =
+            disclosure::report(&opened.entry, &views).map_err(PlatformError::failed("report on a publication"))?;
+        let agreements = opened.basis.agreements();
+        let names: Vec<String> = agreements
+            .iter()
+            .map(|digest| state.snapshot.agreement(digest).map_or_else(|| digest.to_string(), |known| known.name()))
+            .collect();
+        report.facts.push(("under", names.join(", ")));
+        let periods = opened.basis.periods();
+        let span = periods.first().zip(periods.last()).map(|(first, last)| match first == last {
+            true => first.label(),
+            false => format!("{} to {}", first.label(), last.label()),
+        });
+        report.facts.extend(span.map(|span| ("data of", span)));
+        Ok(report)
     }
 
     /// Why the rows of an answer look as they do: the mark, the rule and its parameters for each protected cell behind them.
@@ -130,7 +158,7 @@ impl Platform {
 
     /// Whether the agreements would show the caller everything that was decided, for one of the caller's purposes; none
     /// where the caller has no purpose.
-    fn may_review(&self, caller: &Caller, dataset: &DatasetId, basis: &Basis) -> Option<Result<(), Denial>> {
+    pub(crate) fn may_review(&self, caller: &Caller, dataset: &DatasetId, basis: &Basis) -> Option<Result<(), Denial>> {
         let (state, now) = (self.state(), self.now());
         let governing = basis.governing(dataset);
         let levels: BTreeSet<Level> =
@@ -151,6 +179,29 @@ struct Part<'a> {
     measure: MeasureId,
     rule: Option<DenominatorRule>,
     entry: &'a AuthenticatedEntry,
+}
+
+/// The views of a publication that are still defined, as cells of its group.
+fn reported_views(state: &State, dataset: &DatasetId, basis: &Basis) -> Result<Vec<ReportedView>, PlatformError> {
+    let mut views = Vec::new();
+    for id in &basis.views {
+        let Some((indicator, view)) = state.definitions.view(id) else { continue };
+        let Some(numerator) = state.definitions.contract(&indicator.numerator.dataset) else { continue };
+        let own = std::iter::once(&indicator.numerator).chain(&indicator.denominator);
+        let own = own.filter(|measure| measure.dataset == *dataset);
+        // A denominator of another dataset has its own periods.
+        let foreign = state.definitions.contract(dataset).filter(|contract| contract.id != numerator.id);
+        let by = requests::dimensions(numerator, view);
+        let by = foreign.map_or_else(|| by.clone(), |contract| requests::shared(by.clone(), contract));
+        views.push(ReportedView {
+            name: id.to_string(),
+            measures: own.map(requests::measure_id).collect::<Result<_, _>>()?,
+            area_type: view.area_type,
+            period_type: foreign.map_or(view.period_type, |contract| contract.partition),
+            by: by.into_iter().map(|dimension| (dimension.name, dimension.categories.into_iter().collect())).collect(),
+        });
+    }
+    Ok(views)
 }
 
 /// Whether what is shown of a dataset was decided by a plan.

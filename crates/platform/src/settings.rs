@@ -64,6 +64,10 @@ pub struct Limits {
     pub query_seconds: u64,
     /// Cells of one protection group.
     pub max_cells: u64,
+    /// Cells of one view in one year.
+    pub view_cells: u64,
+    /// The fewest people that may live in an area of which controlled data are published, and in what two such areas differ by.
+    pub least_population: u64,
     /// Atoms of one protection group.
     pub max_atoms: u64,
     /// Records of single contributors in one protection group.
@@ -95,6 +99,8 @@ impl Default for Limits {
             query_memory_bytes: 512 << 20,
             query_seconds: 120,
             max_cells: 1_000_000,
+            view_cells: 100_000,
+            least_population: 1_000,
             max_atoms: 4_000_000,
             max_contributions: 4_000_000,
             publish_threads: 2,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use agreements::{Registry, Seen, Snapshot, SourceFile};
 use catalog::Credential;
-use disclosure::{GroupTables, Released};
+use disclosure::{Geographies, GroupTables, Released};
 use geography::Gazetteer;
 use model::{AreaType, DatasetId, DefinitionError, Digest, ViewId};
 use sha2::Digest as _;
@@ -24,6 +24,8 @@ pub(crate) struct Geography {
     /// Digest of the stored form.
     pub(crate) digest: Digest,
     pub(crate) boundaries: BTreeMap<AreaType, Boundaries>,
+    /// The areas compared with each other, as registration asks.
+    pub(crate) registered: Geographies,
 }
 
 /// Released cells of one dataset's group, and what they stand on.

@@ -175,11 +175,11 @@ pub(crate) struct Small {
     pub(crate) limits: Limits,
 }
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
@@ -217,13 +217,18 @@ impl Small {
         self.folder.path().join("agreements")
     }
 
+    /// The indicators, which may be changed.
+    pub(crate) fn indicators(&self) -> PathBuf {
+        self.folder.path().join("indicators")
+    }
+
     pub(crate) fn settings(&self) -> Settings {
         Settings {
             data: self.folder.path().join("data"),
             key_file: self.folder.path().join("data.key"),
             agreements: self.agreements(),
             contracts: root().join("sample-data/contracts"),
-            indicators: self.folder.path().join("indicators"),
+            indicators: self.indicators(),
             workbook_program: PathBuf::new(),
             limits: self.limits.clone(),
             clock: Clock::system(),

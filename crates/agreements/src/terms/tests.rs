@@ -63,9 +63,19 @@ fn terms() -> impl Strategy<Value = Terms> {
         btree_set(0..54_usize, 0..4),
         btree_set("[a-c]", 0..3),
         btree_set(0..4_usize, 0..5),
+        btree_set(0..2_usize, 0..3),
     );
     (purposes(), recipients(), limits, rounding, sets, forbids(), any::<[bool; 3]>(), primary()).prop_map(
-        |(purposes, recipients, limits, rounding, (methods, finest, obligations, actions), forbids, flags, primary)| {
+        |(
+            purposes,
+            recipients,
+            limits,
+            rounding,
+            (methods, finest, obligations, actions, approval),
+            forbids,
+            flags,
+            primary,
+        )| {
             Terms {
                 purposes,
                 recipients,
@@ -78,6 +88,7 @@ fn terms() -> impl Strategy<Value = Terms> {
                 k: limits.4,
                 rounding,
                 methods,
+                approval: approval.into_iter().map(|n| [Role::Reviewer, Role::Governance][n]).collect(),
                 zeros: if flags[1] { Zeros::Publish } else { Zeros::Protect },
                 primary,
                 levels: Levels::at_least_as_coarse_as(finest.into_iter().map(|n| Level::all().nth(n).unwrap())),
@@ -119,6 +130,7 @@ proptest! {
             prop_assert!(stricter.p_percent >= rules.p_percent && stricter.partner_p_percent >= rules.partner_p_percent);
             prop_assert!(stricter.minimum_population >= rules.minimum_population);
             prop_assert!(stricter.sensitive.is_superset(&rules.sensitive));
+            prop_assert!(both.approval.is_superset(&one.approval));
             prop_assert!(both.obligations.is_superset(&one.obligations));
             prop_assert!(both.forbids.purposes.is_superset(&one.forbids.purposes));
             prop_assert!(both.forbids.links.is_superset(&one.forbids.links));

@@ -104,6 +104,12 @@ fn mistakes_are_named_with_their_place() {
         ),
         ("own_rows = false", "own_rows = false\np_percent = 0", "0\ndecoys", "1 to 100 percent"),
         ("own_rows = false", "own_row = false", "own_row", "unknown field `own_row`"),
+        (
+            "query_budget = 10\n",
+            "query_budget = 10\napproval = [\"analyst\"]\n",
+            "[\"analyst\"]\n",
+            "`analyst` approves nothing: name `reviewer`, `governance` or both",
+        ),
         ("finest = [\"lsoa by calendar-year\"", "finest = [\"lsoa by week\"", "\"lsoa by week\"", "period type"),
         ("links = [\"org-c.data\"]", "links = [\"org-c\"]", "\"org-c\"]", "dataset id"),
         ("suspend = [\"org-a\"]", "suspend = [\"org-c\"]", "\"org-c\"]\nresume", "`org-c` is not a party"),

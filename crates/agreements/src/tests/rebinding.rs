@@ -31,7 +31,10 @@ fn first() -> String {
         .replace("rounding = 1\n", "rounding = 6\n")
         .replace("zeros = \"publish\"", "zeros = \"protect\"")
         .replace("[terms.primary]\nown_records = false\nown_rows = false\ndecoys_per_thousand = 0\n", PRIMARY)
-        .replace("query_budget = 10\n", "query_budget = 10\nobligations = [\"name the source\"]\n")
+        .replace(
+            "query_budget = 10\n",
+            "query_budget = 10\napproval = [\"reviewer\"]\nobligations = [\"name the source\"]\n",
+        )
         .replace("suspend = [\"org-a\"]", "suspend = [\"org-a\", \"org-b\"]");
     demo::sign("v1.toml", &text, "test", instant(0)).unwrap()
 }
@@ -96,6 +99,7 @@ fn data_move_to_a_version_in_which_nothing_is_looser() {
         ("\np_percent = 10", "\np_percent = 11"),
         ("partner_p_percent = 20", "partner_p_percent = 30"),
         ("minimum_population = 900", "minimum_population = 1000"),
+        ("[\"reviewer\"]", "[\"reviewer\", \"governance\"]"),
         ("[\"name the source\"]", "[\"name the source\", \"say when\"]"),
         ("purposes = [\"purpose-b\"]\nlinks", "purposes = [\"purpose-b\", \"purpose-c\"]\nlinks"),
         ("max_age_days = 10", "max_age_days = 9"),
@@ -136,6 +140,7 @@ fn a_version_that_is_looser_in_anything_denies_and_says_in_what() {
         ("sensitive = [\"count\"]", "sensitive = []", "terms.primary.sensitive"),
         // Stricter, and yet marks that are out would mean something else.
         ("sensitive = [\"count\"]", "sensitive = [\"count\", \"kind\"]", "terms.primary.sensitive"),
+        ("[\"reviewer\"]", "[\"governance\"]", "terms.approval"),
         ("tier = \"partners\"", "tier = \"public\"", "terms.tier"),
         ("onward = \"none\"", "onward = \"recipients\"", "terms.onward"),
         ("query_budget = 10\n", "query_budget = 11\n", "terms.query_budget"),

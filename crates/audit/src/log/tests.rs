@@ -1,5 +1,7 @@
 use super::*;
-use crate::entry::{Access, Actor, AgreementChange, CredentialChange, KeyChange, PlanRecord, Question, Work};
+use crate::entry::{
+    Access, Actor, AgreementChange, CredentialChange, Grounds, KeyChange, PlanRecord, Question, Verdict, Work,
+};
 use crate::testing::{SimulatedDisk, Tail};
 use crate::verify::{verify, verify_storage};
 use model::{Digest, PeriodType};
@@ -59,8 +61,29 @@ fn entries() -> Vec<Entry> {
                 ledger_entry: Digest([6; 32]),
                 cells_shown: 100,
                 cells_withheld: 40,
+                steps: 7,
             }),
             agreements: [].into(),
+        },
+        Entry::Previewed {
+            work_id: Uuid::from_u128(6),
+            group: "fire".parse().unwrap(),
+            plan: PlanRecord {
+                released: Digest([5; 32]),
+                ledger_sequence: 2,
+                ledger_entry: Digest([7; 32]),
+                cells_shown: 100,
+                cells_withheld: 41,
+                steps: 7,
+            },
+            approval: ["reviewer".parse().unwrap()].into(),
+        },
+        Entry::Decided {
+            actor: Some(actor()),
+            group: "fire".parse().unwrap(),
+            preview: Digest([7; 32]),
+            verdict: Verdict::Approved,
+            grounds: Grounds::AsAgreed,
         },
         Entry::Withdrawn { work_id: Uuid::from_u128(5), dataset, version: Uuid::from_u128(2) },
         Entry::Accessed {
@@ -117,10 +140,10 @@ fn every_kind_is_recorded_in_a_folder_and_verified_offline() {
     }
     assert_eq!(log.head().unwrap(), *receipts.last().unwrap());
     let report = verify(&path, &receipts).unwrap();
-    assert_eq!((report.records, report.torn_bytes), (15, 0));
+    assert_eq!((report.records, report.torn_bytes), (17, 0));
     assert!(report.segments > 2, "{report:?}");
-    assert_eq!(report.kinds.len(), 15);
-    assert_eq!((report.first_at, report.last_at), (Some(at(0)), Some(at(14))));
+    assert_eq!(report.kinds.len(), 17);
+    assert_eq!((report.first_at, report.last_at), (Some(at(0)), Some(at(16))));
     let mut read = Vec::new();
     verify_storage(&FolderStorage::new(&path), &[], &mut |record| read.push(record.entry.clone())).unwrap();
     assert_eq!(read, entries());
@@ -128,11 +151,11 @@ fn every_kind_is_recorded_in_a_folder_and_verified_offline() {
 
     drop(log);
     let (log, recovery) = AuditLog::open_folder(&path, SMALL).unwrap();
-    assert_eq!(recovery, Recovery { records: 15, torn_bytes: 0 });
+    assert_eq!(recovery, Recovery { records: 17, torn_bytes: 0 });
     let next = log.append(Entry::Stopped, at(20)).unwrap();
-    assert_eq!(next.sequence, 16);
-    let forged = Receipt { sequence: 16, hash: Digest([9; 32]) };
-    assert!(matches!(verify(&path, &[next, forged]), Err(AuditError::MissingReceipt { sequence: 16 })));
+    assert_eq!(next.sequence, 18);
+    let forged = Receipt { sequence: 18, hash: Digest([9; 32]) };
+    assert!(matches!(verify(&path, &[next, forged]), Err(AuditError::MissingReceipt { sequence: 18 })));
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn publish(platform: &Platform) -> anyhow::Result<()> {
         bar.inc(1);
     })?;
     bar.finish_and_clear();
-    for failure in report.failures.iter().chain(&report.too_fine) {
+    for failure in report.unapproved.iter().chain(&report.failures).chain(&report.too_fine) {
         note(format_args!("warning: {failure}"));
     }
     Ok(())

@@ -2,10 +2,10 @@
 
 use anyhow::Context;
 use attack::{Feed, Options, attack_all, read_over_time};
-use model::DatasetId;
-use platform::{Caller, Platform, PlatformError};
+use model::{DatasetId, Digest};
+use platform::{Caller, Grounds, Platform, PlatformError, Verdict};
 
-use crate::cli::{AttackArgs, DisclosureCommand, QueryArgs, ReviewArgs};
+use crate::cli::{AttackArgs, Decider, DecisionArgs, DisclosureCommand, PreviewArgs, QueryArgs, ReviewArgs};
 use crate::config::Config;
 use crate::exit::{Refused, Usage};
 use crate::terminal::{note, print, say};
@@ -14,6 +14,9 @@ pub(crate) fn run(config: &Config, command: &DisclosureCommand) -> anyhow::Resul
     match command {
         DisclosureCommand::Verify(args) => verify(config, args),
         DisclosureCommand::Report(args) => report(config, args),
+        DisclosureCommand::Preview(args) => preview(config, args),
+        DisclosureCommand::Approve(args) => decide(config, args, Verdict::Approved),
+        DisclosureCommand::Reject(args) => decide(config, args, Verdict::Rejected),
         DisclosureCommand::Explain(args) => explain(config, args),
         DisclosureCommand::Attack(args) => attack(args),
     }
@@ -49,6 +52,38 @@ fn report(config: &Config, args: &ReviewArgs) -> anyhow::Result<()> {
         say(platform.publication_report(&reviewer, dataset)?)?;
     }
     Ok(())
+}
+
+fn preview(config: &Config, args: &PreviewArgs) -> anyhow::Result<()> {
+    let platform = super::open(config)?;
+    let previews = platform.previews(&decider(&platform, args.role)?)?;
+    if previews.is_empty() {
+        note("nothing waits for approval");
+    }
+    for preview in previews {
+        say(preview)?;
+    }
+    Ok(())
+}
+
+/// Decides, and publishes what may be published now.
+fn decide(config: &Config, args: &DecisionArgs, verdict: Verdict) -> anyhow::Result<()> {
+    let grounds: Grounds = args.because.parse().map_err(Usage)?;
+    let dataset: DatasetId = args.dataset.parse().map_err(PlatformError::Name)?;
+    let digest: Digest = args
+        .digest
+        .parse()
+        .map_err(|_| Usage(format!("`{}` is no digest: `disclosure preview` says which one to give", args.digest)))?;
+    let platform = super::open(config)?;
+    platform.decide_publication(&decider(&platform, args.role)?, &dataset, digest, verdict, grounds)?;
+    Ok(say(platform.publish_pending(&mut |_| ())?)?)
+}
+
+fn decider(platform: &Platform, role: Decider) -> Result<Caller, PlatformError> {
+    match role {
+        Decider::Reviewer => platform.local_reviewer(),
+        Decider::Governance => platform.local_governance(),
+    }
 }
 
 fn explain(config: &Config, args: &QueryArgs) -> anyhow::Result<()> {

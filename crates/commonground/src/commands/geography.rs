@@ -2,15 +2,17 @@
 
 use crate::cli::GeographyCommand;
 use crate::config::Config;
-use crate::terminal::say;
+use crate::terminal::{note, say};
 
 pub(crate) fn run(config: &Config, command: &GeographyCommand) -> anyhow::Result<()> {
     let GeographyCommand::Import { manifest, folder, check } = command;
-    let report = if *check {
-        platform::check_geography(manifest, folder.as_deref())?
-    } else {
-        super::open(config)?.import_geography(manifest, folder.as_deref())?
-    };
-    say(report)?;
-    Ok(())
+    if *check {
+        let (report, warnings) = platform::check_geography(manifest, folder.as_deref(), &config.settings()?.limits)?;
+        warnings.iter().for_each(|warning| note(format_args!("warning: {warning}")));
+        return Ok(say(report)?);
+    }
+    let platform = super::open(config)?;
+    let report = platform.import_geography(manifest, folder.as_deref())?;
+    super::note_refused(&platform);
+    Ok(say(report)?)
 }

@@ -4,6 +4,7 @@ mod brute_force;
 mod inversion;
 mod life_of_a_plan;
 mod mutants;
+mod reports;
 mod revisions;
 mod rules;
 mod tables;

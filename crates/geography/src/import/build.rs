@@ -67,7 +67,7 @@ pub(crate) fn build(
         }
     }
     let mut postcodes = PostcodeTable::default();
-    let (mut conversions, mut practices) = (BTreeMap::new(), BTreeMap::new());
+    let (mut conversions, mut practices, mut populations) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
     for Entry { file, bytes, report } in &mut entries {
         match file {
             File::Lsoa11Lookup(file) => {
@@ -77,6 +77,9 @@ pub(crate) fn build(
                 places::read_postcodes(file, bytes, limits, &atoms, &index, &mut postcodes, report)?;
             }
             File::Practices(file) => places::read_practices(file, bytes, limits, &drafts, &mut practices, report)?,
+            File::Population(file) => {
+                populations = lookups::read_population(file, bytes, limits, &atoms, report)?;
+            }
             _ => {}
         }
     }
@@ -93,7 +96,7 @@ pub(crate) fn build(
         }
     }
     let report = ImportReport { files: entries.into_iter().map(|entry| entry.report).collect() };
-    Ok((Gazetteer { about, layers, context, conversions, postcodes, practices, index }, report))
+    Ok((Gazetteer { about, layers, context, conversions, postcodes, practices, populations, index }, report))
 }
 
 /// Reads the atoms from all spine files; an atom that occurs twice is kept once.

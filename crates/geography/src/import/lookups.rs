@@ -9,7 +9,7 @@ use crate::conversion::{Change, Conversion, Part};
 use crate::error::GeographyError;
 use crate::import::ImportLimits;
 use crate::import::table::{Column, Row, Table};
-use crate::manifest::{Covers, Hierarchy, Lsoa11Lookup, Membership, Names};
+use crate::manifest::{Covers, Hierarchy, Lsoa11Lookup, Membership, Names, Population};
 use crate::report::{FileReport, FindingKind};
 
 /// The codes of the atoms, for looking them up.
@@ -201,6 +201,31 @@ pub(crate) fn check_cover(
             Ok(())
         }
     }
+}
+
+/// Reads how many people live in each atom, in their order.
+pub(crate) fn read_population(
+    file: &Population,
+    bytes: &[u8],
+    limits: &ImportLimits,
+    atoms: &Atoms,
+    report: &mut FileReport,
+) -> Result<Vec<u64>, GeographyError> {
+    let path = &file.path;
+    let table = Table::open(path, bytes, None, limits, file.within.as_ref())?;
+    let (code, people) = (table.column(&file.code)?, table.column(&file.population)?);
+    let mut known: BTreeMap<AtomIndex, u64> = BTreeMap::new();
+    report.read = table.for_each(|row| {
+        let Some(atom) = read_atom(row, code, atoms, report)? else { return Ok(()) };
+        let number = row.number(Some(people))?.ok_or_else(|| row.error("it has no number of people"))?;
+        if known.insert(atom, number).is_some() {
+            return Err(row.error("its area was listed before; give one number for each"));
+        }
+        report.used += 1;
+        Ok(())
+    })?;
+    check_cover(path, atoms, &known.keys().copied().collect(), Covers::All, report)?;
+    Ok(known.into_values().collect())
 }
 
 /// Reads names of areas that have only a code elsewhere.

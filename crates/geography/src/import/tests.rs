@@ -258,6 +258,35 @@ fn repairs_and_differences_are_findings() {
     );
 }
 
+#[test]
+fn populations_are_those_of_every_atom_or_refused() {
+    let (gazetteer, _) = fixture().import().unwrap();
+    let people = gazetteer.populations().unwrap();
+    assert_eq!((people.len(), people.first(), people.last()), (16, Some(&1_000), Some(&1_600)));
+    let again = Gazetteer::from_bytes(&gazetteer.to_bytes().unwrap()).unwrap();
+    assert_eq!(again.populations(), Some(people));
+    for (from, to, problem) in [
+        ("E01990001,\"1,000\"", "E01990001,", "no number of people"),
+        ("E01990001,\"1,000\"", "E01990001,many", "`many` is not a whole number"),
+        ("E01990001,\"1,000\"", "E01990002,7", "its area was listed before"),
+        ("E01990001,\"1,000\"\n", "", "1 of 16 atoms do not occur"),
+    ] {
+        let error = edit("population.csv", from, to).import().unwrap_err();
+        assert!(error.contains(problem), "{error}");
+    }
+    let without = fixture().edit(
+        "geography.toml",
+        "kind = \"population\"\npath = \"population.csv\"",
+        "kind = \"names\"\npath = \"population.csv\"",
+    );
+    let without = without.edit(
+        "geography.toml",
+        "code = \"LSOA21CD\"\npopulation = \"residents\"",
+        "code = \"LSOA21CD\"\nname = \"residents\"",
+    );
+    assert_eq!(without.import().unwrap().0.populations(), None);
+}
+
 /// Control facts of the committed sample: 70 + 70 atoms, 14 + 17 MSOAs, 14 + 23 wards, 6 networks, 10 beats, 9
 /// neighbourhoods.
 #[test]

@@ -7,6 +7,8 @@ use agreements::{
 };
 use catalog::DatasetVersion;
 use disclosure::{Dominance, Policy, Rounding, Share, ZeroPolicy};
+use geography::Gazetteer;
+use jiff::Timestamp;
 use model::contract::DatasetContract;
 use model::indicator::{Indicator, View};
 use model::{Exposure, IndicatorId};
@@ -16,7 +18,9 @@ use crate::definitions::Definitions;
 use crate::error::PlatformError;
 use crate::opt_outs;
 use crate::platform::Platform;
+use crate::registration;
 use crate::requests;
+use crate::settings::Limits;
 use crate::state::State;
 
 /// Of 1,000 zeros, how many are hidden where an agreement says that zeros disclose.
@@ -30,6 +34,8 @@ pub(super) struct Allowed {
     pub(super) policy: Policy,
     /// The strictest primary rules; what of them `policy` cannot say (sensitive columns, least population) is applied before.
     pub(super) primary: PrimaryRules,
+    /// The roles that have to approve what is published.
+    pub(super) approval: BTreeSet<Role>,
     /// Open only if the contract and every agreement say so.
     pub(super) exposure: Exposure,
     /// Views that cannot be published, and why.
@@ -58,7 +64,8 @@ impl Platform {
         let declarations = versions.iter().map(|version| version.facts.opt_outs.as_ref());
         let opt_outs = opt_outs::together(&state.snapshot, &governing, declarations);
         let inputs = vec![governing];
-        let (definitions, mut refused) = resolvable(state, contract)?;
+        let limits = &self.settings().limits;
+        let (definitions, mut refused) = registered(state, contract, limits, now)?;
         let mut allowed = definitions.clone();
         let (mut permits, mut releases, mut denial) = (BTreeMap::new(), Vec::new(), None);
         for indicator in definitions.indicators_on(&contract.id) {
@@ -99,8 +106,8 @@ impl Platform {
                 return Err(nothing_left(&refused, contract));
             }
         }
-        let (policy, primary) = (policy(&terms), terms.primary);
-        Ok(Allowed { permits, releases, definitions: allowed, policy, primary, exposure, refused })
+        let (policy, approval, primary) = (policy(&terms), terms.approval, terms.primary);
+        Ok(Allowed { permits, releases, definitions: allowed, policy, primary, approval, exposure, refused })
     }
 }
 
@@ -108,26 +115,38 @@ impl Platform {
 fn nothing_left(refused: &[String], contract: &DatasetContract) -> PlatformError {
     let (id, views) = (&contract.id, refused.len());
     PlatformError::Unpublishable {
-        reason: format!(
-            "none of the {views} views on `{id}` is by areas that it may be published by: the service's log says which"
-        ),
+        reason: format!("none of the {views} views on `{id}` may be registered: the service's log says which, and why"),
     }
 }
 
-/// The definitions without those views of a dataset whose areas it cannot resolve: they would show false zeros.
-fn resolvable(state: &State, contract: &DatasetContract) -> Result<(Definitions, Vec<String>), PlatformError> {
-    let gazetteer = &state.geography()?.gazetteer;
+/// The definitions without those views of a dataset that are not registered, or whose areas it cannot resolve: these would
+/// show false zeros.
+fn registered(
+    state: &State,
+    contract: &DatasetContract,
+    limits: &Limits,
+    now: Timestamp,
+) -> Result<(Definitions, Vec<String>), PlatformError> {
+    let geography = state.geography()?;
     let mut definitions = Definitions::clone(&state.definitions);
+    let refusals = registration::refused(state, &state.definitions, &geography.registered, limits, now);
     let refused = leave_out(&mut definitions, contract, |indicator, view| {
-        let mut datasets = indicator.datasets().filter_map(|dataset| state.definitions.contract(dataset));
-        let of = datasets.find(|of| !requests::resolves(gazetteer, of.geography.area_type, view.area_type))?;
-        let (own, wanted) = (of.geography.area_type, view.area_type);
-        Some(format!(
-            "`{}` is by {own}, which does not make up every {wanted}: register a view by whole areas of it",
-            of.id
-        ))
+        let id = indicator.view_id(view);
+        let refusal = id.ok().and_then(|id| refusals.get_key_value(&id));
+        refusal
+            .map(|(id, refusal)| registration::in_words(&state.definitions, id, refusal))
+            .or_else(|| unresolved(state, &geography.gazetteer, indicator, view))
     });
     Ok((definitions, refused))
+}
+
+fn unresolved(state: &State, gazetteer: &Gazetteer, indicator: &Indicator, view: &View) -> Option<String> {
+    let mut datasets = indicator.datasets().filter_map(|dataset| state.definitions.contract(dataset));
+    let of = datasets.find(|of| !requests::resolves(gazetteer, of.geography.area_type, view.area_type))?;
+    Some(format!(
+        "view `{}/{}`: `{}` is by {}, which does not make up every {}: register a view by whole areas of it",
+        indicator.id, view.name, of.id, of.geography.area_type, view.area_type
+    ))
 }
 
 /// Leaves out the views of a dataset by areas of fewer residents than the agreements ask for.
@@ -139,7 +158,10 @@ fn leave_out_small_areas(
 ) -> Result<Vec<String>, PlatformError> {
     let views = definitions.indicators_on(&contract.id).flat_map(|indicator| &indicator.views);
     let refused = too_small(state, views.map(|view| view.area_type), least)?;
-    Ok(leave_out(definitions, contract, |_, view| refused.get(&view.area_type).cloned()))
+    Ok(leave_out(definitions, contract, |indicator, view| {
+        let why = refused.get(&view.area_type)?;
+        Some(format!("view `{}/{}`: {why}", indicator.id, view.name))
+    }))
 }
 
 /// Leaves out the views of a dataset's indicators that are refused, and indicators of which none is left; returns what was
@@ -153,8 +175,7 @@ fn leave_out(
     for indicator in definitions.indicators_on(&contract.id).cloned().collect::<Vec<_>>() {
         let mut kept = indicator.clone();
         kept.views.retain(|view| {
-            let Some(why) = refusal(&indicator, view) else { return true };
-            let reason = format!("view `{}/{}`: {why}", indicator.id, view.name);
+            let Some(reason) = refusal(&indicator, view) else { return true };
             tracing::warn!(reason, "a view cannot be published");
             refused.push(reason);
             false

@@ -48,6 +48,7 @@ impl AuditPort for Audit<'_> {
                 ledger_entry: entry.digest,
                 cells_shown: count(record.cells_released),
                 cells_withheld: count(record.cells_withheld),
+                steps: record.steps,
             }),
             agreements: self.agreements.clone(),
         })?;

@@ -162,6 +162,22 @@ impl Basis {
         })
     }
 
+    /// What of this is otherwise in another, in words; nothing if a plan made of either is the same.
+    pub(super) fn differs_in(&self, other: &Self) -> Option<&'static str> {
+        if self == other {
+            return None;
+        }
+        Some(if self.partitions != other.partitions {
+            "other data came"
+        } else if self.policy != other.policy || self.open != other.open {
+            "the rules of its agreements changed"
+        } else if self.geography != other.geography {
+            "the geography changed"
+        } else {
+            "its definitions, or how many people are known to live in its areas, changed"
+        })
+    }
+
     /// Whether two plans stand on the same, so that equal figures make the later one superfluous.
     pub(super) fn stands_on_the_same(&self, other: &Self) -> bool {
         Self { revision: other.revision, ..self.clone() } == *other

@@ -59,6 +59,11 @@ fn shown(state: &State, indicator: &Indicator, view: &View) -> Option<Shown> {
     Some(Shown { cells: u64::try_from(rows.len()).unwrap_or(u64::MAX), visible: visible(rows) })
 }
 
+/// What to register in the place of a view that is too fine, where nothing is known of the others.
+pub(crate) fn coarser_than(view: &View) -> String {
+    proposal(view, &[])
+}
+
 fn level(view: &View) -> Level {
     Level::new(view.area_type, view.period_type)
 }

@@ -62,6 +62,11 @@ impl Attempt<'_> {
     pub(super) const fn revision(&self) -> Digest {
         self.basis.revision
     }
+
+    /// What a plan of it stands on.
+    pub(super) const fn basis(&self) -> &Basis {
+        &self.basis
+    }
 }
 
 impl Platform {
@@ -84,7 +89,7 @@ impl Platform {
             Ok((group, refused)) => Ok(Outcome { group, held: BTreeSet::new(), refused }),
             Err(error) => Err(error),
         };
-        if outcome.as_ref().err().is_none_or(|error| plan_error(error).is_some()) {
+        if outcome.as_ref().err().is_none_or(|error| plan_error(error).is_some() || waits(error)) {
             self.remember(dataset, |remembered| remembered.tried = Some(target))?;
         }
         outcome
@@ -110,11 +115,12 @@ impl Platform {
             held = held.len(),
             "corrections cannot be protected beside what is published, and wait"
         );
-        let (group, refused) = self.attempt(work, &before).map_err(|_| error)?;
+        let (group, refused) =
+            self.attempt(work, &before).map_err(|other| if waits(&other) { other } else { error })?;
         Ok(Outcome { group, held, refused })
     }
 
-    fn before_corrections(
+    pub(super) fn before_corrections(
         &self,
         current: &[DatasetVersion],
         basis: &Basis,
@@ -273,6 +279,7 @@ impl Platform {
         // The last moment before it is durable; whoever reads it later is asked about again, each time.
         self.still_permitted(attempt.allowed)?;
         let mut ledger = Ledger::new(self, dataset, basis)?;
+        let _nobody_decides = self.approved(dataset, &plan, &attempt.allowed.approval, &mut ledger, audit)?;
         let receipt = DurableReceipt::obtain(&plan, &mut ledger, audit, self.now().as_second())
             .map_err(PlatformError::failed("record a release"))?;
         let sequence = receipt.ledger_entry();
@@ -392,6 +399,11 @@ pub(super) fn plan_error(error: &PlatformError) -> Option<&PlanError> {
         PlatformError::Failed { source, .. } => source.downcast_ref(),
         _ => None,
     }
+}
+
+/// Whether nothing is wrong, but somebody has to approve it first.
+const fn waits(error: &PlatformError) -> bool {
+    matches!(error, PlatformError::AwaitsApproval { .. })
 }
 
 fn is_unprovable(error: &PlatformError) -> bool {

@@ -35,22 +35,46 @@ pub(super) struct Remembered {
 
 impl Platform {
     /// The released entries of a group, oldest first. One that was never released is passed over.
-    #[expect(clippy::disallowed_methods, reason = "`open_bytes` has just authenticated the bytes")]
     pub(crate) fn released_entries(&self, dataset: &DatasetId) -> Result<Vec<Opened>, PlatformError> {
         let group = ledger_group(dataset)?;
         let stored = self.catalog().ledger(&group, 0).map_err(PlatformError::failed("read the ledger"))?;
         let remembered = self.remembered(dataset)?.released;
         let entries = released(self.recorded().releases_of(&group), remembered, stored)
             .map_err(|fault| self.distrust(dataset, &fault))?;
-        let key = self.keys().ledger()?;
-        let open = |(record, entry): (PlanRecord, LedgerEntry)| {
-            let plain = vault::open_bytes(&entry.ciphertext, &key, &ledger_context(dataset, entry.sequence))
-                .map_err(PlatformError::failed("open the ledger"))?;
-            let (basis, plan) = split(&plain).ok_or_else(|| unreadable(dataset))?;
-            let basis = serde_json::from_slice(basis).map_err(PlatformError::failed("read the ledger"))?;
-            Ok(Opened { shown: record.released, basis, entry: AuthenticatedEntry::from_vault(plan.to_vec()) })
-        };
+        let open = |(record, entry): (PlanRecord, LedgerEntry)| self.open_entry(dataset, record.released, &entry);
         entries.into_iter().map(open).collect()
+    }
+
+    /// One entry, opened; `shown` is the digest of what everybody sees of it.
+    #[expect(clippy::disallowed_methods, reason = "`open_bytes` has just authenticated the bytes")]
+    pub(super) fn open_entry(
+        &self,
+        dataset: &DatasetId,
+        shown: Digest,
+        entry: &LedgerEntry,
+    ) -> Result<Opened, PlatformError> {
+        let plain = self.open_plain(dataset, entry)?;
+        let (basis, plan) = split(&plain).ok_or_else(|| unreadable(dataset))?;
+        let basis = serde_json::from_slice(basis).map_err(PlatformError::failed("read the ledger"))?;
+        Ok(Opened { shown, basis, entry: AuthenticatedEntry::from_vault(plan.to_vec()) })
+    }
+
+    fn open_plain(&self, dataset: &DatasetId, entry: &LedgerEntry) -> Result<Zeroizing<Vec<u8>>, PlatformError> {
+        let key = self.keys().ledger()?;
+        vault::open_bytes(&entry.ciphertext, &key, &ledger_context(dataset, entry.sequence))
+            .map_err(PlatformError::failed("open the ledger"))
+    }
+
+    /// The entry of a group with this number, released or not.
+    pub(super) fn ledger_entry(&self, group: &Label, sequence: u64) -> Result<LedgerEntry, PlatformError> {
+        let stored = self.catalog().ledger(group, sequence.saturating_sub(1));
+        let stored = stored.map_err(PlatformError::failed("read the ledger"))?;
+        let missing = || PlatformError::Unavailable { reason: format!("entry {sequence} of a ledger is missing") };
+        stored.into_iter().next().filter(|entry| entry.sequence == sequence).ok_or_else(missing)
+    }
+
+    pub(super) fn ledger_digest(&self, group: &Label, sequence: u64) -> Result<Digest, PlatformError> {
+        Ok(self.ledger_entry(group, sequence)?.digest)
     }
 
     /// Takes a group out of service: ledger and audit log say otherwise what was released of it.
@@ -135,28 +159,37 @@ pub(super) struct Ledger<'a> {
     platform: &'a Platform,
     dataset: &'a DatasetId,
     basis: &'a Basis,
-    next: u64,
+    /// The last entry, released or not.
+    last: Option<LedgerEntry>,
 }
 
 impl<'a> Ledger<'a> {
     pub(super) fn new(platform: &'a Platform, dataset: &'a DatasetId, basis: &'a Basis) -> Result<Self, PlatformError> {
         let stored = platform.catalog().ledger(&ledger_group(dataset)?, 0);
-        let stored = stored.map_err(PlatformError::failed("read the ledger"))?;
-        let next = stored.last().map_or(1, |entry| entry.sequence + 1);
-        Ok(Self { platform, dataset, basis, next })
+        let last = stored.map_err(PlatformError::failed("read the ledger"))?.pop();
+        Ok(Self { platform, dataset, basis, last })
     }
 }
 
 impl LedgerPort for Ledger<'_> {
     fn append(&mut self, entry: &SealedEntry) -> Result<u64, PortError> {
-        let key = self.platform.keys().ledger()?;
-        let context = ledger_context(self.dataset, self.next);
         let plain = join(&serde_json::to_vec(self.basis)?, entry.secret_bytes());
+        // What waited for approval, or was cut short before its release was recorded, is there already.
+        // One that cannot be opened is another one.
+        let same =
+            |last: &&LedgerEntry| self.platform.open_plain(self.dataset, last).is_ok_and(|stored| *stored == *plain);
+        if let Some(last) = self.last.as_ref().filter(same) {
+            return Ok(last.sequence);
+        }
+        let key = self.platform.keys().ledger()?;
+        let sequence = self.last.as_ref().map_or(1, |last| last.sequence + 1);
+        let context = ledger_context(self.dataset, sequence);
         let ciphertext = vault::seal_bytes(&plain, &key, &context, &mut OsEntropy)?;
         let digest = catalog::port::digest_of(&ciphertext);
-        let stored = LedgerEntry { group: ledger_group(self.dataset)?, sequence: self.next, digest, ciphertext };
+        let stored = LedgerEntry { group: ledger_group(self.dataset)?, sequence, digest, ciphertext };
         self.platform.catalog().append_ledger(&stored)?;
-        Ok(self.next)
+        self.last = Some(stored);
+        Ok(sequence)
     }
 }
 

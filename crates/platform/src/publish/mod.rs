@@ -1,6 +1,7 @@
 //! Publishing: from the current partitions of a dataset, through the gate, to published tables.
 
 mod allowed;
+mod approval;
 mod audit;
 mod basis;
 mod coarser;
@@ -12,13 +13,17 @@ mod queue;
 mod releases;
 mod residents;
 mod restore;
+mod waiting;
 
 use std::fmt;
 
 use model::DatasetId;
 use model::contract::DatasetContract;
 
+pub use self::approval::Preview;
+pub(crate) use self::approval::WAITS;
 pub(crate) use self::basis::{Basis, Registration};
+pub(crate) use self::coarser::coarser_than;
 pub(crate) use self::cubes::denominator_rule;
 pub(crate) use self::ledger::{Opened, ledger_group};
 pub(crate) use self::placing::{Placing, carries_over};
@@ -34,6 +39,8 @@ pub struct PublishReport {
     pub published: Vec<DatasetId>,
     /// What could not be published, in words; what was published before stays.
     pub failures: Vec<String>,
+    /// Datasets whose publication waits for approval, in words; what was published before stays.
+    pub unapproved: Vec<String>,
     /// Views of which too little can be shown, each with a coarser one that would show more.
     pub too_fine: Vec<String>,
     /// Indicators on what was published that cannot be shown before another dataset is.
@@ -49,6 +56,7 @@ impl fmt::Display for PublishReport {
                 write!(f, "published {}", names.join(", "))?;
             }
         }
+        self.unapproved.iter().try_for_each(|publication| write!(f, "\n{publication}"))?;
         self.failures.iter().try_for_each(|failure| write!(f, "\nnot published: {failure}"))?;
         self.waiting.iter().try_for_each(|indicator| write!(f, "\nnot shown yet: {indicator}"))?;
         self.too_fine.iter().try_for_each(|view| write!(f, "\ntoo fine: {view}"))

@@ -33,6 +33,8 @@ struct Claimed {
 #[derive(Default)]
 struct Run {
     failed: BTreeMap<DatasetId, PlatformError>,
+    /// What waits for approval, and by whom.
+    unapproved: BTreeMap<DatasetId, String>,
     /// Versions that were left aside.
     held: BTreeSet<Uuid>,
     /// For a supplier, what is published of it; nothing is of a dataset that is not here.
@@ -192,6 +194,10 @@ impl Platform {
                     run.held.extend(outcome.held);
                     fresh.insert(dataset, outcome.group);
                 }
+                Err(PlatformError::AwaitsApproval { reason }) => {
+                    report.unapproved.push(format!("{dataset}: {reason}"));
+                    run.unapproved.insert(dataset, reason);
+                }
                 Err(error) => {
                     report.fail(&dataset, &error);
                     run.failed.insert(dataset, error);
@@ -282,6 +288,9 @@ impl Run {
         let Some(dataset) = dataset else { return self.of_all(job) };
         if let Some(error) = self.failed.get(dataset) {
             return outcome_of(job, error);
+        }
+        if let Some(reason) = self.unapproved.get(dataset) {
+            return JobOutcome::Done(reason.clone());
         }
         if job.facts.version.is_some_and(|version| self.held.contains(&version)) {
             return JobOutcome::Failed(CORRECTION.to_owned());

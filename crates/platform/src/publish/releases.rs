@@ -7,18 +7,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use audit::{AuditError, CredentialChange, Entry, FolderStorage, PlanRecord};
+use audit::{Actor, AuditError, CredentialChange, Entry, FolderStorage, PlanRecord, Verdict};
 use catalog::LedgerEntry;
+use jiff::Timestamp;
 use model::{Label, OrganisationId};
 use uuid::Uuid;
+
+use super::waiting::{Decision, Waiting};
 
 /// What is read from the audit log once, and followed from then on.
 #[derive(Debug, Default)]
 pub(crate) struct Recorded {
     /// The released entries of every group, by their number in the ledger.
     plans: BTreeMap<Label, BTreeMap<u64, PlanRecord>>,
+    /// When the last release of each group was recorded.
+    times: BTreeMap<Label, Timestamp>,
     /// Groups whose last release was of open data.
     open: BTreeSet<Label>,
+    /// The plan of each group that waits for approval.
+    waiting: BTreeMap<Label, Waiting>,
     /// Intents without an end.
     unfinished: BTreeSet<Uuid>,
     /// Every dataset version that was taken in.
@@ -35,12 +42,26 @@ impl Recorded {
     /// Reads the audit log.
     pub(crate) fn read(folder: &Path) -> Result<Self, AuditError> {
         let mut recorded = Self::default();
-        audit::verify_storage(&FolderStorage::new(folder), &[], &mut |record| recorded.note(&record.entry))?;
+        audit::verify_storage(&FolderStorage::new(folder), &[], &mut |record| {
+            recorded.note_at(&record.entry, record.at);
+        })?;
         Ok(recorded)
     }
 
-    /// Takes note of what was recorded.
-    pub(crate) fn note(&mut self, entry: &Entry) {
+    /// Takes note of what was recorded, and when.
+    pub(crate) fn note_at(&mut self, entry: &Entry, at: Timestamp) {
+        if let Entry::Released { group, .. } = entry {
+            self.times.insert(group.clone(), at);
+        }
+        self.note(entry);
+    }
+
+    /// When the last release of a group was recorded.
+    pub(crate) fn released_at(&self, group: &Label) -> Option<Timestamp> {
+        self.times.get(group).copied()
+    }
+
+    fn note(&mut self, entry: &Entry) {
         self.any = true;
         match entry {
             Entry::Ingested { version, .. } => {
@@ -59,10 +80,21 @@ impl Recorded {
             }
             Entry::Released { group, plan: Some(plan), .. } => {
                 self.open.remove(group);
+                self.waiting.remove(group);
                 self.plans.entry(group.clone()).or_default().insert(plan.ledger_sequence, plan.clone());
             }
             Entry::Released { group, plan: None, .. } => {
                 self.open.insert(group.clone());
+                self.waiting.remove(group);
+            }
+            Entry::Previewed { group, plan, approval, .. } => {
+                let (plan, approval) = (plan.clone(), approval.clone());
+                self.waiting.insert(group.clone(), Waiting { plan, approval, decisions: Vec::new() });
+            }
+            Entry::Decided { actor, group, preview, verdict, grounds } => {
+                let waiting = self.waiting.get_mut(group).filter(|waiting| waiting.plan.ledger_entry == *preview);
+                let decision = Decision { actor: actor.clone(), verdict: *verdict, grounds: *grounds };
+                waiting.into_iter().for_each(|waiting| waiting.decisions.push(decision.clone()));
             }
             _ => {}
         }
@@ -99,6 +131,21 @@ impl Recorded {
     /// Every group of which something was released by a plan.
     pub(crate) fn groups(&self) -> impl Iterator<Item = &Label> {
         self.plans.keys()
+    }
+
+    /// The plan of a group that waits for approval. What a key approved that was revoked since counts no more.
+    pub(crate) fn waiting(&self, group: &Label) -> Option<Waiting> {
+        let mut waiting = self.waiting.get(group).cloned()?;
+        let stands = |actor: &Actor| !self.revoked.contains(&actor.credential);
+        waiting
+            .decisions
+            .retain(|decision| decision.verdict == Verdict::Rejected || decision.actor.as_ref().is_none_or(stands));
+        Some(waiting)
+    }
+
+    /// Every group of which a plan waits for approval.
+    pub(crate) fn waiting_groups(&self) -> Vec<Label> {
+        self.waiting.keys().cloned().collect()
     }
 
     /// The released entries of one group.
@@ -175,6 +222,8 @@ pub(super) fn released(
 
 #[cfg(test)]
 mod tests {
+    use audit::Grounds;
+
     use super::*;
 
     fn entry(sequence: u64, content: u8) -> LedgerEntry {
@@ -190,6 +239,7 @@ mod tests {
             ledger_entry: entry(sequence, content).digest,
             cells_shown: 1,
             cells_withheld: 0,
+            steps: 0,
         }
     }
 
@@ -217,6 +267,53 @@ mod tests {
     fn release(plan: Option<PlanRecord>) -> Entry {
         let (group, views) = ("a.group".parse().unwrap(), BTreeSet::new());
         Entry::Released { work_id: Uuid::from_u128(1), group, views, plan, agreements: BTreeSet::new() }
+    }
+
+    /// What waits is the last plan that was previewed, with what was decided about exactly it, until something is released.
+    #[test]
+    fn the_last_previewed_plan_waits_with_what_was_decided_about_it() {
+        let group: Label = "a.group".parse().unwrap();
+        let previewed = |content: u8| Entry::Previewed {
+            work_id: Uuid::from_u128(1),
+            group: group.clone(),
+            plan: record(u64::from(content), content),
+            approval: BTreeSet::from(["reviewer".parse().unwrap()]),
+        };
+        let actor = Actor {
+            credential: "one-org/key".parse().unwrap(),
+            organisation: "one-org".parse().unwrap(),
+            role: "reviewer".parse().unwrap(),
+        };
+        let decided = |content: u8, verdict| Entry::Decided {
+            actor: Some(actor.clone()),
+            group: group.clone(),
+            preview: record(u64::from(content), content).ledger_entry,
+            verdict,
+            grounds: Grounds::NotNow,
+        };
+        let revoked = Entry::Credential {
+            credential: actor.credential.clone(),
+            organisation: actor.organisation.clone(),
+            change: CredentialChange::Revoked,
+        };
+        let (yes, no) = (Verdict::Approved, Verdict::Rejected);
+        for (entries, decisions) in [
+            (vec![previewed(1)], 0),
+            (vec![previewed(1), decided(1, yes)], 1),
+            // Of another plan, or of one in whose place another has come.
+            (vec![previewed(1), decided(2, yes)], 0),
+            (vec![previewed(1), decided(1, yes), previewed(2)], 0),
+            (vec![previewed(1), decided(1, yes), previewed(2), decided(1, yes)], 0),
+            // What a key approved that was lost counts no more; what it rejected does.
+            (vec![previewed(1), decided(1, yes), revoked.clone()], 0),
+            (vec![previewed(1), decided(1, no), revoked], 1),
+        ] {
+            let mut recorded = Recorded::default();
+            entries.iter().for_each(|entry| recorded.note(entry));
+            assert_eq!(recorded.waiting(&group).unwrap().decisions.len(), decisions, "{entries:?}");
+            recorded.note(&release(Some(record(3, 3))));
+            assert!(recorded.waiting(&group).is_none(), "what is released does not wait");
+        }
     }
 
     /// The audit log knows which release was the last, also where nothing after its record came about.

@@ -22,6 +22,7 @@ pub(crate) fn files(world: &World) -> Result<Vec<SampleFile>, TestkitError> {
         ("lsoa11-lsoa21.csv", former(world)),
         ("postcodes.csv", postcodes(world)),
         ("practices.csv", practices(world)),
+        ("lsoa21-population23.csv", population(world)),
     ];
     texts.into_iter().map(|(name, text)| packed(&format!("geography/{name}"), text.as_bytes())).collect()
 }
@@ -126,6 +127,15 @@ fn postcodes(world: &World) -> String {
         let Point { easting, northing } = postcode.point;
         // Writing to a string cannot fail.
         let _ = writeln!(out, "{},{started},{ended},{easting},{northing},{},{lsoa}", postcode.text, postcode.quality);
+    }
+    out
+}
+
+/// The people that areas are judged by: those of mid-2023, as the population estimates have them.
+fn population(world: &World) -> String {
+    let mut out = String::from("LSOA21CD,LSOA21NM,POPULATION\n");
+    for lsoa in &world.lsoas {
+        csv_row(&mut out, [&lsoa.code, &lsoa.name, lsoa.people(2023).total().to_string().as_str()]);
     }
     out
 }

@@ -236,7 +236,8 @@ fn a_view_that_shows_too_little_is_told_with_a_coarser_one() {
         .replace("crude-rate", "count")
         .replace("multiplier = 10000", "multiplier = 1")
         .replace("decimals = 1", "decimals = 0")
-        .replace("filter = ", "# filter = ");
+        .replace("filter = ", "# filter = ")
+        .replace("expected_per_year = 270", "");
     let view = |name: &str, area_type: &str| {
         format!(
             "[[view]]\nname = \"{name}\"\narea_type = \"{area_type}\"\nperiod_type = \"quarter\"\nby = [\"incident_type\"]\n\n"

@@ -1,7 +1,13 @@
-//! What is refused when a geography or a table is registered, before any data: areas with too few people, slivers between areas, tables
-//! that are too large or too sparse.
+//! What is refused when a geography or a table is registered, before any data: areas with too few people, slivers between areas,
+//! more overlapping geographies or windows than one group may have, tables that are too large or too sparse.
+
+mod register;
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use model::{AgeBand, AreaType, PeriodType};
+
+pub use self::register::{Geographies, Register, RegisteredTable};
 
 /// Why a registration is refused. What it names is public.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -30,6 +36,63 @@ pub enum Refusal {
         /// The least allowed.
         floor: u64,
     },
+    /// Nobody says how many people live there.
+    #[error(
+        "nothing says how many people live in the areas, so that too small ones cannot be told: add a file of kind \
+         `population` to the geography and import it again"
+    )]
+    NoPopulation,
+    /// A third geography that overlaps two others: what they differ by is in no one's boundary.
+    #[error(
+        "table `{table}` is by {third} beside {one} and {other} for a period and breakdown, and these three overlap: at most two \
+         such geographies are published; leave one out"
+    )]
+    Overlapping {
+        /// The table.
+        table: String,
+        /// A geography that is registered.
+        one: AreaType,
+        /// Another.
+        other: AreaType,
+        /// The one too many.
+        third: AreaType,
+    },
+    /// Windows of time that share months without one being made of the other: their difference is a window nobody registered.
+    #[error(
+        "table `{table}` is by {new}, but `{other}` is by {old}, and such periods share months without containing each other: \
+         use {old}, or periods that make it up"
+    )]
+    Windows {
+        /// The table.
+        table: String,
+        /// Its periods.
+        new: PeriodType,
+        /// A table that is registered.
+        other: String,
+        /// The periods of that.
+        old: PeriodType,
+    },
+    /// Periods that share months with the next of their own kind.
+    #[error(
+        "table `{0}` is by {1}, and one such period shares months with the next, so that two of them show single months: \
+         use calendar-year"
+    )]
+    Rolling(String, PeriodType),
+    /// Age bands that share ages without one containing the other.
+    #[error(
+        "table `{table}` has ages {new}, but `{other}` has {old}, and these share ages without one containing the other: use \
+         the same bands, or join whole ones"
+    )]
+    Ages {
+        /// The table.
+        table: String,
+        /// Its band.
+        new: AgeBand,
+        /// A table that is registered.
+        other: String,
+        /// The band of that.
+        old: AgeBand,
+    },
     /// Too many cells.
     #[error("table `{table}` has {cells} cells, more than {most}: publish fewer categories or longer periods")]
     TooLarge {
@@ -53,6 +116,14 @@ pub enum Refusal {
         /// Cells expected from 1 to k - 1, in percent.
         percent: u64,
     },
+}
+
+impl Refusal {
+    /// Whether it is about boundaries, whatever is published of them.
+    #[must_use]
+    pub const fn is_of_areas(&self) -> bool {
+        matches!(self, Self::SmallArea { .. } | Self::Sliver { .. })
+    }
 }
 
 /// An area as a set of small areas, by number.

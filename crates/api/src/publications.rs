@@ -1,0 +1,61 @@
+//! Publications that wait for approval: for those whom the agreements ask, and for nobody else.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use model::{DatasetId, Digest};
+use platform::{PlatformError, Verdict};
+
+use crate::App;
+use crate::headers::{apart, caller};
+use crate::params::Params;
+use crate::problem::{self, Problem};
+use crate::schema::{PublicationItem, PublicationList};
+
+/// The publications that wait and that the caller may decide about. Each question is on record.
+#[utoipa::path(get, path = "/v1/publications", tag = "publications",
+    responses((status = 200, body = PublicationList), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 404, body = Problem), (status = 503, body = Problem)))]
+pub(crate) async fn waiting(
+    State(app): State<App>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Json<PublicationList>, Problem> {
+    Params::read(&uri, &[], app.limits.query_bytes)?;
+    apart(move || {
+        let previews = app.platform.previews(&caller(&app.platform, &headers)?)?;
+        Ok(Json(PublicationList { publications: previews.into_iter().map(PublicationItem::from).collect() }))
+    })
+    .await
+}
+
+/// Approves or rejects exactly what was previewed. It is on record before it counts; what is approved by everybody who is
+/// asked is published with the next run.
+#[utoipa::path(put, path = "/v1/publications/{id}/decision", tag = "publications",
+    params(("id" = String, Path, description = "dataset id"),
+        ("digest" = String, Query, description = "what is decided about: the digest that the preview gave"),
+        ("verdict" = String, Query, description = "`approved` or `rejected`"),
+        ("because" = String, Query, description = "`as-agreed`, `shows-too-much`, `withholds-too-much`, `data-in-doubt` or `not-now`")),
+    responses((status = 204, description = "decided"), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 404, body = Problem), (status = 503, body = Problem)))]
+pub(crate) async fn decide(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let params = Params::read(&uri, &["digest", "verdict", "because"], app.limits.query_bytes)?;
+    let digest = params.required("digest")?.parse::<Digest>().map_err(|_| {
+        Problem::new(problem::BAD_PARAMETER, "`digest`: write the digest that `/v1/publications` gives, 64 hex digits")
+    })?;
+    let verdict: Verdict = params.needed("verdict")?;
+    let grounds = params.needed("because")?;
+    apart(move || {
+        let caller = caller(&app.platform, &headers)?;
+        let missing = || PlatformError::NotFound { what: "this publication".to_owned() };
+        let dataset: DatasetId = id.parse().map_err(|_| missing())?;
+        app.platform.decide_publication(&caller, &dataset, digest, verdict, grounds)?;
+        Ok(StatusCode::NO_CONTENT)
+    })
+    .await
+}

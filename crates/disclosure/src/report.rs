@@ -1,0 +1,251 @@
+//! What a publication releases and withholds, in words for the lead for information governance. Nothing in it is the count of a
+//! withheld cell, nor narrows one: shares are whole percent, and of few cells no share of their value is given.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use model::{AgeBand, AreaType, PeriodType, Sex};
+
+use crate::ids::{CellId, GroupId, MeasureId};
+use crate::ledger::{AuthenticatedEntry, Entry, LedgerError, Outcome};
+use crate::policy::{Policy, Rounding, ZeroPolicy};
+use crate::rules::Reason;
+use crate::verify::verify;
+
+/// Below so many withheld cells nothing is said of their value.
+const FEW_CELLS: usize = 10;
+/// A view of which more is withheld, in percent, is too fine.
+const MOST_WITHHELD: u64 = 40;
+
+/// A view, as the cells that it shows of the group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportedView {
+    /// Its name for people.
+    pub name: String,
+    /// What it shows: numerator, denominator, or both where they are of this group.
+    pub measures: BTreeSet<MeasureId>,
+    /// Its areas.
+    pub area_type: AreaType,
+    /// Its periods.
+    pub period_type: PeriodType,
+    /// Its categories, by dimension; it shows the totals too.
+    pub by: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl ReportedView {
+    fn shows(&self, id: &CellId) -> bool {
+        let key = &id.key;
+        let has = |dimension: &str, category: &str| {
+            self.by.get(dimension).is_some_and(|categories| categories.contains(category))
+        };
+        self.measures.contains(&id.measure)
+            && key.area_type == self.area_type
+            && key.period.period_type() == self.period_type
+            && (key.sex == Sex::All || has("sex", key.sex.as_str()))
+            && (key.age == AgeBand::All || has("age", &key.age.to_string()))
+            && key.breakdown.as_ref().is_none_or(|breakdown| has(&breakdown.dimension, &breakdown.category))
+    }
+}
+
+/// What some cells lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Loss {
+    /// All cells for which the source has a figure.
+    pub cells: usize,
+    /// Withheld ones.
+    pub withheld: usize,
+    /// Sum over all cells, and over the withheld ones.
+    value: (u64, u64),
+}
+
+impl Loss {
+    fn add(&mut self, withheld: bool, count: u64) {
+        self.cells += 1;
+        self.value.0 += count;
+        if withheld {
+            self.withheld += 1;
+            self.value.1 += count;
+        }
+    }
+
+    /// Share of cells withheld, in percent.
+    #[must_use]
+    pub fn percent_of_cells(&self) -> u64 {
+        percent(self.withheld as u64, self.cells as u64)
+    }
+
+    /// Share of the value withheld, in whole percent; `None` where so few cells are withheld that, beside a small total, it
+    /// would narrow what each of them holds.
+    #[must_use]
+    pub fn percent_of_value(&self) -> Option<u64> {
+        (self.withheld == 0 || self.withheld >= FEW_CELLS).then(|| percent(self.value.1, self.value.0))
+    }
+}
+
+fn percent(part: u64, whole: u64) -> u64 {
+    if whole == 0 { 0 } else { (u128::from(part) * 100 / u128::from(whole)).try_into().unwrap_or(100) }
+}
+
+/// What a publication releases and withholds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicationReport {
+    /// The group.
+    pub group: GroupId,
+    /// What is known of it elsewhere, such as when it was published: a word and what there is to say.
+    pub facts: Vec<(&'static str, String)>,
+    /// Its rules.
+    pub policy: Policy,
+    /// By view, in the order given.
+    pub views: Vec<(String, Loss)>,
+    /// All cells of the group, those that no view shows any more included.
+    pub all: Loss,
+    /// How many cells are withheld for which reason.
+    pub reasons: BTreeMap<Reason, usize>,
+    /// By way of how many partners the records came; none where that is not known.
+    pub partners: Option<usize>,
+    /// Whether it is known which records are of one person or incident.
+    pub contributors: bool,
+    /// Worlds in the proof.
+    pub worlds: usize,
+    /// Withheld cells that public bounds alone prove to be below k.
+    pub provably_small: usize,
+}
+
+/// Reports on an entry, after checking it.
+///
+/// # Errors
+/// If the entry cannot be read, or does not hold.
+pub fn report(entry: &AuthenticatedEntry, views: &[ReportedView]) -> Result<PublicationReport, LedgerError> {
+    let entry: Entry = entry.decode()?;
+    let checked = verify(&entry).map_err(LedgerError::Unproven)?;
+    let mut losses = vec![Loss::default(); views.len()];
+    let (mut all, mut reasons) = (Loss::default(), BTreeMap::new());
+    for cell in entry.cells.iter().filter(|cell| cell.outcome != Outcome::NotAvailable) {
+        let withheld = cell.outcome == Outcome::Withheld;
+        all.add(withheld, cell.count);
+        for (_, loss) in views.iter().zip(&mut losses).filter(|(view, _)| view.shows(&cell.id)) {
+            loss.add(withheld, cell.count);
+        }
+        cell.reason.iter().for_each(|reason| *reasons.entry(*reason).or_insert(0) += 1);
+    }
+    let partners: BTreeSet<u16> = entry.contributions.iter().map(|(_, _, partner, _)| *partner).collect();
+    Ok(PublicationReport {
+        facts: Vec::new(),
+        views: views.iter().map(|view| view.name.clone()).zip(losses).collect(),
+        all,
+        reasons,
+        partners: (!partners.is_empty()).then_some(partners.len()),
+        contributors: entry.contributions.iter().any(|(_, contributor, ..)| *contributor != 0),
+        worlds: checked.worlds,
+        provably_small: checked.provably_small,
+        group: entry.group,
+        policy: entry.policy,
+    })
+}
+
+/// The family of a rule, for people.
+const fn family(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Threshold => "few people or records",
+        Reason::Partner => "few beside what a partner knows",
+        Reason::Dominance => "one or two contributors make up too much",
+        Reason::GroupDisclosure => "would tell something of everybody in a group",
+        Reason::RuleUndefined => "a rule could not be judged",
+        Reason::HiddenZero => "zeros, drawn by a key",
+        Reason::Decoy => "drawn by a key, so that a mark tells nothing",
+        Reason::Earlier => "withheld by an earlier publication",
+        Reason::Secondary => "would let others be worked out",
+    }
+}
+
+impl PublicationReport {
+    fn rules(&self) -> Vec<String> {
+        let Policy { k, zeros, rounding, decoys_per_thousand, .. } = &self.policy;
+        let mut rules = vec![format!("counts of fewer than {k} people or records are withheld")];
+        rules.push(match zeros {
+            ZeroPolicy::Publish => "zeros are shown".to_owned(),
+            ZeroPolicy::HideShare { per_thousand } => {
+                format!("of 1,000 zeros, {per_thousand} are withheld too, drawn by a key")
+            }
+        });
+        rules.push(match decoys_per_thousand {
+            0 => "no cell is withheld without need".to_owned(),
+            decoys => format!("of 1,000 cells that could be shown, {decoys} are withheld, drawn by a key"),
+        });
+        if let Rounding::Nearest(base) = rounding {
+            rules.push(format!("counts are rounded to the nearest {base}"));
+        }
+        rules
+    }
+
+    /// Whom the proof holds against, and whom it does not.
+    fn readers(&self) -> Vec<String> {
+        let mut readers = vec![
+            "holds against anybody who has everything that was ever published of it, and knows these rules".to_owned(),
+        ];
+        readers.push(match (self.policy.own_rows, self.partners) {
+            (true, Some(partners)) if partners > 1 => {
+                format!("holds against each of {partners} partners who knows the rows that came from it")
+            }
+            (_, Some(1)) => "all records came from one partner, who knows them all".to_owned(),
+            (_, None) => {
+                "is not made against partners who know their own rows: it is not known whose they are".to_owned()
+            }
+            _ => "is not made against partners who know their own rows: the rules do not ask for it".to_owned(),
+        });
+        readers.push(match (self.policy.own_records, self.contributors) {
+            (true, true) => "holds against each person who knows their own records".to_owned(),
+            (true, false) => {
+                "holds against each person who knows one record: it is not known which are of one person".to_owned()
+            }
+            (false, _) => {
+                "is not made against people who know their own records: the rules do not ask for it".to_owned()
+            }
+        });
+        readers
+    }
+
+    fn table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.views.iter().map(|(name, _)| name.len()).max().unwrap_or(0).max("everything together".len());
+        writeln!(f, "\n{:<width$}  {:>16}  {:>8}  {:>9}", "", "cells withheld", "of cells", "of value")?;
+        let all = ("everything together".to_owned(), self.all);
+        for (name, loss) in self.views.iter().chain(std::iter::once(&all)) {
+            let value = loss.percent_of_value().map_or_else(|| "too few".to_owned(), |percent| format!("{percent} %"));
+            let withheld = format!("{} of {}", loss.withheld, loss.cells);
+            let cells = format!("{} %", loss.percent_of_cells());
+            let note = if loss.percent_of_cells() > MOST_WITHHELD { "  too fine: publish a coarser view" } else { "" };
+            writeln!(f, "{name:<width$}  {withheld:>16}  {cells:>8}  {value:>9}{note}")?;
+        }
+        if self.views.iter().any(|(_, loss)| loss.percent_of_value().is_none()) {
+            writeln!(f, "(too few: of fewer than {FEW_CELLS} cells a share of the value would tell what they hold)")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for PublicationReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.group)?;
+        self.facts.iter().try_for_each(|(word, text)| list(f, word, std::slice::from_ref(text)))?;
+        list(f, "rules", &self.rules())?;
+        list(f, "the proof", &self.readers())?;
+        let worlds = format!("{} other sets of data that would look the same, checked again just now", self.worlds);
+        let small = format!("{} withheld cells are small by what was public before", self.provably_small);
+        list(f, "made of", &[worlds, small])?;
+        self.table(f)?;
+        if self.reasons.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "\nwhy cells are withheld (confidential: from outside they all look the same)")?;
+        let width = self.reasons.keys().map(|reason| family(*reason).len()).max().unwrap_or(0);
+        self.reasons.iter().try_for_each(|(reason, cells)| writeln!(f, "  {:<width$}  {cells:>6}", family(*reason)))
+    }
+}
+
+/// A heading in front of lines.
+fn list(f: &mut fmt::Formatter<'_>, heading: &str, lines: &[String]) -> fmt::Result {
+    for (index, line) in lines.iter().enumerate() {
+        writeln!(f, "  {:<10}  {line}", if index == 0 { heading } else { "" })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,317 @@
+//! Publications that wait: where an agreement asks for approval, a plan is kept encrypted in the ledger, and nothing of it is
+//! released before everybody who has to has approved this very entry.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::MutexGuard;
+
+use agreements::Role;
+use audit::{Grounds, PlanRecord, Verdict};
+use catalog::{DatasetVersion, JobReason};
+use disclosure::{LedgerPort, Plan};
+use model::{DatasetId, Digest, Label};
+
+use super::audit::Audit;
+use super::contract;
+use super::ledger::{Ledger, Opened, ledger_group};
+use super::waiting::{Standing, Waiting};
+use crate::caller::Caller;
+use crate::error::PlatformError;
+use crate::platform::Platform;
+use crate::publish::Basis;
+use crate::review::PublicationReport;
+
+/// Why a plan is void of which there is no other in its place.
+const CANNOT_BE_MADE: &str = "it may not be published any more as it is";
+/// How a supplier reads that a publication waits.
+pub(crate) const WAITS: &str = "waits for approval";
+
+/// A publication that waits, for those who decide about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// The dataset.
+    pub dataset: DatasetId,
+    /// What is approved or rejected: this and nothing else.
+    pub digest: Digest,
+    /// The roles that have to approve it.
+    pub approval: BTreeSet<Label>,
+    /// What was decided, in order.
+    pub decisions: Vec<String>,
+    /// Why it can no longer be approved, if it cannot.
+    pub void: Option<&'static str>,
+    /// What it would release and withhold.
+    pub report: PublicationReport,
+}
+
+impl fmt::Display for Preview {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} {}", self.dataset, self.digest)?;
+        let roles: Vec<&str> = self.approval.iter().map(Label::as_str).collect();
+        writeln!(f, "  {WAITS} by: {}", roles.join(" and "))?;
+        self.decisions.iter().try_for_each(|decision| writeln!(f, "  {decision}"))?;
+        if let Some(changed) = self.void {
+            writeln!(f, "  void: {changed}; whatever is made in its place is previewed anew")?;
+        }
+        for line in self.report.to_string().lines() {
+            writeln!(f, "  {line}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Platform {
+    /// Whether a plan may be released: if somebody has to approve it, whether they have approved this one. If not, it is kept
+    /// and on record.
+    ///
+    /// Until the guard is dropped nobody decides otherwise: it is held until the release is on record.
+    ///
+    /// # Errors
+    /// [`PlatformError::AwaitsApproval`] while it waits, [`PlatformError::Unpublishable`] if it was rejected.
+    pub(super) fn approved(
+        &self,
+        dataset: &DatasetId,
+        plan: &Plan,
+        approval: &BTreeSet<Role>,
+        ledger: &mut Ledger<'_>,
+        audit: &Audit<'_>,
+    ) -> Result<Option<MutexGuard<'_, ()>>, PlatformError> {
+        if approval.is_empty() {
+            return Ok(None);
+        }
+        let group = ledger_group(dataset)?;
+        // The same bytes have the number that they have.
+        let sequence = ledger
+            .append(plan.ledger_entry())
+            .map_err(|source| PlatformError::Failed { operation: "keep a plan that waits for approval", source })?;
+        let ledger_entry = self.ledger_digest(&group, sequence)?;
+        let roles = labels(approval)?;
+        let nobody_decides = self.deciding();
+        // Where others are asked by now, what was decided before is no answer.
+        let this = |waiting: &Waiting| waiting.plan.ledger_entry == ledger_entry && waiting.approval == roles;
+        let known = self.recorded().waiting(&group).filter(this);
+        let Some(waiting) = known else {
+            let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+            self.record(audit::Entry::Previewed {
+                work_id: audit.work_id,
+                group,
+                plan: PlanRecord {
+                    released: plan.digest(),
+                    ledger_sequence: sequence,
+                    ledger_entry,
+                    cells_shown: count(plan.summary().released()),
+                    cells_withheld: count(plan.summary().withheld()),
+                    steps: plan.summary().steps,
+                },
+                approval: roles.clone(),
+            })?;
+            return Err(waits(&roles));
+        };
+        match waiting.standing(&dataset.organisation()?) {
+            Standing::Approved => Ok(Some(nobody_decides)),
+            Standing::Waits(roles) => Err(waits(&roles)),
+            Standing::Rejected { role, grounds } => Err(PlatformError::Unpublishable {
+                reason: format!("it was rejected by {role} ({}); what was published stays", grounds.as_str()),
+            }),
+        }
+    }
+
+    /// The publications that wait and that the caller may decide about; on record.
+    ///
+    /// # Errors
+    /// If the caller decides about none, or the ledger or the audit log cannot be used.
+    pub fn previews(&self, caller: &Caller) -> Result<Vec<Preview>, PlatformError> {
+        if !decides(caller) {
+            let missing = PlatformError::NotFound { what: "a publication that waits for you".to_owned() };
+            return Err(self.unregistered(caller, audit::Work::Review, "publications", missing));
+        }
+        let groups = self.recorded().waiting_groups();
+        let mut previews = Vec::new();
+        for group in groups {
+            let dataset: DatasetId = group.as_str().parse()?;
+            let Some((waiting, opened)) = self.waiting(&dataset)? else { continue };
+            if !self.may_decide(caller, &dataset, &opened.basis) {
+                continue;
+            }
+            let question = audit::Question::Preview;
+            self.record(audit::Entry::Reviewed { actor: caller.actor.clone(), group, question })?;
+            let report = self.report_on(&dataset, &opened)?;
+            previews.push(Preview {
+                void: self.changed_since(&dataset, &opened.basis)?,
+                digest: waiting.plan.ledger_entry,
+                approval: waiting.approval.clone(),
+                decisions: waiting.decisions.iter().map(ToString::to_string).collect(),
+                dataset,
+                report,
+            });
+        }
+        Ok(previews)
+    }
+
+    /// Approves or rejects a publication that waits, by the digest that was previewed; on record before it counts. What is
+    /// published follows with the next run.
+    ///
+    /// # Errors
+    /// If nothing waits that the caller may decide about, something else waits by now, or what it stands on changed since.
+    pub fn decide_publication(
+        &self,
+        caller: &Caller,
+        dataset: &DatasetId,
+        digest: Digest,
+        verdict: Verdict,
+        grounds: Grounds,
+    ) -> Result<(), PlatformError> {
+        // What is being released at this moment cannot be rejected any more, and whoever tries is told.
+        let _nobody_releases = self.deciding();
+        let missing = || PlatformError::NotFound { what: format!("a publication of `{dataset}` that waits") };
+        let nothing = || self.unregistered(caller, audit::Work::Review, dataset.as_str(), missing());
+        if !decides(caller) {
+            return Err(nothing());
+        }
+        let Some((waiting, opened)) = self.waiting(dataset)? else { return Err(nothing()) };
+        if !self.may_decide(caller, dataset, &opened.basis) {
+            return Err(nothing());
+        }
+        let bad = |parameter, problem: String| Err(PlatformError::BadParameter { parameter, problem });
+        let role = caller.principal.role.as_str();
+        if !waiting.approval.iter().any(|asked| asked.as_str() == role) {
+            return bad("role", format!("`{role}` is not asked to approve it"));
+        }
+        // The supplier may only take back what it rejected itself.
+        let own = caller.organisation().filter(|own| dataset.organisation().as_ref() == Ok(own));
+        if verdict == Verdict::Approved && own.is_some_and(|own| !waiting.is_rejected_by(role, own)) {
+            return Err(self.own_data(caller, dataset));
+        }
+        let preview = waiting.plan.ledger_entry;
+        if digest != preview {
+            let problem =
+                format!("`{digest}` does not wait: what waits is `{preview}`, and everything before it is void");
+            return bad("digest", problem);
+        }
+        let versions = self.not_yet_out(dataset, &opened.basis)?;
+        if let Some(changed) = self.changed_since(dataset, &opened.basis)? {
+            self.queue_versions(&versions)?;
+            let problem = format!("`{digest}` is void: {changed}; whatever is made in its place is previewed anew");
+            return bad("digest", problem);
+        }
+        let group = ledger_group(dataset)?;
+        self.record(audit::Entry::Decided { actor: caller.actor.clone(), group, preview, verdict, grounds })?;
+        self.queue_versions(&versions)
+    }
+
+    /// Refuses to let an organisation approve what it sent in itself; on record.
+    fn own_data(&self, caller: &Caller, dataset: &DatasetId) -> PlatformError {
+        let problem = "these data are your organisation's own: somebody of another one has to approve them, and yours \
+                       may reject them";
+        let bad = PlatformError::BadParameter { parameter: "verdict", problem: problem.to_owned() };
+        let Ok(code) = "own-data".parse() else { return bad };
+        let entry = audit::Entry::Denied {
+            actor: caller.actor.clone(),
+            work: audit::Work::Review,
+            subject: dataset.as_str().parse().ok(),
+            purpose: None,
+            code,
+            reference: None,
+            agreement: None,
+        };
+        self.record(entry).err().unwrap_or(bad)
+    }
+
+    /// Reviewers whom the agreements let see all of it; governance of any party to an agreement that it stands on.
+    fn may_decide(&self, caller: &Caller, dataset: &DatasetId, basis: &Basis) -> bool {
+        let state = self.state();
+        let party = |digest: &Digest| {
+            let organisation = caller.organisation();
+            let agreement = state.snapshot.agreement(digest);
+            agreement.zip(organisation).is_some_and(|(agreement, id)| agreement.party(id).is_some())
+        };
+        match caller.principal.role {
+            Role::Reviewer => self.may_review(caller, dataset, basis).is_some_and(|outcome| outcome.is_ok()),
+            Role::Governance => basis.agreements().iter().any(party),
+            _ => false,
+        }
+    }
+
+    fn waiting(&self, dataset: &DatasetId) -> Result<Option<(Waiting, Opened)>, PlatformError> {
+        let group = ledger_group(dataset)?;
+        let Some(waiting) = self.recorded().waiting(&group) else { return Ok(None) };
+        let stored = self.ledger_entry(&group, waiting.plan.ledger_sequence)?;
+        if stored.digest != waiting.plan.ledger_entry {
+            let reason = format!("the entry of `{dataset}` that waits is not the one that was previewed");
+            return Err(PlatformError::Unavailable { reason });
+        }
+        let opened = self.open_entry(dataset, waiting.plan.released, &stored)?;
+        Ok(Some((waiting, opened)))
+    }
+
+    /// What changed since a plan was made, in words; nothing if it would be made again.
+    fn changed_since(&self, dataset: &DatasetId, basis: &Basis) -> Result<Option<&'static str>, PlatformError> {
+        self.refresh_agreements()?;
+        let state = self.state();
+        let contract = contract(&state, dataset)?;
+        let past = self.released_entries(dataset)?;
+        let last = past.last().map(|opened| &opened.basis);
+        // Corrections may have been left aside.
+        let current = self.current_versions(dataset)?;
+        if current.is_empty() {
+            return Ok(Some("its data were withdrawn"));
+        }
+        let before = last.map(|last| self.before_corrections(&current, last)).transpose()?;
+        let tries: Vec<Vec<DatasetVersion>> = std::iter::once(current).chain(before).collect();
+        let mut changed = None;
+        for versions in &tries {
+            let allowed = match self.allowed(&state, contract, versions) {
+                Ok(allowed) => allowed,
+                Err(PlatformError::Denied { .. }) => return Ok(Some("the agreements do not allow it any more")),
+                Err(PlatformError::Unpublishable { .. }) => return Ok(Some(CANNOT_BE_MADE)),
+                Err(error) => return Err(error),
+            };
+            let attempt = match self.prepare(&state, contract, versions, &allowed, last) {
+                Ok(attempt) => attempt,
+                Err(PlatformError::Unpublishable { .. }) => return Ok(Some(CANNOT_BE_MADE)),
+                Err(error) => return Err(error),
+            };
+            match attempt.basis().differs_in(basis) {
+                None => return Ok(None),
+                difference => changed = changed.or(difference),
+            }
+        }
+        Ok(changed)
+    }
+
+    /// The versions of a plan that waits which are in no release; at least one.
+    fn not_yet_out(&self, dataset: &DatasetId, basis: &Basis) -> Result<Vec<uuid::Uuid>, PlatformError> {
+        let past = self.released_entries(dataset)?;
+        let out: BTreeSet<uuid::Uuid> =
+            past.iter().flat_map(|opened| &opened.basis.partitions).map(|partition| partition.version).collect();
+        let all = || basis.partitions.iter().map(|partition| partition.version);
+        let fresh: Vec<uuid::Uuid> = all().filter(|version| !out.contains(version)).collect();
+        Ok(if fresh.is_empty() { all().next_back().into_iter().collect() } else { fresh })
+    }
+
+    fn queue_versions(&self, versions: &[uuid::Uuid]) -> Result<(), PlatformError> {
+        for version in versions {
+            self.queue(JobReason::Ingested, Some(*version), self.now())?;
+        }
+        self.wake_publisher();
+        Ok(())
+    }
+}
+
+/// Whether the caller may be asked at all.
+fn decides(caller: &Caller) -> bool {
+    matches!(caller.principal.role, Role::Reviewer | Role::Governance)
+}
+
+fn labels(roles: &BTreeSet<Role>) -> Result<BTreeSet<Label>, PlatformError> {
+    Ok(roles.iter().map(|role| role.as_str().parse()).collect::<Result<_, _>>()?)
+}
+
+fn waits(roles: &BTreeSet<Label>) -> PlatformError {
+    let roles: Vec<&str> = roles.iter().map(Label::as_str).collect();
+    PlatformError::AwaitsApproval {
+        reason: format!("{WAITS} by {}; what was published stays until then", roles.join(" and ")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

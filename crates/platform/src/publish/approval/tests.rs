@@ -1,0 +1,270 @@
+//! A publication that its agreement wants approved: nothing of it is out before exactly it is approved.
+
+use agreements::{EventKind, demo};
+use audit::{Entry, FolderStorage};
+
+use super::*;
+use crate::testing::{Small, root};
+use crate::{DataRequest, PeriodChoice, PublishReport};
+
+/// The fires' agreement with another clause in its terms, signed anew.
+fn amend(small: &Small, clause: &str) {
+    let (name, folder) = ("fire-incidents.toml", small.agreements());
+    let text = std::fs::read_to_string(root().join("sharing-agreements").join(name)).unwrap();
+    let text = text.replacen("\nrounding = 1\n", &format!("\nrounding = 1\n{clause}\n"), 1);
+    let at = "2022-12-12T10:00:00Z".parse().unwrap();
+    let text = demo::sign(name, &text, "illustrative signatory", at).unwrap();
+    let digest = agreements::agreement_digest(name, &text).unwrap();
+    let by = "csr-partnership".parse().unwrap();
+    let event = demo::event(EventKind::Signed, "2022-12-15T09:00:00Z".parse().unwrap(), &by, "", digest, digest);
+    std::fs::write(folder.join(name), text).unwrap();
+    std::fs::write(folder.join("fire-incidents.events.toml"), event.to_toml()).unwrap();
+}
+
+fn publish(platform: &Platform) -> PublishReport {
+    platform.publish_pending(&mut |_| ()).unwrap()
+}
+
+/// Quarters of which figures are out.
+fn periods(platform: &Platform) -> usize {
+    let request = DataRequest {
+        indicator: "deliberate-fires".parse().unwrap(),
+        area_type: Some(model::AreaType::District),
+        period_type: None,
+        areas: Vec::new(),
+        within: None,
+        period: PeriodChoice::All,
+        sex: None,
+        age: None,
+        breakdown: None,
+        purpose: None,
+    };
+    platform.data(&platform.local_reader().unwrap(), &request).map_or(0, |answer| answer.rows.get().len() / 2)
+}
+
+/// Fires alone, without the denominator that only a whole sample has.
+fn small(clause: &str) -> Small {
+    let small = Small::new();
+    amend(&small, clause);
+    let path = small.indicators().join("deliberate-fires.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (before, denominator) = text.split_once("[denominator]").unwrap();
+    let views = denominator.split_once("[[view]]").unwrap().1;
+    let text = format!("{before}[[view]]{views}")
+        .replace("type = \"crude-rate\"", "type = \"count\"")
+        .replace("multiplier = 10000", "multiplier = 1");
+    std::fs::write(path, text).unwrap();
+    small
+}
+
+fn fires() -> DatasetId {
+    Small::FIRES.parse().unwrap()
+}
+
+fn decide(platform: &Platform, caller: &Caller, digest: Digest, verdict: Verdict) -> Result<(), PlatformError> {
+    platform.decide_publication(caller, &fires(), digest, verdict, Grounds::AsAgreed)
+}
+
+fn only(platform: &Platform) -> Preview {
+    let mut previews = platform.previews(&platform.local_reviewer().unwrap()).unwrap();
+    assert_eq!(previews.len(), 1);
+    previews.remove(0)
+}
+
+#[test]
+fn nothing_is_out_before_it_is_approved_and_what_was_out_stays_until_then() {
+    let small = small("approval = [\"reviewer\"]");
+    let platform = small.open();
+    let receipt = Small::upload(&platform, 1);
+    let report = publish(&platform);
+    assert_eq!((report.published.len(), report.failures.len(), report.unapproved.len()), (0, 0, 1), "{report}");
+    let told = "waits for approval by reviewer; what was published stays until then";
+    assert_eq!(Small::publication(&platform, &receipt), told);
+    assert_eq!(periods(&platform), 0);
+    let first = only(&platform);
+    let text = first.to_string();
+    assert!(first.void.is_none() && text.contains("waits for approval by: reviewer"), "{text}");
+    assert!(text.contains("deliberate-fires/district-quarter") && text.contains(&first.digest.to_string()), "{text}");
+
+    // Planned again, nothing new is kept and nothing new is on record; nor does a start change anything.
+    let kept = || platform.catalog().ledger(&Small::FIRES.parse().unwrap(), 0).unwrap().len();
+    assert_eq!(kept(), 1);
+    platform.queue(JobReason::DefinitionsChanged, None, platform.now()).unwrap();
+    publish(&platform);
+    assert_eq!((kept(), only(&platform).digest, periods(&platform)), (1, first.digest, 0));
+    let reviewer = platform.local_reviewer().unwrap();
+    decide(&platform, &reviewer, first.digest, Verdict::Approved).unwrap();
+    assert_eq!(periods(&platform), 0, "a job publishes");
+    assert_eq!(publish(&platform).published, [fires()]);
+    assert_eq!((periods(&platform), kept()), (1, 1), "the entry that was previewed is the one that is released");
+    assert!(Small::publication(&platform, &receipt).starts_with("done: published"));
+    assert!(platform.previews(&reviewer).unwrap().is_empty());
+
+    // The next quarter waits beside what is out.
+    Small::upload(&platform, 2);
+    assert_eq!(publish(&platform).unapproved.len(), 1);
+    assert_eq!(periods(&platform), 1);
+    drop(platform);
+    let platform = small.open();
+    assert_eq!(periods(&platform), 1);
+    let reviewer = platform.local_reviewer().unwrap();
+    decide(&platform, &reviewer, only(&platform).digest, Verdict::Approved).unwrap();
+    publish(&platform);
+    assert_eq!(periods(&platform), 2);
+}
+
+#[test]
+fn what_changed_since_the_preview_is_not_approved() {
+    let small = small("approval = [\"reviewer\"]");
+    let platform = small.open();
+    Small::upload(&platform, 1);
+    publish(&platform);
+    let reviewer = platform.local_reviewer().unwrap();
+    let first = only(&platform);
+    let refused = |digest, expect: &str| {
+        let error = decide(&platform, &reviewer, digest, Verdict::Approved).unwrap_err().to_string();
+        assert!(error.contains(expect), "{error}");
+    };
+    refused(Digest([7; 32]), "everything before it is void");
+    // Other data, before anybody has planned again.
+    Small::upload(&platform, 2);
+    assert_eq!(only(&platform).void, Some("other data came"));
+    refused(first.digest, "is void: other data came");
+    publish(&platform);
+    let second = only(&platform);
+    assert_ne!(second.digest, first.digest);
+    refused(first.digest, "everything before it is void");
+    // A definition: read at a start.
+    let path = small.indicators().join("deliberate-fires.toml");
+    let text = std::fs::read_to_string(&path).unwrap().replace("title = \"Deliberate fires\"", "title = \"Fires set\"");
+    std::fs::write(&path, text).unwrap();
+    assert_eq!(periods(&platform), 0, "nothing was out at any time");
+    drop(platform);
+    let platform = small.open();
+    assert!(only(&platform).void.unwrap().starts_with("its definitions"));
+    let error = decide(&platform, &reviewer, second.digest, Verdict::Approved).unwrap_err().to_string();
+    assert!(error.contains("is void: its definitions"), "{error}");
+    assert_eq!(periods(&platform), 0);
+}
+
+#[test]
+fn all_who_are_asked_decide_and_nobody_else() {
+    let small = small("approval = [\"reviewer\", \"governance\"]");
+    let platform = small.open();
+    let receipt = Small::upload(&platform, 1);
+    publish(&platform);
+    let (reviewer, governance) = (platform.local_reviewer().unwrap(), platform.local_governance().unwrap());
+    let digest = only(&platform).digest;
+    let purposes = ["neighbourhood-needs".to_owned()];
+    for (organisation, role) in [
+        ("chorley-council", "analyst"),
+        ("lancashire-fire-and-rescue", "partner-officer"),
+        ("office-for-national-statistics", "governance"),
+    ] {
+        let key = platform.add_credential(organisation, role, &purposes, false).unwrap();
+        let caller = platform.authenticate(Some(key.as_str())).unwrap();
+        match platform.previews(&caller) {
+            Ok(previews) => assert!(role == "governance" && previews.is_empty(), "{role}"),
+            Err(error) => assert!(matches!(error, PlatformError::NotFound { .. }), "{role}: {error}"),
+        }
+        let error = decide(&platform, &caller, digest, Verdict::Approved).unwrap_err();
+        assert!(matches!(error, PlatformError::NotFound { .. }), "{role}: {error}");
+    }
+    decide(&platform, &reviewer, digest, Verdict::Approved).unwrap();
+    assert_eq!(publish(&platform).unapproved.len(), 1);
+    let told = Small::publication(&platform, &receipt);
+    assert!(told.starts_with("waits for approval by governance;"), "{told}");
+    decide(&platform, &governance, digest, Verdict::Rejected).unwrap();
+    let report = publish(&platform);
+    assert!(report.failures.join("").contains("rejected by governance (as-agreed)"), "{report}");
+    assert_eq!(periods(&platform), 0);
+    decide(&platform, &governance, digest, Verdict::Approved).unwrap();
+    assert_eq!(publish(&platform).published, [fires()]);
+    assert_eq!(periods(&platform), 1);
+    drop(platform);
+
+    let mut kinds = Vec::new();
+    let folder = small.folder.path().join("data/audit");
+    audit::verify_storage(&FolderStorage::new(&folder), &[], &mut |record| {
+        if matches!(record.entry, Entry::Previewed { .. } | Entry::Decided { .. } | Entry::Released { .. }) {
+            kinds.push(record.entry.kind());
+        }
+    })
+    .unwrap();
+    assert_eq!(kinds, ["previewed", "decided", "decided", "decided", "released"]);
+}
+
+/// Whoever sent the data in may stop them, and does not approve them; a key that was revoked has approved nothing.
+#[test]
+fn nobody_approves_their_own_and_a_revoked_key_approves_nothing() {
+    let small = small("approval = [\"reviewer\"]");
+    let platform = small.open();
+    Small::upload(&platform, 1);
+    publish(&platform);
+    let key = |organisation: &str| {
+        let key =
+            platform.add_credential(organisation, "reviewer", &["neighbourhood-needs".to_owned()], false).unwrap();
+        let caller = platform.authenticate(Some(key.as_str())).unwrap();
+        (key.split('_').nth(1).unwrap().to_owned(), caller)
+    };
+    let (_, supplier) = key("lancashire-fire-and-rescue");
+    let (lost, other) = key("chorley-council");
+    let digest = only(&platform).digest;
+    let own = |verdict| decide(&platform, &supplier, digest, verdict);
+    let refused = own(Verdict::Approved).unwrap_err().to_string();
+    assert!(refused.contains("your organisation's own"), "{refused}");
+
+    own(Verdict::Rejected).unwrap();
+    decide(&platform, &other, digest, Verdict::Approved).unwrap();
+    let report = publish(&platform);
+    assert!(report.failures.join("").contains("rejected by reviewer"), "{report}");
+    // What it takes back is no approval either.
+    own(Verdict::Approved).unwrap();
+    assert!(own(Verdict::Approved).is_err());
+    platform.revoke_credential(&lost).unwrap();
+    assert_eq!(publish(&platform).unapproved.len(), 1);
+    assert_eq!(periods(&platform), 0);
+    decide(&platform, &platform.local_reviewer().unwrap(), digest, Verdict::Approved).unwrap();
+    assert_eq!(publish(&platform).published, [fires()]);
+    drop(platform);
+
+    let mut denied = 0;
+    let folder = small.folder.path().join("data/audit");
+    audit::verify_storage(&FolderStorage::new(&folder), &[], &mut |record| {
+        denied += usize::from(matches!(&record.entry, Entry::Denied { code, .. } if code.as_str() == "own-data"));
+    })
+    .unwrap();
+    assert_eq!(denied, 2);
+}
+
+/// Killed between the preview's ledger entry and its record, the same entry is previewed; between a decision and the release,
+/// the release follows.
+#[test]
+fn a_crash_costs_no_approval() {
+    let small = small("approval = [\"reviewer\"]");
+    let platform = small.open();
+    Small::upload(&platform, 1);
+    publish(&platform);
+    let digest = only(&platform).digest;
+    let reviewer = platform.local_reviewer().unwrap();
+    decide(&platform, &reviewer, digest, Verdict::Approved).unwrap();
+    drop(platform);
+    let platform = small.open();
+    assert_eq!((only(&platform).digest, periods(&platform)), (digest, 0));
+    assert_eq!(publish(&platform).published, [fires()]);
+    assert_eq!(periods(&platform), 1);
+    let reviewer = platform.local_reviewer().unwrap();
+    let error = decide(&platform, &reviewer, digest, Verdict::Rejected).unwrap_err();
+    assert!(matches!(error, PlatformError::NotFound { .. }), "what is out is told to be out: {error}");
+    assert_eq!(platform.verify_ledger(&reviewer, &fires()).unwrap().entries, 1);
+}
+
+/// The strictest counts: one agreement that asks is enough, and none that does not ask changes that.
+#[test]
+fn without_a_clause_nothing_waits() {
+    let small = small("");
+    let platform = small.open();
+    Small::upload(&platform, 1);
+    assert_eq!(publish(&platform).published, [fires()]);
+    assert_eq!(periods(&platform), 1);
+}

@@ -1,0 +1,151 @@
+//! The sample partnership is registered whole; others are refused for each reason.
+
+use std::path::PathBuf;
+
+use crate::error::PlatformError;
+use crate::testing::{Small, copy, root};
+
+/// Replaces the small partnership's views by these, written `name area period breakdown`.
+fn with_views(small: &Small, more: &str, views: &[&str]) {
+    let _ = std::fs::remove_file(small.indicators().join("deliberate-fires.toml"));
+    let text = std::fs::read_to_string(root().join("sample-data/indicators/fire-incidents.toml")).unwrap();
+    let mut text =
+        text.split("[[view]]").next().unwrap().replacen("\nexpected_per_year = 2000", &format!("\n{more}"), 1);
+    for view in views {
+        let mut words = view.split(' ');
+        let mut next = || words.next().unwrap();
+        let (name, area, period) = (next(), next(), next());
+        let by: Vec<String> = words.map(|word| format!("\"{word}\"")).collect();
+        text.push_str(&format!(
+            "\n[[view]]\nname = \"{name}\"\narea_type = \"{area}\"\nperiod_type = \"{period}\"\nby = [{}]\n",
+            by.join(", ")
+        ));
+    }
+    std::fs::write(small.indicators().join("fire-incidents.toml"), text).unwrap();
+}
+
+/// A copy of the sample's geography in which one small area has so many people; without a population file if nobody is given.
+fn geography(small: &Small, people: Option<&str>) -> PathBuf {
+    let folder = small.folder.path().join("geography");
+    copy(&root().join("sample-data/geography"), &folder);
+    let manifest = folder.join("geography.toml");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    let (before, file) = text.split_at(text.find("[[file]]\nkind = \"population\"").unwrap());
+    let mut text = before.to_owned();
+    if let Some(people) = people {
+        text.push_str(&file.replace(".csv.gz", ".csv"));
+        let atoms = (1..=140).map(|n| format!("E0199{n:04},{}\n", if n == 11 { people } else { "1500" }));
+        let csv = format!("LSOA21CD,POPULATION\n{}", atoms.collect::<String>());
+        std::fs::write(folder.join("lsoa21-population23.csv"), csv).unwrap();
+    }
+    std::fs::write(&manifest, text).unwrap();
+    manifest
+}
+
+#[test]
+fn the_sample_partnership_is_registered_whole() {
+    let small = Small::new();
+    copy(&root().join("sample-data/indicators"), &small.indicators());
+    let platform = small.open();
+    assert!(platform.state().definitions.indicators().count() > 15);
+    assert_eq!(platform.refused_views(), [""; 0]);
+}
+
+#[test]
+fn each_reason_refuses_the_views_that_it_is_about_and_no_other() {
+    for (more, views, refused, expect) in [
+        (
+            "",
+            &["view-0 msoa quarter", "view-1 ward quarter", "view-2 beat quarter"][..],
+            "view-2",
+            "at most two such geographies",
+        ),
+        (
+            "",
+            &["view-0 msoa month", "view-1 ward quarter", "view-2 beat calendar-year"],
+            "view-2",
+            "at most two such geographies",
+        ),
+        ("", &["view-0 msoa calendar-year", "view-1 district financial-year"], "view-1", "use calendar-year"),
+        ("", &["view-0 district month", "view-1 msoa rolling-12"], "view-1", "shares months with the next"),
+        (
+            "expected_per_year = 300",
+            &["view-0 partnership calendar-year", "view-1 lsoa calendar-year"],
+            "view-1",
+            "publish larger areas",
+        ),
+        (
+            "expected_per_year = 300",
+            &["view-0 partnership calendar-year", "view-1 lsoa calendar-year"],
+            "view-1",
+            "register it by msoa",
+        ),
+        (
+            "",
+            &["view-0 district month", "view-1 lsoa month incident_type"],
+            "view-1",
+            "without the breakdown by incident_type",
+        ),
+    ] {
+        let mut small = Small::new();
+        small.limits.view_cells = 5_000;
+        with_views(&small, more, views);
+        let platform = small.open();
+        let found = platform.refused_views();
+        assert_eq!(found.len(), 1, "{views:?}: {found:?}");
+        let start = format!("view `fire-incidents/{refused}` is not registered: ");
+        assert!(found[0].starts_with(&start) && found[0].contains(expect), "{found:?}");
+    }
+}
+
+#[test]
+fn a_geography_with_areas_that_are_too_small_is_refused_where_they_are_published() {
+    for (people, views, expect) in [
+        ("999", &["view-0 lsoa calendar-year"][..], Some("area `E01990011` has 999 people, fewer than 1000")),
+        ("1000", &["view-0 lsoa calendar-year"], None),
+        // Not published by themselves; but what two areas differ by.
+        ("999", &["view-0 msoa calendar-year"], None),
+        ("999", &["view-0 msoa calendar-year", "view-1 ward calendar-year"], Some("differ by a sliver of 999 people")),
+    ] {
+        let small = Small::new();
+        with_views(&small, "", views);
+        let platform = small.open();
+        let before = platform.state().geography().unwrap().digest;
+        let outcome = platform.import_geography(&geography(&small, Some(people)), None);
+        let after = platform.state().geography().unwrap().digest;
+        match (outcome, expect) {
+            (Ok(_), None) => assert_ne!(before, after),
+            (Err(error @ PlatformError::Unregistrable { .. }), Some(expect)) => {
+                assert!(error.to_string().contains(expect), "{error}");
+                assert_eq!(before, after, "the one in use stays");
+            }
+            (outcome, _) => panic!("{people} {views:?}: {outcome:?}"),
+        }
+    }
+}
+
+#[test]
+fn without_populations_nothing_controlled_is_registered() {
+    let small = Small::new();
+    let platform = small.open();
+    platform.import_geography(&geography(&small, None), None).unwrap();
+    let found = platform.refused_views();
+    assert!(!found.is_empty() && found.iter().all(|text| text.contains("kind `population`")), "{found:?}");
+}
+
+/// A refused view is not published, and the publish job says so; what is out already comes before any other.
+#[test]
+fn a_refused_view_is_left_out_and_one_that_is_out_stays() {
+    let small = Small::new();
+    with_views(&small, "", &["old district quarter"]);
+    let platform = small.open();
+    Small::upload(&platform, 1);
+    assert_eq!(platform.publish_pending(&mut |_| ()).unwrap().failures, [""; 0]);
+    drop(platform);
+    with_views(&small, "", &["new district academic-year", "old district quarter"]);
+    let platform = small.open();
+    let report = platform.publish_pending(&mut |_| ()).unwrap();
+    let failures = report.failures.join("; ");
+    assert!(failures.contains("`fire-incidents/new` is not registered"), "{report}");
+    assert!(!failures.contains("`fire-incidents/old` is not registered"), "{report}");
+}
