@@ -184,7 +184,7 @@ fn people(gathered: &Gathered, definitions: &Definitions) -> BTreeMap<DatasetId,
 /// Where a row is withheld because of its count *or* its denominator, a cell that may not be protected at all is no
 /// finding: it is one only if its value is one that must be protected.
 fn discloses(finding: &Finding) -> bool {
-    !finding.cell.starts_with(EITHER) || (1..i64::from(K)).contains(&finding.lower)
+    !finding.cell.starts_with(EITHER) || (1..i64::from(K)).contains(&(finding.lower - finding.own))
 }
 
 /// Cells of which too little is left open: proved small, or to within less than the threshold. Where a row is withheld

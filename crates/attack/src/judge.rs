@@ -123,6 +123,7 @@ pub(crate) fn finding(state: &CellState, range: &CellRange) -> Finding {
         cell: state.label.clone(),
         lower: with_theirs(range.low),
         upper: with_theirs(range.high),
+        own: state.own + state.apart,
         method: range.method,
     }
 }

@@ -189,7 +189,8 @@ fn nothing_more(theirs: &Findings, everybody: &Findings) -> bool {
     known(&theirs.recovered, &everybody.recovered)
         && known(&theirs.provably_small, &everybody.provably_small)
         && known(&theirs.narrow, &everybody.narrow)
-        && theirs.small_in_public == everybody.small_in_public
+        // Together they may take the rest of what is small by public facts, and it is no finding; one of them alone may find it.
+        && (theirs.small_in_public, everybody.small_in_public) == (0, 0)
         && theirs.group_disclosed.iter().all(|found| everybody.group_disclosed.contains(found))
         && theirs.unconfirmed.iter().all(|cell| everybody.unconfirmed.contains(cell))
         && theirs.not_finished.iter().all(|what| everybody.not_finished.contains(what))

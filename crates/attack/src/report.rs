@@ -38,6 +38,8 @@ pub struct Finding {
     pub lower: i64,
     /// It is at most this.
     pub upper: i64,
+    /// So many of these are the attacker's own.
+    pub own: i64,
     /// How it was found.
     pub method: Method,
 }

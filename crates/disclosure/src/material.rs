@@ -202,8 +202,9 @@ impl Data<'_> {
         let shown: HashMap<&CellId, &Figure> = history.shown.iter().map(|figure| (&figure.id, figure)).collect();
         let mut last: HashMap<&CellId, (usize, &Figure)> = HashMap::new();
         last.extend(history.superseded.iter().enumerate().map(|(index, figure)| (&figure.id, (index, figure))));
+        let decided = |figure: &Figure| self.decided(figure, moved(&figure.atoms));
         let mut superseded: Vec<Option<MaterialCell>> =
-            history.superseded.iter().map(|figure| Some(decided(figure, moved(&figure.atoms)))).collect();
+            history.superseded.iter().map(|figure| Some(decided(figure))).collect();
         let mut cells = Vec::with_capacity(self.truth.cells.len());
         for (id, entry) in &self.truth.cells {
             let cell = self.cell(id, entry, union(&matched.of_new, &entry.atoms));
@@ -212,12 +213,12 @@ impl Data<'_> {
                 continue;
             }
             if let Some(figure) = shown.get(id) {
-                let before = decided(figure, moved(&figure.atoms));
+                let before = decided(figure);
                 let (cell, old) = self.revised(entry, before, cell);
                 cells.push(cell);
                 superseded.extend(old.map(Some));
             } else if let Some((index, figure)) = last.get(id) {
-                let before = decided(figure, moved(&figure.atoms));
+                let before = decided(figure);
                 if before.atoms == cell.atoms {
                     superseded.get_mut(*index).into_iter().for_each(|slot| *slot = None);
                     cells.push(before);
@@ -230,7 +231,7 @@ impl Data<'_> {
             }
         }
         let gone = |figure: &&Figure| self.truth.cells.get(&figure.id).is_none_or(|entry| entry.facts.not_available);
-        superseded.extend(history.shown.iter().filter(gone).map(|figure| Some(decided(figure, moved(&figure.atoms)))));
+        superseded.extend(history.shown.iter().filter(gone).map(|figure| Some(decided(figure))));
         let mut material = Material {
             group: self.truth.group.clone(),
             truth: matched.truth,
@@ -241,6 +242,28 @@ impl Data<'_> {
         };
         material.find_what_is_told_of();
         material
+    }
+
+    /// A figure that was decided. What everybody knows of it is what they know today: other limits than at the time exclude
+    /// other worlds.
+    fn decided(&self, figure: &Figure, atoms: Vec<u32>) -> MaterialCell {
+        let mut facts = figure.facts;
+        if let Some(today) = self.truth.cells.get(&figure.id) {
+            // More than the limit is everybody, as in a table that is new.
+            facts.known_upper = today.facts.known_upper.map(|upper| upper.max(figure.past.count()));
+        }
+        MaterialCell {
+            id: figure.id.clone(),
+            atoms,
+            now: None,
+            told_of: false,
+            contributors: figure.contributors,
+            facts,
+            sensitive: figure.sensitive,
+            past: Some(figure.past),
+            because: figure.reason,
+            returned: false,
+        }
     }
 
     fn numbers(&self) -> Vec<u32> {
@@ -307,21 +330,6 @@ impl Data<'_> {
                 origins: &self.numbers(),
             },
         )
-    }
-}
-
-fn decided(figure: &Figure, atoms: Vec<u32>) -> MaterialCell {
-    MaterialCell {
-        id: figure.id.clone(),
-        atoms,
-        now: None,
-        told_of: false,
-        contributors: figure.contributors,
-        facts: figure.facts,
-        sensitive: figure.sensitive,
-        past: Some(figure.past),
-        because: figure.reason,
-        returned: false,
     }
 }
 

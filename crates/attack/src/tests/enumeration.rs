@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{dimension, exact, problem, table};
-use crate::{AttackError, Bound, GroupReport, Method, Options, Problem, attack};
+use crate::{AttackError, Attacker, Bound, Finding, Findings, GroupReport, Known, Method, Options, Problem, attack};
 
 /// A random group: two dimensions, one with two overlapping groupings, with counts and withheld cells.
 #[derive(Debug, Clone)]
@@ -195,6 +195,71 @@ proptest! {
             Err(error) => panic!("{error}"),
         }
         compare(&case, &attack(&p, &exact()).unwrap(), true);
+    }
+}
+
+/// What somebody with these records in each atom finds beyond everybody: cell, least and greatest value.
+type Found = Vec<(String, i64, i64)>;
+
+fn found(findings: &[Finding]) -> Found {
+    let mut found: Found = findings.iter().map(|f| (f.cell.clone(), f.lower, f.upper)).collect();
+    found.sort();
+    found
+}
+
+fn known(own: &[u64]) -> Vec<Known> {
+    let atoms = cells().into_iter().filter(|(_, atoms)| atoms.len() == 1);
+    let known = atoms.map(|(codes, atoms)| Known { codes: codes.split(' ').map(str::to_owned).collect(), count: own[atoms[0]] });
+    known.filter(|known| known.count > 0).collect()
+}
+
+/// The same by the other way: their records are facts that everybody knows, and a count less theirs has to be large.
+fn as_everybody(case: &Case, own: &[u64], everybody: &Findings) -> [Found; 3] {
+    let p = Problem { known: known(own), ..case.problem() };
+    let theirs = attack(&p, &exact()).unwrap().with_marks;
+    let of_others = |(cell, _, upper): &(String, i64, i64)| {
+        let (_, atoms) = cells().into_iter().find(|(codes, _)| label(codes) == *cell).unwrap();
+        *upper > atoms.iter().map(|atom| own[*atom] as i64).sum::<i64>()
+    };
+    let new = |theirs: &[Finding], known: &[&[Finding]]| -> Found {
+        let known: Vec<&String> = known.iter().flat_map(|known| known.iter()).map(|f| &f.cell).collect();
+        found(theirs).into_iter().filter(|one| of_others(one) && !known.contains(&&one.0)).collect()
+    };
+    let Findings { recovered, provably_small, narrow, .. } = everybody;
+    [
+        new(&theirs.recovered, &[recovered]),
+        new(&theirs.provably_small, &[provably_small]),
+        new(&theirs.narrow, &[recovered, provably_small, narrow]),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Several who declare records find what each of them finds alone, and that is what follows from their records.
+    #[test]
+    fn who_declares_records_finds_the_same_alone_and_among_others(
+        case in cases(),
+        shares in prop::collection::vec(prop::collection::vec(0_u64..4, ATOMS), 3),
+    ) {
+        let owned = |share: &Vec<u64>| -> Vec<u64> {
+            share.iter().zip(&case.counts).map(|(share, count)| (*share).saturating_sub(1).min(*count)).collect()
+        };
+        let own: Vec<Vec<u64>> = shares.iter().map(owned).filter(|own| own.iter().any(|records| *records > 0)).collect();
+        let attacker = |own: &Vec<u64>| Attacker { name: format!("{own:?}"), known: known(own) };
+        let with = |attackers: Vec<Attacker>| {
+            let options = Options { singletons: false, ..exact() };
+            attack(&Problem { attackers, ..case.problem() }, &options).unwrap()
+        };
+        let together = with(own.iter().map(attacker).collect());
+        prop_assert_eq!(together.declared.len(), own.len());
+        for (own, declared) in own.iter().zip(&together.declared) {
+            let alone = with(vec![attacker(own)]).declared.remove(0);
+            let of = |findings: &Findings| [&findings.recovered, &findings.provably_small, &findings.narrow].map(|f| found(f));
+            prop_assert_eq!(of(&declared.findings), of(&alone.findings));
+            prop_assert_eq!(&declared.slivers, &alone.slivers);
+            prop_assert_eq!(of(&declared.findings), as_everybody(&case, own, &together.with_marks));
+        }
     }
 }
 

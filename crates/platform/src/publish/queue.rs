@@ -77,9 +77,13 @@ impl Platform {
         let residents = self.state().definitions.residents().map(|contract| contract.id.clone());
         if let Some(residents) = residents.and_then(|id| datasets.take(&id)) {
             let outcomes = self.publish_datasets(&BTreeSet::from([residents]), done);
-            self.show(outcomes, &mut report, &mut run)?;
-            if !report.published.is_empty() {
+            // Queued before it is shown, so that no failure in between forgets it.
+            let changed = outcomes.iter().any(|(dataset, outcome)| self.is_fresh(dataset, outcome));
+            if changed {
                 self.queue_bounded()?;
+            }
+            self.show(outcomes, &mut report, &mut run)?;
+            if changed {
                 let bounded = self.claim()?;
                 datasets.extend(bounded.iter().filter_map(|one| one.dataset.clone()));
                 claimed.extend(bounded);
@@ -171,6 +175,13 @@ impl Platform {
         self.catalog().finish_job(job.facts.id, outcome, self.now()).map_err(PlatformError::failed("end a job"))
     }
 
+    /// Whether what was released stands on something else than what is shown.
+    fn is_fresh(&self, dataset: &DatasetId, outcome: &Result<Outcome, PlatformError>) -> bool {
+        let state = self.state();
+        let known = state.released.get(dataset);
+        outcome.as_ref().is_ok_and(|fresh| known.is_none_or(|known| known.basis != fresh.group.basis))
+    }
+
     /// Puts what was released in its place: a job is done when readers see what it made.
     fn show(
         &self,
@@ -178,15 +189,13 @@ impl Platform {
         report: &mut PublishReport,
         run: &mut Run,
     ) -> Result<(), PlatformError> {
-        let before = self.state();
         let mut fresh = BTreeMap::new();
         for (dataset, outcome) in outcomes {
+            if self.is_fresh(&dataset, &outcome) {
+                report.published.push(dataset.clone());
+            }
             match outcome {
                 Ok(outcome) => {
-                    let known = before.released.get(&dataset);
-                    if known.is_none_or(|known| known.basis != outcome.group.basis) {
-                        report.published.push(dataset.clone());
-                    }
                     report.failures.extend(outcome.refused);
                     if !outcome.held.is_empty() {
                         report.failures.push(format!("{dataset}: {CORRECTION}"));
