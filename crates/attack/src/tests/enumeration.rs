@@ -209,7 +209,8 @@ fn found(findings: &[Finding]) -> Found {
 
 fn known(own: &[u64]) -> Vec<Known> {
     let atoms = cells().into_iter().filter(|(_, atoms)| atoms.len() == 1);
-    let known = atoms.map(|(codes, atoms)| Known { codes: codes.split(' ').map(str::to_owned).collect(), count: own[atoms[0]] });
+    let known = atoms
+        .map(|(codes, atoms)| Known { codes: codes.split(' ').map(str::to_owned).collect(), count: own[atoms[0]] });
     known.filter(|known| known.count > 0).collect()
 }
 

@@ -149,6 +149,36 @@ fn a_new_month_keeps_every_earlier_decision() {
     assert!(after.get().len() > before.get().len());
 }
 
+/// What everybody knows that a count is at most may change while the count does not: the worlds are those of today.
+#[test]
+fn limits_of_today_hold_for_what_was_decided_before() {
+    let with = |beyond: Option<u64>| {
+        let (counts, mut cells) = months(&rows(), 2);
+        for cell in cells.iter_mut().filter(|cell| !cell.facts.headline) {
+            let count: u64 = (0..).zip(&counts).filter(|(atom, _)| cell.mask >> atom & 1 == 1).map(|(_, n)| n).sum();
+            cell.facts.known_upper = beyond.map(|beyond| count + beyond);
+        }
+        group(&counts, &cells)
+    };
+    let limits = |plan: &Plan| -> Vec<Option<u64>> {
+        let decoded = entry(plan).decode().unwrap();
+        let cells = decoded.cells.iter().filter(|cell| !cell.headline);
+        cells.map(|cell| cell.known_upper.map(|upper| upper - cell.count)).collect()
+    };
+    let policy = Policy::threshold(5);
+    let first = plan(&empty(), &with(None), &policy, &key(7)).unwrap();
+    assert!(first.summary().withheld() >= 2 && limits(&first).iter().all(Option::is_none));
+    let mut past = vec![entry(&first)];
+    for beyond in [Some(40), Some(6), Some(20), None] {
+        let ledger = LedgerState::decode(name("test"), past.last()).unwrap();
+        let next = plan(&ledger, &with(beyond), &policy, &key(7)).unwrap();
+        assert_eq!(next.digest(), first.digest(), "what is shown stays");
+        assert!(limits(&next).iter().all(|limit| *limit == beyond), "{beyond:?}: {:?}", limits(&next));
+        past.push(entry(&next));
+        verify_ledger(&past).unwrap();
+    }
+}
+
 #[test]
 fn the_whole_ledger_is_checked_and_explained_from_itself() {
     let first = plan_of(&empty(), &rows(), 2).unwrap();
