@@ -29,7 +29,7 @@ pub(crate) async fn waiting(
     .await
 }
 
-/// Approves or rejects exactly what was previewed. It is on record before it counts; what is approved by everybody who is
+/// Approves or rejects exactly what was previewed. It is on record before it counts; what is approved by each role that is
 /// asked is published with the next run.
 #[utoipa::path(put, path = "/v1/publications/{id}/decision", tag = "publications",
     params(("id" = String, Path, description = "dataset id"),

@@ -1,7 +1,7 @@
 //! Answers as they are written: plain text and numbers, described in OpenAPI.
 
 use model::Period;
-use platform::{AreaCard, IndicatorCard, Loss, Me, Preview, ViewCard};
+use platform::{AreaCard, IndicatorCard, Loss, Me, Preview, ShareBand, ViewCard};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -171,10 +171,10 @@ pub(crate) struct PublicationItem {
     /// What was decided, in order.
     decisions: Vec<String>,
     /// Why it can no longer be approved, if it cannot.
-    void: Option<&'static str>,
-    /// What it would withhold, by view.
+    void: Option<String>,
+    /// What it would withhold, by view; empty where that cannot be read.
     views: Vec<ViewLoss>,
-    /// The whole report, for people.
+    /// The whole report, for people; empty where it cannot be read.
     report: String,
 }
 
@@ -187,8 +187,8 @@ pub(crate) struct ViewLoss {
     cells: usize,
     /// How many of them are withheld.
     withheld: usize,
-    /// Share of its value that is withheld, in whole percent; empty where it would tell what few cells hold.
-    percent_of_value: Option<u64>,
+    /// Share of its value that is withheld, in one of five bands or `nothing`; empty where it would narrow what few cells hold.
+    share_of_value: Option<&'static str>,
 }
 
 impl From<Preview> for PublicationItem {
@@ -197,7 +197,7 @@ impl From<Preview> for PublicationItem {
             view: view.clone(),
             cells: loss.cells,
             withheld: loss.withheld,
-            percent_of_value: loss.percent_of_value(),
+            share_of_value: loss.share_of_value().map(ShareBand::as_str),
         };
         Self {
             dataset: preview.dataset.to_string(),
@@ -205,8 +205,8 @@ impl From<Preview> for PublicationItem {
             approval: preview.approval.iter().map(ToString::to_string).collect(),
             decisions: preview.decisions,
             void: preview.void,
-            views: preview.report.views.iter().map(loss).collect(),
-            report: preview.report.to_string(),
+            views: preview.report.iter().flat_map(|report| &report.views).map(loss).collect(),
+            report: preview.report.as_ref().map(ToString::to_string).unwrap_or_default(),
         }
     }
 }

@@ -192,6 +192,22 @@ pub struct PlanRecord {
     pub steps: u64,
 }
 
+/// A plan that waits for approval: as [`PlanRecord`], without the digest of what everybody would see. Nobody sees that before it
+/// is approved, nor ever if it is rejected, and whoever holds a digest without a key tries figures until one fits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviewRecord {
+    /// Sequence number of the plan in the group's ledger.
+    pub ledger_sequence: u64,
+    /// SHA-256 of that entry as it is stored, encrypted: what is approved.
+    pub ledger_entry: Digest,
+    /// Cells with a value.
+    pub cells_shown: u64,
+    /// Cells withheld.
+    pub cells_withheld: u64,
+    /// Steps of the search for it.
+    pub steps: u64,
+}
+
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -286,7 +302,7 @@ pub enum Entry {
         /// The protection group.
         group: Label,
         /// The plan; the digest of its ledger entry is what is approved.
-        plan: PlanRecord,
+        plan: PreviewRecord,
         /// The roles that have to approve it.
         approval: BTreeSet<Label>,
     },

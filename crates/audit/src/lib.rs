@@ -21,7 +21,8 @@ pub mod testing;
 pub mod verify;
 
 pub use entry::{
-    Access, Actor, AgreementChange, CredentialChange, Entry, Grounds, KeyChange, PlanRecord, Question, Verdict, Work,
+    Access, Actor, AgreementChange, CredentialChange, Entry, Grounds, KeyChange, PlanRecord, PreviewRecord, Question,
+    Verdict, Work,
 };
 pub use error::AuditError;
 pub use log::{AuditLog, Options, Recovery};

@@ -44,7 +44,7 @@ pub use policy::{Coalitions, Dominance, Policy, Rounding, Share, StepBudget, Zer
 pub use receipt::{AuditPort, CommitError, DurableReceipt, LedgerPort, PortError, ReceiptError, ReleaseRecord, commit};
 pub use registration::{Geographies, Refusal, Register, RegisteredArea, RegisteredTable, screen_areas, screen_table};
 pub use released::{Cell, GroupTables, OpenError, OpenSource, Released};
-pub use report::{Loss, PublicationReport, ReportedView, report};
+pub use report::{Loss, PublicationReport, ReportedView, ShareBand, report};
 pub use review::{Explanation, Verification, explain, verify_ledger};
 pub use rules::Reason;
 pub use unreleased::{AtomIndex, BuildError, CellFacts, Unreleased, UnreleasedBuilder};

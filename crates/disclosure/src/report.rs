@@ -1,5 +1,6 @@
 //! What a publication releases and withholds, in words for the lead for information governance. Nothing in it is the count of a
-//! withheld cell, nor narrows one: shares are whole percent, and of few cells no share of their value is given.
+//! withheld cell. Of what withheld cells hold together it says only in which of five coarse bands their share lies, and of few
+//! cells not even that. How many are withheld for which reason is confidential, and no part of a preview.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,9 +14,56 @@ use crate::rules::Reason;
 use crate::verify::verify;
 
 /// Below so many withheld cells nothing is said of their value.
-const FEW_CELLS: usize = 10;
+const FEW_CELLS: usize = 50;
 /// A view of which more is withheld, in percent, is too fine.
 const MOST_WITHHELD: u64 = 40;
+
+/// Share of a value that is withheld, in a band: exact shares would narrow what is withheld.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ShareBand {
+    /// Nothing is withheld.
+    Nothing,
+    /// Less than 5 %.
+    Under5,
+    /// 5 % and more, less than 10 %.
+    To10,
+    /// 10 % and more, less than 25 %.
+    To25,
+    /// 25 % and more, up to 50 %.
+    To50,
+    /// More than 50 %.
+    Over50,
+}
+
+impl ShareBand {
+    fn of(part: u64, whole: u64) -> Self {
+        let (part, whole) = (u128::from(part) * 100, u128::from(whole));
+        if part > whole * 50 {
+            Self::Over50
+        } else if whole == 0 || part < whole * 5 {
+            Self::Under5
+        } else if part < whole * 10 {
+            Self::To10
+        } else if part < whole * 25 {
+            Self::To25
+        } else {
+            Self::To50
+        }
+    }
+
+    /// For people.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Under5 => "under 5 %",
+            Self::To10 => "5 to 10 %",
+            Self::To25 => "10 to 25 %",
+            Self::To50 => "25 to 50 %",
+            Self::Over50 => "over 50 %",
+        }
+    }
+}
 
 /// A view, as the cells that it shows of the group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +104,8 @@ pub struct Loss {
     pub withheld: usize,
     /// Sum over all cells, and over the withheld ones.
     value: (u64, u64),
+    /// Whether a part of it is left unsaid, which would follow from the whole.
+    part_unsaid: bool,
 }
 
 impl Loss {
@@ -74,11 +124,15 @@ impl Loss {
         percent(self.withheld as u64, self.cells as u64)
     }
 
-    /// Share of the value withheld, in whole percent; `None` where so few cells are withheld that, beside a small total, it
-    /// would narrow what each of them holds.
+    /// Share of the value withheld; `None` where so few cells are withheld that, beside a small total, it would narrow what each
+    /// of them holds, or what the cells of a part hold of which it is not said.
     #[must_use]
-    pub fn percent_of_value(&self) -> Option<u64> {
-        (self.withheld == 0 || self.withheld >= FEW_CELLS).then(|| percent(self.value.1, self.value.0))
+    pub fn share_of_value(&self) -> Option<ShareBand> {
+        match self.withheld {
+            0 => Some(ShareBand::Nothing),
+            few if few < FEW_CELLS || self.part_unsaid => None,
+            _ => Some(ShareBand::of(self.value.1, self.value.0)),
+        }
     }
 }
 
@@ -99,7 +153,7 @@ pub struct PublicationReport {
     pub views: Vec<(String, Loss)>,
     /// All cells of the group, those that no view shows any more included.
     pub all: Loss,
-    /// How many cells are withheld for which reason.
+    /// How many cells are withheld for which reason; empty in a preview.
     pub reasons: BTreeMap<Reason, usize>,
     /// By way of how many partners the records came; none where that is not known.
     pub partners: Option<usize>,
@@ -128,6 +182,7 @@ pub fn report(entry: &AuthenticatedEntry, views: &[ReportedView]) -> Result<Publ
         }
         cell.reason.iter().for_each(|reason| *reasons.entry(*reason).or_insert(0) += 1);
     }
+    all.part_unsaid = losses.iter().any(|loss| loss.share_of_value().is_none());
     let partners: BTreeSet<u16> = entry.contributions.iter().map(|(_, _, partner, _)| *partner).collect();
     Ok(PublicationReport {
         facts: Vec::new(),
@@ -207,17 +262,20 @@ impl PublicationReport {
 
     fn table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.views.iter().map(|(name, _)| name.len()).max().unwrap_or(0).max("everything together".len());
-        writeln!(f, "\n{:<width$}  {:>16}  {:>8}  {:>9}", "", "cells withheld", "of cells", "of value")?;
+        writeln!(f, "\n{:<width$}  {:>16}  {:>8}  {:>10}", "", "cells withheld", "of cells", "of value")?;
         let all = ("everything together".to_owned(), self.all);
         for (name, loss) in self.views.iter().chain(std::iter::once(&all)) {
-            let value = loss.percent_of_value().map_or_else(|| "too few".to_owned(), |percent| format!("{percent} %"));
+            let value = loss.share_of_value().map_or("not said", ShareBand::as_str);
             let withheld = format!("{} of {}", loss.withheld, loss.cells);
             let cells = format!("{} %", loss.percent_of_cells());
             let note = if loss.percent_of_cells() > MOST_WITHHELD { "  too fine: publish a coarser view" } else { "" };
-            writeln!(f, "{name:<width$}  {withheld:>16}  {cells:>8}  {value:>9}{note}")?;
+            writeln!(f, "{name:<width$}  {withheld:>16}  {cells:>8}  {value:>10}{note}")?;
         }
-        if self.views.iter().any(|(_, loss)| loss.percent_of_value().is_none()) {
-            writeln!(f, "(too few: of fewer than {FEW_CELLS} cells a share of the value would tell what they hold)")?;
+        if self.views.iter().chain(std::iter::once(&all)).any(|(_, loss)| loss.share_of_value().is_none()) {
+            writeln!(
+                f,
+                "(not said: of fewer than {FEW_CELLS} cells a share of the value would narrow what they hold)"
+            )?;
         }
         Ok(())
     }
@@ -248,4 +306,42 @@ fn list(f: &mut fmt::Formatter<'_>, heading: &str, lines: &[String]) -> fmt::Res
         writeln!(f, "  {:<10}  {line}", if index == 0 { heading } else { "" })?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_told_by_its_band() {
+        for (part, whole, band) in [
+            (0, 0, "under 5 %"),
+            (0, 1_000, "under 5 %"),
+            (49, 1_000, "under 5 %"),
+            (50, 1_000, "5 to 10 %"),
+            (99, 1_000, "5 to 10 %"),
+            (100, 1_000, "10 to 25 %"),
+            (249, 1_000, "10 to 25 %"),
+            (250, 1_000, "25 to 50 %"),
+            (500, 1_000, "25 to 50 %"),
+            (501, 1_000, "over 50 %"),
+            (u64::MAX, u64::MAX, "over 50 %"),
+        ] {
+            assert_eq!(ShareBand::of(part, whole).as_str(), band, "{part} of {whole}");
+        }
+    }
+
+    #[test]
+    fn no_share_is_told_of_few_cells_nor_of_a_whole_with_such_a_part() {
+        let mut loss = Loss::default();
+        (0..30).for_each(|_| loss.add(false, 10));
+        assert_eq!(loss.share_of_value(), Some(ShareBand::Nothing));
+        for withheld in 1..=60 {
+            loss.add(true, 2);
+            assert_eq!(loss.share_of_value().is_some(), withheld >= 50, "{withheld}");
+        }
+        assert_eq!(loss.share_of_value(), Some(ShareBand::To50));
+        loss.part_unsaid = true;
+        assert_eq!(loss.share_of_value(), None);
+    }
 }

@@ -56,7 +56,7 @@ pub use read::{
 };
 pub use readiness::Readiness;
 pub use receipt::UploadReceipt;
-pub use review::{Explanation, Loss, PublicationReport, RowExplanation, Verification};
+pub use review::{Explanation, Loss, PublicationReport, RowExplanation, ShareBand, Verification};
 pub use revocation::ask_to_revoke;
 pub use settings::{Limits, Settings};
 

@@ -6,7 +6,7 @@ use std::fmt;
 
 use agreements::{Denial, Level, Release, Request, Role, decide};
 use disclosure::{AuthenticatedEntry, CellId, MeasureId, ReportedView};
-pub use disclosure::{Explanation, Loss, PublicationReport, Verification};
+pub use disclosure::{Explanation, Loss, PublicationReport, ShareBand, Verification};
 use model::table::Breakdown;
 use model::{CellKey, DatasetId, PurposeId, TidyRow};
 

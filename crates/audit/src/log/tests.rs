@@ -1,6 +1,7 @@
 use super::*;
 use crate::entry::{
-    Access, Actor, AgreementChange, CredentialChange, Grounds, KeyChange, PlanRecord, Question, Verdict, Work,
+    Access, Actor, AgreementChange, CredentialChange, Grounds, KeyChange, PlanRecord, PreviewRecord, Question, Verdict,
+    Work,
 };
 use crate::testing::{SimulatedDisk, Tail};
 use crate::verify::{verify, verify_storage};
@@ -68,8 +69,7 @@ fn entries() -> Vec<Entry> {
         Entry::Previewed {
             work_id: Uuid::from_u128(6),
             group: "fire".parse().unwrap(),
-            plan: PlanRecord {
-                released: Digest([5; 32]),
+            plan: PreviewRecord {
                 ledger_sequence: 2,
                 ledger_entry: Digest([7; 32]),
                 cells_shown: 100,

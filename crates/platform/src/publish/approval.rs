@@ -1,12 +1,12 @@
 //! Publications that wait: where an agreement asks for approval, a plan is kept encrypted in the ledger, and nothing of it is
-//! released before everybody who has to has approved this very entry.
+//! released before somebody of each role that is asked has approved this very entry.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::MutexGuard;
 
-use agreements::Role;
-use audit::{Grounds, PlanRecord, Verdict};
+use agreements::{Role, Status};
+use audit::{Grounds, PreviewRecord, Verdict};
 use catalog::{DatasetVersion, JobReason};
 use disclosure::{LedgerPort, Plan};
 use model::{DatasetId, Digest, Label};
@@ -14,6 +14,7 @@ use model::{DatasetId, Digest, Label};
 use super::audit::Audit;
 use super::contract;
 use super::ledger::{Ledger, Opened, ledger_group};
+use super::queue::public_reason;
 use super::waiting::{Standing, Waiting};
 use crate::caller::Caller;
 use crate::error::PlatformError;
@@ -23,6 +24,8 @@ use crate::review::PublicationReport;
 
 /// Why a plan is void of which there is no other in its place.
 const CANNOT_BE_MADE: &str = "it may not be published any more as it is";
+/// Why a plan is void whose dataset has no contract any more.
+const NOT_DEFINED: &str = "its dataset is not defined any more";
 /// How a supplier reads that a publication waits.
 pub(crate) const WAITS: &str = "waits for approval";
 
@@ -38,9 +41,9 @@ pub struct Preview {
     /// What was decided, in order.
     pub decisions: Vec<String>,
     /// Why it can no longer be approved, if it cannot.
-    pub void: Option<&'static str>,
-    /// What it would release and withhold.
-    pub report: PublicationReport,
+    pub void: Option<String>,
+    /// What it would release and withhold, without how many cells are withheld for which reason; none where it cannot be read.
+    pub report: Option<PublicationReport>,
 }
 
 impl fmt::Display for Preview {
@@ -49,13 +52,11 @@ impl fmt::Display for Preview {
         let roles: Vec<&str> = self.approval.iter().map(Label::as_str).collect();
         writeln!(f, "  {WAITS} by: {}", roles.join(" and "))?;
         self.decisions.iter().try_for_each(|decision| writeln!(f, "  {decision}"))?;
-        if let Some(changed) = self.void {
+        if let Some(changed) = &self.void {
             writeln!(f, "  void: {changed}; whatever is made in its place is previewed anew")?;
         }
-        for line in self.report.to_string().lines() {
-            writeln!(f, "  {line}")?;
-        }
-        Ok(())
+        let report = self.report.as_ref().map(ToString::to_string).unwrap_or_default();
+        report.lines().try_for_each(|line| writeln!(f, "  {line}"))
     }
 }
 
@@ -94,8 +95,7 @@ impl Platform {
             self.record(audit::Entry::Previewed {
                 work_id: audit.work_id,
                 group,
-                plan: PlanRecord {
-                    released: plan.digest(),
+                plan: PreviewRecord {
                     ledger_sequence: sequence,
                     ledger_entry,
                     cells_shown: count(plan.summary().released()),
@@ -115,28 +115,36 @@ impl Platform {
         }
     }
 
-    /// The publications that wait and that the caller may decide about; on record.
+    /// The publications that wait and that the caller is asked about; on record. One that cannot be read is among them as void,
+    /// without figures, and hides no other.
     ///
     /// # Errors
-    /// If the caller decides about none, or the ledger or the audit log cannot be used.
+    /// If the caller decides about none, or the agreements or the audit log cannot be used.
     pub fn previews(&self, caller: &Caller) -> Result<Vec<Preview>, PlatformError> {
         if !decides(caller) {
             let missing = PlatformError::NotFound { what: "a publication that waits for you".to_owned() };
             return Err(self.unregistered(caller, audit::Work::Review, "publications", missing));
         }
+        self.refresh_agreements()?;
         let groups = self.recorded().waiting_groups();
         let mut previews = Vec::new();
         for group in groups {
             let dataset: DatasetId = group.as_str().parse()?;
-            let Some((waiting, opened)) = self.waiting(&dataset)? else { continue };
-            if !self.may_decide(caller, &dataset, &opened.basis) {
+            let waiting = self.recorded().waiting(&group);
+            let Some(waiting) = waiting.filter(|waiting| waiting.asks(caller.principal.role)) else { continue };
+            let opened = self.open_waiting(&dataset, &waiting);
+            if !self.is_for(caller, &dataset, &opened) {
                 continue;
             }
             let question = audit::Question::Preview;
             self.record(audit::Entry::Reviewed { actor: caller.actor.clone(), group, question })?;
-            let report = self.report_on(&dataset, &opened)?;
+            let (void, report) = opened.and_then(|opened| self.previewed(&dataset, &opened)).unwrap_or_else(|error| {
+                let causes = crate::error::causes(&error);
+                tracing::error!(dataset = dataset.as_str(), causes, "what waits for approval cannot be read");
+                (Some(public_reason(&error)), None)
+            });
             previews.push(Preview {
-                void: self.changed_since(&dataset, &opened.basis)?,
+                void,
                 digest: waiting.plan.ledger_entry,
                 approval: waiting.approval.clone(),
                 decisions: waiting.decisions.iter().map(ToString::to_string).collect(),
@@ -145,6 +153,19 @@ impl Platform {
             });
         }
         Ok(previews)
+    }
+
+    /// Why an entry that waits is void, if it is, and what it would release and withhold.
+    fn previewed(
+        &self,
+        dataset: &DatasetId,
+        opened: &Opened,
+    ) -> Result<(Option<String>, Option<PublicationReport>), PlatformError> {
+        let void = self.changed_since(dataset, &opened.basis)?.map(str::to_owned);
+        let mut report = self.report_on(dataset, opened)?;
+        // Which rule withholds how many narrows what they hold; reviewers are told it of what is released.
+        report.reasons.clear();
+        Ok((void, Some(report)))
     }
 
     /// Approves or rejects a publication that waits, by the digest that was previewed; on record before it counts. What is
@@ -167,15 +188,18 @@ impl Platform {
         if !decides(caller) {
             return Err(nothing());
         }
-        let Some((waiting, opened)) = self.waiting(dataset)? else { return Err(nothing()) };
-        if !self.may_decide(caller, dataset, &opened.basis) {
+        let group = ledger_group(dataset)?;
+        self.refresh_agreements()?;
+        // Whoever is not asked does not learn that it waits.
+        let waiting = self.recorded().waiting(&group).filter(|waiting| waiting.asks(caller.principal.role));
+        let Some(waiting) = waiting else { return Err(nothing()) };
+        let opened = self.open_waiting(dataset, &waiting);
+        if !self.is_for(caller, dataset, &opened) {
             return Err(nothing());
         }
+        let opened = opened?;
         let bad = |parameter, problem: String| Err(PlatformError::BadParameter { parameter, problem });
         let role = caller.principal.role.as_str();
-        if !waiting.approval.iter().any(|asked| asked.as_str() == role) {
-            return bad("role", format!("`{role}` is not asked to approve it"));
-        }
         // The supplier may only take back what it rejected itself.
         let own = caller.organisation().filter(|own| dataset.organisation().as_ref() == Ok(own));
         if verdict == Verdict::Approved && own.is_some_and(|own| !waiting.is_rejected_by(role, own)) {
@@ -190,12 +214,17 @@ impl Platform {
         let versions = self.not_yet_out(dataset, &opened.basis)?;
         if let Some(changed) = self.changed_since(dataset, &opened.basis)? {
             self.queue_versions(&versions)?;
+            self.wake_publisher();
             let problem = format!("`{digest}` is void: {changed}; whatever is made in its place is previewed anew");
             return bad("digest", problem);
         }
-        let group = ledger_group(dataset)?;
+        // The jobs first: killed after the record, what was decided would wait for a job that nobody queues. Killed before it,
+        // they find that the plan still waits. Nor can they run too early: a publisher that takes one now has to take
+        // `deciding` in `approved` before it reads what was decided, and gets it when this is recorded or has failed.
+        self.queue_versions(&versions)?;
         self.record(audit::Entry::Decided { actor: caller.actor.clone(), group, preview, verdict, grounds })?;
-        self.queue_versions(&versions)
+        self.wake_publisher();
+        Ok(())
     }
 
     /// Refuses to let an organisation approve what it sent in itself; on record.
@@ -216,38 +245,49 @@ impl Platform {
         self.record(entry).err().unwrap_or(bad)
     }
 
-    /// Reviewers whom the agreements let see all of it; governance of any party to an agreement that it stands on.
+    /// Whether the caller may know of what waits. Whom the agreements let see what cannot be read is not known: only the
+    /// partnership, whose service it is, is told of that.
+    fn is_for(&self, caller: &Caller, dataset: &DatasetId, opened: &Result<Opened, PlatformError>) -> bool {
+        match opened {
+            Ok(opened) => self.may_decide(caller, dataset, &opened.basis),
+            Err(_) => caller.organisation() == Some(&self.state().snapshot.partnership().partnership.id),
+        }
+    }
+
+    /// Reviewers whom the agreements let see all of it; governance of any party to an agreement that is in force for the data
+    /// now and itself asks governance.
     fn may_decide(&self, caller: &Caller, dataset: &DatasetId, basis: &Basis) -> bool {
-        let state = self.state();
-        let party = |digest: &Digest| {
-            let organisation = caller.organisation();
+        let (state, now) = (self.state(), self.now());
+        let asks_party = |digest: &Digest| {
             let agreement = state.snapshot.agreement(digest);
-            agreement.zip(organisation).is_some_and(|(agreement, id)| agreement.party(id).is_some())
+            let active = state.snapshot.status(digest, now) == Some(Status::Active);
+            agreement.zip(caller.organisation()).filter(|_| active).is_some_and(|(agreement, id)| {
+                agreement.party(id).is_some() && agreement.document().terms.approval.contains(&Role::Governance)
+            })
         };
         match caller.principal.role {
             Role::Reviewer => self.may_review(caller, dataset, basis).is_some_and(|outcome| outcome.is_ok()),
-            Role::Governance => basis.agreements().iter().any(party),
+            Role::Governance => {
+                state.snapshot.rebound(&basis.governing(dataset), now).agreements.iter().any(asks_party)
+            }
             _ => false,
         }
     }
 
-    fn waiting(&self, dataset: &DatasetId) -> Result<Option<(Waiting, Opened)>, PlatformError> {
-        let group = ledger_group(dataset)?;
-        let Some(waiting) = self.recorded().waiting(&group) else { return Ok(None) };
-        let stored = self.ledger_entry(&group, waiting.plan.ledger_sequence)?;
+    fn open_waiting(&self, dataset: &DatasetId, waiting: &Waiting) -> Result<Opened, PlatformError> {
+        let stored = self.ledger_entry(&ledger_group(dataset)?, waiting.plan.ledger_sequence)?;
         if stored.digest != waiting.plan.ledger_entry {
             let reason = format!("the entry of `{dataset}` that waits is not the one that was previewed");
             return Err(PlatformError::Unavailable { reason });
         }
-        let opened = self.open_entry(dataset, waiting.plan.released, &stored)?;
-        Ok(Some((waiting, opened)))
+        self.open_entry(dataset, None, &stored)
     }
 
     /// What changed since a plan was made, in words; nothing if it would be made again.
     fn changed_since(&self, dataset: &DatasetId, basis: &Basis) -> Result<Option<&'static str>, PlatformError> {
         self.refresh_agreements()?;
         let state = self.state();
-        let contract = contract(&state, dataset)?;
+        let Ok(contract) = contract(&state, dataset) else { return Ok(Some(NOT_DEFINED)) };
         let past = self.released_entries(dataset)?;
         let last = past.last().map(|opened| &opened.basis);
         // Corrections may have been left aside.
@@ -292,7 +332,6 @@ impl Platform {
         for version in versions {
             self.queue(JobReason::Ingested, Some(*version), self.now())?;
         }
-        self.wake_publisher();
         Ok(())
     }
 }

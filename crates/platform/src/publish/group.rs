@@ -272,7 +272,7 @@ impl Platform {
     ) -> Result<Arc<Group>, PlatformError> {
         let (dataset, basis) = (&attempt.contract.id, &attempt.basis);
         let plan = self.plan(dataset, past, unreleased, &attempt.allowed.policy)?;
-        let same = |last: &&Opened| last.shown == plan.digest() && last.basis.stands_on_the_same(basis);
+        let same = |last: &&Opened| last.shown == Some(plan.digest()) && last.basis.stands_on_the_same(basis);
         if let Some(last) = past.last().filter(same) {
             return self.group_of(last);
         }

@@ -15,8 +15,8 @@ use crate::platform::Platform;
 
 /// A released entry, opened.
 pub(crate) struct Opened {
-    /// Digest of what everybody sees of it.
-    pub(super) shown: Digest,
+    /// Digest of what everybody sees of it; none of an entry that waits.
+    pub(super) shown: Option<Digest>,
     pub(crate) basis: Basis,
     pub(crate) entry: AuthenticatedEntry,
 }
@@ -41,16 +41,16 @@ impl Platform {
         let remembered = self.remembered(dataset)?.released;
         let entries = released(self.recorded().releases_of(&group), remembered, stored)
             .map_err(|fault| self.distrust(dataset, &fault))?;
-        let open = |(record, entry): (PlanRecord, LedgerEntry)| self.open_entry(dataset, record.released, &entry);
+        let open = |(record, entry): (PlanRecord, LedgerEntry)| self.open_entry(dataset, Some(record.released), &entry);
         entries.into_iter().map(open).collect()
     }
 
-    /// One entry, opened; `shown` is the digest of what everybody sees of it.
+    /// One entry, opened; `shown` is the digest of what everybody sees of it, if anybody does.
     #[expect(clippy::disallowed_methods, reason = "`open_bytes` has just authenticated the bytes")]
     pub(super) fn open_entry(
         &self,
         dataset: &DatasetId,
-        shown: Digest,
+        shown: Option<Digest>,
         entry: &LedgerEntry,
     ) -> Result<Opened, PlatformError> {
         let plain = self.open_plain(dataset, entry)?;

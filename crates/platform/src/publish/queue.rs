@@ -354,7 +354,7 @@ fn published(views: usize, too_fine: usize) -> String {
 }
 
 /// What a supplier may read about a failure: never which cell it was about, nor the name of an indicator.
-fn public_reason(error: &PlatformError) -> String {
+pub(super) fn public_reason(error: &PlatformError) -> String {
     if let Some(plan) = plan_error(error) {
         return match plan {
             PlanError::Unprovable { .. } => {

@@ -222,7 +222,7 @@ pub(super) fn released(
 
 #[cfg(test)]
 mod tests {
-    use audit::Grounds;
+    use audit::{Grounds, PreviewRecord};
 
     use super::*;
 
@@ -273,10 +273,17 @@ mod tests {
     #[test]
     fn the_last_previewed_plan_waits_with_what_was_decided_about_it() {
         let group: Label = "a.group".parse().unwrap();
+        let preview = |content: u8| PreviewRecord {
+            ledger_sequence: u64::from(content),
+            ledger_entry: entry(u64::from(content), content).digest,
+            cells_shown: 1,
+            cells_withheld: 0,
+            steps: 0,
+        };
         let previewed = |content: u8| Entry::Previewed {
             work_id: Uuid::from_u128(1),
             group: group.clone(),
-            plan: record(u64::from(content), content),
+            plan: preview(content),
             approval: BTreeSet::from(["reviewer".parse().unwrap()]),
         };
         let actor = Actor {
@@ -287,7 +294,7 @@ mod tests {
         let decided = |content: u8, verdict| Entry::Decided {
             actor: Some(actor.clone()),
             group: group.clone(),
-            preview: record(u64::from(content), content).ledger_entry,
+            preview: preview(content).ledger_entry,
             verdict,
             grounds: Grounds::NotNow,
         };

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use audit::{Actor, Grounds, PlanRecord, Verdict};
+use agreements::Role;
+use audit::{Actor, Grounds, PreviewRecord, Verdict};
 use model::{Label, OrganisationId};
 
 /// A plan that waits for approval, and what was decided about it.
 #[derive(Debug, Clone)]
 pub(crate) struct Waiting {
-    pub(crate) plan: PlanRecord,
+    pub(crate) plan: PreviewRecord,
     pub(crate) approval: BTreeSet<Label>,
     /// In order.
     pub(crate) decisions: Vec<Decision>,
@@ -49,6 +50,11 @@ pub(crate) enum Standing {
 }
 
 impl Waiting {
+    /// Whether this role is asked to approve it.
+    pub(crate) fn asks(&self, role: Role) -> bool {
+        self.approval.iter().any(|asked| asked.as_str() == role.as_str())
+    }
+
     /// Where it stands with the roles that are asked. Of each role in each organisation the last word counts, so that nobody
     /// takes back what another organisation rejected. The supplier of the data may reject, and is not who approves.
     pub(crate) fn standing(&self, supplier: &OrganisationId) -> Standing {
@@ -100,11 +106,9 @@ mod tests {
             let verdict = if parts[0] == "yes" { Verdict::Approved } else { Verdict::Rejected };
             Decision { actor: Some(actor), verdict, grounds: Grounds::NotNow }
         };
-        let digest = model::Digest([1; 32]);
-        let plan = PlanRecord {
-            released: digest,
+        let plan = PreviewRecord {
             ledger_sequence: 1,
-            ledger_entry: digest,
+            ledger_entry: model::Digest([1; 32]),
             cells_shown: 1,
             cells_withheld: 0,
             steps: 0,

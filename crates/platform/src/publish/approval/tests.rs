@@ -85,6 +85,7 @@ fn nothing_is_out_before_it_is_approved_and_what_was_out_stays_until_then() {
     let text = first.to_string();
     assert!(first.void.is_none() && text.contains("waits for approval by: reviewer"), "{text}");
     assert!(text.contains("deliberate-fires/district-quarter") && text.contains(&first.digest.to_string()), "{text}");
+    assert!(!text.contains("why cells are withheld"), "{text}");
 
     // Planned again, nothing new is kept and nothing new is on record; nor does a start change anything.
     let kept = || platform.catalog().ledger(&Small::FIRES.parse().unwrap(), 0).unwrap().len();
@@ -128,7 +129,7 @@ fn what_changed_since_the_preview_is_not_approved() {
     refused(Digest([7; 32]), "everything before it is void");
     // Other data, before anybody has planned again.
     Small::upload(&platform, 2);
-    assert_eq!(only(&platform).void, Some("other data came"));
+    assert_eq!(only(&platform).void, Some("other data came".to_owned()));
     refused(first.digest, "is void: other data came");
     publish(&platform);
     let second = only(&platform);
@@ -237,8 +238,8 @@ fn nobody_approves_their_own_and_a_revoked_key_approves_nothing() {
     assert_eq!(denied, 2);
 }
 
-/// Killed between the preview's ledger entry and its record, the same entry is previewed; between a decision and the release,
-/// the release follows.
+/// Stopped between a decision and the release, the release follows after a start: the job that makes it is queued before the
+/// decision is on record, so that no moment is between the two at which it could be lost.
 #[test]
 fn a_crash_costs_no_approval() {
     let small = small("approval = [\"reviewer\"]");
@@ -248,7 +249,18 @@ fn a_crash_costs_no_approval() {
     let digest = only(&platform).digest;
     let reviewer = platform.local_reviewer().unwrap();
     decide(&platform, &reviewer, digest, Verdict::Approved).unwrap();
+    let jobs = platform.catalog().jobs(Some(catalog::JobState::Pending)).unwrap();
+    let queued = jobs.iter().map(|job| job.facts.created_at).max().unwrap();
     drop(platform);
+    let mut decided = None;
+    let folder = small.folder.path().join("data/audit");
+    audit::verify_storage(&FolderStorage::new(&folder), &[], &mut |record| {
+        if matches!(record.entry, Entry::Decided { .. }) {
+            decided = Some(record.at);
+        }
+    })
+    .unwrap();
+    assert!(queued <= decided.unwrap(), "{queued} is after {decided:?}");
     let platform = small.open();
     assert_eq!((only(&platform).digest, periods(&platform)), (digest, 0));
     assert_eq!(publish(&platform).published, [fires()]);
@@ -257,6 +269,58 @@ fn a_crash_costs_no_approval() {
     let error = decide(&platform, &reviewer, digest, Verdict::Rejected).unwrap_err();
     assert!(matches!(error, PlatformError::NotFound { .. }), "what is out is told to be out: {error}");
     assert_eq!(platform.verify_ledger(&reviewer, &fires()).unwrap().entries, 1);
+}
+
+/// Roles that are not asked see nothing of it, whatever the agreements let them see otherwise.
+#[test]
+fn who_is_not_asked_is_told_of_nothing() {
+    for (asked, not_asked) in [("reviewer", "governance"), ("governance", "reviewer")] {
+        let small = small(&format!("approval = [\"{asked}\"]"));
+        let platform = small.open();
+        Small::upload(&platform, 1);
+        publish(&platform);
+        let caller = |role: &str| match role {
+            "reviewer" => platform.local_reviewer().unwrap(),
+            _ => platform.local_governance().unwrap(),
+        };
+        let previews = platform.previews(&caller(asked)).unwrap();
+        assert_eq!(previews.len(), 1, "{asked}");
+        assert_eq!(platform.previews(&caller(not_asked)).unwrap(), [], "{not_asked}");
+        let error = decide(&platform, &caller(not_asked), previews[0].digest, Verdict::Approved).unwrap_err();
+        assert!(matches!(error, PlatformError::NotFound { .. }), "{not_asked}: {error}");
+    }
+}
+
+/// One that cannot be read is told to the partnership, without a figure, and hides no other.
+#[test]
+fn what_cannot_be_read_hides_nothing_else() {
+    let small = small("approval = [\"reviewer\"]");
+    let platform = small.open();
+    Small::upload(&platform, 1);
+    publish(&platform);
+    let approval = BTreeSet::from(["reviewer".parse().unwrap()]);
+    let plan = PreviewRecord {
+        ledger_sequence: 7,
+        ledger_entry: Digest([7; 32]),
+        cells_shown: 1,
+        cells_withheld: 1,
+        steps: 0,
+    };
+    let group = "a-council.lost".parse().unwrap();
+    platform.record(Entry::Previewed { work_id: uuid::Uuid::now_v7(), group, plan, approval }).unwrap();
+    let seen = |caller: &Caller| -> Vec<(String, bool, bool)> {
+        let previews = platform.previews(caller).unwrap();
+        let seen = |one: &Preview| (one.dataset.to_string(), one.void.is_some(), one.report.is_some());
+        previews.iter().map(seen).collect()
+    };
+    let readable = (Small::FIRES.to_owned(), false, true);
+    assert_eq!(
+        seen(&platform.local_reviewer().unwrap()),
+        [("a-council.lost".to_owned(), true, false), readable.clone()]
+    );
+    let purposes = ["neighbourhood-needs".to_owned()];
+    let key = platform.add_credential("chorley-council", "reviewer", &purposes, false).unwrap();
+    assert_eq!(seen(&platform.authenticate(Some(key.as_str())).unwrap()), [readable]);
 }
 
 /// The strictest counts: one agreement that asks is enough, and none that does not ask changes that.
