@@ -290,8 +290,12 @@ fn pair_of_kinds(shown: &Shown<'_>, eye: &Eye<'_>, one: &Layer, two: &Layer) -> 
         parts.atoms.push(atoms);
     }
     let counts: Vec<u64> = parts.atoms.iter().map(|atoms| eye.sum(atoms)).collect();
-    let people: Vec<(BTreeSet<u64>, u64)> =
-        parts.atoms.iter().map(|atoms| if eye.named { eye.people(atoms) } else { Default::default() }).collect();
+    let listed = |atoms: &Vec<u32>| {
+        let (names, others) = eye.people(atoms);
+        (names.into_iter().collect(), others)
+    };
+    let people: Vec<(Vec<u64>, u64)> =
+        parts.atoms.iter().map(|atoms| if eye.named { listed(atoms) } else { Default::default() }).collect();
     for (part, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
         if *count < eye.k {
             parts.fill(shown, part, *count, counts.clone())?;
@@ -299,10 +303,12 @@ fn pair_of_kinds(shown: &Shown<'_>, eye: &Eye<'_>, one: &Layer, two: &Layer) -> 
         let Some((names, others)) = people.get(part).filter(|_| eye.named) else { continue };
         let here = names.len() as u64 + others;
         if here < eye.k {
-            // What others add to the people here; no limit where that makes k.
-            let new = |(names_there, others_there): &(BTreeSet<u64>, u64)| {
-                let new = names_there.difference(names).count() as u64 + others_there;
-                if new + here >= eye.k { u64::from(u32::MAX) } else { new }
+            // What others add to the people here; no limit where that makes k, so that no more are counted.
+            let missing = eye.k - here;
+            let new = |(names_there, others_there): &(Vec<u64>, u64)| {
+                let fresh = names_there.iter().filter(|name| names.binary_search(name).is_err());
+                let new = (0..missing).zip(fresh).count() as u64 + others_there;
+                if new >= missing { u64::from(u32::MAX) } else { new }
             };
             parts.fill(shown, part, here, people.iter().map(new).collect())?;
         }
