@@ -21,6 +21,7 @@ use model::table::Breakdown;
 use model::{AgeBand, AreaType, CellKey, Digest, Exposure, Month, PeriodType, Sex};
 
 const GROUP: &str = "scale";
+const K: u64 = 5;
 const POLICIES: [ZeroPolicy; 2] = [ZeroPolicy::Publish, ZeroPolicy::HideShare { per_thousand: 200 }];
 
 /// A small linear congruential generator: the same groups everywhere.
@@ -56,13 +57,23 @@ impl Draft {
         cell.1 += count;
     }
 
-    fn finish(mut self, headline: impl Fn(&CellId) -> bool) -> Result<Unreleased, Box<dyn Error>> {
+    fn finish(mut self, headline: impl Fn(&CellId) -> bool) -> Result<Problem, Box<dyn Error>> {
+        let (mut small, mut zeros) = (0, 0);
         for (id, (atoms, count)) in self.cells {
+            small += usize::from((1..K).contains(&count));
+            zeros += usize::from(count == 0);
             let facts = CellFacts { headline: headline(&id), ..CellFacts::default() };
             self.builder.cell(id, atoms, count, facts);
         }
-        Ok(self.builder.finish()?)
+        Ok(Problem { truth: self.builder.finish()?, small, zeros })
     }
+}
+
+/// A group, and how many of its cells hold 1 to k - 1 and nothing.
+struct Problem {
+    truth: Unreleased,
+    small: usize,
+    zeros: usize,
 }
 
 fn key(area_type: AreaType, area: &str, period_type: PeriodType, month: Month) -> Result<CellKey, Box<dyn Error>> {
@@ -81,7 +92,7 @@ struct Size {
 }
 
 /// LSOA by year, MSOA by quarter, ward by quarter, district by month; for each indicator, and for all together.
-fn growing(size: Size) -> Result<Unreleased, Box<dyn Error>> {
+fn growing(size: Size) -> Result<Problem, Box<dyn Error>> {
     let mut draft = Draft::new()?;
     let mut random = Random(1);
     for area in 0..size.areas {
@@ -110,7 +121,7 @@ fn growing(size: Size) -> Result<Unreleased, Box<dyn Error>> {
 }
 
 /// The four-way table with all totals.
-fn by_areas() -> Result<Unreleased, Box<dyn Error>> {
+fn by_areas() -> Result<Problem, Box<dyn Error>> {
     let mut draft = Draft::new()?;
     let mut random = Random(2);
     let month = Month::new(2025, 1).ok_or("month")?;
@@ -150,7 +161,7 @@ fn by_areas() -> Result<Unreleased, Box<dyn Error>> {
 }
 
 /// Areas of six levels, each by month and by year.
-fn by_months() -> Result<Unreleased, Box<dyn Error>> {
+fn by_months() -> Result<Problem, Box<dyn Error>> {
     let mut draft = Draft::new()?;
     let mut random = Random(3);
     for area in 0..140 {
@@ -189,18 +200,20 @@ struct Took {
     verify: f64,
 }
 
-fn measure(name: &str, truth: &Unreleased, zeros: ZeroPolicy) -> Result<Took, Box<dyn Error>> {
+fn measure(name: &str, problem: &Problem, zeros: ZeroPolicy) -> Result<Took, Box<dyn Error>> {
     let group: GroupId = GROUP.parse()?;
-    let policy = Policy { zeros, ..Policy::threshold(5) };
+    let policy = Policy { zeros, ..Policy::threshold(K) };
     let clock = Instant::now();
     let before = support::seconds(clock);
-    let plan = plan(&LedgerState::empty(group), truth, &policy, &PlanKey::new([7; 32]))?;
+    let plan = plan(&LedgerState::empty(group), &problem.truth, &policy, &PlanKey::new([7; 32]))?;
     let seconds = support::seconds(clock) - before;
     let verify = support::seconds_to_verify(&plan, clock)?;
     let summary = plan.summary();
     println!(
-        "{name} ({zeros:?}): {} cells, {} withheld, {} provably small, {} worlds; plan {seconds:.2} s, verify {verify:.3} s",
+        "{name} ({zeros:?}): {} cells, {} of 1 to 4, {} zeros, {} withheld, {} provably small, {} worlds; plan {seconds:.2} s, verify {verify:.3} s",
         summary.cells(),
+        problem.small,
+        problem.zeros,
         summary.withheld(),
         summary.provably_small,
         summary.worlds
@@ -211,9 +224,14 @@ fn measure(name: &str, truth: &Unreleased, zeros: ZeroPolicy) -> Result<Took, Bo
     Ok(Took { cells: summary.cells(), plan: seconds, verify })
 }
 
-fn growth() -> Result<Vec<(&'static str, Vec<Took>)>, Box<dyn Error>> {
+/// What grows, and what plans of it took.
+type Line = (&'static str, Vec<Took>);
+/// What grows, and how.
+type Step = (&'static str, fn(usize, Size) -> Size);
+
+fn growth() -> Result<Vec<Line>, Box<dyn Error>> {
     let base = Size { areas: 28, months: 12, indicators: 1, mean: 1_500 };
-    let steps: [(&str, fn(usize, Size) -> Size); 4] = [
+    let steps: [Step; 4] = [
         ("areas", |times, base| Size { areas: base.areas * times, ..base }),
         ("months", |times, base| Size { months: base.months * i32::try_from(times).unwrap_or(1), ..base }),
         ("indicators", |times, base| Size { indicators: times, ..base }),
@@ -223,8 +241,8 @@ fn growth() -> Result<Vec<(&'static str, Vec<Took>)>, Box<dyn Error>> {
     for (name, grown) in steps {
         let mut line = Vec::new();
         for times in [1, 3, 10] {
-            let truth = growing(grown(times, base))?;
-            line.push(measure(&format!("{times} times the {name}"), &truth, ZeroPolicy::Publish)?);
+            let problem = growing(grown(times, base))?;
+            line.push(measure(&format!("{times} times the {name}"), &problem, ZeroPolicy::Publish)?);
         }
         lines.push((name, line));
     }
@@ -232,7 +250,7 @@ fn growth() -> Result<Vec<(&'static str, Vec<Took>)>, Box<dyn Error>> {
 }
 
 /// Seconds over growth, both on logarithmic axes: plans as lines, checks dashed.
-fn plot(lines: &[(&'static str, Vec<Took>)]) -> Result<String, std::fmt::Error> {
+fn plot(lines: &[Line]) -> Result<String, std::fmt::Error> {
     let (width, height) = (640.0, 360.0);
     let across = |place: usize| 60.0 + 220.0 * place as f64;
     let up = |seconds: f64| (height - 40.0) - 60.0 * (seconds.max(0.001).log10() + 3.0);
@@ -282,7 +300,7 @@ fn plot(lines: &[(&'static str, Vec<Took>)]) -> Result<String, std::fmt::Error> 
 
 fn main() -> Result<(), Box<dyn Error>> {
     let what = std::env::args().nth(1).unwrap_or_default();
-    let truth = match what.as_str() {
+    let problem = match what.as_str() {
         "growth" => {
             let lines = growth()?;
             if let Some(path) = std::env::args().nth(2) {
@@ -295,7 +313,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         _ => return Err("say what to measure: growth, areas or months".into()),
     };
     for zeros in POLICIES {
-        measure(&what, &truth, zeros)?;
+        measure(&what, &problem, zeros)?;
     }
     Ok(())
 }
