@@ -5,6 +5,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "an example reads files and measures time")]
 
+mod support;
+
 use std::error::Error;
 use std::time::Instant;
 
@@ -181,6 +183,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Shape { name: "very rare", mean: 3, part: 500, fine: AreaType::Ward },
     ];
     let mut total = 0.0;
+    let clock = Instant::now();
     let nested = std::env::args().nth(3).is_none_or(|what| what != "apart");
     let people = std::env::args().nth(3).is_some_and(|what| what == "people");
     let revised = std::env::args().nth(3).is_some_and(|what| what == "revised");
@@ -192,19 +195,20 @@ fn main() -> Result<(), Box<dyn Error>> {
             let policy =
                 Policy { zeros, decoys_per_thousand: decoys, nested_differences: nested, ..Policy::threshold(5) };
             println!("{} ({zeros:?})", shape.name);
-            let start = Instant::now();
+            let start = support::seconds(clock);
             let plan = plan(&LedgerState::empty(shape.name.parse()?), &truth, &policy, &PlanKey::new([7; 32]))?;
-            let seconds = start.elapsed().as_secs_f64();
+            let seconds = support::seconds(clock) - start;
             total += seconds;
             report(&plan, seconds);
+            println!("    checked in {:.3} s", support::seconds_to_verify(&plan, clock)?);
             if revised {
                 let entry = AuthenticatedEntry::from_vault(plan.ledger_entry().secret_bytes().to_vec());
                 let later = group(&shape, people, true)?;
-                let start = Instant::now();
+                let start = support::seconds(clock);
                 let past = LedgerState::decode(shape.name.parse()?, Some(&entry))?;
                 report(
                     &disclosure::plan(&past, &later, &policy, &PlanKey::new([7; 32]))?,
-                    start.elapsed().as_secs_f64(),
+                    support::seconds(clock) - start,
                 );
             }
         }

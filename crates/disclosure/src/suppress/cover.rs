@@ -3,18 +3,16 @@
 use std::collections::VecDeque;
 
 use super::gauss;
-use super::linear::{self, Wanted};
+use super::kernel::{Kernel, Left, Reach};
+use super::linear::{self, Pay, Wanted};
 use super::search::{Change, Effort, Search};
 use super::worlds::{Need, Worlds, starts_withheld};
 use super::{Solution, Unprovable};
 use crate::policy::StepBudget;
-use crate::table::{Reader, Role, Table, at, set};
+use crate::table::{Column, Reader, Role, Table, at, set};
 
 /// More than any table costs.
 pub(super) const ANY_COST: i64 = 1 << 40;
-
-/// Fewer columns than this are covered one by one.
-const FEW: usize = 13;
 
 /// How far the key moves columns back in the order of release, in quarters of a power of two.
 const STEP: u32 = 1;
@@ -46,8 +44,8 @@ pub(super) struct Cover<'a> {
     pub(super) withheld: Vec<bool>,
     pub(super) worlds: Worlds<'a>,
     pub(super) search: Search<'a>,
-    /// What was withheld when this was found: of the released columns, enough to say all that they say.
-    released: (Vec<bool>, Vec<u32>),
+    /// In a small table: what was withheld, and what may still move then.
+    kernel: Option<(Vec<bool>, Kernel)>,
 }
 
 impl<'a> Cover<'a> {
@@ -58,7 +56,7 @@ impl<'a> Cover<'a> {
             withheld: table.columns.iter().map(starts_withheld).collect(),
             worlds: Worlds::new(table),
             search: Search::new(table),
-            released: (Vec::new(), Vec::new()),
+            kernel: None,
         }
     }
 
@@ -82,7 +80,9 @@ impl<'a> Cover<'a> {
 
     /// Protects everything that is withheld now, and whatever that makes withheld.
     pub(super) fn run(&mut self) -> Result<(), Unprovable> {
-        if linear::suits(self.table) {
+        let small = linear::suits(self.table);
+        if small {
+            self.give_up_early()?;
             self.guess();
         }
         let mut first: Vec<u32> = self.table.indices().filter(|index| at(&self.withheld, *index)).collect();
@@ -93,12 +93,8 @@ impl<'a> Cover<'a> {
                 queue.push_back(index);
             }
         }
-        if linear::suits(self.table) {
-            self.cover_together(queue.make_contiguous().to_vec());
-            queue.retain(|index| !self.covered(*index));
-        }
         while let Some(index) = queue.pop_front() {
-            if self.covered(index) || self.cover_alone(index) {
+            if self.covered(index) || (small && self.cover_free(index)) {
                 continue;
             }
             let bought = match self.cover_paid(index) {
@@ -112,6 +108,15 @@ impl<'a> Cover<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Fails at once if what is released for good determines a column that is to be protected.
+    fn give_up_early(&self) -> Result<(), Unprovable> {
+        let may_be = |column: &Column| column.role != Role::Frozen && column.value >= column.lower;
+        let most: Vec<bool> = self.table.columns.iter().map(may_be).collect();
+        let left = Left::new(self.table, &most);
+        let mut first = self.table.indices().filter(|index| at(&self.withheld, *index) && !self.covered(*index));
+        first.find(|index| !left.moves(self.table, *index)).map_or(Ok(()), |index| Err(Unprovable(index)))
     }
 
     /// Withholds a first guess.
@@ -136,10 +141,6 @@ impl<'a> Cover<'a> {
 
     pub(super) fn withhold(&mut self, columns: &[u32]) {
         columns.iter().for_each(|column| set(&mut self.withheld, *column, true));
-    }
-
-    pub(super) const fn free(&self) -> Effort {
-        Effort { states: self.budget.free_search, cost: 0, headlines: false, hurry: false, turn: 0 }
     }
 
     /// How far from the truth a further world should bring the column, the most useful first; as far as public bounds allow.
@@ -186,18 +187,54 @@ impl<'a> Cover<'a> {
 
     /// Tries to cover a column without withholding anything; says whether it is covered.
     pub(super) fn cover_free(&mut self, index: u32) -> bool {
-        let effort = self.free();
         while let Some((need, readers)) = self.missing(index) {
             // Before all readers at once, or else before the first.
             let alone = readers.get(..1).unwrap_or(&[]);
             let amounts = self.amounts(index, need, readers.first().copied());
             let groups = if readers.len() > 1 { vec![&readers[..], alone] } else { vec![&readers[..]] };
             let attempts = amounts.iter().flat_map(|amount| groups.iter().map(|readers| (*amount, *readers)));
-            let found = attempts.into_iter().find_map(|(amount, readers)| self.shift(index, amount, readers, effort));
-            let Some((change, _, _)) = found else { return false };
+            let found = attempts.into_iter().find_map(|(amount, readers)| self.free_world(index, amount, readers));
+            let Some(change) = found else { return false };
             self.worlds.keep(change);
         }
         true
+    }
+
+    /// A world that moves a column by an amount without withholding anything.
+    fn free_world(&mut self, index: u32, amount: i64, readers: &[Reader]) -> Option<Change> {
+        if !linear::suits(self.table) {
+            let states = self.budget.free_search;
+            let effort = Effort { states, cost: 0, headlines: false, hurry: false, turn: 0 };
+            return self.shift(index, amount, readers, effort).map(|found| found.0);
+        }
+        self.search.steps += 1;
+        if self.kernel.as_ref().is_none_or(|(withheld, _)| *withheld != self.withheld) {
+            self.kernel = Some((self.withheld.clone(), Kernel::new(self.table, &self.withheld)));
+        }
+        let (_, kernel) = self.kernel.as_ref()?;
+        let floors = self.worlds.floors(readers);
+        let wanted = |atoms| Wanted {
+            withheld: &self.withheld,
+            target: index,
+            amount,
+            floors: &floors,
+            headlines: false,
+            pay: Pay::Nothing { released: &kernel.released, atoms },
+        };
+        // Where it is not whole: among the atoms that moved, or else among all that may.
+        let moved: Vec<u32> = match kernel.reach(self.table, index, amount, &floors) {
+            Reach::Never => return None,
+            Reach::Unknown => Vec::new(),
+            Reach::There(point) => {
+                if let Some(change) = linear::whole(self.table, &wanted(&[]), &point) {
+                    return Some(change);
+                }
+                point.iter().map(|(atom, _)| *atom).collect()
+            }
+        };
+        let all = kernel.atoms();
+        let found = linear::cheapest(self.table, &wanted(&moved));
+        found.or_else(|| linear::cheapest(self.table, &wanted(&all))).map(|(change, _)| change)
     }
 
     /// Covers a column by the cheapest circuits found, up or down; returns what has to be withheld for it.
@@ -244,12 +281,11 @@ impl<'a> Cover<'a> {
             let found = amounts.iter().take(2).filter_map(|amount| {
                 let wanted = Wanted {
                     withheld: &self.withheld,
-                    target: Some(index),
+                    target: index,
                     amount: *amount,
                     floors: &floors,
                     headlines,
-                    pay: true,
-                    released: &[],
+                    pay: Pay::Any,
                 };
                 linear::cheapest(self.table, &wanted)
             });
@@ -260,67 +296,6 @@ impl<'a> Cover<'a> {
         self.withhold(&bought);
         self.worlds.keep(change);
         Some(bought)
-    }
-
-    /// Finds out anew what released columns say together, if others are withheld now.
-    fn refresh_released(&mut self) {
-        if self.released.0 != self.withheld {
-            let fixed = |index: &u32| !at(&self.withheld, *index) && !self.table.atoms.row(*index).is_empty();
-            let fixed: Vec<u32> = self.table.indices().filter(fixed).collect();
-            self.released = (self.withheld.clone(), gauss::independent(self.table, &fixed));
-        }
-    }
-
-    /// Covers a column by linear programs without withholding anything, up or down; whether it is covered.
-    pub(super) fn cover_alone(&mut self, index: u32) -> bool {
-        if !linear::suits(self.table) {
-            return false;
-        }
-        while let Some((need, readers)) = self.missing(index) {
-            let readers = readers.get(..1).unwrap_or(&[]);
-            let amounts = self.amounts(index, need, readers.first().copied());
-            self.refresh_released();
-            let floors = self.worlds.floors(readers);
-            let found = amounts.iter().find_map(|amount| {
-                let wanted = Wanted {
-                    withheld: &self.withheld,
-                    target: Some(index),
-                    amount: *amount,
-                    floors: &floors,
-                    headlines: false,
-                    pay: false,
-                    released: &self.released.1,
-                };
-                linear::cheapest(self.table, &wanted)
-            });
-            self.search.steps += 1;
-            let Some((change, _)) = found else { return false };
-            self.worlds.keep(change);
-        }
-        true
-    }
-
-    /// Finds worlds that serve several columns each, by linear programs without withholding anything.
-    fn cover_together(&mut self, mut left: Vec<u32>) {
-        while left.len() >= FEW {
-            let aim = |index: &u32| {
-                let (need, _) = self.missing(*index)?;
-                Some((*index, self.amounts(*index, need, None).first().copied()?))
-            };
-            let aims: Vec<(u32, i64)> = left.iter().filter_map(aim).collect();
-            let before = left.len();
-            self.refresh_released();
-            let found = linear::together(self.table, &self.withheld, &self.released.1, &aims);
-            if let Some(change) = found {
-                self.worlds.keep(change);
-                left.retain(|index| !self.covered(*index));
-            }
-            if left.len() == before {
-                let rest = left.split_off(left.len() / 2);
-                self.cover_together(left);
-                left = rest;
-            }
-        }
     }
 
     /// Does without one bought column after the other, the dearest first, as long as the rest is enough.

@@ -82,39 +82,6 @@ fn determine(rows: &mut [Vec<u32>], index: u32) {
     }
 }
 
-/// Of these columns, enough to say all that they say together; those of few atoms first.
-pub(super) fn independent(table: &Table, columns: &[u32]) -> Vec<u32> {
-    let mut order: Vec<u32> = columns.to_vec();
-    order.sort_by_key(|index| (table.atoms.row(*index).len(), *index));
-    let mut known: Vec<Option<Vec<(usize, u64)>>> = vec![None; table.truth.len()];
-    let mut found = Vec::new();
-    for index in order {
-        let mut row = vec![0_u64; table.truth.len()];
-        for atom in table.atoms.row(index).iter().filter(|atom| at(&table.live, **atom)) {
-            set(&mut row, *atom, 1);
-        }
-        for place in 0..row.len() {
-            let Some(factor) = row.get(place).copied().filter(|entry| *entry != 0) else { continue };
-            let Some(slot) = known.get_mut(place) else { continue };
-            if let Some(entries) = slot {
-                for (place, entry) in entries.iter() {
-                    if let Some(slot) = row.get_mut(*place) {
-                        *slot = modulo(*slot + (PRIME - factor) * entry);
-                    }
-                }
-                continue;
-            }
-            let scale = inverse(factor);
-            let entries = row.iter().enumerate().filter(|(_, entry)| **entry != 0);
-            *slot = Some(entries.map(|(place, entry)| (place, modulo(entry * scale))).collect());
-            found.push(index);
-            break;
-        }
-    }
-    found.sort_unstable();
-    found
-}
-
 /// What is left modulo the prime, of a number below its square.
 const fn modulo(number: u64) -> u64 {
     let folded = (number & PRIME) + (number >> 31);
@@ -147,6 +114,39 @@ mod tests {
         let role = |index| if protected.contains(&index) { Role::Protected } else { Role::Open };
         let columns = (0..12).map(|index| Column { role: role(index), ..Column::default() }).collect();
         Table::new(vec![9; 6], columns, Rows::new(sets))
+    }
+
+    /// Of these columns, enough to say all that they say together; those of few atoms first.
+    fn independent(table: &Table, columns: &[u32]) -> Vec<u32> {
+        let mut order: Vec<u32> = columns.to_vec();
+        order.sort_by_key(|index| (table.atoms.row(*index).len(), *index));
+        let mut known: Vec<Option<Vec<(usize, u64)>>> = vec![None; table.truth.len()];
+        let mut found = Vec::new();
+        for index in order {
+            let mut row = vec![0_u64; table.truth.len()];
+            for atom in table.atoms.row(index).iter().filter(|atom| at(&table.live, **atom)) {
+                set(&mut row, *atom, 1);
+            }
+            for place in 0..row.len() {
+                let Some(factor) = row.get(place).copied().filter(|entry| *entry != 0) else { continue };
+                let Some(slot) = known.get_mut(place) else { continue };
+                if let Some(entries) = slot {
+                    for (place, entry) in entries.iter() {
+                        if let Some(slot) = row.get_mut(*place) {
+                            *slot = modulo(*slot + (PRIME - factor) * entry);
+                        }
+                    }
+                    continue;
+                }
+                let scale = inverse(factor);
+                let entries = row.iter().enumerate().filter(|(_, entry)| **entry != 0);
+                *slot = Some(entries.map(|(place, entry)| (place, modulo(entry * scale))).collect());
+                found.push(index);
+                break;
+            }
+        }
+        found.sort_unstable();
+        found
     }
 
     #[test]

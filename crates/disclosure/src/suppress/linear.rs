@@ -1,8 +1,7 @@
 //! Where the search for circuits ends: the cheapest change that moves a column, as a linear program over the whole table.
 //!
-//! Atoms go up or down; a column that may be withheld may change at its cost, one that may not, may not. Costs count by amount
-//! in a linear program but by column for us, so the program is solved again with costs divided by the amounts found, which
-//! draws it to few columns. What is found is repaired to whole numbers and checked exactly.
+//! Atoms go up or down; a column that may be withheld may change at its cost, one that may not, may not. What is found is repaired
+//! to whole numbers and checked exactly.
 
 use std::collections::BTreeMap;
 
@@ -13,29 +12,41 @@ use crate::table::{Column, Role, Table, at};
 /// Tables with more atoms or columns are left to the search for circuits.
 const MOST_ATOMS: usize = 1_000;
 const MOST_COLUMNS: usize = 3_000;
-/// How often costs are corrected.
-const ROUNDS: usize = 2;
 /// Nodes of the repair to whole numbers.
 const NODES: u64 = 40;
 /// Moving a record costs a little, so that nothing moves in vain.
 const MOVE: f64 = 0.01;
 /// Numbers closer to zero are zero.
 const ZERO: f64 = 1e-6;
+/// Numbers closer to a whole one are it.
+const WHOLE: f64 = 1e-3;
 
 /// What is asked for.
 pub(super) struct Wanted<'a> {
     pub(super) withheld: &'a [bool],
-    pub(super) target: Option<u32>,
-    /// How far to move the target, with its direction; without a target, how far anything may be moved at least.
+    pub(super) target: u32,
+    /// How far to move the target, with its direction.
     pub(super) amount: i64,
     /// Least counts of atoms, where somebody knows better.
     pub(super) floors: &'a [(u32, i64)],
     /// Whether headline totals may be withheld.
     pub(super) headlines: bool,
-    /// Whether anything may be withheld anew.
-    pub(super) pay: bool,
-    /// Where nothing may be: of the released columns, enough to say all that they say.
-    pub(super) released: &'a [u32],
+    /// What may be withheld anew.
+    pub(super) pay: Pay<'a>,
+}
+
+/// What a change may cost.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Pay<'a> {
+    /// Any released column that may be withheld.
+    Any,
+    /// Nothing.
+    Nothing {
+        /// Of the released columns, enough to say all that they say of what moves.
+        released: &'a [u32],
+        /// Which atoms may move, in order; those that a released column has to itself may not be among them.
+        atoms: &'a [u32],
+    },
 }
 
 /// Whether a table is small enough.
@@ -45,6 +56,7 @@ pub(super) const fn suits(table: &Table) -> bool {
 
 /// A change that moves the target by the amount, and what has to be withheld for it.
 pub(super) fn cheapest(table: &Table, wanted: &Wanted<'_>) -> Option<(Change, Vec<u32>)> {
+    let pays = matches!(wanted.pay, Pay::Any);
     let price = |column: &Column| -> Option<f64> {
         let allowed = match column.role {
             Role::Open => true,
@@ -53,7 +65,7 @@ pub(super) fn cheapest(table: &Table, wanted: &Wanted<'_>) -> Option<(Change, Ve
         };
         #[allow(clippy::cast_precision_loss, reason = "costs are small whole numbers")]
         let cost = column.cost as f64;
-        (wanted.pay && allowed && column.value >= column.lower).then_some(cost)
+        (pays && allowed && column.value >= column.lower).then_some(cost)
     };
     let mut allowed: BTreeMap<u32, f64> = BTreeMap::new();
     for (column, index) in table.columns.iter().zip(0_u32..) {
@@ -61,18 +73,7 @@ pub(super) fn cheapest(table: &Table, wanted: &Wanted<'_>) -> Option<(Change, Ve
             allowed.insert(index, cost);
         }
     }
-    let mut found = Model::new(table, wanted, &allowed, false).solve()?;
-    for _ in 0..ROUNDS {
-        let used = |index: &u32| found.moved.get(index).copied().unwrap_or(0.0).abs();
-        if !allowed.keys().any(|index| used(index) > ZERO) {
-            break;
-        }
-        let costs = allowed.keys().map(|index| {
-            let cost = table.columns.get(*index as usize).and_then(price).unwrap_or(0.0);
-            (*index, cost / (used(index) + 0.2))
-        });
-        found = Model::new(table, wanted, &costs.collect(), false).solve()?;
-    }
+    let found = Model::new(table, wanted, &allowed, false).solve()?;
     let bought: Vec<u32> =
         allowed.keys().filter(|index| found.moved.get(index).is_some_and(|net| net.abs() > ZERO)).copied().collect();
     let change = match found.whole(table) {
@@ -87,16 +88,10 @@ pub(super) fn cheapest(table: &Table, wanted: &Wanted<'_>) -> Option<(Change, Ve
     is_exact(table, wanted, &change, &bought).then_some((change, bought))
 }
 
-/// A change without withholding anything that moves columns by up to so much, as far as they can together, if it moves any.
-pub(super) fn together(table: &Table, withheld: &[bool], released: &[u32], aims: &[(u32, i64)]) -> Option<Change> {
-    let most = aims.iter().map(|aim| aim.1.abs()).max()?;
-    let wanted = Wanted { withheld, target: None, amount: most, floors: &[], headlines: false, pay: false, released };
-    let mut model = Model::new(table, &wanted, &BTreeMap::new(), false);
-    for (index, amount) in aims {
-        model.aim(table, *index, *amount);
-    }
-    let change = model.solve()?.whole(table)?;
-    (!change.atoms.is_empty() && is_exact(table, &wanted, &change, &[])).then_some(change)
+/// The change that a solution in real numbers is, if it is whole and what was asked for.
+pub(super) fn whole(table: &Table, wanted: &Wanted<'_>, point: &[(u32, f64)]) -> Option<Change> {
+    let change = Moved { atoms: point.iter().copied().collect(), moved: BTreeMap::new() }.whole(table)?;
+    is_exact(table, wanted, &change, &[]).then_some(change)
 }
 
 /// Checks in whole numbers that only what may change changes, within what is known.
@@ -112,8 +107,8 @@ fn is_exact(table: &Table, wanted: &Wanted<'_>, change: &Change, bought: &[u32])
         let known = value >= column.lower && column.upper.is_none_or(|upper| value <= upper);
         known && (at(wanted.withheld, *index) || bought.binary_search(index).is_ok())
     });
-    let moved = |target| change.nets.iter().find(|net| net.0 == target).map_or(0, |net| net.1);
-    let reached = wanted.target.is_none_or(|target| moved(target) * wanted.amount.signum() >= wanted.amount.abs());
+    let moved = change.nets.iter().find(|net| net.0 == wanted.target).map_or(0, |net| net.1);
+    let reached = moved * wanted.amount.signum() >= wanted.amount.abs();
     atoms && columns && reached
 }
 
@@ -132,7 +127,7 @@ impl Moved {
             #[allow(clippy::cast_possible_truncation, reason = "bounded by the program")]
             let whole = delta.round() as i64;
             #[allow(clippy::cast_precision_loss, reason = "small")]
-            if (delta - whole as f64).abs() > 1e-4 {
+            if (delta - whole as f64).abs() > WHOLE {
                 return None;
             }
             if whole != 0 {
@@ -163,7 +158,11 @@ impl Model {
         let most = real(wanted.amount.abs() * 2 + 8);
         let mut terms: Vec<Vec<(usize, f64)>> = vec![Vec::new(); table.columns.len()];
         for (count, atom) in table.truth.iter().zip(0_u32..) {
-            if !at(&table.live, atom) {
+            let moves = match wanted.pay {
+                Pay::Any => at(&table.live, atom),
+                Pay::Nothing { atoms, .. } => atoms.binary_search(&atom).is_ok(),
+            };
+            if !moves {
                 continue;
             }
             let room = (count - floors.get(&atom).copied().unwrap_or(0)).max(0);
@@ -184,7 +183,9 @@ impl Model {
             if at(wanted.withheld, index) {
                 model.known(column, &terms);
             } else {
-                if !wanted.pay && wanted.released.binary_search(&index).is_err() {
+                if let Pay::Nothing { released, .. } = wanted.pay
+                    && released.binary_search(&index).is_err()
+                {
                     continue;
                 }
                 if let Some(cost) = allowed.get(&index) {
@@ -197,28 +198,12 @@ impl Model {
                 model.program.row(terms, Relation::Equal, 0.0);
                 continue;
             }
-            if wanted.target == Some(index) {
+            if wanted.target == index {
                 let relation = if wanted.amount > 0 { Relation::AtLeast } else { Relation::AtMost };
                 model.program.row(terms, relation, real(wanted.amount));
             }
         }
         model
-    }
-
-    /// Draws a column by an amount.
-    fn aim(&mut self, table: &Table, index: u32, amount: i64) {
-        #[allow(clippy::cast_precision_loss, reason = "counts are small beside 2^52")]
-        let part = self.program.variable(-1.0, amount.abs() as f64);
-        let sign = if amount > 0 { 1.0 } else { -1.0 };
-        let mut terms = vec![(part, -sign)];
-        let inside = table.atoms.row(index);
-        for (atom, up, down) in &self.atoms {
-            if inside.binary_search(atom).is_ok() {
-                terms.extend([(*up, 1.0), (*down, -1.0)]);
-            }
-        }
-        let relation = if amount > 0 { Relation::AtLeast } else { Relation::AtMost };
-        self.program.row(terms, relation, 0.0);
     }
 
     /// What is known of a withheld column.

@@ -2,6 +2,7 @@
 
 mod cover;
 mod gauss;
+mod kernel;
 mod linear;
 mod program;
 mod relax;

@@ -28,7 +28,7 @@ fn try_release(cover: &mut Cover<'_>, index: u32) {
     let (dropped, doubtful) = cover.worlds.drop_those_that_move(index);
     let lost: Vec<u32> = doubtful.into_iter().filter(|column| !cover.covered(*column)).collect();
     let worth_it = lost.len() <= MOST_TO_MEND && cover.budget.free_search > 0;
-    if worth_it && lost.iter().all(|column| cover.cover_free(*column) || cover.cover_alone(*column)) {
+    if worth_it && lost.iter().all(|column| cover.cover_free(*column)) {
         return;
     }
     set(&mut cover.withheld, index, true);

@@ -4,7 +4,7 @@ use model::table::Breakdown;
 use model::{AgeBand, AreaType, CellKey, Digest, Exposure, Month, PeriodType, Sex};
 
 use super::{empty, key, name};
-use crate::{CellFacts, CellId, Policy, Unreleased, UnreleasedBuilder, plan};
+use crate::{CellFacts, CellId, Policy, Unreleased, UnreleasedBuilder, ZeroPolicy, plan};
 
 /// Records by area, sex, age, quarter and stage of need.
 const SIZES: [usize; 5] = [3, 2, 2, 2, 2];
@@ -112,4 +112,29 @@ fn tables_taken_away_one_after_the_other_are_proved() {
         }
     }
     assert!(worlds > 0, "a proof is needed");
+}
+
+/// The same key and data give the same bytes, however many threads plan beside each other.
+#[test]
+fn a_plan_is_the_same_on_any_number_of_threads() {
+    let zeros = ZeroPolicy::HideShare { per_thousand: 300 };
+    let policy = Policy { zeros, decoys_per_thousand: 100, ..Policy::threshold(4) };
+    let entry =
+        &|seed: u64| plan(&empty(), &group(seed), &policy, &key(1)).unwrap().ledger_entry().secret_bytes().to_vec();
+    let alone: Vec<Vec<u8>> = (0..12).map(entry).collect();
+    for threads in [2, 3, 12] {
+        let mut together = std::thread::scope(|scope| {
+            let running: Vec<_> = (0..threads)
+                .map(|first| {
+                    scope.spawn(move || -> Vec<_> {
+                        (first..12).step_by(threads).map(|seed| (seed, entry(seed as u64))).collect()
+                    })
+                })
+                .collect();
+            running.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        });
+        together.sort();
+        let together: Vec<Vec<u8>> = together.into_iter().map(|(_, entry)| entry).collect();
+        assert!(together == alone, "with {threads} threads");
+    }
 }
