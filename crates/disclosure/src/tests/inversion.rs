@@ -181,9 +181,9 @@ fn all_small_tables() {
     print((2, 3), 3..=9, &[0, 50, 100, 250]);
 }
 
-/// All larger tables of up to five; each further one takes five times as long.
+/// All larger tables of up to five.
 #[test]
-#[ignore = "takes minutes: part of the long attack; the figures are in docs/gate.md"]
+#[ignore = "takes minutes: part of the long attack"]
 fn all_small_tables_of_three_rows() {
     print((3, 3), 3..=5, &[0, 100, 250]);
 }
