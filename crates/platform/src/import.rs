@@ -115,7 +115,8 @@ impl Platform {
     fn registrable(&self, gazetteer: &Gazetteer) -> Result<(), PlatformError> {
         let (state, limits) = (self.state(), &self.settings().limits);
         let registered = registration::geographies(gazetteer, limits);
-        let refused = registration::refused(&state, &state.definitions, &registered, limits, self.now());
+        let all = (&*state.definitions, state.definitions.contracts());
+        let refused = registration::refused(&state, all, &registered, limits, self.now());
         let refused = refused.iter().filter(|(_, refusal)| refusal.is_of_areas());
         let reasons: Vec<String> =
             refused.map(|(id, refusal)| registration::in_words(&state.definitions, id, refusal)).collect();

@@ -46,16 +46,16 @@ pub(crate) fn warnings(geographies: &Geographies) -> Vec<String> {
     warnings
 }
 
-/// Every view that is refused, and why.
-pub(crate) fn refused(
+/// Every view that takes something refused from one of these datasets, and why.
+pub(crate) fn refused<'a>(
     state: &State,
-    definitions: &Definitions,
+    (definitions, contracts): (&Definitions, impl Iterator<Item = &'a DatasetContract>),
     geographies: &Geographies,
     limits: &Limits,
     now: Timestamp,
 ) -> BTreeMap<ViewId, Refusal> {
     let mut refused = BTreeMap::new();
-    for contract in definitions.contracts() {
+    for contract in contracts {
         let Some(k) = threshold(state, contract, now) else { continue };
         let mut register = Register::new(geographies, k, limits.view_cells);
         released(state, &contract.id).for_each(|table| register.keep(table));
@@ -155,7 +155,8 @@ impl Platform {
         let state = self.state();
         let Some(geography) = &state.geography else { return Vec::new() };
         let limits = &self.settings().limits;
-        let refused = refused(&state, &state.definitions, &geography.registered, limits, self.now());
+        let all = (&*state.definitions, state.definitions.contracts());
+        let refused = refused(&state, all, &geography.registered, limits, self.now());
         refused.iter().map(|(id, refusal)| in_words(&state.definitions, id, refusal)).collect()
     }
 }

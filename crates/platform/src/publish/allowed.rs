@@ -129,7 +129,10 @@ fn registered(
 ) -> Result<(Definitions, Vec<String>), PlatformError> {
     let geography = state.geography()?;
     let mut definitions = Definitions::clone(&state.definitions);
-    let refusals = registration::refused(state, &state.definitions, &geography.registered, limits, now);
+    // A view is refused for what it takes from this dataset or from another.
+    let used: BTreeSet<_> = definitions.indicators_on(&contract.id).flat_map(Indicator::datasets).collect();
+    let used = state.definitions.contracts().filter(|contract| used.contains(&contract.id));
+    let refusals = registration::refused(state, (&state.definitions, used), &geography.registered, limits, now);
     let refused = leave_out(&mut definitions, contract, |indicator, view| {
         let id = indicator.view_id(view);
         let refusal = id.ok().and_then(|id| refusals.get_key_value(&id));

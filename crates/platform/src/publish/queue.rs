@@ -132,12 +132,19 @@ impl Platform {
     pub(super) fn queue_bounded(&self) -> Result<(), PlatformError> {
         let state = self.state();
         let open = |dataset: &DatasetId| state.released.get(dataset).is_some_and(|group| group.basis.open);
-        for dataset in self.held()?.into_iter().filter(|dataset| !open(dataset)) {
-            if state.definitions.indicators_on(&dataset).next().is_none() {
+        for contract in state.definitions.contracts().filter(|contract| !open(&contract.id)) {
+            if state.definitions.indicators_on(&contract.id).next().is_none() {
                 continue;
             }
-            if let Some(latest) = self.current_versions(&dataset)?.last() {
-                self.queue(JobReason::DefinitionsChanged, Some(latest.facts.id), self.now())?;
+            match self.current_versions(&contract.id) {
+                Ok(versions) => {
+                    if let Some(latest) = versions.last() {
+                        self.queue(JobReason::DefinitionsChanged, Some(latest.facts.id), self.now())?;
+                    }
+                }
+                // It is told by what is about it, and holds nothing else up.
+                Err(error) if is_damaged(&error) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(())
