@@ -42,7 +42,9 @@ pub use ledger::{AuthenticatedEntry, LedgerError, LedgerState, SealedEntry, rest
 pub use plan::{Plan, PlanError, Summary, Tally, plan};
 pub use policy::{Coalitions, Dominance, Policy, Rounding, Share, StepBudget, ZeroPolicy};
 pub use receipt::{AuditPort, CommitError, DurableReceipt, LedgerPort, PortError, ReceiptError, ReleaseRecord, commit};
-pub use registration::{Geographies, Refusal, Register, RegisteredArea, RegisteredTable, screen_areas, screen_table};
+pub use registration::{
+    Counted, Geographies, Refusal, Register, RegisteredArea, RegisteredTable, screen_areas, screen_table,
+};
 pub use released::{Cell, GroupTables, OpenError, OpenSource, Released};
 pub use report::{Loss, PublicationReport, ReportedView, ShareBand, report};
 pub use review::{Explanation, Verification, explain, verify_ledger};

@@ -158,6 +158,9 @@ pub struct StepBudget {
     /// Atoms, columns and edges looked at in one search for what released cells give away together.
     #[serde(default = "differences")]
     pub differences: u64,
+    /// States opened in all searches of a table, for each of its columns. Where they are used up, the table has no plan.
+    #[serde(default = "each_column")]
+    pub each_column: u32,
 }
 
 /// Entries from before the search was limited.
@@ -165,9 +168,23 @@ const fn differences() -> u64 {
     StepBudget::DEFAULT.differences
 }
 
+/// The same.
+const fn each_column() -> u32 {
+    StepBudget::DEFAULT.each_column
+}
+
 impl StepBudget {
     /// Suits a group of some thousand cells.
-    pub const DEFAULT: Self = Self { free_search: 60, paid_search: 160, differences: 20_000_000_000 };
+    pub const DEFAULT: Self =
+        Self { free_search: 60, paid_search: 160, differences: 20_000_000_000, each_column: 4_000 };
+    /// The same beside an earlier plan: what cannot be proved soon waits, and something else is tried.
+    pub const LATER: Self = Self { each_column: 400, ..Self::DEFAULT };
+
+    /// The last try: a witness is further to seek where little may still be withheld.
+    #[must_use]
+    pub const fn thorough(self) -> Self {
+        Self { free_search: 6_000, paid_search: 6_000, ..self }
+    }
 }
 
 impl Default for StepBudget {

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use disclosure::{Geographies, Refusal, Register, RegisteredArea, RegisteredTable};
+use disclosure::{Counted, Geographies, Refusal, Register, RegisteredArea, RegisteredTable};
 use geography::Gazetteer;
 use jiff::Timestamp;
 use model::contract::DatasetContract;
 use model::indicator::{Indicator, View};
-use model::{AreaType, DatasetId, ViewId};
+use model::{AgeBand, AreaType, DatasetId, ViewId};
 
 use crate::definitions::Definitions;
 use crate::platform::Platform;
@@ -101,11 +101,13 @@ fn is_published(state: &State, dataset: &DatasetId, view: &ViewId) -> bool {
 fn released<'a>(state: &'a State, dataset: &DatasetId) -> impl Iterator<Item = RegisteredTable> + 'a {
     let group = state.released.get(dataset).filter(|group| !group.basis.open);
     group.into_iter().flat_map(|group| &group.basis.tables).map(|table| {
-        let ages = table.by.iter().filter(|(name, _)| name == "age").flat_map(|(_, bands)| bands);
+        let of_table = table.by.iter().map(|(name, categories)| (name, categories)).chain(&table.filter);
+        let ages = of_table.filter(|(name, _)| *name == "age").flat_map(|(_, bands)| bands);
         RegisteredTable {
             name: format!("{} by {} and {}, as it was published", table.measure, table.area_type, table.period_type),
             area_type: table.area_type,
             period_type: table.period_type,
+            counts: BTreeSet::from([counted(&table.column, &table.filter)]),
             ages: ages.filter_map(|band| band.parse().ok()).collect(),
             categories: table.by.iter().map(|(_, categories)| categories.len() as u64 + 1).product(),
             by: table.by.iter().map(|(name, _)| name.clone()).collect(),
@@ -127,17 +129,36 @@ fn table(
     if foreign {
         by = requests::shared(by, contract);
     }
+    let measures = || std::iter::once(&indicator.numerator).chain(&indicator.denominator);
+    let measures = || measures().filter(|measure| measure.dataset == contract.id);
     let ages = by.iter().filter(|dimension| dimension.name == "age").flat_map(|dimension| &dimension.categories);
+    let ages = ages.chain(measures().filter_map(|measure| measure.filter.get("age")).flatten());
     Some(RegisteredTable {
         name: id.to_string(),
         area_type: view.area_type,
         // A denominator of another dataset is taken for one of its partitions.
         period_type: if foreign { contract.partition } else { view.period_type },
+        counts: measures().map(|measure| counted(&measure.measure, &measure.filter)).collect(),
         ages: ages.filter_map(|band| band.parse().ok()).collect(),
         categories: by.iter().map(|dimension| dimension.categories.len() as u64 + 1).product(),
         by: by.into_iter().map(|dimension| dimension.name).collect(),
         records: indicator.expected_per_year.filter(|_| !foreign),
     })
+}
+
+/// A sum as registration looks at it: bands of ages are compared by the years in them.
+fn counted(column: &str, filter: &BTreeMap<String, Vec<String>>) -> Counted {
+    let years = |band: &String| -> Vec<String> {
+        let band: Option<AgeBand> = band.parse().ok();
+        let Some((first, last)) = band.and_then(AgeBand::ages) else { return Vec::new() };
+        (first..=last.unwrap_or(u8::MAX)).map(|year| year.to_string()).collect()
+    };
+    let chosen = |(dimension, values): (&String, &Vec<String>)| {
+        let values =
+            if dimension == "age" { values.iter().flat_map(years).collect() } else { values.iter().cloned().collect() };
+        (dimension.clone(), values)
+    };
+    Counted { column: column.to_owned(), filter: filter.iter().map(chosen).collect() }
 }
 
 /// Why a view is refused, with what to register in its place.

@@ -1,5 +1,6 @@
-//! What up to three shown columns of any kinds give away: one less two others inside it, and two that cover a third, less
-//! that. (What their overlap is follows from the second, where the third is both together.)
+//! What up to three shown columns of any kinds give away: one less two others inside it, two that cover a third, less that, and
+//! half of the same where every atom is in two of the three. (What their overlap is follows from the second, where the third is
+//! both together.)
 
 use super::Limit;
 use super::scene::{Reader, Scene};
@@ -136,7 +137,8 @@ impl Few<'_> {
         }
     }
 
-    /// Two columns that cover this one, and have nothing in common outside it, less this one.
+    /// Two columns that cover this one, less this one: once if they have nothing in common outside it, twice if they have nothing
+    /// else in common, and nothing for themselves.
     fn covered(&mut self, column: u32, near: &[Near], found: &mut dyn FnMut(Vec<u32>, &[u32])) {
         let whole = self.size(column);
         let row = self.scene.atoms.row(column);
@@ -149,8 +151,10 @@ impl Few<'_> {
             for second in self.scene.members.row(*missing) {
                 let two = self.size(*second);
                 self.limit.count(1);
-                if *second == column || !self.may_be_few(one.value + two.value - whole.value, two.people, whole.people)
-                {
+                let over = one.value + two.value - whole.value;
+                let once = self.may_be_few(over, two.people, whole.people);
+                let twice = over % 2 == 0 && (1..=self.reader.most).contains(&(over / 2));
+                if *second == column || !(once || twice) {
                     continue;
                 }
                 if self.limit.reached() {
@@ -160,24 +164,45 @@ impl Few<'_> {
                     self.mark(first.column);
                     marked = true;
                 }
-                let two_row = self.scene.atoms.row(*second);
-                self.limit.count(two_row.len() + row.len());
-                let covers = row.iter().all(|atom| self.is_marked(*atom) || two_row.binary_search(atom).is_ok());
-                let twice = |atom: &u32| self.is_marked(*atom) && row.binary_search(atom).is_err();
-                if !covers || two_row.iter().any(twice) {
-                    continue;
-                }
-                // What both have, and what either has outside.
-                let left = |atom: &u32| {
-                    row.binary_search(atom).is_err() || (self.is_marked(*atom) && two_row.binary_search(atom).is_ok())
-                };
-                let mut rest: Vec<u32> = one_row.iter().chain(two_row).copied().filter(left).collect();
-                rest.sort_unstable();
-                rest.dedup();
-                if self.reader.is_few(self.reader.value(&rest), &rest) {
-                    found(rest, &[first.column, *second, column]);
+                let around = [first.column, *second, column];
+                let rest = if once { self.left_over(around) } else { None };
+                let rest = rest.map(|rest| (over, rest));
+                let rest = rest.or_else(|| if twice { Some((over / 2, self.in_both(around)?)) } else { None });
+                if let Some((value, rest)) = rest.filter(|(value, rest)| self.reader.is_few(*value, rest)) {
+                    debug_assert_eq!(value, self.reader.value(&rest));
+                    found(rest, &around);
                 }
             }
         }
+    }
+
+    /// What two columns hold beside one that they cover: what both have, and what either has outside. Nothing if they do not
+    /// cover it or have something in common outside. The first is marked.
+    fn left_over(&mut self, [first, second, column]: [u32; 3]) -> Option<Vec<u32>> {
+        let rows = &self.scene.atoms;
+        let (one, two, row) = (rows.row(first), rows.row(second), rows.row(column));
+        self.limit.count(two.len() + row.len());
+        let covers = row.iter().all(|atom| self.is_marked(*atom) || two.binary_search(atom).is_ok());
+        let twice = |atom: &u32| self.is_marked(*atom) && row.binary_search(atom).is_err();
+        if !covers || two.iter().any(twice) {
+            return None;
+        }
+        let left =
+            |atom: &u32| row.binary_search(atom).is_err() || (self.is_marked(*atom) && two.binary_search(atom).is_ok());
+        let mut rest: Vec<u32> = one.iter().chain(two).copied().filter(left).collect();
+        rest.sort_unstable();
+        rest.dedup();
+        Some(rest)
+    }
+
+    /// What two columns have in common, if the third is all that only one of them has: half of their sum less the third tells it.
+    /// The first is marked.
+    fn in_both(&mut self, [first, second, column]: [u32; 3]) -> Option<Vec<u32>> {
+        let rows = &self.scene.atoms;
+        let (one, two, row) = (rows.row(first), rows.row(second), rows.row(column));
+        self.limit.count(one.len() + two.len());
+        let both: Vec<u32> = two.iter().copied().filter(|atom| self.is_marked(*atom)).collect();
+        let third = row.iter().all(|atom| self.is_marked(*atom) != two.binary_search(atom).is_ok());
+        (third && one.len() + two.len() == row.len() + 2 * both.len()).then_some(both)
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::{AgeBand, AreaType, PeriodType};
 
-pub use self::register::{Geographies, Register, RegisteredTable};
+pub use self::register::{Counted, Geographies, Register, RegisteredTable};
 
 /// Why a registration is refused. What it names is public.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -92,6 +92,19 @@ pub enum Refusal {
         other: String,
         /// The band of that.
         old: AgeBand,
+    },
+    /// Filters of one dimension that share categories without one containing the other.
+    #[error(
+        "table `{table}` counts a choice of `{dimension}` that shares categories with that of `{other}` without one containing the \
+         other, so that sums and differences of them show what neither does: count whole choices, or each category by itself"
+    )]
+    Filters {
+        /// The table.
+        table: String,
+        /// A table that is registered.
+        other: String,
+        /// What both choose from.
+        dimension: String,
     },
     /// Too many cells.
     #[error("table `{table}` has {cells} cells, more than {most}: publish fewer categories or longer periods")]

@@ -69,6 +69,27 @@ fn overlap(one: &[RegisteredArea], other: &[RegisteredArea]) -> bool {
     })
 }
 
+/// What is summed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Counted {
+    /// The column.
+    pub column: String,
+    /// By dimension, the categories that are counted; single years for ages. A dimension that is not here is not filtered.
+    pub filter: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Counted {
+    /// A dimension of which both count some categories in common, and each some that the other does not.
+    fn crosses(&self, other: &Self) -> Option<&str> {
+        let crosses = |(dimension, one): &(&String, &BTreeSet<String>)| {
+            let with = other.filter.get(*dimension);
+            with.is_some_and(|two| !one.is_disjoint(two) && !one.is_subset(two) && !two.is_subset(one))
+        };
+        let same = self.column == other.column;
+        self.filter.iter().filter(|_| same).find(crosses).map(|(dimension, _)| dimension.as_str())
+    }
+}
+
 /// A table, as far as registration looks at it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegisteredTable {
@@ -78,9 +99,11 @@ pub struct RegisteredTable {
     pub area_type: AreaType,
     /// Its periods.
     pub period_type: PeriodType,
+    /// What its cells are sums of.
+    pub counts: BTreeSet<Counted>,
     /// What it is broken down by.
     pub by: BTreeSet<String>,
-    /// Its age bands, where it is broken down by age.
+    /// Its age bands, where it is broken down by age or counts some ages only.
     pub ages: Vec<AgeBand>,
     /// Categories for each area and period, the totals included.
     pub categories: u64,
@@ -120,6 +143,7 @@ impl<'a> Register<'a> {
         self.overlapping(&table)?;
         self.windows(&table)?;
         self.ages(&table)?;
+        self.filters(&table)?;
         let periods = u64::try_from(12 / table.period_type.months().max(1)).unwrap_or(1).max(1);
         let cells = self.geographies.areas(table.area_type).saturating_mul(periods).saturating_mul(table.categories);
         // Where nobody says how many records to expect, only the number of cells is judged here.
@@ -187,6 +211,18 @@ impl<'a> Register<'a> {
         }
         Ok(())
     }
+
+    /// Of three choices that share categories two by two, half of a sum is what nobody printed; of five, or seven, too.
+    fn filters(&self, table: &RegisteredTable) -> Result<(), Refusal> {
+        for other in self.admitted.iter().chain(std::iter::once(table)) {
+            let mut pairs = table.counts.iter().flat_map(|new| other.counts.iter().map(move |old| (new, old)));
+            if let Some(dimension) = pairs.find_map(|(new, old)| new.crosses(old)) {
+                let (table, other) = (table.name.clone(), other.name.clone());
+                return Err(Refusal::Filters { table, other, dimension: dimension.to_owned() });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Whether every period of one type is made up of whole periods of another.
@@ -237,13 +273,16 @@ mod tests {
     fn table(text: &str) -> RegisteredTable {
         let mut words = text.split(' ');
         let (area_type, period_type) = (words.next().unwrap().parse().unwrap(), words.next().unwrap().parse().unwrap());
-        let rest: Vec<&str> = words.collect();
+        let (filters, rest): (Vec<&str>, Vec<&str>) = words.partition(|word| word.contains('='));
+        let filter = filters.iter().filter_map(|word| word.split_once('='));
+        let filter = filter.map(|(name, chosen)| (name.to_owned(), chosen.split('/').map(str::to_owned).collect()));
         let ages: Vec<AgeBand> = rest.iter().filter_map(|word| word.parse().ok()).collect();
         let by = rest.iter().filter(|word| word.parse::<AgeBand>().is_err()).map(|word| (*word).to_owned());
         RegisteredTable {
             name: text.to_owned(),
             area_type,
             period_type,
+            counts: BTreeSet::from([Counted { column: "count".to_owned(), filter: filter.collect() }]),
             by: by.chain((!ages.is_empty()).then(|| "age".to_owned())).collect(),
             ages,
             categories: 1,
@@ -285,6 +324,13 @@ mod tests {
                 "has ages 16-64, but `msoa quarter 0-17 18+` has 0-17",
             ),
             (&["msoa quarter 0-17 18+", "district quarter 0-15 16-17 18-64 65+"], ""),
+            (
+                &["msoa quarter type=a/b", "msoa quarter type=b/c"],
+                "shares categories with that of `msoa quarter type=a/b`",
+            ),
+            (&["msoa quarter type=a/b", "district month place=x type=b/c"], "counts a choice of `type`"),
+            (&["msoa quarter type=a/b", "msoa quarter type=b", "msoa quarter type=c", "msoa quarter type=a/b/c"], ""),
+            (&["msoa quarter type=a/b", "msoa quarter place=x/y", "msoa quarter", "msoa quarter type=a place=y"], ""),
         ] {
             let refusal = last(&fine, tables);
             assert!(

@@ -55,7 +55,7 @@ impl<'a> Cover<'a> {
             budget,
             withheld: table.columns.iter().map(starts_withheld).collect(),
             worlds: Worlds::new(table),
-            search: Search::new(table),
+            search: Search::new(table, &budget),
             kernel: None,
         }
     }

@@ -7,6 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 
+use crate::policy::StepBudget;
 use crate::table::{Column, Role, Rows, Table, add, at};
 
 /// How many of the best atoms are tried to mend one fault.
@@ -83,6 +84,8 @@ pub(crate) struct Search<'a> {
     pub(crate) floors: Vec<(u32, i64)>,
     /// States opened so far, over all searches.
     pub(crate) steps: u64,
+    /// How many may be.
+    most: u64,
 }
 
 /// Adds `delta` to the entry of `key` in a sorted list, dropping it at zero; returns the value before.
@@ -137,7 +140,7 @@ const fn mix(number: u64) -> u64 {
 }
 
 impl<'a> Search<'a> {
-    pub(crate) fn new(table: &'a Table) -> Self {
+    pub(crate) fn new(table: &'a Table, budget: &StepBudget) -> Self {
         let sums = table.columns.iter().map(|column| column.value).collect();
         let withheld = vec![false; table.columns.len()];
         let (moves, gains) = moves(table);
@@ -152,6 +155,7 @@ impl<'a> Search<'a> {
             sums,
             floors: Vec::new(),
             steps: 0,
+            most: u64::from(budget.each_column).saturating_mul(table.columns.len() as u64),
         }
     }
 
@@ -338,6 +342,9 @@ impl<'a> Search<'a> {
             heap.push(Reverse((guess, states.len() - 1)));
         }
         for _ in 0..effort.states {
+            if self.steps >= self.most {
+                return None;
+            }
             let Reverse((_, index)) = heap.pop()?;
             self.steps += 1;
             let state = states.get_mut(index).map(|state| std::mem::replace(state, empty.clone()))?;

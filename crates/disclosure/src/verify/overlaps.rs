@@ -1,15 +1,16 @@
-//! Once more what released cells give away together: three cells of any kinds, and any number of two kinds.
-//!
-//! The second is checked by its dual: with the sums of the cells of two kinds as they are, each part that a cell of one kind has in
-//! common with a cell of the other must be able to hold k, or else all those people whom k would take. Circuits are sought depth first.
+//! Once more what released cells give away together: three cells of any kinds, half of what three tell where each atom is in two of
+//! them, and any number of two kinds.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::rc::Rc;
+mod pairs;
+
+use std::collections::{BTreeSet, HashMap};
 
 use super::VerifyError;
 use super::base::Base;
 use super::differences::{Kind, kind};
 use crate::ledger::{Entry, EntryCell, Outcome};
+
+use pairs::{Common, layers};
 
 /// Released cells that hold something, without what is known to be empty.
 struct Shown<'a> {
@@ -19,6 +20,8 @@ struct Shown<'a> {
     earlier: Vec<bool>,
     atoms: Vec<Vec<u32>>,
     by_atom: Vec<Vec<usize>>,
+    /// Whether anything is in an atom.
+    counted: Vec<bool>,
 }
 
 impl<'a> Shown<'a> {
@@ -33,6 +36,7 @@ impl<'a> Shown<'a> {
             earlier: Vec::new(),
             atoms: Vec::new(),
             by_atom: vec![Vec::new(); base.truth.len()],
+            counted: base.truth.iter().map(|count| *count > 0).collect(),
         };
         for (cell, atoms) in released().filter(|(cell, _)| cell.count > 0) {
             let next = shown.cells.len();
@@ -58,6 +62,22 @@ impl<'a> Shown<'a> {
 
     fn atoms(&self, cell: usize) -> &[u32] {
         self.atoms.get(cell).map_or(&[], Vec::as_slice)
+    }
+
+    /// The other cells that have atoms in common with one, each with how many; `shared` is all zero before and after.
+    fn common(&self, cell: usize, shared: &mut [usize]) -> Vec<(usize, usize)> {
+        let mut touched = Vec::new();
+        for other in self.atoms(cell).iter().filter_map(|atom| self.by_atom.get(*atom as usize)).flatten() {
+            if let Some(count) = shared.get_mut(*other) {
+                if *count == 0 {
+                    touched.push(*other);
+                }
+                *count += 1;
+            }
+        }
+        touched.sort_unstable();
+        let counted = touched.into_iter().map(|other| (other, shared.get_mut(other).map_or(0, std::mem::take)));
+        counted.filter(|(other, _)| *other != cell).collect()
     }
 
     fn fail(&self, cells: &[usize]) -> Result<(), VerifyError> {
@@ -111,6 +131,11 @@ impl<'a> Eye<'a> {
         self.base.value(&[atom]).saturating_sub(own)
     }
 
+    /// Whether what is left of a sum may be few people.
+    fn in_range(&self, more: u64, less: u64) -> bool {
+        more.checked_sub(less).is_some_and(|rest| (1..=self.most).contains(&rest))
+    }
+
     fn sum(&self, atoms: &[u32]) -> u64 {
         atoms.iter().map(|atom| self.count(*atom)).sum()
     }
@@ -152,11 +177,12 @@ pub(super) fn check(entry: &Entry, base: &Base<'_>) -> Result<(), VerifyError> {
     let eyes: Vec<Eye<'_>> =
         nobody.chain(base.readers.iter().cloned()).map(|partners| Eye::new(entry, base, partners)).collect();
     let layers = layers(&shown, base.truth.len());
-    for eye in &eyes {
-        threes(&shown, eye)?;
-        for (number, one) in layers.iter().enumerate() {
-            for two in layers.iter().skip(number + 1) {
-                pair_of_kinds(&shown, eye, one, two)?;
+    threes(&shown, &eyes)?;
+    for (number, one) in layers.iter().enumerate() {
+        for two in layers.iter().skip(number + 1) {
+            let common = Common::new(&shown, one, two);
+            for eye in &eyes {
+                common.check(&shown, eye)?;
             }
         }
     }
@@ -164,45 +190,70 @@ pub(super) fn check(entry: &Entry, base: &Base<'_>) -> Result<(), VerifyError> {
 }
 
 /// Two cells inside a third, and two that cover a third.
-fn threes(shown: &Shown<'_>, eye: &Eye<'_>) -> Result<(), VerifyError> {
-    let sums: Vec<u64> = shown.atoms.iter().map(|atoms| eye.sum(atoms)).collect();
-    let sum = |cell: usize| sums.get(cell).copied().unwrap_or(0);
-    let in_range = |more: u64, less: u64| more.checked_sub(less).is_some_and(|rest| (1..=eye.most).contains(&rest));
-    for (large, whole) in shown.atoms.iter().enumerate() {
-        let mut common: BTreeMap<usize, usize> = BTreeMap::new();
-        for cell in whole.iter().filter_map(|atom| shown.by_atom.get(*atom as usize)).flatten() {
-            *common.entry(*cell).or_insert(0) += 1;
+fn threes(shown: &Shown<'_>, eyes: &[Eye<'_>]) -> Result<(), VerifyError> {
+    let mut shared = vec![0; shown.atoms.len()];
+    let sums: Vec<Vec<u64>> = eyes.iter().map(|eye| shown.atoms.iter().map(|atoms| eye.sum(atoms)).collect()).collect();
+    for large in 0..shown.atoms.len() {
+        let common = shown.common(large, &mut shared);
+        for (eye, sums) in eyes.iter().zip(&sums) {
+            two_inside(shown, eye, sums, large, &common)?;
+            two_around(shown, eye, sums, large, &common)?;
         }
-        common.remove(&large);
-        let mut inside: Vec<(u64, usize)> = common
-            .iter()
-            .filter(|(cell, common)| **common == shown.atoms(**cell).len() && **common < whole.len())
-            .map(|(cell, _)| (sum(*cell), *cell))
-            .collect();
-        inside.sort_unstable_by(|a, b| b.cmp(a));
-        for (place, (first_sum, first)) in inside.iter().enumerate() {
-            let wanted = inside.iter().skip(place + 1).skip_while(|(other, _)| first_sum + other >= sum(large));
-            for (_, second) in wanted.take_while(|(other, _)| in_range(sum(large), first_sum + other)) {
-                let (a, b) = (shown.atoms(*first), shown.atoms(*second));
-                let rest: Vec<u32> = whole.iter().copied().filter(|atom| !has(a, *atom) && !has(b, *atom)).collect();
-                if rest.len() + a.len() + b.len() == whole.len() && eye.few(&rest) {
-                    shown.fail(&[large, *first, *second])?;
-                }
+    }
+    Ok(())
+}
+
+/// `common` is every cell that has atoms in common with `large`, and how many.
+fn two_inside(
+    shown: &Shown<'_>,
+    eye: &Eye<'_>,
+    sums: &[u64],
+    large: usize,
+    common: &[(usize, usize)],
+) -> Result<(), VerifyError> {
+    let (whole, sum) = (shown.atoms(large), |cell: usize| sums.get(cell).copied().unwrap_or(0));
+    let inside = common.iter().filter(|(cell, common)| *common == shown.atoms(*cell).len() && *common < whole.len());
+    let mut inside: Vec<(u64, usize)> = inside.map(|(cell, _)| (sum(*cell), *cell)).collect();
+    inside.sort_unstable_by(|a, b| b.cmp(a));
+    for (place, (first_sum, first)) in inside.iter().enumerate() {
+        let wanted = inside.iter().skip(place + 1).skip_while(|(other, _)| first_sum + other >= sum(large));
+        for (_, second) in wanted.take_while(|(other, _)| eye.in_range(sum(large), first_sum + other)) {
+            let (a, b) = (shown.atoms(*first), shown.atoms(*second));
+            if a.len() + b.len() > whole.len() {
+                continue;
+            }
+            let rest: Vec<u32> = whole.iter().copied().filter(|atom| !has(a, *atom) && !has(b, *atom)).collect();
+            if rest.len() + a.len() + b.len() == whole.len() && eye.few(&rest) {
+                shown.fail(&[large, *first, *second])?;
             }
         }
-        // The other way round: `large` is covered by two.
-        for (first, common) in common.into_iter().filter(|(_, common)| *common < whole.len()) {
-            let a = shown.atoms(first);
-            let mut missing = whole.iter().filter(|atom| !has(a, **atom));
-            let candidates = missing.next().and_then(|atom| shown.by_atom.get(*atom as usize));
-            for second in candidates.into_iter().flatten().filter(|second| **second != large) {
-                let b = shown.atoms(*second);
-                if common + b.len() < whole.len() || !in_range(sum(first) + sum(*second), sum(large)) {
-                    continue;
-                }
-                if over(a, b, whole).is_some_and(|rest| eye.few(&rest)) {
-                    shown.fail(&[first, *second, large])?;
-                }
+    }
+    Ok(())
+}
+
+/// The other way round: `large` is covered by two.
+fn two_around(
+    shown: &Shown<'_>,
+    eye: &Eye<'_>,
+    sums: &[u64],
+    large: usize,
+    common: &[(usize, usize)],
+) -> Result<(), VerifyError> {
+    let (whole, sum) = (shown.atoms(large), |cell: usize| sums.get(cell).copied().unwrap_or(0));
+    for (first, common) in common.iter().copied().filter(|(_, common)| *common < whole.len()) {
+        let a = shown.atoms(first);
+        let mut missing = whole.iter().filter(|atom| !has(a, **atom));
+        let candidates = missing.next().and_then(|atom| shown.by_atom.get(*atom as usize));
+        for second in candidates.into_iter().flatten().filter(|second| **second != large) {
+            let b = shown.atoms(*second);
+            if common + b.len() < whole.len() {
+                continue;
+            }
+            let (both, third) = (sum(first) + sum(*second), sum(large));
+            let once = eye.in_range(both, third) && over(a, b, whole).is_some_and(|rest| eye.few(&rest));
+            let half = both.checked_sub(third).map_or(0, |twice| twice / 2);
+            if once || ((1..=eye.most).contains(&half) && half_of(a, b, whole).is_some_and(|rest| eye.few(&rest))) {
+                shown.fail(&[first, *second, large])?;
             }
         }
     }
@@ -228,200 +279,14 @@ fn over(a: &[u32], b: &[u32], whole: &[u32]) -> Option<Vec<u32>> {
     Some(rest)
 }
 
+/// What two cells have in common, where every atom of the three is in two of them: their sum less the third is twice that.
+fn half_of(a: &[u32], b: &[u32], whole: &[u32]) -> Option<Vec<u32>> {
+    let (shared, alone): (Vec<u32>, Vec<u32>) = a.iter().copied().partition(|atom| has(b, *atom));
+    let mut alone: Vec<u32> = alone.into_iter().chain(b.iter().copied().filter(|atom| !has(a, *atom))).collect();
+    alone.sort_unstable();
+    (alone == whole).then_some(shared)
+}
+
 fn has(sorted: &[u32], atom: u32) -> bool {
     sorted.binary_search(&atom).is_ok()
-}
-
-/// Disjoint cells, and which of them each atom lies in.
-#[derive(PartialEq, Eq)]
-struct Layer(Vec<usize>, Vec<Option<usize>>);
-
-fn layers(shown: &Shown<'_>, atoms: usize) -> Vec<Layer> {
-    let mut kinds: BTreeMap<&Kind<'_>, Vec<Layer>> = BTreeMap::new();
-    for (cell, of) in shown.kinds.iter().enumerate() {
-        for kind in of {
-            let layers = kinds.entry(kind).or_default();
-            let free = |layer: &Layer| shown.atoms(cell).iter().all(|a| layer.1.get(*a as usize) == Some(&None));
-            let place = layers.iter().position(free).unwrap_or(layers.len());
-            if place == layers.len() {
-                layers.push(Layer(Vec::new(), vec![None; atoms]));
-            }
-            let Some(layer) = layers.get_mut(place) else { continue };
-            for atom in shown.atoms(cell) {
-                layer.1.get_mut(*atom as usize).into_iter().for_each(|slot| *slot = Some(cell));
-            }
-            layer.0.push(cell);
-        }
-    }
-    let mut all: Vec<Layer> = Vec::new();
-    for layer in kinds.into_values().flatten() {
-        if all.iter().all(|other| other.0 != layer.0) {
-            all.push(layer);
-        }
-    }
-    all
-}
-
-/// A cell of either kind, or what is in none of that kind.
-type Side = Option<usize>;
-
-/// What cells of two kinds have in common, and how much of it may still move.
-struct Parts<'a> {
-    eye: &'a Eye<'a>,
-    atoms: Vec<Vec<u32>>,
-    ends: Vec<(Side, Side)>,
-    of_first: HashMap<Side, Vec<usize>>,
-    of_second: HashMap<Side, Vec<usize>>,
-}
-
-fn pair_of_kinds(shown: &Shown<'_>, eye: &Eye<'_>, one: &Layer, two: &Layer) -> Result<(), VerifyError> {
-    let mut common: BTreeMap<(Side, Side), Vec<u32>> = BTreeMap::new();
-    for ((first, second), atom) in one.1.iter().zip(&two.1).zip(0_u32..) {
-        if first.is_some() || second.is_some() {
-            common.entry((*first, *second)).or_default().push(atom);
-        }
-    }
-    let mut parts =
-        Parts { eye, atoms: Vec::new(), ends: Vec::new(), of_first: HashMap::new(), of_second: HashMap::new() };
-    for ((ends, atoms), number) in common.into_iter().zip(0..) {
-        parts.of_first.entry(ends.0).or_default().push(number);
-        parts.of_second.entry(ends.1).or_default().push(number);
-        parts.ends.push(ends);
-        parts.atoms.push(atoms);
-    }
-    let counts: Vec<u64> = parts.atoms.iter().map(|atoms| eye.sum(atoms)).collect();
-    let listed = |atoms: &Vec<u32>| {
-        let (names, others) = eye.people(atoms);
-        (names.into_iter().collect(), others)
-    };
-    let people: Vec<(Vec<u64>, u64)> =
-        parts.atoms.iter().map(|atoms| if eye.named { listed(atoms) } else { Default::default() }).collect();
-    for (part, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
-        if *count < eye.k {
-            parts.fill(shown, part, *count, counts.clone())?;
-        }
-        let Some((names, others)) = people.get(part).filter(|_| eye.named) else { continue };
-        let here = names.len() as u64 + others;
-        if here < eye.k {
-            // What others add to the people here; no limit where that makes k, so that no more are counted.
-            let missing = eye.k - here;
-            let new = |(names_there, others_there): &(Vec<u64>, u64)| {
-                let fresh = names_there.iter().filter(|name| names.binary_search(name).is_err());
-                let new = (0..missing).zip(fresh).count() as u64 + others_there;
-                if new >= missing { u64::from(u32::MAX) } else { new }
-            };
-            parts.fill(shown, part, here, people.iter().map(new).collect())?;
-        }
-    }
-    Ok(())
-}
-
-/// How a side was come to.
-type Way = Option<Rc<Step>>;
-
-/// A part, whether it gives, and the way before.
-struct Step(usize, bool, Way);
-
-fn further(way: &Way, step: Option<(usize, bool)>) -> Way {
-    step.map_or_else(|| way.clone(), |(part, gives)| Some(Rc::new(Step(part, gives, way.clone()))))
-}
-
-/// The steps of a way, the last first: they are carried out together.
-fn steps(way: &Way) -> Vec<(usize, bool)> {
-    std::iter::successors(way.as_ref(), |step| step.2.as_ref()).map(|step| (step.0, step.1)).collect()
-}
-
-fn parts_at(map: &HashMap<Side, Vec<usize>>, side: Side) -> impl Iterator<Item = usize> {
-    map.get(&side).into_iter().flatten().copied()
-}
-
-impl Parts<'_> {
-    /// Fills one part up to k; if it cannot be, what stands in the way must not be few.
-    fn fill(&self, shown: &Shown<'_>, part: usize, mut holds: u64, mut left: Vec<u64>) -> Result<(), VerifyError> {
-        while holds < self.eye.k {
-            let mut reached = (BTreeSet::new(), BTreeSet::new());
-            let Some(circuit) = self.circuit(part, &left, &mut reached) else {
-                return self.judge(shown, &reached);
-            };
-            let down = circuit.iter().filter(|(_, down)| *down).filter_map(|(other, _)| left.get(*other));
-            let amount = down.copied().min().unwrap_or(u64::MAX).min(self.eye.k - holds);
-            for (other, down) in circuit {
-                if let Some(slot) = left.get_mut(other) {
-                    *slot = if down { *slot - amount } else { slot.saturating_add(amount) };
-                }
-            }
-            holds += amount;
-        }
-        Ok(())
-    }
-
-    fn judge(&self, shown: &Shown<'_>, reached: &(BTreeSet<Side>, BTreeSet<Side>)) -> Result<(), VerifyError> {
-        let cut = self.ends.iter().zip(&self.atoms);
-        let cut = cut.filter(|((first, second), _)| reached.0.contains(first) && !reached.1.contains(second));
-        let mut atoms: Vec<u32> = cut.flat_map(|(_, atoms)| atoms.iter().copied()).collect();
-        atoms.sort_unstable();
-        if !self.eye.few(&atoms) {
-            return Ok(());
-        }
-        // Cells on the side of the cut that does not hold what is in none.
-        let whole = reached.0.contains(&None);
-        let first = self.of_first.keys().filter(|cell| reached.0.contains(cell) != whole);
-        let second = self.of_second.keys().filter(|cell| reached.1.contains(cell) != whole);
-        let mut cells: Vec<usize> = first.chain(second).flatten().copied().collect();
-        cells.sort_unstable();
-        shown.fail(&cells)
-    }
-
-    /// Parts that give and take in turn, from the first end of a part to its second; all that is reached otherwise.
-    fn circuit(
-        &self,
-        start: usize,
-        left: &[u64],
-        reached: &mut (BTreeSet<Side>, BTreeSet<Side>),
-    ) -> Option<Vec<(usize, bool)>> {
-        let (from, to) = *self.ends.get(start)?;
-        let gives = |part: &usize| *part != start && left.get(*part).is_some_and(|left| *left > 0);
-        let closing: HashMap<Side, usize> =
-            parts_at(&self.of_second, to).filter(gives).filter_map(|p| Some((self.ends.get(p)?.0, p))).collect();
-        // Sides of the first kind to look at, each with the way there.
-        let mut stack: Vec<(Side, Way)> = vec![(from, None)];
-        reached.0.insert(from);
-        'next: while let Some((side, path)) = stack.pop() {
-            if let Some(part) = closing.get(&side) {
-                return Some(steps(&further(&path, Some((*part, true)))));
-            }
-            // What is in no cell of the first kind may move to where it is in none of the second, unseen.
-            if side.is_none() && to.is_none() {
-                return Some(steps(&path));
-            }
-            let giving = parts_at(&self.of_first, side).filter(gives);
-            let mut ways: Vec<(Side, Option<usize>)> =
-                giving.filter_map(|part| Some((self.ends.get(part)?.1, Some(part)))).collect();
-            if side.is_none() {
-                ways.push((None, None));
-            }
-            for (second, by) in ways {
-                if !reached.1.insert(second) {
-                    continue;
-                }
-                let path = further(&path, by.map(|part| (part, true)));
-                let taking = parts_at(&self.of_second, second).filter(|part| *part != start);
-                let mut next: Vec<(Side, Option<usize>)> =
-                    taking.filter_map(|part| Some((self.ends.get(part)?.0, Some(part)))).collect();
-                if second.is_none() {
-                    next.push((None, None));
-                }
-                for (first, by) in next {
-                    if reached.0.insert(first) {
-                        let near = closing.contains_key(&first);
-                        stack.push((first, further(&path, by.map(|part| (part, false)))));
-                        if near {
-                            continue 'next;
-                        }
-                    }
-                }
-            }
-        }
-        None
-    }
 }

@@ -28,9 +28,6 @@ use crate::platform::Platform;
 use crate::requests;
 use crate::state::{Group, State, digest_of};
 
-/// The budget of a second, thorough search, in steps.
-const THOROUGH: StepBudget = StepBudget { free_search: 6_000, paid_search: 6_000, ..StepBudget::DEFAULT };
-
 /// What publishing one dataset came to.
 pub(super) struct Outcome {
     pub(super) group: Arc<Group>,
@@ -298,12 +295,10 @@ impl Platform {
         let past = LedgerState::decode(requests::group_of(dataset)?, past.last().map(|opened| &opened.entry))
             .map_err(PlatformError::failed("read the ledger"))?;
         let key = self.keys().plan_key(dataset)?;
-        let plan = disclosure::plan(&past, unreleased, policy, &key).or_else(|error| match error {
-            // What was decided before leaves less room: a witness is there, but further to seek.
-            PlanError::Unprovable { .. } => {
-                let policy = Policy { budget: THOROUGH, ..policy.clone() };
-                disclosure::plan(&past, unreleased, &policy, &key)
-            }
+        let budget = if past.is_empty() { policy.budget } else { StepBudget::LATER };
+        let within = |budget| disclosure::plan(&past, unreleased, &Policy { budget, ..policy.clone() }, &key);
+        let plan = within(budget).or_else(|error| match error {
+            PlanError::Unprovable { .. } => within(budget.thorough()),
             other => Err(other),
         });
         plan.map_err(PlatformError::failed("plan what is released"))

@@ -261,7 +261,7 @@ impl Platform {
         datasets: &BTreeSet<DatasetId>,
         work: impl Fn(&DatasetId) -> Result<T, PlatformError> + Sync,
     ) -> BTreeMap<DatasetId, Result<T, PlatformError>> {
-        let queue = Mutex::new(datasets.iter().rev().cloned().collect::<Vec<_>>());
+        let queue = Mutex::new(self.largest_last(datasets));
         let results = Mutex::new(BTreeMap::new());
         std::thread::scope(|scope| {
             for _ in 0..self.settings().limits.publish_threads.clamp(1, 64) {
@@ -279,6 +279,18 @@ impl Platform {
             }
         });
         results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// By the bytes that they hold, so that no thread is left with the largest when the others have nothing to do. One that
+    /// cannot be read counts as small: its own work says why.
+    fn largest_last(&self, datasets: &BTreeSet<DatasetId>) -> Vec<DatasetId> {
+        let bytes = |dataset: &DatasetId| -> u64 {
+            let versions = self.current_versions(dataset).unwrap_or_default();
+            versions.iter().map(|version| version.facts.table.bytes).sum()
+        };
+        let mut ordered: Vec<DatasetId> = datasets.iter().cloned().collect();
+        ordered.sort_by_cached_key(bytes);
+        ordered
     }
 }
 
