@@ -194,6 +194,13 @@ pub(crate) struct EntryCell {
     pub(crate) now: Option<Vec<u32>>,
 }
 
+impl EntryCell {
+    /// Whether a figure is shown as it was before a correction.
+    pub(crate) fn waits(&self) -> bool {
+        self.outcome == Outcome::Released && self.now.is_some()
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {

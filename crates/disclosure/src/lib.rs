@@ -47,7 +47,7 @@ pub use registration::{
 };
 pub use released::{Cell, GroupTables, OpenError, OpenSource, Released};
 pub use report::{Loss, PublicationReport, ReportedView, ShareBand, report};
-pub use review::{Explanation, Verification, explain, verify_ledger};
+pub use review::{Explainer, Explanation, Verification, verify_ledger};
 pub use rules::Reason;
 pub use unreleased::{AtomIndex, BuildError, CellFacts, Unreleased, UnreleasedBuilder};
 pub use verify::VerifyError;

@@ -16,7 +16,7 @@ use crate::verify::verify;
 /// Below so many withheld cells nothing is said of their value.
 const FEW_CELLS: usize = 50;
 /// A view of which more is withheld, in percent, is too fine.
-const MOST_WITHHELD: u64 = 40;
+const MOST_WITHHELD: usize = 40;
 
 /// Share of a value that is withheld, in a band: exact shares would narrow what is withheld.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,10 +118,19 @@ impl Loss {
         }
     }
 
-    /// Share of cells withheld, in percent.
+    /// Share of cells withheld, for people.
     #[must_use]
-    pub fn percent_of_cells(&self) -> u64 {
-        percent(self.withheld as u64, self.cells as u64)
+    pub fn share_of_cells(&self) -> String {
+        match (self.withheld, (200 * self.withheld + self.cells).checked_div(2 * self.cells)) {
+            (1.., Some(0)) => "under 1 %".to_owned(),
+            (_, percent) => format!("{} %", percent.unwrap_or(0)),
+        }
+    }
+
+    /// Whether so much of it is withheld that it should be coarser.
+    #[must_use]
+    pub const fn is_too_fine(&self) -> bool {
+        self.withheld * 100 > self.cells * MOST_WITHHELD
     }
 
     /// Share of the value withheld; `None` where so few cells are withheld that, beside a small total, it would narrow what each
@@ -134,10 +143,6 @@ impl Loss {
             _ => Some(ShareBand::of(self.value.1, self.value.0)),
         }
     }
-}
-
-fn percent(part: u64, whole: u64) -> u64 {
-    if whole == 0 { 0 } else { (u128::from(part) * 100 / u128::from(whole)).try_into().unwrap_or(100) }
 }
 
 /// What a publication releases and withholds.
@@ -155,6 +160,8 @@ pub struct PublicationReport {
     pub all: Loss,
     /// How many cells are withheld for which reason; empty in a preview.
     pub reasons: BTreeMap<Reason, usize>,
+    /// How many figures stay as they were, as a correction changed them by too little to be shown; 0 in a preview.
+    pub waiting: usize,
     /// By way of how many partners the records came; none where that is not known.
     pub partners: Option<usize>,
     /// Whether it is known which records are of one person or incident.
@@ -189,6 +196,7 @@ pub fn report(entry: &AuthenticatedEntry, views: &[ReportedView]) -> Result<Publ
         views: views.iter().map(|view| view.name.clone()).zip(losses).collect(),
         all,
         reasons,
+        waiting: entry.cells.iter().filter(|cell| cell.waits()).count(),
         partners: (!partners.is_empty()).then_some(partners.len()),
         contributors: entry.contributions.iter().any(|(_, contributor, ..)| *contributor != 0),
         worlds: checked.worlds,
@@ -244,7 +252,7 @@ impl PublicationReport {
             }
             (_, Some(1)) => "all records came from one partner, who knows them all".to_owned(),
             (_, None) => {
-                "is not made against partners who know their own rows: it is not known whose they are".to_owned()
+                "needs none against partners who know their own rows: all are the supplier's, who knows them".to_owned()
             }
             _ => "is not made against partners who know their own rows: the rules do not ask for it".to_owned(),
         });
@@ -262,14 +270,13 @@ impl PublicationReport {
 
     fn table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.views.iter().map(|(name, _)| name.len()).max().unwrap_or(0).max("everything together".len());
-        writeln!(f, "\n{:<width$}  {:>16}  {:>8}  {:>10}", "", "cells withheld", "of cells", "of value")?;
+        writeln!(f, "\n{:<width$}  {:>16}  {:>9}  {:>10}", "", "cells withheld", "of cells", "of value")?;
         let all = ("everything together".to_owned(), self.all);
         for (name, loss) in self.views.iter().chain(std::iter::once(&all)) {
             let value = loss.share_of_value().map_or("not said", ShareBand::as_str);
             let withheld = format!("{} of {}", loss.withheld, loss.cells);
-            let cells = format!("{} %", loss.percent_of_cells());
-            let note = if loss.percent_of_cells() > MOST_WITHHELD { "  too fine: publish a coarser view" } else { "" };
-            writeln!(f, "{name:<width$}  {withheld:>16}  {cells:>8}  {value:>10}{note}")?;
+            let note = if loss.is_too_fine() { "  too fine: publish a coarser view" } else { "" };
+            writeln!(f, "{name:<width$}  {withheld:>16}  {:>9}  {value:>10}{note}", loss.share_of_cells())?;
         }
         if self.views.iter().chain(std::iter::once(&all)).any(|(_, loss)| loss.share_of_value().is_none()) {
             writeln!(
@@ -287,10 +294,22 @@ impl fmt::Display for PublicationReport {
         self.facts.iter().try_for_each(|(word, text)| list(f, word, std::slice::from_ref(text)))?;
         list(f, "rules", &self.rules())?;
         list(f, "the proof", &self.readers())?;
-        let worlds = format!("{} other sets of data that would look the same, checked again just now", self.worlds);
+        let worlds = match self.all.withheld {
+            0 => "nothing: no cell is withheld".to_owned(),
+            _ => format!("{} other sets of data that would look the same, checked again just now", self.worlds),
+        };
         let small = format!("{} withheld cells are small by what was public before", self.provably_small);
         list(f, "made of", &[worlds, small])?;
         self.table(f)?;
+        if self.waiting > 0 {
+            let k = self.policy.k;
+            writeln!(
+                f,
+                "\n{} figures stay as they were (confidential which): what a correction changed in them by fewer than {k} people or \
+                 records waits, and what cannot be told apart from it",
+                self.waiting
+            )?;
+        }
         if self.reasons.is_empty() {
             return Ok(());
         }

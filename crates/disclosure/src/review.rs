@@ -94,6 +94,8 @@ pub struct Explanation {
     pub shown: Cell,
     /// Why it is withheld, for reviewers: from outside all reasons look the same.
     pub reason: Option<Reason>,
+    /// Whether it is as it was before a correction, for reviewers: by how much this would change it is not shown.
+    pub waits: bool,
     /// The rules of the group.
     pub policy: Policy,
 }
@@ -104,7 +106,7 @@ impl Explanation {
     pub fn public(&self) -> String {
         let k = self.policy.k;
         match self.shown {
-            Cell::Value(_) => format!("released; counts of fewer than {k} people are not"),
+            Cell::Value(_) => format!("released; counts of 1 to {} people or records are not", k.saturating_sub(1)),
             Cell::Withheld(Mark::X) => "[x]: the source has no figure".to_owned(),
             Cell::Withheld(Mark::Low) => "[low]: rounds to zero".to_owned(),
             Cell::Withheld(_) => {
@@ -127,6 +129,12 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Policy { k, dominance, .. } = &self.policy;
         write!(f, "{}: {}", self.cell, self.public())?;
+        if self.waits {
+            write!(
+                f,
+                "\nfor reviewers: as it was before a correction, which changes too little in it to be shown, and waits"
+            )?;
+        }
         let Some(reason) = self.reason else { return Ok(()) };
         let why = match reason {
             Reason::Threshold => format!("threshold: fewer than {k} contributors or records"),
@@ -151,18 +159,28 @@ impl fmt::Display for Explanation {
     }
 }
 
-/// Explains a cell of an entry; `None` if the group has no such cell.
-///
-/// # Errors
-/// If the entry cannot be read.
-pub fn explain(entry: &AuthenticatedEntry, id: &CellId) -> Result<Option<Explanation>, LedgerError> {
-    let entry = entry.decode()?;
-    let tables = entry.tables();
-    let cell = entry.cells.iter().find(|cell| cell.id == *id);
-    Ok(cell.zip(tables.cell(id)).map(|(cell, shown)| Explanation {
-        cell: id.clone(),
-        shown,
-        reason: cell.reason,
-        policy: entry.policy.clone(),
-    }))
+/// Explains the cells of one entry.
+pub struct Explainer {
+    policy: Policy,
+    cells: BTreeMap<CellId, (Cell, Option<Reason>, bool)>,
+}
+
+impl Explainer {
+    /// Reads an entry.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn new(entry: &AuthenticatedEntry) -> Result<Self, LedgerError> {
+        let entry = entry.decode()?;
+        let tables = entry.tables();
+        let cell = |cell: &EntryCell| Some((cell.id.clone(), (tables.cell(&cell.id)?, cell.reason, cell.waits())));
+        Ok(Self { cells: entry.cells.iter().filter_map(cell).collect(), policy: entry.policy })
+    }
+
+    /// Explains a cell; `None` if the group has no such cell.
+    #[must_use]
+    pub fn explain(&self, id: &CellId) -> Option<Explanation> {
+        let (shown, reason, waits) = *self.cells.get(id)?;
+        Some(Explanation { cell: id.clone(), shown, reason, waits, policy: self.policy.clone() })
+    }
 }

@@ -424,10 +424,11 @@ impl Platform {
         })
     }
 
-    /// Starts the thread that publishes whatever uploads leave to publish.
+    /// Starts the thread that publishes whatever uploads leave to publish, and first what waits since before the start.
     #[must_use]
     pub fn start_publishing(&self) -> std::thread::JoinHandle<()> {
         let platform = self.clone();
+        platform.wake_publisher();
         std::thread::spawn(move || {
             while platform.wait_for_work() {
                 platform.publish_round();

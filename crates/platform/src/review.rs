@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use agreements::{Denial, Level, Release, Request, Role, decide};
-use disclosure::{AuthenticatedEntry, CellId, MeasureId, ReportedView};
+use disclosure::{CellId, Explainer, MeasureId, ReportedView};
 pub use disclosure::{Explanation, Loss, PublicationReport, ShareBand, Verification};
 use model::table::Breakdown;
 use model::{CellKey, DatasetId, PurposeId, TidyRow};
@@ -113,7 +113,10 @@ impl Platform {
         let mut entries = BTreeMap::new();
         for dataset in indicator.datasets().filter(|dataset| is_planned(&state, dataset)) {
             let last = self.reviewed(caller, dataset, audit::Question::Explain)?.pop();
-            entries.extend(last.map(|opened| (dataset, opened.entry)));
+            let explainer = last.map(|opened| Explainer::new(&opened.entry)).transpose();
+            entries.extend(
+                explainer.map_err(PlatformError::failed("explain a cell"))?.map(|explainer| (dataset, explainer)),
+            );
         }
         let mut parts = Vec::new();
         for (measure, is_numerator) in
@@ -128,7 +131,7 @@ impl Platform {
                 contract.map(|of| denominator_rule(&indicator.numerator.dataset, measure, of, group)).transpose()?;
             parts.push(Part { measure: requests::measure_id(measure)?, rule, entry });
         }
-        answer.rows.get().iter().map(|row| explained(row, &parts)).collect()
+        Ok(answer.rows.get().iter().map(|row| explained(row, &parts)).collect())
     }
 
     /// The released entries of a dataset's ledger, for a caller whom the agreements let review it; on record.
@@ -178,7 +181,7 @@ impl Platform {
 struct Part<'a> {
     measure: MeasureId,
     rule: Option<DenominatorRule>,
-    entry: &'a AuthenticatedEntry,
+    entry: &'a Explainer,
 }
 
 /// The views of a publication that are still defined, as cells of its group.
@@ -209,18 +212,17 @@ fn is_planned(state: &State, dataset: &DatasetId) -> bool {
     state.released.get(dataset).is_some_and(|group| !group.basis.open)
 }
 
-fn explained(row: &TidyRow, parts: &[Part<'_>]) -> Result<RowExplanation, PlatformError> {
+fn explained(row: &TidyRow, parts: &[Part<'_>]) -> RowExplanation {
     let key = key_of(row);
     let mut cells = Vec::new();
     for part in parts {
         let key = part.rule.as_ref().map_or_else(|| Some(key.clone()), |rule| rule.key(&key));
         let Some(key) = key else { continue };
         let id = CellId { measure: part.measure.clone(), key };
-        let found = disclosure::explain(part.entry, &id).map_err(PlatformError::failed("explain a cell"))?;
-        cells.extend(found);
+        cells.extend(part.entry.explain(&id));
     }
     let shown = row.value.map_or_else(|| format!("[{}]", row.status.as_str()), |value| value.to_string());
-    Ok(RowExplanation { row: format!("{} {key}: {shown}", row.indicator), cells })
+    RowExplanation { row: format!("{} {key}: {shown}", row.indicator), cells }
 }
 
 fn key_of(row: &TidyRow) -> CellKey {

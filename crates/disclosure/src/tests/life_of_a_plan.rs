@@ -5,9 +5,9 @@ use model::{AgeBand, AreaType, Digest, Exposure, Mark, Sex};
 use super::{Small, cell_id, empty, group, key, name, numbered};
 use crate::ledger::{AuthenticatedEntry, LedgerError, LedgerState, SealedEntry, restore};
 use crate::{
-    AuditPort, Cell, CellFacts, CellId, CommitError, DurableReceipt, LedgerPort, OpenError, OpenSource, Plan,
-    PlanError, Policy, PortError, ReceiptError, ReleaseRecord, Rounding, UnreleasedBuilder, ZeroPolicy, commit,
-    explain, plan, report, verify_ledger,
+    AuditPort, Cell, CellFacts, CellId, CommitError, DurableReceipt, Explainer, LedgerPort, OpenError, OpenSource,
+    Plan, PlanError, Policy, PortError, ReceiptError, ReleaseRecord, Rounding, UnreleasedBuilder, ZeroPolicy, commit,
+    plan, report, verify_ledger,
 };
 
 #[derive(Default)]
@@ -194,11 +194,12 @@ fn the_whole_ledger_is_checked_and_explained_from_itself() {
     let text = report(&entry(&second), &[]).unwrap().to_string();
     assert!(text.contains("everything together"), "{text}");
     let small = cell_id("test", AreaType::Lsoa, "AREA-0", 1, Sex::All, AgeBand::All);
-    let why = explain(&entry(&second), &small).unwrap().unwrap();
+    let explainer = Explainer::new(&entry(&second)).unwrap();
+    let why = explainer.explain(&small).unwrap();
     assert_eq!(why.shown, Cell::Withheld(Mark::C));
     assert!(why.to_string().contains("fewer than 5 contributors"), "{why}");
     let other = second_withheld(&second, &small);
-    let public = explain(&entry(&second), &other).unwrap().unwrap().public();
+    let public = explainer.explain(&other).unwrap().public();
     assert_eq!(public, why.public(), "reasons differ from outside");
 }
 

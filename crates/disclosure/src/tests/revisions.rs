@@ -11,7 +11,9 @@ use proptest::prelude::*;
 use super::brute_force::{Attacker, K, masks, policy, zeros};
 use super::{Small, group, key, name, numbered};
 use crate::ledger::{AuthenticatedEntry, restore};
-use crate::{Cell, CellId, LedgerError, LedgerState, Plan, PlanError, Policy, ZeroPolicy, plan, verify_ledger};
+use crate::{
+    Cell, CellId, Explainer, LedgerError, LedgerState, Plan, PlanError, Policy, ZeroPolicy, plan, report, verify_ledger,
+};
 
 type Shown = BTreeMap<CellId, Cell>;
 
@@ -220,9 +222,18 @@ fn what_changed_little_waits_and_what_changed_enough_is_shown() {
     // 97 less 36 less what is known would tell of the one who came.
     assert!(!(values[1] == Some(36) && values[3] == Some(97)), "{values:?}");
     // Several small changes add up for those around them.
-    let (_, shown) = row(&[20, 30, 40], &[22, 33, 42], &k5);
+    let (entries, shown) = row(&[20, 30, 40], &[22, 33, 42], &k5);
     let values: Vec<Option<u64>> = shown[1].values().map(|cell| cell.value()).collect();
     assert_eq!(values, [Some(20), Some(30), Some(40), Some(97)]);
+    // Reviewers are told so, readers are not told which.
+    let explainer = Explainer::new(&entries[1]).unwrap();
+    let explained: Vec<_> = shown[1].keys().map(|id| explainer.explain(id).unwrap()).collect();
+    assert_eq!(explained.iter().map(|cell| cell.waits).collect::<Vec<_>>(), [true, true, true, false]);
+    assert!(explained[0].to_string().contains("as it was before a correction"), "{}", explained[0]);
+    assert_eq!(explained[0].public(), explained[3].public());
+    let report = report(&entries[1], &[]).unwrap();
+    assert_eq!(report.waiting, 3);
+    assert!(report.to_string().contains("\n3 figures stay as they were"), "{report}");
 }
 
 #[test]

@@ -35,6 +35,8 @@ pub(super) struct Outcome {
     pub(super) held: BTreeSet<Uuid>,
     /// What of the definitions cannot be published, and why.
     pub(super) refused: Vec<String>,
+    /// Whether it stands on something else than what was shown before.
+    pub(super) fresh: bool,
 }
 
 /// What publishing a dataset starts from.
@@ -83,7 +85,7 @@ impl Platform {
         let work = Work { state: &state, contract, past: &past };
         let outcome = match self.attempt(&work, &current) {
             Err(error) if is_unprovable(&error) => self.without_corrections(&work, &current, error),
-            Ok((group, refused)) => Ok(Outcome { group, held: BTreeSet::new(), refused }),
+            Ok((group, refused)) => Ok(Outcome { group, held: BTreeSet::new(), refused, fresh: false }),
             Err(error) => Err(error),
         };
         if outcome.as_ref().err().is_none_or(|error| plan_error(error).is_some() || waits(error)) {
@@ -114,7 +116,7 @@ impl Platform {
         );
         let (group, refused) =
             self.attempt(work, &before).map_err(|other| if waits(&other) { other } else { error })?;
-        Ok(Outcome { group, held, refused })
+        Ok(Outcome { group, held, refused, fresh: false })
     }
 
     pub(super) fn before_corrections(

@@ -1,7 +1,7 @@
 //! The queue: which datasets wait, and what became of each job.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use catalog::{Job, JobOutcome, JobReason};
 use disclosure::PlanError;
@@ -77,12 +77,8 @@ impl Platform {
         let residents = self.state().definitions.residents().map(|contract| contract.id.clone());
         if let Some(residents) = residents.and_then(|id| datasets.take(&id)) {
             let outcomes = self.publish_datasets(&BTreeSet::from([residents]), done);
-            // Queued before it is shown, so that no failure in between forgets it.
-            let changed = outcomes.iter().any(|(dataset, outcome)| self.is_fresh(dataset, outcome));
-            if changed {
-                self.queue_bounded()?;
-            }
-            self.show(outcomes, &mut report, &mut run)?;
+            let changed = outcomes.values().flatten().any(|outcome| outcome.fresh);
+            self.tell(outcomes, &mut report, &mut run);
             if changed {
                 let bounded = self.claim()?;
                 datasets.extend(bounded.iter().filter_map(|one| one.dataset.clone()));
@@ -90,7 +86,7 @@ impl Platform {
             }
         }
         let outcomes = self.publish_datasets(&datasets, done);
-        self.show(outcomes, &mut report, &mut run)?;
+        self.tell(outcomes, &mut report, &mut run);
         for Claimed { job, dataset } in &claimed {
             self.finish(job, run.outcome(job, dataset.as_ref()))?;
         }
@@ -182,33 +178,48 @@ impl Platform {
         self.catalog().finish_job(job.facts.id, outcome, self.now()).map_err(PlatformError::failed("end a job"))
     }
 
-    /// Whether what was released stands on something else than what is shown.
-    fn is_fresh(&self, dataset: &DatasetId, outcome: &Result<Outcome, PlatformError>) -> bool {
+    /// Puts what was released in its place, at once: a job is done when readers see what it made, and no group waits for another.
+    fn show(&self, dataset: &DatasetId, outcome: Result<Outcome, PlatformError>) -> Result<Outcome, PlatformError> {
+        let mut outcome = match outcome {
+            // What may not be shown any more goes, whatever becomes of the rest.
+            Err(error @ PlatformError::Denied { .. }) => {
+                self.swap(BTreeMap::new(), &BTreeSet::from([dataset.clone()]))?;
+                return Err(error);
+            }
+            outcome => outcome?,
+        };
         let state = self.state();
-        let known = state.released.get(dataset);
-        outcome.as_ref().is_ok_and(|fresh| known.is_none_or(|known| known.basis != fresh.group.basis))
+        outcome.fresh = state.released.get(dataset).is_none_or(|known| known.basis != outcome.group.basis);
+        let residents = state.definitions.residents().is_some_and(|contract| contract.id == *dataset);
+        if outcome.fresh && residents {
+            // Queued before it is shown, so that no failure in between forgets it.
+            self.queue_bounded()?;
+        }
+        let fresh = BTreeMap::from([(dataset.clone(), Arc::clone(&outcome.group))]);
+        self.swap_each(fresh).pop().map_or(Ok(outcome), |(_, error)| Err(error))
     }
 
-    /// Puts what was released in its place: a job is done when readers see what it made.
-    fn show(
+    /// What a run came to, for whoever started it and for the suppliers.
+    fn tell(
         &self,
         outcomes: BTreeMap<DatasetId, Result<Outcome, PlatformError>>,
         report: &mut PublishReport,
         run: &mut Run,
-    ) -> Result<(), PlatformError> {
-        let mut fresh = BTreeMap::new();
+    ) {
+        let state = self.state();
         for (dataset, outcome) in outcomes {
-            if self.is_fresh(&dataset, &outcome) {
-                report.published.push(dataset.clone());
-            }
             match outcome {
-                Ok(outcome) => {
-                    report.failures.extend(outcome.refused);
-                    if !outcome.held.is_empty() {
+                Ok(Outcome { held, refused, fresh, .. }) => {
+                    report.failures.extend(refused);
+                    if !held.is_empty() {
                         report.failures.push(format!("{dataset}: {CORRECTION}"));
                     }
-                    run.held.extend(outcome.held);
-                    fresh.insert(dataset, outcome.group);
+                    run.held.extend(held);
+                    let fineness = fineness(&state, &dataset);
+                    report.waiting.extend(waiting(&state, &dataset));
+                    run.published.insert(dataset.clone(), published(fineness.views, fineness.too_fine.len()));
+                    report.too_fine.extend(fineness.too_fine);
+                    report.published.extend(fresh.then_some(dataset));
                 }
                 Err(PlatformError::AwaitsApproval { reason }) => {
                     report.unapproved.push(format!("{dataset}: {reason}"));
@@ -220,28 +231,9 @@ impl Platform {
                 }
             }
         }
-        let denied = run.failed.iter().filter(|(_, error)| matches!(error, PlatformError::Denied { .. }));
-        let denied = denied.map(|(dataset, _)| dataset.clone()).collect();
-        // What may not be shown any more goes first, whatever becomes of the rest.
-        self.swap(BTreeMap::new(), &denied)?;
-        let mut datasets: BTreeSet<DatasetId> = fresh.keys().cloned().collect();
-        for (dataset, error) in self.swap_each(fresh) {
-            report.published.retain(|published| *published != dataset);
-            datasets.remove(&dataset);
-            report.fail(&dataset, &error);
-            run.failed.insert(dataset, error);
-        }
-        let state = self.state();
-        for dataset in datasets {
-            let fineness = fineness(&state, &dataset);
-            report.waiting.extend(waiting(&state, &dataset));
-            run.published.insert(dataset, published(fineness.views, fineness.too_fine.len()));
-            report.too_fine.extend(fineness.too_fine);
-        }
-        Ok(())
     }
 
-    /// Several groups at once, each by one thread.
+    /// Several groups at once, each by one thread; each is shown as soon as it is released.
     fn publish_datasets(
         &self,
         datasets: &BTreeSet<DatasetId>,
@@ -250,7 +242,10 @@ impl Platform {
         let done = Mutex::new(done);
         self.for_each_dataset(datasets, |dataset| {
             let outcome = self.publish_group(dataset);
-            done.lock().unwrap_or_else(std::sync::PoisonError::into_inner)(dataset);
+            // One after the other: what is shown is put together from what is shown.
+            let mut done = done.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let outcome = self.show(dataset, outcome);
+            done(dataset);
             outcome
         })
     }
