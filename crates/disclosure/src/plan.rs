@@ -15,7 +15,7 @@ use crate::ledger::{
     ColumnKind, ENTRY_VERSION, Entry, EntryCell, EntryColumn, EntryTable, LedgerState, Outcome, SealedEntry,
 };
 use crate::material::{Material, MaterialCell, Patience};
-use crate::policy::Policy;
+use crate::policy::{Policy, StepBudget};
 use crate::released::{Cell, GroupTables};
 use crate::rules::{Reason, Rules};
 use crate::split::{Part, Readers, parts};
@@ -180,16 +180,16 @@ impl Summary {
 /// See [`PlanError`]; the previous plan stays in force.
 pub fn plan(past: &LedgerState, truth: &Unreleased, policy: &Policy, key: &PlanKey) -> Result<Plan, PlanError> {
     let group = truth.group.clone();
-    // What cannot be shown to have changed waits: a little of it, more, or all.
     let patient = |split| {
-        let with = |patience| decide(past, truth, policy, key, Rules::ALL, split, patience);
-        let unprovable = |error: PlanError, next: Patience| match error {
-            PlanError::Unprovable { .. } if !past.is_empty() => with(next),
-            other => Err(other),
-        };
-        with(Patience::Few)
-            .or_else(|error| unprovable(error, Patience::Categories))
-            .or_else(|error| unprovable(error, Patience::All))
+        let mut found = Err(PlanError::Encoding(group.clone()));
+        for (patience, budget) in tries(past, policy) {
+            let policy = Policy { budget, ..policy.clone() };
+            found = decide(past, truth, &policy, key, Rules::ALL, split, patience);
+            if !matches!(found, Err(PlanError::Unprovable { .. })) {
+                break;
+            }
+        }
+        found
     };
     let (mut entry, mut steps) = patient(true)?;
     let mut checked = verify(&entry);
@@ -208,6 +208,17 @@ pub fn plan(past: &LedgerState, truth: &Unreleased, policy: &Policy, key: &PlanK
         tables,
         summary,
     })
+}
+
+/// What is tried, until one can be proved. Beside an earlier plan, what cannot be shown to have changed waits: a little of it, more,
+/// or all.
+fn tries(past: &LedgerState, policy: &Policy) -> Vec<(Patience, StepBudget)> {
+    let (patiences, budget) = match past.is_empty() {
+        true => (&[Patience::Few][..], policy.budget),
+        false => (&[Patience::Few, Patience::Categories, Patience::All][..], policy.budget.later()),
+    };
+    let last = patiences.last().map(|patience| (*patience, budget.thorough()));
+    patiences.iter().map(|patience| (*patience, budget)).chain(last).collect()
 }
 
 /// Decides every cell, without the check; and the steps that took.

@@ -176,14 +176,17 @@ const fn each_column() -> u32 {
 impl StepBudget {
     /// Suits a group of some thousand cells.
     pub const DEFAULT: Self =
-        Self { free_search: 60, paid_search: 160, differences: 20_000_000_000, each_column: 4_000 };
-    /// The same beside an earlier plan: what cannot be proved soon waits, and something else is tried.
-    pub const LATER: Self = Self { each_column: 400, ..Self::DEFAULT };
+        Self { free_search: 60, paid_search: 160, differences: 20_000_000_000, each_column: 2_000 };
+
+    /// Beside an earlier plan, of which most stays: what cannot be proved soon waits, rather than holding up others. New periods
+    /// and corrections that can be proved take 5 to 15 states a column.
+    pub(crate) const fn later(self) -> Self {
+        Self { each_column: if self.each_column < 50 { self.each_column } else { 50 }, ..self }
+    }
 
     /// The last try: a witness is further to seek where little may still be withheld.
-    #[must_use]
-    pub const fn thorough(self) -> Self {
-        Self { free_search: 6_000, paid_search: 6_000, ..self }
+    pub(crate) const fn thorough(self) -> Self {
+        Self { free_search: 100 * self.free_search, paid_search: 100 * self.paid_search, ..self }
     }
 }
 

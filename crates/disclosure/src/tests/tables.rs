@@ -4,7 +4,7 @@ use model::table::Breakdown;
 use model::{AgeBand, AreaType, CellKey, Digest, Exposure, Month, PeriodType, Sex};
 
 use super::{empty, key, name};
-use crate::{CellFacts, CellId, Policy, Unreleased, UnreleasedBuilder, ZeroPolicy, plan};
+use crate::{CellFacts, CellId, PlanError, Policy, StepBudget, Unreleased, UnreleasedBuilder, ZeroPolicy, plan};
 
 /// Records by area, sex, age, quarter and stage of need.
 const SIZES: [usize; 5] = [3, 2, 2, 2, 2];
@@ -137,4 +137,36 @@ fn a_plan_is_the_same_on_any_number_of_threads() {
         let together: Vec<Vec<u8>> = together.into_iter().map(|(_, entry)| entry).collect();
         assert!(together == alone, "with {threads} threads");
     }
+}
+
+/// More areas than linear programs are asked about, in pairs; every sixth holds one or two.
+fn many_areas() -> Unreleased {
+    let mut builder = UnreleasedBuilder::new(name("test"), Digest([0; 32]), Exposure::Controlled);
+    let atoms: Vec<_> = (0..1_200).map(|area| if area % 6 == 0 { 1 + area / 6 % 2 } else { 5 + area % 7 }).collect();
+    let atoms: Vec<_> = atoms.into_iter().map(|count| (builder.atom(count), count)).collect();
+    let mut cell = |area_type, area: usize, inside: &[(crate::AtomIndex, u64)]| {
+        let id = super::cell_id("test", area_type, &format!("AREA-{area}"), 1, Sex::All, AgeBand::All);
+        let people = inside.iter().map(|atom| atom.1).sum();
+        builder.cell(id, inside.iter().map(|atom| atom.0), people, CellFacts::default());
+    };
+    for (area, inside) in atoms.chunks(1).enumerate() {
+        cell(AreaType::Lsoa, area, inside);
+    }
+    for (area, inside) in atoms.chunks(3).enumerate() {
+        cell(AreaType::Msoa, area, inside);
+    }
+    builder.finish().unwrap()
+}
+
+#[test]
+fn a_search_ends_where_its_states_are_used_up() {
+    let within = |each_column| {
+        let budget = StepBudget { each_column, ..StepBudget::DEFAULT };
+        plan(&empty(), &many_areas(), &Policy { budget, ..Policy::threshold(5) }, &key(1))
+    };
+    let whole = within(2_000).unwrap();
+    assert!(whole.summary().steps > 1_600, "{:?}", whole.summary());
+    assert!(matches!(within(0), Err(PlanError::Unprovable { .. })));
+    // What is enough decides nothing.
+    assert_eq!(within(200).unwrap().digest(), whole.digest());
 }

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use agreements::Governing;
 use catalog::{DatasetVersion, VersionStatus};
 use disclosure::{
-    CellId, DurableReceipt, GroupTables, LedgerState, OpenSource, Plan, PlanError, Policy, Released, StepBudget,
-    Unreleased,
+    CellId, DurableReceipt, GroupTables, LedgerState, OpenSource, Plan, PlanError, Policy, Released, Unreleased,
 };
 use engine::{GroupRequest, Permits, StoredTable};
 use jiff::Timestamp;
@@ -297,13 +296,7 @@ impl Platform {
         let past = LedgerState::decode(requests::group_of(dataset)?, past.last().map(|opened| &opened.entry))
             .map_err(PlatformError::failed("read the ledger"))?;
         let key = self.keys().plan_key(dataset)?;
-        let budget = if past.is_empty() { policy.budget } else { StepBudget::LATER };
-        let within = |budget| disclosure::plan(&past, unreleased, &Policy { budget, ..policy.clone() }, &key);
-        let plan = within(budget).or_else(|error| match error {
-            PlanError::Unprovable { .. } => within(budget.thorough()),
-            other => Err(other),
-        });
-        plan.map_err(PlatformError::failed("plan what is released"))
+        disclosure::plan(&past, unreleased, policy, &key).map_err(PlatformError::failed("plan what is released"))
     }
 
     /// What an entry released, its proof checked once more.
