@@ -179,9 +179,9 @@ impl StepBudget {
         Self { free_search: 60, paid_search: 160, differences: 20_000_000_000, each_column: 2_000 };
 
     /// Beside an earlier plan, of which most stays: what cannot be proved soon waits, rather than holding up others. New periods
-    /// and corrections that can be proved take 5 to 15 states a column.
+    /// take some ten states a column; with 50 large corrections wait that 400 can prove.
     pub(crate) const fn later(self) -> Self {
-        Self { each_column: if self.each_column < 50 { self.each_column } else { 50 }, ..self }
+        Self { each_column: if self.each_column < 400 { self.each_column } else { 400 }, ..self }
     }
 
     /// The last try: a witness is further to seek where little may still be withheld.

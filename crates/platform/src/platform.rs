@@ -155,6 +155,7 @@ impl Platform {
             credentials: Arc::default(),
             unaccepted: 0,
             released: std::collections::BTreeMap::new(),
+            out: std::collections::BTreeMap::new(),
             distrusted: std::collections::BTreeMap::new(),
             cubes: std::collections::BTreeMap::new(),
         };

@@ -94,12 +94,12 @@ fn threshold(state: &State, contract: &DatasetContract, now: Timestamp) -> Optio
 }
 
 fn is_published(state: &State, dataset: &DatasetId, view: &ViewId) -> bool {
-    state.released.get(dataset).is_some_and(|group| group.basis.views.contains(view))
+    state.out.get(dataset).is_some_and(|group| group.basis.views.contains(view))
 }
 
 /// The tables that are out of a dataset, those included that no view asks for any more: no reader has forgotten them.
 fn released<'a>(state: &'a State, dataset: &DatasetId) -> impl Iterator<Item = RegisteredTable> + 'a {
-    let group = state.released.get(dataset).filter(|group| !group.basis.open);
+    let group = state.out.get(dataset).filter(|group| !group.basis.open);
     group.into_iter().flat_map(|group| &group.basis.tables).map(|table| {
         let of_table = table.by.iter().map(|(name, categories)| (name, categories)).chain(&table.filter);
         let ages = of_table.filter(|(name, _)| *name == "age").flat_map(|(_, bands)| bands);

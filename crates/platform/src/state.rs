@@ -44,6 +44,8 @@ pub(crate) struct State {
     /// How many credentials are not accepted, because their records were changed outside the service.
     pub(crate) unaccepted: usize,
     pub(crate) released: BTreeMap<DatasetId, Arc<Group>>,
+    /// The same with what may not be shown any more: nobody has forgotten it, and what is registered stands beside it.
+    pub(crate) out: BTreeMap<DatasetId, Arc<Group>>,
     /// Datasets of which it is not known for sure what was released, and why: nothing of them is served.
     pub(crate) distrusted: BTreeMap<DatasetId, String>,
     pub(crate) cubes: BTreeMap<ViewId, Arc<Cube>>,

@@ -30,6 +30,7 @@ impl Platform {
         }
         let mut state = State::clone(&self.state());
         state.released.retain(|dataset, _| !gone.contains(dataset));
+        state.out.extend(fresh.clone());
         state.released.extend(fresh);
         let (mut written, mut cubes) = (BTreeSet::new(), BTreeMap::new());
         for indicator in state.definitions.indicators() {
@@ -41,7 +42,7 @@ impl Platform {
             }
         }
         self.change(|current| {
-            current.released = state.released;
+            (current.released, current.out) = (state.released, state.out);
             current.cubes.retain(|view, _| !written.contains(view));
             current.cubes.extend(cubes);
         });

@@ -148,4 +148,44 @@ fn a_refused_view_is_left_out_and_one_that_is_out_stays() {
     let failures = report.failures.join("; ");
     assert!(failures.contains("`fire-incidents/new` is not registered"), "{report}");
     assert!(!failures.contains("`fire-incidents/old` is not registered"), "{report}");
+    // Also where an agreement was suspended and nothing of it is shown: nobody has forgotten what was.
+    platform.change(|state| (state.released, state.cubes) = Default::default());
+    let refused = platform.refused_views();
+    assert!(refused.len() == 1 && refused[0].contains("`fire-incidents/new`"), "{refused:?}");
+}
+
+/// Half of what three choices add up to would be one type that nobody publishes.
+#[test]
+fn indicators_may_not_choose_categories_that_cross() {
+    let small = Small::new();
+    let text = std::fs::read_to_string(root().join("sample-data/indicators/deliberate-fires.toml")).unwrap();
+    let write = |name: &str, chosen: &str| {
+        let text = text.replace("id = \"deliberate-fires\"", &format!("id = \"{name}\""));
+        let filter = "filter = { incident_type = [\"deliberate fire\"] }";
+        assert!(text.contains(filter) && text.contains(name), "{name}");
+        let text = text.replace(filter, &format!("filter = {{ incident_type = [{chosen}] }}"));
+        std::fs::write(small.indicators().join(format!("{name}.toml")), text).unwrap();
+    };
+    std::fs::remove_file(small.indicators().join("deliberate-fires.toml")).unwrap();
+    write("fires-a", "\"deliberate fire\", \"accidental fire\"");
+    write("fires-b", "\"accidental fire\", \"road traffic collision\"");
+    write("fires-c", "\"accidental fire\"");
+    let refused = small.open().refused_views();
+    assert!(!refused.is_empty(), "{refused:?}");
+    for text in &refused {
+        assert!(text.contains("`fires-b/") && text.contains("counts a choice of `incident_type`"), "{text}");
+    }
+}
+
+#[test]
+fn choices_of_ages_are_compared_by_years() {
+    let of = |bands: &[&str]| {
+        let bands = bands.iter().map(|band| (*band).to_owned()).collect();
+        super::counted("count", &std::collections::BTreeMap::from([("age".to_owned(), bands)]))
+    };
+    let [inside, around, beside] = [of(&["16-17", "18-24"]), of(&["0-15", "16-24"]), of(&["18-24", "25+"])];
+    let years = |counted: &disclosure::Counted| counted.filter["age"].len();
+    assert_eq!((years(&inside), years(&around), years(&beside)), (9, 25, 238));
+    assert!(inside.filter["age"].is_subset(&around.filter["age"]));
+    assert!(!around.filter["age"].is_disjoint(&beside.filter["age"]));
 }
