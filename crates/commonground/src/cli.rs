@@ -167,7 +167,7 @@ pub(crate) enum DisclosureCommand {
     /// Reject what was previewed; what was published stays. On record.
     Reject(DecisionArgs),
     /// Why figures look as they do: mark, rule and parameters. For reviewers: the reason of a withheld cell is confidential.
-    Explain(QueryArgs),
+    Explain(ExplainArgs),
     /// Try to work out what released tables withhold: `tables.json` and CSV files, of this system or any other.
     ///
     /// Ends with exit code 3 if a promise is broken: a cell is recovered or provably small, a group is disclosed, a
@@ -231,6 +231,24 @@ pub(crate) struct AttackArgs {
 pub(crate) struct QueryArgs {
     /// Indicator, for example deliberate-fires; without one, the indicators are listed.
     pub(crate) indicator: Option<String>,
+    #[command(flatten)]
+    pub(crate) rows: RowsArgs,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// Indicator, for example deliberate-fires.
+    pub(crate) indicator: String,
+    #[command(flatten)]
+    pub(crate) rows: RowsArgs,
+}
+
+/// Which rows of an indicator.
+#[derive(Debug, Args)]
+pub(crate) struct RowsArgs {
     /// lsoa, msoa, ward, pcn, beat, neighbourhood, district, county or partnership.
     #[arg(long)]
     pub(crate) area_type: Option<String>,
@@ -243,12 +261,15 @@ pub(crate) struct QueryArgs {
     /// An interval such as 2024-01-01/P1Y, `latest` or `all`.
     #[arg(long, default_value = "latest")]
     pub(crate) period: String,
+    /// Only female or male.
+    #[arg(long)]
+    pub(crate) sex: Option<String>,
+    /// Only this band, such as 18-64 or 75+.
+    #[arg(long)]
+    pub(crate) age: Option<String>,
     /// Every category of this dimension.
     #[arg(long)]
     pub(crate) breakdown: Option<String>,
-    /// How to print.
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub(crate) format: Format,
 }
 
 /// How figures are printed.

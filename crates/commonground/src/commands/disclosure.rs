@@ -5,7 +5,7 @@ use attack::{Feed, Options, attack_all, read_over_time};
 use model::{DatasetId, Digest};
 use platform::{Caller, Grounds, Platform, PlatformError, Verdict};
 
-use crate::cli::{AttackArgs, Decider, DecisionArgs, DisclosureCommand, PreviewArgs, QueryArgs, ReviewArgs};
+use crate::cli::{AttackArgs, Decider, DecisionArgs, DisclosureCommand, ExplainArgs, PreviewArgs, ReviewArgs};
 use crate::config::Config;
 use crate::exit::{Refused, Usage};
 use crate::terminal::{note, print, say};
@@ -86,13 +86,10 @@ fn decider(platform: &Platform, role: Decider) -> Result<Caller, PlatformError> 
     }
 }
 
-fn explain(config: &Config, args: &QueryArgs) -> anyhow::Result<()> {
-    if args.indicator.is_none() {
-        return Err(Usage("say which indicator: `commonground query` lists them".to_owned()).into());
-    }
+fn explain(config: &Config, args: &ExplainArgs) -> anyhow::Result<()> {
     let platform = super::open(config)?;
     let reviewer: Caller = platform.local_reviewer()?;
-    let rows = platform.explain(&reviewer, &super::query::request(args)?)?;
+    let rows = platform.explain(&reviewer, &super::query::request(&args.indicator, &args.rows)?)?;
     if rows.is_empty() {
         note("nothing matches: `commonground query` with the same options says what there is");
     }

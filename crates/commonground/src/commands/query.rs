@@ -5,16 +5,14 @@ use std::fmt::Write;
 use model::TidyRow;
 use platform::{DataRequest, PeriodChoice, Platform, PlatformError};
 
-use crate::cli::{Format, QueryArgs};
+use crate::cli::{Format, QueryArgs, RowsArgs};
 use crate::config::Config;
 use crate::terminal::{note, print};
 
 pub(crate) fn run(config: &Config, args: &QueryArgs) -> anyhow::Result<()> {
     let platform = super::open(config)?;
-    if args.indicator.is_none() {
-        return list(&platform);
-    }
-    let request = request(args)?;
+    let Some(indicator) = &args.indicator else { return list(&platform) };
+    let request = request(indicator, &args.rows)?;
     let answer = platform.data(&platform.local_reader()?, &request)?;
     match args.format {
         Format::Csv => print(&api::csv(&answer.rows, answer.synthetic.then_some(api::SYNTHETIC_NOTICE))?)?,
@@ -29,9 +27,9 @@ pub(crate) fn run(config: &Config, args: &QueryArgs) -> anyhow::Result<()> {
 }
 
 /// What is asked for.
-pub(super) fn request(args: &QueryArgs) -> Result<DataRequest, PlatformError> {
+pub(super) fn request(indicator: &str, args: &RowsArgs) -> Result<DataRequest, PlatformError> {
     Ok(DataRequest {
-        indicator: args.indicator.as_deref().unwrap_or_default().parse().map_err(PlatformError::Name)?,
+        indicator: indicator.parse().map_err(PlatformError::Name)?,
         area_type: args.area_type.as_deref().map(str::parse).transpose().map_err(PlatformError::Name)?,
         period_type: args.period_type.as_deref().map(str::parse).transpose().map_err(PlatformError::Name)?,
         areas: args.area.iter().map(|a| a.parse()).collect::<Result<_, _>>().map_err(PlatformError::Name)?,
@@ -41,8 +39,8 @@ pub(super) fn request(args: &QueryArgs) -> Result<DataRequest, PlatformError> {
             "all" => PeriodChoice::All,
             interval => PeriodChoice::Interval(interval.to_owned()),
         },
-        sex: None,
-        age: None,
+        sex: args.sex.as_deref().map(str::parse).transpose().map_err(PlatformError::Name)?,
+        age: args.age.as_deref().map(str::parse).transpose().map_err(PlatformError::Name)?,
         breakdown: args.breakdown.clone(),
         purpose: None,
     })

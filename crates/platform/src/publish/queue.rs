@@ -210,7 +210,12 @@ impl Platform {
         for (dataset, outcome) in outcomes {
             match outcome {
                 Ok(Outcome { held, refused, fresh, .. }) => {
-                    report.failures.extend(refused);
+                    // A view that stands on several datasets is told once.
+                    for view in refused {
+                        if !report.failures.contains(&view) {
+                            report.failures.push(view);
+                        }
+                    }
                     if !held.is_empty() {
                         report.failures.push(format!("{dataset}: {CORRECTION}"));
                     }
