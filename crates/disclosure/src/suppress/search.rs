@@ -6,6 +6,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
+use std::rc::Rc;
 
 use crate::policy::StepBudget;
 use crate::table::{Column, Role, Rows, Table, add, at};
@@ -61,6 +62,13 @@ struct State {
     hash: u64,
 }
 
+/// A state to look at; most are never looked at, and so are not made before.
+enum Next {
+    Made(State),
+    /// A state, the move that is made in it, forwards or backwards, and the guess after it.
+    After(Rc<State>, u32, i64, i64),
+}
+
 /// One step of the search: one record more at `plus`, and perhaps one less at `minus`.
 #[derive(Debug, Clone, Copy)]
 struct Move {
@@ -86,6 +94,16 @@ pub(crate) struct Search<'a> {
     pub(crate) steps: u64,
     /// How many may be.
     most: u64,
+    changes: Changes,
+}
+
+/// By how much the guess changes if a column gains: asked for many moves of one state, most of which share columns.
+#[derive(Default)]
+struct Changes {
+    /// The state that is asked about, by a number.
+    turn: u64,
+    /// By column: the turn that it was asked in, and what came out.
+    known: Vec<(u64, i64)>,
 }
 
 /// Adds `delta` to the entry of `key` in a sorted list, dropping it at zero; returns the value before.
@@ -155,6 +173,7 @@ impl<'a> Search<'a> {
             sums,
             floors: Vec::new(),
             steps: 0,
+            changes: Changes { turn: 0, known: vec![(0, 0); table.columns.len()] },
             most: u64::from(budget.each_column).saturating_mul(table.columns.len() as u64),
         }
     }
@@ -264,7 +283,7 @@ impl<'a> Search<'a> {
     }
 
     /// The guessed cost after a move forwards (`delta` 1) or backwards (-1), or `None` if there is nothing to move.
-    fn guess_after(&self, state: &State, index: u32, delta: i64, effort: Effort) -> Option<i64> {
+    fn guess_after(&self, state: &State, index: u32, delta: i64, effort: Effort, changes: &mut Changes) -> Option<i64> {
         let step = self.moves.get(index as usize)?;
         let possible = |atom: u32, delta: i64| {
             let now = at(&self.world, atom) + value_in(&state.atoms, atom);
@@ -275,26 +294,35 @@ impl<'a> Search<'a> {
         }
         let mut guess = state.guess;
         for index in self.gains.row(index) {
-            let column = self.table.columns.get(*index as usize)?;
-            let net = value_in(&state.nets, *index);
-            guess += self.fault(*index, column, net + delta, &state.paid, effort)
-                - self.fault(*index, column, net, &state.paid, effort);
+            let known = changes.known.get_mut(*index as usize)?;
+            if known.0 != changes.turn {
+                let column = self.table.columns.get(*index as usize)?;
+                let net = value_in(&state.nets, *index);
+                let fault = |net| self.fault(*index, column, net, &state.paid, effort);
+                *known = (changes.turn, fault(net + delta) - fault(net));
+            }
+            guess += known.1;
         }
         Some(guess)
+    }
+
+    /// The steps and the hash of the state after a move, which is linear in the change, so that it does not matter by which way a
+    /// state was reached.
+    fn mark_after(&self, state: &State, index: u32, delta: i64) -> (i64, u64) {
+        let Some(step) = self.moves.get(index as usize) else { return (state.spent, state.hash) };
+        let mark = |atom: u32, delta: i64| mix(u64::from(atom) + 1).wrapping_mul(delta.cast_unsigned());
+        let minus = step.minus.map_or(0, |atom| mark(atom, -delta));
+        let hash = state.hash.wrapping_add(mark(step.plus, delta)).wrapping_add(minus);
+        (state.spent + 1 + i64::from(step.minus.is_some()), hash)
     }
 
     fn after(&self, state: &State, index: u32, delta: i64, guess: i64) -> State {
         let mut next = state.clone();
         let Some(step) = self.moves.get(index as usize) else { return next };
-        let mut change = |atom: u32, delta: i64| {
-            bump(&mut next.atoms, atom, delta);
-            // Linear in the change, so that it does not matter by which way a state was reached.
-            next.hash = next.hash.wrapping_add(mix(u64::from(atom) + 1).wrapping_mul(delta.cast_unsigned()));
-            next.spent += 1;
-        };
-        change(step.plus, delta);
+        (next.spent, next.hash) = self.mark_after(state, index, delta);
+        bump(&mut next.atoms, step.plus, delta);
         if let Some(atom) = step.minus {
-            change(atom, -delta);
+            bump(&mut next.atoms, atom, -delta);
         }
         for column in self.gains.row(index) {
             bump(&mut next.nets, *column, delta);
@@ -303,20 +331,24 @@ impl<'a> Search<'a> {
         next
     }
 
-    /// The best moves that change a column by `delta`.
-    fn best(&self, state: &State, column: u32, delta: i64, keep: usize, effort: Effort) -> Vec<(i64, u64, u32)> {
+    /// The best moves that change a column by `delta`, the best first.
+    fn best(&mut self, state: &State, column: u32, delta: i64, keep: usize, effort: Effort) -> Vec<(i64, u64, u32)> {
+        let mut changes = std::mem::take(&mut self.changes);
+        changes.turn += 1;
         let moves = self.of_column.row(column);
         let skip = if moves.len() > SCAN { (mix(state.hash) % moves.len() as u64) as usize } else { 0 };
-        let candidates = moves.iter().cycle().skip(skip).take(moves.len().min(SCAN));
-        let mut found: Vec<(i64, u64, u32)> = candidates
-            .filter_map(|index| {
-                let guess = self.guess_after(state, *index, delta, effort)?;
-                // Between equals the state decides, which grew from the key: else the first atoms would always pay.
-                Some((guess, mix(state.hash ^ u64::from(*index)), *index))
-            })
-            .collect();
+        let mut found: Vec<(i64, u64, u32)> = Vec::new();
+        for index in moves.iter().cycle().skip(skip).take(moves.len().min(SCAN)) {
+            let Some(guess) = self.guess_after(state, *index, delta, effort, &mut changes) else { continue };
+            // Between equals the state decides, which grew from the key: else the first atoms would always pay.
+            found.push((guess, mix(state.hash ^ u64::from(*index)), *index));
+        }
+        self.changes = changes;
+        if found.len() > keep {
+            found.select_nth_unstable(keep);
+            found.truncate(keep);
+        }
         found.sort_unstable();
-        found.truncate(keep);
         found
     }
 
@@ -338,8 +370,8 @@ impl<'a> Search<'a> {
         let mut heap = BinaryHeap::new();
         let mut seen = BTreeSet::new();
         for (guess, _, step) in self.best(&empty, target, sign, STARTS, effort) {
-            states.push(self.after(&empty, step, sign, guess));
-            heap.push(Reverse((guess, states.len() - 1)));
+            heap.push(Reverse((guess, states.len())));
+            states.push(Some(Next::Made(self.after(&empty, step, sign, guess))));
         }
         for _ in 0..effort.states {
             if self.steps >= self.most {
@@ -347,27 +379,38 @@ impl<'a> Search<'a> {
             }
             let Reverse((_, index)) = heap.pop()?;
             self.steps += 1;
-            let state = states.get_mut(index).map(|state| std::mem::replace(state, empty.clone()))?;
+            let state = Rc::new(match states.get_mut(index).and_then(Option::take)? {
+                Next::Made(state) => state,
+                Next::After(before, step, delta, guess) => self.after(&before, step, delta, guess),
+            });
+            let moved = value_in(&state.nets, target);
             let Some((worst, net)) = self.worst(&state, effort) else {
-                if value_in(&state.nets, target) * sign > 0 {
-                    return Some(Circuit { atoms: state.atoms, nets: state.nets, paid: state.paid });
+                if moved * sign > 0 {
+                    return Some(Circuit {
+                        atoms: state.atoms.clone(),
+                        nets: state.nets.clone(),
+                        paid: state.paid.clone(),
+                    });
                 }
                 continue;
             };
-            let mut next = Vec::new();
-            for (guess, _, step) in self.best(&state, worst, -net.signum(), branches, effort) {
-                let child = self.after(&state, step, -net.signum(), guess);
+            let mut keep = |rank: i64, hash: u64, next: Next| {
+                if seen.insert(hash) {
+                    heap.push(Reverse((rank, states.len())));
+                    states.push(Some(next));
+                }
+            };
+            let delta = -net.signum();
+            for (guess, _, step) in self.best(&state, worst, delta, branches, effort) {
+                let gained = if self.gains.row(step).binary_search(&target).is_ok() { delta } else { 0 };
                 // The target must not be mended back to where it was.
-                if value_in(&child.nets, target) * sign > 0 {
-                    next.push(child);
+                if (moved + gained) * sign > 0 {
+                    let (spent, hash) = self.mark_after(&state, step, delta);
+                    keep(spent + guess, hash, Next::After(Rc::clone(&state), step, delta, guess));
                 }
             }
-            next.extend(self.with_payment(&state, worst, net, effort));
-            for child in next {
-                if seen.insert(child.hash) {
-                    heap.push(Reverse((child.spent + child.guess, states.len())));
-                    states.push(child);
-                }
+            if let Some(paid) = self.with_payment(&state, worst, net, effort) {
+                keep(paid.spent + paid.guess, paid.hash, Next::Made(paid));
             }
         }
         None
