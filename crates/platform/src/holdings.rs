@@ -39,7 +39,7 @@ impl fmt::Display for Holdings {
             self.datasets, self.versions, self.rows, self.views, self.cells, self.visible
         )?;
         for dataset in &self.waiting {
-            write!(f, "\nnot published as it was last taken in: {dataset}")?;
+            write!(f, "\nnot published as it was last taken in, or waits for approval: {dataset}")?;
         }
         Ok(())
     }

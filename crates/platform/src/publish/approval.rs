@@ -147,7 +147,7 @@ impl Platform {
                 void,
                 digest: waiting.plan.ledger_entry,
                 approval: waiting.approval.clone(),
-                decisions: waiting.decisions.iter().map(ToString::to_string).collect(),
+                decisions: waiting.decisions.iter().map(|decision| decision.told_to(caller.organisation())).collect(),
                 dataset,
                 report,
             });
@@ -218,6 +218,10 @@ impl Platform {
             self.wake_publisher();
             let problem = format!("`{digest}` is void: {changed}; whatever is made in its place is previewed anew");
             return bad("digest", problem);
+        }
+        if waiting.is_said(caller.actor.as_ref(), verdict, grounds) {
+            self.wake_publisher();
+            return Ok(());
         }
         // The jobs first: killed after the record, what was decided would wait for a job that nobody queues. Killed before it,
         // they find that the plan still waits. Nor can they run too early: a publisher that takes one now has to take

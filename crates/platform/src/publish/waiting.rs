@@ -1,7 +1,6 @@
 //! What waits for approval, and where it stands by what was decided about it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use agreements::Role;
 use audit::{Actor, Grounds, PreviewRecord, Verdict};
@@ -24,12 +23,14 @@ pub(crate) struct Decision {
     pub(crate) grounds: Grounds,
 }
 
-impl fmt::Display for Decision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Decision {
+    /// For people; which credential it was is for those of the same organisation.
+    pub(crate) fn told_to(&self, reader: Option<&OrganisationId>) -> String {
         let verdict = if self.verdict == Verdict::Approved { "approved" } else { "rejected" };
-        write!(f, "{verdict} ({})", self.grounds.as_str())?;
-        let Some(Actor { credential, organisation, role }) = &self.actor else { return Ok(()) };
-        write!(f, " by {role} of {organisation}, credential {credential}")
+        let said = format!("{verdict} ({})", self.grounds.as_str());
+        let Some(Actor { credential, organisation, role }) = &self.actor else { return said };
+        let which = if reader == Some(organisation) { format!(", credential {credential}") } else { String::new() };
+        format!("{said} by {role} of {organisation}{which}")
     }
 }
 
@@ -73,6 +74,13 @@ impl Waiting {
         let last = self.last_words();
         let mut own = last.iter().filter(|((of, by), _)| of.as_str() == role && *by == organisation);
         own.any(|(_, decision)| decision.verdict == Verdict::Rejected)
+    }
+
+    /// Whether somebody has said just this, and their organisation nothing else since.
+    pub(crate) fn is_said(&self, actor: Option<&Actor>, verdict: Verdict, grounds: Grounds) -> bool {
+        let mut last = self.last_words().into_values();
+        actor.is_some()
+            && last.any(|word| word.actor.as_ref() == actor && word.verdict == verdict && word.grounds == grounds)
     }
 
     fn last_words(&self) -> BTreeMap<(&Label, &OrganisationId), &Decision> {

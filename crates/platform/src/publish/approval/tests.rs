@@ -217,6 +217,10 @@ fn nobody_approves_their_own_and_a_revoked_key_approves_nothing() {
 
     own(Verdict::Rejected).unwrap();
     decide(&platform, &other, digest, Verdict::Approved).unwrap();
+    decide(&platform, &other, digest, Verdict::Approved).unwrap();
+    let said = only(&platform).decisions;
+    assert_eq!(said.len(), 2, "what is said twice is recorded once: {said:?}");
+    assert!(!said.join("").contains("credential"), "whose key it was is for those of the same organisation: {said:?}");
     let report = publish(&platform);
     assert!(report.failures.join("").contains("rejected by reviewer"), "{report}");
     // What it takes back is no approval either.
