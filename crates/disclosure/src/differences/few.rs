@@ -50,6 +50,8 @@ pub(super) fn threes(
 #[derive(Clone, Copy)]
 struct Near {
     column: u32,
+    /// How many atoms they share.
+    shared: usize,
     /// Wholly inside the other.
     inside: bool,
     /// Wholly around the other.
@@ -73,6 +75,7 @@ impl Few<'_> {
         self.limit.count(steps);
         let near = |(other, shared): (u32, usize)| Near {
             column: other,
+            shared,
             inside: shared == self.scene.atoms.row(other).len(),
             around: shared == row.len(),
         };
@@ -153,7 +156,9 @@ impl Few<'_> {
                 self.limit.count(1);
                 let over = one.value + two.value - whole.value;
                 let once = self.may_be_few(over, two.people, whole.people);
-                let twice = over % 2 == 0 && (1..=self.reader.most).contains(&(over / 2));
+                // What of the first is not in this one is in the second, beside the rest of this one.
+                let fits = self.scene.atoms.row(*second).len() + 2 * first.shared == row.len() + one_row.len();
+                let twice = fits && over % 2 == 0 && (1..=self.reader.most).contains(&(over / 2));
                 if *second == column || !(once || twice) {
                     continue;
                 }

@@ -252,7 +252,9 @@ fn two_around(
             let (both, third) = (sum(first) + sum(*second), sum(large));
             let once = eye.in_range(both, third) && over(a, b, whole).is_some_and(|rest| eye.few(&rest));
             let half = both.checked_sub(third).map_or(0, |twice| twice / 2);
-            if once || ((1..=eye.most).contains(&half) && half_of(a, b, whole).is_some_and(|rest| eye.few(&rest))) {
+            // As many atoms as it takes: what of the first is not in the third is in the second, beside the rest of the third.
+            let fits = b.len() + 2 * common == whole.len() + a.len() && (1..=eye.most).contains(&half);
+            if once || (fits && half_of(a, b, whole).is_some_and(|rest| eye.few(&rest))) {
                 shown.fail(&[first, *second, large])?;
             }
         }
