@@ -13,6 +13,7 @@ use super::coarser::fineness;
 use super::group::{Outcome, plan_error};
 use crate::error::{PlatformError, causes};
 use crate::platform::Platform;
+use crate::requests;
 use crate::state::State;
 
 /// How often a job is tried before it is given up.
@@ -281,15 +282,25 @@ impl Platform {
         results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// By the bytes that they hold, so that no thread is left with the largest when the others have nothing to do. One that
-    /// cannot be read counts as small: its own work says why.
+    /// By how many atoms their tables tell apart, about, so that no thread is left with the largest when the others have nothing to
+    /// do. One that cannot be read counts as small: its own work says why.
     fn largest_last(&self, datasets: &BTreeSet<DatasetId>) -> Vec<DatasetId> {
-        let bytes = |dataset: &DatasetId| -> u64 {
+        let state = self.state();
+        let size = |dataset: &DatasetId| -> u64 {
+            let Some(contract) = state.definitions.contract(dataset) else { return 0 };
+            let mut categories: BTreeMap<String, u64> = BTreeMap::new();
+            let indicators = state.definitions.indicators_on(dataset);
+            let own = indicators.filter(|indicator| indicator.numerator.dataset == *dataset);
+            for dimension in own.flat_map(|own| &own.views).flat_map(|view| requests::dimensions(contract, view)) {
+                let most = categories.entry(dimension.name).or_insert(1);
+                *most = (*most).max(dimension.categories.len() as u64);
+            }
             let versions = self.current_versions(dataset).unwrap_or_default();
-            versions.iter().map(|version| version.facts.table.bytes).sum()
+            let months: u64 = versions.iter().map(|version| version.facts.period.months().count() as u64).sum();
+            categories.into_values().fold(months, u64::saturating_mul)
         };
         let mut ordered: Vec<DatasetId> = datasets.iter().cloned().collect();
-        ordered.sort_by_cached_key(bytes);
+        ordered.sort_by_cached_key(size);
         ordered
     }
 }
