@@ -14,7 +14,7 @@ use crate::differences::{Differences, Overlaps};
 use crate::judge::{Verdict, combine, finding, verdict};
 use crate::propagate::{Intervals, Knowledge};
 use crate::report::{Declared, Finding, Findings, Sliver};
-use crate::search::{INCOMPLETE, Options, Run, in_parallel};
+use crate::search::{Options, Run, in_parallel};
 use crate::universe::{Own, UNBOUNDED, Universe};
 use crate::util::at;
 
@@ -141,10 +141,9 @@ impl Everybody<'_> {
             let universe = self.universe.with(own)?;
             let mut intervals = Intervals::given(&universe, Knowledge::Marks);
             intervals.propagate(&universe)?;
-            let Differences { mut slivers, complete } = overlaps.differences(&universe, &intervals, self.options);
-            if !complete {
-                findings.not_finished.push(INCOMPLETE.to_owned());
-            }
+            let Differences { mut slivers, not_finished } =
+                overlaps.differences(&universe, &intervals, self.options);
+            findings.not_finished.extend(not_finished);
             slivers.retain(|sliver| !shown.iter().any(|other| other.cells == sliver.cells));
             declared.push(Declared { attacker: attacker.clone(), findings, slivers });
         }

@@ -38,6 +38,8 @@ pub struct Options {
     pub max_size: usize,
     /// Most cells and parts of cells looked at in search of small differences.
     pub max_steps: u64,
+    /// Most pairs of overlapping released cells, and sets of such, kept in search of half-sums.
+    pub max_overlaps: usize,
     /// Most branch-and-bound nodes in one search for a whole-number world.
     pub max_nodes: u64,
 }
@@ -53,6 +55,7 @@ impl Default for Options {
             max_solves: 20_000,
             max_size: 50_000_000,
             max_steps: 20_000_000_000,
+            max_overlaps: 8_000_000,
             max_nodes: 100,
         }
     }
@@ -120,10 +123,6 @@ pub fn ranges(problem: &Problem, options: &Options) -> Result<BTreeMap<String, (
     let label = |cell: u32| universe.cells.get(cell as usize).map(|state| state.label.clone()).unwrap_or_default();
     Ok(run.ranges.values().map(|range| (label(range.cell), (range.low, range.high))).collect())
 }
-
-/// Said where the search for differences was cut short.
-pub(crate) const INCOMPLETE: &str =
-    "differences of released cells: too many, or records that no single cell holds are known";
 
 /// An attack on some cells, with everything that was worked out on the way.
 pub(crate) struct Run {
@@ -202,11 +201,9 @@ impl Run {
         overlaps: &Overlaps,
         options: &Options,
     ) -> (Findings, Vec<crate::Sliver>) {
-        let Differences { slivers, complete } = overlaps.differences(universe, &self.intervals, options);
+        let Differences { slivers, not_finished } = overlaps.differences(universe, &self.intervals, options);
         let mut findings = self.findings.clone();
-        if !complete {
-            findings.not_finished.push(INCOMPLETE.to_owned());
-        }
+        findings.not_finished.extend(not_finished);
         (findings, slivers)
     }
 }
