@@ -1,0 +1,139 @@
+//! Components that are networks: circuits find what enumeration finds, and who has one record knows no more where there is room.
+
+use std::collections::BTreeSet;
+
+use super::{dimension, problem};
+use crate::component::{Component, Constraint, Query};
+use crate::groups::Numbers;
+use crate::network::Network;
+use crate::universe::UNBOUNDED;
+use crate::{Attacker, Cell, Findings, Known, Options, Problem, Table, Value, attack};
+
+fn sum(columns: &[u32], low: i64, high: i64) -> Constraint {
+    Constraint { terms: columns.iter().map(|column| (*column, 1)).collect(), low, high }
+}
+
+/// All worlds of a small component.
+fn worlds(component: &Component) -> Vec<Vec<i64>> {
+    let mut worlds = vec![Vec::new()];
+    for (low, high) in &component.columns {
+        worlds = worlds.iter().flat_map(|head| (*low..=*high).map(move |v| [&head[..], &[v]].concat())).collect();
+    }
+    worlds.retain(|world| component.admits(world));
+    worlds
+}
+
+/// Tables of 2 x 3 with sums that are known, limited on one side or not at all, and an unknown in no table.
+#[test]
+fn circuits_agree_with_enumeration() {
+    let mut numbers = Numbers::new(8);
+    let (mut networks, mut found) = (0, 0);
+    for _ in 0..300 {
+        let columns: Vec<(i64, i64)> = (0..7).map(|_| (numbers.below(2) as i64, 2 + numbers.below(2) as i64)).collect();
+        let sums: [&[u32]; 5] = [&[0, 1, 2], &[3, 4, 5], &[0, 3], &[1, 4], &[2, 5]];
+        let mut constraints = Vec::new();
+        for columns in sums {
+            let value = (columns.len() + numbers.below(4)) as i64;
+            constraints.extend(match numbers.below(4) {
+                0 => None,
+                1 => Some(sum(columns, 0, value)),
+                2 => Some(sum(columns, value, UNBOUNDED)),
+                _ => Some(sum(columns, value, value + numbers.below(2) as i64)),
+            });
+        }
+        let component = Component { columns, constraints, queries: Vec::new() };
+        let worlds = worlds(&component);
+        let Some(mut network) = Network::new(&component) else {
+            assert!(worlds.is_empty(), "a world is found if there is one");
+            continue;
+        };
+        networks += 1;
+        for column in 0..7_u32 {
+            let values: BTreeSet<i64> = worlds.iter().map(|world| world[column as usize]).collect();
+            let (low, high) = (*values.first().unwrap(), *values.last().unwrap());
+            found += usize::from(low < high);
+            assert_eq!(network.extreme(column, true, UNBOUNDED), Some((high, true)));
+            assert_eq!(network.extreme(column, false, -1), Some((low, true)));
+            assert_eq!(network.extreme(column, true, high), Some((high, false)), "no further than asked");
+            assert!(component.admits(&network.world()));
+        }
+    }
+    assert!(networks > 100 && found > 500, "{networks} {found}");
+}
+
+#[test]
+fn what_is_no_network_is_left_to_linear_programmes() {
+    let component = |constraints: Vec<Constraint>| Component {
+        columns: vec![(0, 9); 3],
+        constraints,
+        queries: vec![Query { columns: vec![0], want_high: 5, want_width: 5, want_low: i64::MAX }],
+    };
+    let triangle = vec![sum(&[0, 1], 5, 5), sum(&[1, 2], 5, 5), sum(&[0, 2], 5, 5)];
+    assert!(Network::new(&component(triangle[..2].to_vec())).is_some());
+    assert!(Network::new(&component(triangle)).is_none(), "an odd ring has no two sides");
+    let thrice = vec![sum(&[0], 1, 5), sum(&[0, 1], 1, 5), sum(&[0, 2], 1, 5)];
+    assert!(Network::new(&component(thrice)).is_none());
+    let weighted = Constraint { terms: vec![(0, 2), (1, 1)], low: 4, high: 4 };
+    assert!(Network::new(&component(vec![weighted])).is_none());
+    assert!(Network::new(&component(vec![sum(&[0, 1, 2], 28, 28)])).is_none(), "no world");
+}
+
+/// A table of 5 x 5 with its margins; some cells withheld, all of them possibly zero.
+fn two_way(seed: u64) -> Problem {
+    let mut numbers = Numbers::new(seed);
+    let codes = |letter: &str| (0..5).map(|n| format!("{letter}{n}")).collect::<Vec<_>>();
+    let (rows, columns) = (codes("r"), codes("c"));
+    let counts: Vec<Vec<u64>> =
+        rows.iter().map(|_| columns.iter().map(|_| (numbers.below(5) * numbers.below(5)) as u64).collect()).collect();
+    let mut cells = Vec::new();
+    let mut add =
+        |row: &str, column: &str, value| cells.push(Cell { codes: vec![row.to_owned(), column.to_owned()], value });
+    for (row, of_row) in rows.iter().zip(&counts) {
+        for (column, count) in columns.iter().zip(of_row) {
+            let hidden = numbers.percent(60);
+            add(row, column, if hidden { Value::Withheld } else { Value::Released(*count) });
+        }
+        add(row, "all", Value::Released(of_row.iter().sum()));
+    }
+    for (number, column) in columns.iter().enumerate() {
+        add("all", column, Value::Released(counts.iter().map(|row| row[number]).sum()));
+    }
+    let dimensions = vec![dimension("row", &rows.join(" "), &[]), dimension("column", &columns.join(" "), &[])];
+    problem(dimensions, vec![Table { name: "t".to_owned(), cells, ..Table::default() }])
+}
+
+/// What somebody finds who declares one record in a cell is found for contributors to that cell who do not declare it.
+#[test]
+fn nobody_with_one_record_is_overlooked() {
+    let (mut tried, mut found) = (0, 0);
+    for seed in 0..60 {
+        let mut problem = two_way(seed);
+        let everybody = attack(&problem, &Options::default()).unwrap();
+        let narrowed = |findings: &Findings| {
+            let all = findings.recovered.iter().chain(&findings.provably_small).chain(&findings.narrow);
+            all.map(|finding| finding.cell.clone()).collect::<BTreeSet<String>>()
+        };
+        let hidden: Vec<Vec<String>> = problem.tables[0]
+            .cells
+            .iter()
+            .filter(|cell| cell.value == Value::Withheld)
+            .map(|cell| cell.codes.clone())
+            .collect();
+        let anyone = narrowed(&everybody.with_marks)
+            .into_iter()
+            .chain(everybody.declared.iter().flat_map(|declared| narrowed(&declared.findings)))
+            .collect::<BTreeSet<String>>();
+        for codes in hidden {
+            let name = format!("one in {}", codes.join(" "));
+            problem.attackers = vec![Attacker { name, known: vec![Known { codes, count: 1 }] }];
+            // Where the cell is known to be zero, nobody has a record in it.
+            let Ok(report) = attack(&problem, &Options { singletons: false, ..Options::default() }) else { continue };
+            tried += 1;
+            let theirs = narrowed(&report.declared[0].findings);
+            found += theirs.len();
+            assert!(theirs.is_subset(&anyone), "seed {seed}: {theirs:?} of {anyone:?}");
+        }
+    }
+    println!("{tried} contributors found {found}");
+    assert!(tried > 400 && found > 20);
+}
