@@ -27,11 +27,16 @@ pub(crate) struct Network {
     arcs: Vec<Arc>,
     of_node: Vec<Vec<usize>>,
     columns: usize,
+    /// By node, how a search came there and how it gets from there to its end by one arc; of the search of that number. Kept, because
+    /// most searches look at few nodes.
+    reached: Vec<(u64, (usize, bool))>,
+    near: Vec<(u64, (usize, bool))>,
+    searches: u64,
 }
 
 /// The side of each constraint, if those that share a column can be on different ones.
-fn sides(component: &Component, of_column: &[Vec<usize>]) -> Option<Vec<bool>> {
-    let mut side: Vec<Option<bool>> = vec![None; component.constraints.len()];
+fn sides(sums: &[&Constraint], of_column: &[Vec<usize>]) -> Option<Vec<bool>> {
+    let mut side: Vec<Option<bool>> = vec![None; sums.len()];
     for start in 0..side.len() {
         if side.get(start).copied().flatten().is_some() {
             continue;
@@ -40,7 +45,7 @@ fn sides(component: &Component, of_column: &[Vec<usize>]) -> Option<Vec<bool>> {
         let mut queue = VecDeque::from([start]);
         while let Some(number) = queue.pop_front() {
             let own = side.get(number).copied().flatten()?;
-            for (column, _) in &component.constraints.get(number)?.terms {
+            for (column, _) in &sums.get(number)?.terms {
                 for other in of_column.get(*column as usize)?.iter().filter(|other| **other != number) {
                     match side.get_mut(*other)? {
                         Some(theirs) if *theirs == own => return None,
@@ -61,7 +66,18 @@ impl Network {
     /// The network of a component with a first world; `None` if it is no network, or has no world that is easily found.
     pub(crate) fn new(component: &Component) -> Option<Self> {
         let mut of_column: Vec<Vec<usize>> = vec![Vec::new(); component.columns.len()];
-        for (number, constraint) in component.constraints.iter().enumerate() {
+        // What is said of one column alone is a limit of it.
+        let mut columns = component.columns.clone();
+        for constraint in component.constraints.iter().filter(|constraint| constraint.terms.len() == 1) {
+            let Some((column, 1)) = constraint.terms.first() else { return None };
+            let (low, high) = columns.get_mut(*column as usize)?;
+            (*low, *high) = ((*low).max(constraint.low), (*high).min(constraint.high));
+            if low > high {
+                return None;
+            }
+        }
+        let sums: Vec<&Constraint> = component.constraints.iter().filter(|sum| sum.terms.len() > 1).collect();
+        for (number, constraint) in sums.iter().enumerate() {
             for (column, factor) in &constraint.terms {
                 let list = of_column.get_mut(*column as usize)?;
                 list.push(number);
@@ -70,12 +86,18 @@ impl Network {
                 }
             }
         }
-        let side = sides(component, &of_column)?;
+        let side = sides(&sums, &of_column)?;
         // What is in one sum only comes from outside, or goes there.
-        let outside = component.constraints.len();
-        let mut network =
-            Self { arcs: Vec::new(), of_node: vec![Vec::new(); outside + 1], columns: component.columns.len() };
-        for (constraints, (low, high)) in of_column.iter().zip(&component.columns) {
+        let outside = sums.len();
+        let mut network = Self {
+            arcs: Vec::new(),
+            of_node: vec![Vec::new(); outside + 1],
+            columns: component.columns.len(),
+            reached: vec![(0, (0, false)); outside + 1],
+            near: vec![(0, (0, false)); outside + 1],
+            searches: 0,
+        };
+        for (constraints, (low, high)) in of_column.iter().zip(&columns) {
             let on = |wanted: bool| {
                 let mut those = constraints.iter().filter(|number| side.get(**number) == Some(&wanted));
                 those.next().copied().unwrap_or(outside)
@@ -83,9 +105,9 @@ impl Network {
             network.arcs.push(Arc { ends: (on(false), on(true)), holds: *low, low: *low, high: *high });
         }
         let mut missing = vec![0_i64; outside + 1];
-        for (number, constraint) in component.constraints.iter().enumerate() {
+        for (number, constraint) in sums.iter().enumerate() {
             let second = at(&side, u32::try_from(number).ok()?);
-            let least: i64 = constraint.terms.iter().map(|(column, _)| at(&component.columns, *column).0).sum();
+            let least: i64 = constraint.terms.iter().map(|(column, _)| at(&columns, *column).0).sum();
             let sum = network.add_slack(constraint, number, (outside, second));
             let short = sum - least;
             if short < 0 {
@@ -122,7 +144,7 @@ impl Network {
     fn settle(&mut self, mut missing: Vec<i64>) -> Option<()> {
         for from in 0..missing.len() {
             while let Some(much) = missing.get(from).copied().filter(|much| *much > 0) {
-                let way = self.way(from, |node| missing.get(node).is_some_and(|n| *n < 0), usize::MAX)?;
+                let way = self.way(from, |node| missing.get(node).is_some_and(|n| *n < 0), None, usize::MAX)?;
                 let to = way.last().and_then(|(number, forwards)| self.end(*number, *forwards))?;
                 let amount = self.go(&way, much.min(-missing.get(to).copied()?));
                 *missing.get_mut(from)? -= amount;
@@ -136,32 +158,74 @@ impl Network {
         self.arcs.get(number).map(|arc| if forwards { arc.ends.1 } else { arc.ends.0 })
     }
 
-    /// The shortest way on which something can be moved, without one of the arcs.
-    fn way(&self, from: usize, goal: impl Fn(usize) -> bool, without: usize) -> Option<Vec<(usize, bool)>> {
-        let mut by: Vec<Option<(usize, bool)>> = vec![None; self.of_node.len()];
-        let mut queue = VecDeque::from([from]);
-        let mut end = None;
-        'search: while let Some(node) = queue.pop_front() {
-            for number in self.of_node.get(node)?.iter().filter(|number| **number != without) {
-                let arc = self.arcs.get(*number)?;
-                for forwards in [true, false] {
-                    let (start, next) = if forwards { arc.ends } else { (arc.ends.1, arc.ends.0) };
-                    let open = if forwards { arc.holds < arc.high } else { arc.holds > arc.low };
-                    if start == node && open && next != from && by.get(next)?.is_none() {
-                        *by.get_mut(next)? = Some((*number, forwards));
-                        if goal(next) {
-                            end = Some(next);
-                            break 'search;
-                        }
-                        queue.push_back(next);
-                    }
-                }
+    /// Where an arc leads from a node, and in which direction, if something can be moved there.
+    fn open(&self, number: usize, node: usize) -> Option<(usize, bool)> {
+        let arc = self.arcs.get(number)?;
+        if arc.ends.0 == node && arc.holds < arc.high {
+            return Some((arc.ends.1, true));
+        }
+        (arc.ends.1 == node && arc.holds > arc.low).then_some((arc.ends.0, false))
+    }
+
+    /// Marks the nodes from which one arc leads to this one.
+    fn mark_near(&mut self, to: usize, without: usize) {
+        for number in self.of_node.get(to).into_iter().flatten().filter(|number| **number != without) {
+            let Some(arc) = self.arcs.get(*number) else { continue };
+            let before = if arc.ends.0 == to { arc.ends.1 } else { arc.ends.0 };
+            if let Some((end, forwards)) = self.open(*number, before)
+                && end == to
+                && let Some(slot) = self.near.get_mut(before)
+            {
+                *slot = (self.searches, (*number, forwards));
             }
         }
-        let mut node = end?;
-        let mut way = Vec::new();
+    }
+
+    /// A short way on which something can be moved to a goal (to `only`, if that is the only one), without one of the arcs.
+    fn way(
+        &mut self,
+        from: usize,
+        goal: impl Fn(usize) -> bool,
+        only: Option<usize>,
+        without: usize,
+    ) -> Option<Vec<(usize, bool)>> {
+        self.searches += 1;
+        let search = self.searches;
+        if let Some(only) = only {
+            self.mark_near(only, without);
+        }
+        let mut queue = VecDeque::from([from]);
+        while let Some(node) = queue.pop_front() {
+            if let Some((_, last)) = self.near.get(node).filter(|(of, _)| *of == search).copied() {
+                return self.back(from, node, Some(last));
+            }
+            for place in 0..self.of_node.get(node)?.len() {
+                let Some(number) = self.of_node.get(node).and_then(|arcs| arcs.get(place)).copied() else { break };
+                let Some((next, forwards)) = self.open(number, node).filter(|_| number != without) else { continue };
+                let slot = self.reached.get_mut(next)?;
+                if next == from || slot.0 == search {
+                    continue;
+                }
+                *slot = (search, (number, forwards));
+                if goal(next) {
+                    return self.back(from, next, None);
+                }
+                if let Some((_, last)) = self.near.get(next).filter(|(of, _)| *of == search).copied() {
+                    return self.back(from, next, Some(last));
+                }
+                queue.push_back(next);
+            }
+        }
+        None
+    }
+
+    fn back(&self, from: usize, mut node: usize, last: Option<(usize, bool)>) -> Option<Vec<(usize, bool)>> {
+        let mut way: Vec<(usize, bool)> = last.into_iter().collect();
         while node != from {
-            let (number, forwards) = by.get(node).copied().flatten()?;
+            let (of, (number, forwards)) = self.reached.get(node).copied()?;
+            if of != self.searches {
+                return None;
+            }
             way.push((number, forwards));
             node = self.end(number, !forwards)?;
         }
@@ -208,7 +272,7 @@ impl Network {
             // What goes through the arc has to come back to where it starts.
             let (from, to) = if up { (arc.ends.1, arc.ends.0) } else { arc.ends };
             let holds = arc.holds;
-            let way = if from == to { Some(Vec::new()) } else { self.way(from, |node| node == to, number) };
+            let way = if from == to { Some(Vec::new()) } else { self.way(from, |node| node == to, Some(to), number) };
             let Some(mut circuit) = way else { return Some((holds, true)) };
             circuit.push((number, up));
             self.go(&circuit, left);

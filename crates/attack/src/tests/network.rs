@@ -71,8 +71,12 @@ fn what_is_no_network_is_left_to_linear_programmes() {
     let triangle = vec![sum(&[0, 1], 5, 5), sum(&[1, 2], 5, 5), sum(&[0, 2], 5, 5)];
     assert!(Network::new(&component(triangle[..2].to_vec())).is_some());
     assert!(Network::new(&component(triangle)).is_none(), "an odd ring has no two sides");
-    let thrice = vec![sum(&[0], 1, 5), sum(&[0, 1], 1, 5), sum(&[0, 2], 1, 5)];
+    let thrice = vec![sum(&[0, 1], 1, 5), sum(&[0, 2], 1, 5), sum(&[0, 1, 2], 1, 5)];
     assert!(Network::new(&component(thrice)).is_none());
+    // A limit of one column is no sum.
+    let mut marked =
+        Network::new(&component(vec![sum(&[0, 1], 5, 5), sum(&[0, 2], 5, 5), sum(&[0], 1, UNBOUNDED)])).unwrap();
+    assert_eq!((marked.extreme(0, false, -1), marked.extreme(1, true, 9)), (Some((1, true)), Some((4, true))));
     let weighted = Constraint { terms: vec![(0, 2), (1, 1)], low: 4, high: 4 };
     assert!(Network::new(&component(vec![weighted])).is_none());
     assert!(Network::new(&component(vec![sum(&[0, 1, 2], 28, 28)])).is_none(), "no world");
