@@ -220,10 +220,11 @@ impl super::Search<'_> {
         }
         if times.values().all(|times| matches!(times, 0 | 2)) {
             let inside: Vec<u32> = times.into_iter().filter(|(_, times)| *times == 2).map(|(class, _)| class).collect();
-            let (plus, minus): (Vec<(usize, u32)>, Vec<(usize, u32)>) =
-                set.iter().copied().enumerate().partition(|(number, _)| added(*number));
-            let cells = |side: Vec<(usize, u32)>| side.into_iter().map(|(_, cell)| cell).collect::<Vec<_>>();
-            self.note_as("half of ", inside, (&cells(plus), &cells(minus)), count);
+            let side = |wanted: bool| -> Vec<u32> {
+                let cells = set.iter().enumerate().filter(|(number, _)| added(*number) == wanted);
+                cells.map(|(_, cell)| *cell).collect()
+            };
+            self.note_as("half of ", inside, (&side(true), &side(false)), count);
         }
     }
 }

@@ -82,19 +82,21 @@ fn what_is_no_network_is_left_to_linear_programmes() {
     assert!(Network::new(&component(vec![sum(&[0, 1, 2], 28, 28)])).is_none(), "no world");
 }
 
-/// A table of 5 x 5 with its margins; some cells withheld, all of them possibly zero.
-fn two_way(seed: u64) -> Problem {
+/// A square table with its margins; some cells withheld, all of them possibly zero.
+fn two_way(seed: u64, size: usize, values: usize, percent: usize) -> Problem {
     let mut numbers = Numbers::new(seed);
-    let codes = |letter: &str| (0..5).map(|n| format!("{letter}{n}")).collect::<Vec<_>>();
+    let codes = |letter: &str| (0..size).map(|n| format!("{letter}{n}")).collect::<Vec<_>>();
     let (rows, columns) = (codes("r"), codes("c"));
-    let counts: Vec<Vec<u64>> =
-        rows.iter().map(|_| columns.iter().map(|_| (numbers.below(5) * numbers.below(5)) as u64).collect()).collect();
+    let counts: Vec<Vec<u64>> = rows
+        .iter()
+        .map(|_| columns.iter().map(|_| (numbers.below(values) * numbers.below(5)) as u64).collect())
+        .collect();
     let mut cells = Vec::new();
     let mut add =
         |row: &str, column: &str, value| cells.push(Cell { codes: vec![row.to_owned(), column.to_owned()], value });
     for (row, of_row) in rows.iter().zip(&counts) {
         for (column, count) in columns.iter().zip(of_row) {
-            let hidden = numbers.percent(60);
+            let hidden = numbers.percent(percent);
             add(row, column, if hidden { Value::Withheld } else { Value::Released(*count) });
         }
         add(row, "all", Value::Released(of_row.iter().sum()));
@@ -111,7 +113,7 @@ fn two_way(seed: u64) -> Problem {
 fn nobody_with_one_record_is_overlooked() {
     let (mut tried, mut found) = (0, 0);
     for seed in 0..60 {
-        let mut problem = two_way(seed);
+        let mut problem = two_way(seed, 5, 5, 60);
         let everybody = attack(&problem, &Options::default()).unwrap();
         let narrowed = |findings: &Findings| {
             let all = findings.recovered.iter().chain(&findings.provably_small).chain(&findings.narrow);
@@ -140,4 +142,46 @@ fn nobody_with_one_record_is_overlooked() {
     }
     println!("{tried} contributors found {found}");
     assert!(tried > 400 && found > 20);
+}
+
+/// A table with 3,721 cells needs no linear programme, also where zeros are published.
+#[test]
+fn large_tables_are_answered_by_circuits() {
+    for marks in [false, true] {
+        let mut problem = two_way(1, 60, 20, 0);
+        let mut numbers = Numbers::new(2);
+        let table = &mut problem.tables[0];
+        table.zeros_published = marks;
+        for cell in table.cells.iter_mut().filter(|cell| !cell.codes.contains(&"all".to_owned())) {
+            if cell.value != Value::Released(0) && numbers.percent(20) {
+                cell.value = Value::Withheld;
+            }
+        }
+        let report = attack(&problem, &Options::default()).unwrap();
+        assert!(report.cells == 3_720 && report.withheld > 500);
+        assert_eq!(report.with_marks.solves, 0);
+        assert!(report.with_marks.not_finished.is_empty() && report.with_marks.unconfirmed.is_empty());
+    }
+}
+
+/// What a limit kept from being searched is said, and is a broken promise.
+#[test]
+fn limits_are_never_silent() {
+    static SAID: std::sync::Mutex<Vec<String>> = std::sync::Mutex::new(Vec::new());
+    let limited = |options: &Options| {
+        let report = crate::attack_all(&[two_way(3, 5, 5, 60)], options).unwrap();
+        let all = report.groups[0].declared.iter().map(|declared| &declared.findings);
+        let all = all.chain([&report.groups[0].with_marks]);
+        let said: Vec<String> = all.flat_map(|findings| findings.not_finished.clone()).collect();
+        assert_eq!(said.is_empty(), !report.failures().iter().any(|f| f.promise == crate::Promise::Decided));
+        said
+    };
+    assert_eq!(limited(&Options::default()), Vec::<String>::new());
+    assert!(limited(&Options { max_overlaps: 5, ..Options::default() })[0].starts_with("not searched: half-sums"));
+    let contributors = limited(&Options { max_contributors: 5, ..Options::default() });
+    assert!(contributors[0].starts_with("not searched: single contributors to "), "{contributors:?}");
+    let progress: fn(&str) = |step| SAID.lock().unwrap().push(step.to_owned());
+    limited(&Options { progress: Some(progress), ..Options::default() });
+    let said = SAID.lock().unwrap();
+    assert!(said.len() >= 4 && said.iter().all(|step| step.starts_with("test: ")), "{said:?}");
 }
