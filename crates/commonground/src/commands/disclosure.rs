@@ -129,7 +129,11 @@ fn attack(args: &AttackArgs) -> anyhow::Result<()> {
     }
     let failures = report.failures();
     if failures.is_empty() {
-        note(format_args!("no promise is broken: {} cells attacked, {} of them withheld", report.cells(), report.withheld()));
+        note(format_args!(
+            "no promise is broken: {} cells attacked, {} of them withheld",
+            report.cells(),
+            report.withheld()
+        ));
         return Ok(());
     }
     failures.iter().for_each(note);
