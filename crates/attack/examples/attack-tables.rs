@@ -5,12 +5,13 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use attack::{Feed, Options, attack_all, read_over_time};
+use attack::{Feed, InputLimits, Options, attack_all, read_over_time};
 
 fn main() -> ExitCode {
     let folders: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    let report =
-        read_over_time(&folders, Feed::Appends).and_then(|problems| attack_all(&problems, &Options::default()));
+    let options = Options { progress: Some(|step| eprintln!("{step}")), ..Options::default() };
+    let report = read_over_time(&folders, Feed::Appends, &InputLimits::default())
+        .and_then(|problems| attack_all(&problems, &options));
     match report {
         Ok(report) => {
             println!("{report}");

@@ -12,52 +12,28 @@ use microlp::{
 
 use crate::component::{Component, Query};
 use crate::modular::{Implied, RowSpace};
+use crate::network::{FAR, Network};
+use crate::range::{LARGE, Range, TOLERANCE, ceiling, floor};
 use crate::search::Options;
 use crate::universe::UNBOUNDED;
 use crate::util::at;
 
-/// Larger than solver errors, smaller than the distance of a vertex of such a system from the next whole number.
-const TOLERANCE: f64 = 1e-5;
-/// Stands for "no upper bound" where the solver needs a number.
-const LARGE: i64 = 1_000_000;
 /// Raising all undecided sums together goes on while it settles this many at a time; one by one is cheaper for fewer.
 const WORTHWHILE: usize = 25;
 
+/// Columns times constraints from which no elimination is made in a network.
+const LARGE_NETWORK: usize = 200_000;
+
 /// Worlds kept of a component.
 const KEPT: usize = 200;
-
-/// What is known of the range of a query.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Range {
-    /// No world is below this.
-    pub(crate) low: i64,
-    /// No world is above this.
-    pub(crate) high: i64,
-    /// A real-valued world reaches down to here.
-    pub(crate) seen_low: i64,
-    /// A real-valued world reaches up to here.
-    pub(crate) seen_high: i64,
-    /// Whole-number worlds reach from here
-    whole_low: i64,
-    /// to here.
-    whole_high: i64,
-    /// The equations alone give the value.
-    pub(crate) implied: bool,
-    /// The range was narrowed by the absence of whole-number worlds.
-    pub(crate) by_integers: bool,
-    low_solved: bool,
-    high_solved: bool,
-    /// Whole-number worlds show what real-valued worlds showed.
-    pub(crate) confirmed: bool,
-    /// A limit or the solver ended the search before the query was decided.
-    pub(crate) unfinished: bool,
-}
 
 /// What was found out in one component.
 #[derive(Clone, Default)]
 pub(crate) struct Outcome {
     pub(crate) ranges: Vec<Range>,
     pub(crate) solves: usize,
+    /// Queries of which whoever knows of a record in another column knows no more that matters: see [`Network::spare`].
+    pub(crate) roomy: Vec<bool>,
     /// Whole-number worlds, of use to whoever knows a little more.
     pub(crate) worlds: Vec<Vec<i64>>,
 }
@@ -65,18 +41,32 @@ pub(crate) struct Outcome {
 /// Attacks the queries of a component.
 pub(crate) fn solve(component: &Component, options: &Options) -> Outcome {
     let mut search = Search::new(component, options);
-    search.rank();
+    // Elimination only names what the limits of a large network find anyway.
+    let large = component.columns.len().saturating_mul(component.constraints.len()) > LARGE_NETWORK;
+    if !(large && search.follow_circuits()) {
+        search.rank();
+    }
     search.run()
 }
 
 /// Attacks the queries of a component again, for somebody who knows more than `before`. The worlds found then that are
 /// worlds still are not sought again, and neither is what had been found out of a query that was not safe.
 pub(crate) fn solve_again(component: &Component, before: &Outcome, options: &Options) -> Outcome {
-    let mut search = Search::new(component, options);
-    for (range, old) in search.outcome.ranges.iter_mut().zip(&before.ranges) {
+    let mut search = Search { spare: 0, ..Search::new(component, options) };
+    let ranges = search.outcome.ranges.iter_mut().zip(&before.ranges);
+    for ((range, old), query) in ranges.zip(&component.queries) {
         (range.low, range.high) = (range.low.max(old.low), range.high.min(old.high));
-        if old.implied || (old.low_solved && old.high_solved) {
+        // One that was only just safe may not be so for who knows more.
+        let told = query.want_high >= UNBOUNDED
+            || old.high < query.want_high.saturating_sub(1)
+            || old.high.saturating_sub(old.low) < query.want_width;
+        if old.implied || (old.low_solved && old.high_solved && told) {
             *range = *old;
+        }
+    }
+    for ((range, old), roomy) in search.outcome.ranges.iter_mut().zip(&before.ranges).zip(&before.roomy) {
+        if *roomy {
+            range.nearer(old);
         }
     }
     for world in before.worlds.iter().filter(|world| component.admits(world)) {
@@ -87,7 +77,7 @@ pub(crate) fn solve_again(component: &Component, before: &Outcome, options: &Opt
 
 impl Search<'_> {
     fn run(mut self) -> Outcome {
-        if self.undecided().next().is_some() {
+        if self.undecided().next().is_some() && !self.follow_circuits() {
             self.lower_together();
             self.raise_together();
             self.one_by_one(true);
@@ -101,6 +91,8 @@ impl Search<'_> {
 struct Search<'a> {
     component: &'a Component,
     options: &'a Options,
+    /// How much wider than wanted a range must be for single contributors.
+    spare: i64,
     outcome: Outcome,
     /// Where the search for one query's largest and smallest value starts.
     upwards: Option<Start>,
@@ -124,14 +116,6 @@ struct Model {
 fn number(value: i64) -> f64 {
     // Counts are far below 2^52, up to which this is exact.
     if value >= UNBOUNDED { f64::INFINITY } else { value as f64 }
-}
-
-fn ceiling(value: f64) -> i64 {
-    (value - TOLERANCE).ceil() as i64
-}
-
-fn floor(value: f64) -> i64 {
-    (value + TOLERANCE).floor() as i64
 }
 
 impl Model {
@@ -210,6 +194,7 @@ impl<'a> Search<'a> {
         Self {
             component,
             options,
+            spare: Network::spare(options.singletons),
             outcome: Outcome { ranges: ranges.collect(), ..Outcome::default() },
             upwards: None,
             downwards: None,
@@ -274,14 +259,43 @@ impl<'a> Search<'a> {
         for (query, range) in self.component.queries.iter().zip(&mut self.outcome.ranges) {
             let sum = query.columns.iter().map(|column| at(world, *column)).sum();
             news |= sum < range.whole_low || sum > range.whole_high;
-            range.whole_low = range.whole_low.min(sum);
-            range.whole_high = range.whole_high.max(sum);
-            range.seen_low = range.seen_low.min(sum);
-            range.seen_high = range.seen_high.max(sum);
+            range.see(sum);
         }
         if news && self.outcome.worlds.len() < KEPT {
             self.outcome.worlds.push(world.to_vec());
         }
+    }
+
+    /// In a network, the range of every query of one column as far as it is wanted, in whole numbers; whether that was all.
+    fn follow_circuits(&mut self) -> bool {
+        let single = |query: &Query| match query.columns.as_slice() {
+            [column] => Some(*column),
+            _ => None,
+        };
+        let columns: Option<Vec<u32>> = self.component.queries.iter().map(single).collect();
+        let (Some(columns), Some(mut network)) = (columns, Network::new(self.component)) else { return false };
+        if !self.component.admits(&network.world()) {
+            return false;
+        }
+        self.record_whole(&network.world());
+        let mut ranges = self.outcome.ranges.clone();
+        let mut roomy = Vec::with_capacity(columns.len());
+        for ((column, query), range) in columns.iter().zip(&self.component.queries).zip(&mut ranges) {
+            let known = range.implied || (range.low_solved && range.high_solved);
+            let enough = self.spare == 0 && range.decided(query);
+            if !known && !enough && circuits(&mut network, *column, query, range, self.spare).is_none() {
+                return false;
+            }
+            roomy.push(range.reaches(query.want_high, query.want_width.saturating_add(self.spare)));
+            range.confirmed |= range.whole_reaches(query, true) && range.whole_reaches(query, false);
+        }
+        // Every step kept to the sums, or the last world would not.
+        if !self.component.admits(&network.world()) {
+            return false;
+        }
+        (self.outcome.ranges, self.outcome.roomy) = (ranges, roomy);
+        self.record_whole(&network.world());
+        self.undecided().next().is_none()
     }
 
     /// A world in which the wanted sums are low together.
@@ -411,6 +425,34 @@ impl<'a> Search<'a> {
     }
 }
 
+/// The range of one column of a network, as far as it is wanted.
+fn circuits(network: &mut Network, column: u32, query: &Query, range: &mut Range, spare: i64) -> Option<()> {
+    range.see(network.value(column)?);
+    let wide = query.want_width.saturating_add(spare);
+    let (value, last) = network.extreme(column, true, query.want_high.max(range.seen_low.saturating_add(wide)))?;
+    range.see(value);
+    if last || value >= FAR {
+        range.high = if last { range.high.min(value) } else { range.high };
+        range.high_solved = true;
+    }
+    let until = if last { -1 } else { query.want_low.min(range.seen_high.saturating_sub(wide)) };
+    if range.seen_low > until {
+        let (value, last) = network.extreme(column, false, until)?;
+        range.see(value);
+        if last {
+            range.low = range.low.max(value);
+            range.low_solved = true;
+        }
+    }
+    if range.low_solved && !range.high_solved && !range.decided(query) {
+        let (value, last) = network.extreme(column, true, UNBOUNDED)?;
+        range.see(value);
+        range.high = if last { range.high.min(value) } else { range.high };
+        range.high_solved = true;
+    }
+    Some(())
+}
+
 /// The values as whole numbers, if they are.
 fn round(values: &[f64]) -> Option<Vec<i64>> {
     let whole = |value: &f64| {
@@ -444,46 +486,5 @@ impl Start {
             problem.add_constraint(tie, comparison, 0.0);
             optimum(&problem)
         })
-    }
-}
-
-impl Range {
-    /// Whether worlds have been seen that settle the query, or its limits are exact.
-    fn decided(&self, query: &Query) -> bool {
-        let seen = self.seen_high >= query.want_high
-            && self.seen_low <= query.want_low
-            && self.seen_high.saturating_sub(self.seen_low) >= query.want_width;
-        seen || (self.low_solved && self.high_solved)
-    }
-
-    /// How far up a world is still wanted, if one is.
-    fn missing_high(&self, query: &Query) -> Option<i64> {
-        let low = if self.seen_low == i64::MAX { self.low } else { self.seen_low };
-        let to = query.want_high.max(low.saturating_add(query.want_width));
-        (!self.high_solved && self.seen_high < to).then_some(to)
-    }
-
-    /// Takes over an exact limit.
-    fn settle(&mut self, objective: f64, up: bool) {
-        if up {
-            let unbounded = floor(objective) >= LARGE;
-            self.high = if unbounded { self.high } else { self.high.min(floor(objective)) };
-            self.high_solved = true;
-        } else {
-            self.low = self.low.max(ceiling(objective));
-            self.low_solved = true;
-        }
-    }
-
-    /// Whether whole-number worlds show as much as is claimed of the query.
-    fn whole_reaches(&self, query: &Query, up: bool) -> bool {
-        let target = self.whole_target(query, up);
-        if up { self.whole_high >= target } else { self.whole_low <= target }
-    }
-
-    /// How far whole-number worlds must reach: no further than real-valued ones do.
-    fn whole_target(&self, query: &Query, up: bool) -> i64 {
-        let high = self.seen_high.min(query.want_high.max(self.seen_low.saturating_add(query.want_width)));
-        if up { high } else { self.seen_low.max(query.want_low.min(high.saturating_sub(query.want_width))) }
     }
 }

@@ -6,10 +6,13 @@
 //! - *one cell* by itself;
 //! - *any number of cells of two layers* (cells of a layer are disjoint), such as five wards less three neighbourhoods inside
 //!   them, or what is left of a total after all its parts ([`crate::transport`]);
-//! - *three cells of any layers*: a cell less two inside it, and two that cover a third less that one.
+//! - *three cells of any layers*: a cell less two inside it, and two that cover a third less that one;
+//! - *half-sums* of three, four or five cells of any layers ([`halves`]).
 //!
 //! Records that somebody knows are subtracted first. A difference that is withheld somewhere, or follows from more
 //! sums, is the business of the other attacks.
+
+mod halves;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,12 +25,20 @@ use crate::search::Options;
 use crate::transport::{Part, fewest};
 use crate::universe::Universe;
 use crate::util::{at, id};
+use halves::Loops;
 
-/// What was found, and whether everything was looked at.
+/// What was found, and what was not looked at.
 pub(crate) struct Differences {
     pub(crate) slivers: Vec<Sliver>,
-    pub(crate) complete: bool,
+    pub(crate) not_finished: Vec<String>,
 }
+
+/// Said where the search for differences was cut short.
+const INCOMPLETE: &str = "differences of released cells: too many, or records that no single cell holds are known";
+
+/// Said where the search for half-sums was cut short.
+const HALVES_INCOMPLETE: &str =
+    "not searched: half-sums of released cells, of which too many overlap (limits `max_overlaps` and `max_steps`)";
 
 /// The atoms by the cells that they are in: the same for everybody, whatever records are theirs.
 pub(crate) struct Overlaps {
@@ -45,7 +56,7 @@ impl Overlaps {
         let rows = classes(universe, intervals, options.max_atoms)?;
         let mut layers: Vec<usize> = (0..universe.layers.len()).collect();
         layers.sort_by_key(|layer| universe.layers.get(*layer).map(|layer| layer.levels.clone()));
-        let shared = Shared::new(universe, &rows, &layers);
+        let shared = Shared::new(universe, &rows, &layers, options);
         Ok(Self { rows, layers, shared })
     }
 
@@ -57,7 +68,7 @@ impl Overlaps {
             return self.search(universe, &self.rows, &self.shared, options);
         }
         let rows: Vec<Vec<u32>> = self.rows.iter().filter(|row| !row.iter().any(empty)).cloned().collect();
-        let shared = Shared::new(universe, &rows, &self.layers);
+        let shared = Shared::new(universe, &rows, &self.layers, options);
         self.search(universe, &rows, &shared, options)
     }
 
@@ -73,19 +84,15 @@ impl Overlaps {
         for pair in &shared.pairs {
             feasible &= search.two_layers(rows, pair);
         }
-        let place: BTreeMap<u32, usize> = (0..).zip(&self.layers).map(|(place, layer)| (id(*layer), place)).collect();
-        let order = |cell: &u32| {
-            let state = universe.cells.get(*cell as usize);
-            state.map(|state| (place.get(&state.layer).copied(), state.codes.clone()))
-        };
-        let mut cells: Vec<u32> =
-            (0..id(universe.cells.len())).filter(|cell| !search.classes_of(*cell).is_empty()).collect();
-        cells.sort_by_key(order);
-        for cell in cells {
-            search.three(cell);
+        for cell in &shared.cells {
+            search.three(*cell);
         }
+        search.halves();
         let slivers = search.found.into_iter().map(|(cells, count)| Sliver { cells, count }).collect();
-        Differences { slivers, complete: feasible && search.steps > 0 }
+        let complete = feasible && search.steps > 0;
+        let cut_short = [(complete, INCOMPLETE), (shared.loops.complete, HALVES_INCOMPLETE)];
+        let not_finished = cut_short.into_iter().filter(|(complete, _)| !complete).map(|(_, what)| what.to_owned());
+        Differences { slivers, not_finished: not_finished.collect() }
     }
 }
 
@@ -99,7 +106,10 @@ struct Shared {
     of_cell: Vec<Vec<u32>>,
     /// Released cells of each class.
     of_class: Vec<Vec<u32>>,
+    /// Released cells in which something may be, in an order that does not depend on the order of the input.
+    cells: Vec<u32>,
     pairs: Vec<Pair>,
+    loops: Loops,
 }
 
 /// Two layers, and the parts that their released cells have in common.
@@ -117,7 +127,7 @@ impl Pair {
 }
 
 impl Shared {
-    fn new(universe: &Universe, rows: &[Vec<u32>], layers: &[usize]) -> Self {
+    fn new(universe: &Universe, rows: &[Vec<u32>], layers: &[usize], options: &Options) -> Self {
         let mut of_cell = vec![Vec::new(); universe.cells.len()];
         let mut of_class = Vec::with_capacity(rows.len());
         for (row, class) in rows.iter().zip(0_u32..) {
@@ -141,7 +151,16 @@ impl Shared {
                 }
             }
         }
-        Self { of_cell, of_class, pairs }
+        let place: BTreeMap<u32, usize> = (0..).zip(layers).map(|(place, layer)| (id(*layer), place)).collect();
+        let order = |cell: &u32| {
+            let state = universe.cells.get(*cell as usize);
+            state.map(|state| (place.get(&state.layer).copied(), state.codes.clone()))
+        };
+        let inhabited = |cell: &u32| of_cell.get(*cell as usize).is_some_and(|classes| !classes.is_empty());
+        let mut cells: Vec<u32> = (0..id(universe.cells.len())).filter(inhabited).collect();
+        cells.sort_by_cached_key(order);
+        let loops = Loops::new(&cells, &of_cell, &of_class, options);
+        Self { of_cell, of_class, cells, pairs, loops }
     }
 }
 
@@ -183,10 +202,14 @@ impl<'a> Search<'a> {
 
     /// Notes a set of classes that some cells less others are.
     fn note(&mut self, set: Vec<u32>, plus: &[u32], minus: &[u32], count: i64) {
+        self.note_as("", set, (plus, minus), count);
+    }
+
+    fn note_as(&mut self, part: &str, set: Vec<u32>, (plus, minus): (&[u32], &[u32]), count: i64) {
         let controlled = |cell: &u32| self.universe.cells.get(*cell as usize).is_some_and(|state| state.controlled);
         if plus.iter().chain(minus).any(controlled) && self.known.insert(set) {
             let less = if minus.is_empty() { String::new() } else { format!(" less {}", self.names(minus)) };
-            let name = format!("{}{less}", self.names(plus));
+            let name = format!("{part}{}{less}", self.names(plus));
             self.found.insert((name, count));
         }
     }

@@ -8,6 +8,9 @@ use crate::util::{at, id, put};
 /// No code, no cell.
 pub(crate) const NONE: u32 = u32::MAX;
 
+/// Most codes of a dimension times its levels: what each divides into is kept.
+const MOST_DIVISIONS: usize = 10_000_000;
+
 /// A grouping of a dimension's atoms into disjoint codes.
 #[derive(Clone)]
 pub(crate) struct LevelIndex {
@@ -42,6 +45,14 @@ impl DimensionIndex {
         }
         if atoms.is_empty() {
             return Err(format!("dimension `{name}` has no atoms: give at least one"));
+        }
+        let codes: usize = dimension.levels.iter().map(|level| level.codes.len()).sum::<usize>() + atoms.len() + 1;
+        if codes.saturating_mul(dimension.levels.len() + 2) > MOST_DIVISIONS {
+            return Err(format!(
+                "dimension `{name}` has {codes} codes in {} levels, more than can be attacked: at most {MOST_DIVISIONS} codes times \
+                 levels; put codes that do not overlap into one level",
+                dimension.levels.len()
+            ));
         }
         let mut index = Self {
             name: name.clone(),

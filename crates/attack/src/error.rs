@@ -25,6 +25,20 @@ pub enum AttackError {
         #[source]
         source: serde_json::Error,
     },
+    /// A file that the description names is not one that is read.
+    #[error("`{}` {message}", path.display())]
+    File {
+        /// The file as it is named.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        message: String,
+    },
+    /// There is nothing to attack, which must not pass for tables that withstood.
+    #[error("there is nothing to attack: {message}")]
+    Nothing {
+        /// What is missing and what to do.
+        message: String,
+    },
     /// A CSV file could not be parsed.
     #[error("`{}` is not a readable CSV file", path.display())]
     Csv {

@@ -1,14 +1,15 @@
 //! Reads a folder of released tables (`docs/attack-input.md`).
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde::Deserialize;
 
 use crate::AttackError;
 use crate::derived::{Limits, Printed, Ranked, Rate, comparisons_of_classes};
-use crate::problem::{Attacker, Bound, Cell, Comparison, Dimension, Known, Problem, Table, Value};
+use crate::files::{Folder, InputLimits, Left, Rows};
+use crate::problem::{Attacker, Bound, Cell, Comparison, Dimension, Known, MOST_COUNT, Older, Problem, Table, Value};
+use crate::strict::distinct;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,6 +22,8 @@ struct Description {
 struct Group {
     name: String,
     threshold: u32,
+    /// Figures may be those of an earlier revision, so far from today's.
+    may_be_older: Option<Older>,
     dimensions: Vec<Dimension>,
     tables: Vec<TableFile>,
     #[serde(default)]
@@ -37,22 +40,6 @@ struct Group {
     attackers: Vec<AttackerRecords>,
 }
 
-/// Where a CSV's rows get their codes from.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Rows {
-    file: PathBuf,
-    /// Dimension to column.
-    #[serde(default)]
-    columns: BTreeMap<String, String>,
-    /// Dimension to the code of every row.
-    #[serde(default)]
-    fixed: BTreeMap<String, String>,
-    /// Column to the text a row must have there to be read.
-    #[serde(default, rename = "where")]
-    filter: BTreeMap<String, String>,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TableFile {
@@ -64,6 +51,8 @@ struct TableFile {
     /// The count is at most this far from what is printed.
     #[serde(default)]
     within: u64,
+    /// As of the group, which it replaces.
+    may_be_older: Option<Older>,
     #[serde(default)]
     open: bool,
     #[serde(default)]
@@ -115,11 +104,12 @@ struct WordFile {
     rows: Rows,
     word: String,
     /// Where the other cell is not in the same place: dimension to its code, or to the column with it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "distinct")]
     other: BTreeMap<String, Other>,
     denominator: Option<String>,
     other_denominator: Option<String>,
     /// What each word says.
+    #[serde(deserialize_with = "distinct")]
     says: BTreeMap<String, Says>,
 }
 
@@ -153,6 +143,7 @@ struct AttackerRecords {
 #[serde(deny_unknown_fields)]
 struct KnownRecords {
     /// Dimension to code; others are the total.
+    #[serde(deserialize_with = "distinct")]
     at: BTreeMap<String, String>,
     count: u64,
 }
@@ -160,48 +151,83 @@ struct KnownRecords {
 /// Reads `tables.json` and the CSV files it names.
 ///
 /// # Errors
-/// If a file cannot be read, or does not follow `docs/attack-input.md`.
-pub fn read(dir: &Path) -> Result<Vec<Problem>, AttackError> {
-    let path = dir.join("tables.json");
-    let text = fs::read_to_string(&path).map_err(|source| AttackError::Read { path: path.clone(), source })?;
-    let description: Description =
-        serde_json::from_str(&text).map_err(|source| AttackError::Description { path, source })?;
-    description.groups.into_iter().map(|group| read_group(dir, group)).collect()
+/// If a file cannot be read, is too large or not in the folder, or does not follow `docs/attack-input.md`; or if there is nothing
+/// to attack.
+pub fn read(dir: &Path, limits: &InputLimits) -> Result<Vec<Problem>, AttackError> {
+    read_within(dir, &Left::new(limits))
 }
 
-fn read_group(dir: &Path, group: Group) -> Result<Problem, AttackError> {
-    let Group { name, threshold, dimensions, tables, bounds, rates, classes, words, known, attackers } = group;
+/// As [`read`], within what is left of the limits.
+pub(crate) fn read_within(dir: &Path, left: &Left) -> Result<Vec<Problem>, AttackError> {
+    const DESCRIPTION: &str = "tables.json";
+    let folder = Folder::open(dir, left)?;
+    let text = folder.text(DESCRIPTION)?;
+    let description: Description = serde_json::from_str(&text)
+        .map_err(|source| AttackError::Description { path: dir.join(DESCRIPTION), source })?;
+    drop(text);
+    if description.groups.is_empty() {
+        let message = format!("`{}` has no groups", dir.join(DESCRIPTION).display());
+        return Err(AttackError::Nothing { message });
+    }
+    let mut names = BTreeSet::new();
+    if let Some(twice) = description.groups.iter().find(|group| !names.insert(group.name.as_str())) {
+        let message = "is the name of two groups: everything about overlapping records belongs in one group, and others need \
+                       names of their own";
+        return Err(AttackError::Definition { group: twice.name.clone(), message: message.to_owned() });
+    }
+    description.groups.into_iter().map(|group| read_group(&folder, group)).collect()
+}
+
+fn read_group(folder: &Folder, group: Group) -> Result<Problem, AttackError> {
+    let Group { name, threshold, may_be_older, dimensions, tables, bounds, rates, classes, words, known, attackers } =
+        group;
     let mut problem = Problem { name, threshold, dimensions, ..Problem::default() };
+    if threshold < 2 {
+        let message = format!("a threshold of {threshold} protects nobody: give the smallest count that may be shown");
+        return Err(undefined(&problem, message));
+    }
     for table in tables {
-        let table = read_table(dir, &problem, table)?;
+        let table = read_table(folder, &problem, may_be_older, table)?;
         problem.tables.push(table);
+    }
+    if !problem.tables.iter().any(|table| !table.open && !table.cells.is_empty()) {
+        let message = format!(
+            "group `{}` has no table, or no cell in any table that is not open; rows marked `x`, `z` or `low` say nothing",
+            problem.name
+        );
+        return Err(AttackError::Nothing { message });
     }
     for bound in bounds {
         let columns = [bound.lower.as_deref(), bound.upper.as_deref()];
-        for row in read_rows(dir, &problem, &bound.rows, &columns)? {
+        let mut found = Vec::new();
+        folder.each_row(&problem, &bound.rows, &columns, |row| {
             let (lower, upper) = (row.count(0)?.unwrap_or(0), row.count(1)?);
-            problem.bounds.push(Bound { codes: row.codes, lower, upper });
-        }
+            found.push(Bound { codes: row.codes, lower, upper });
+            Ok(())
+        })?;
+        problem.bounds.extend(found);
     }
     for file in rates {
-        let bounds = read_rates(dir, &problem, &file)?;
-        problem.bounds.extend(bounds);
-    }
-    for file in classes {
-        let mut by_class: BTreeMap<u64, Vec<Ranked>> = BTreeMap::new();
-        for row in read_rows(dir, &problem, &file.rows, &[Some(&file.class), file.denominator.as_deref()])? {
-            let denominator = row.count(1)?.unwrap_or(1);
-            // A row without a class says nothing.
-            if let Some(class) = row.count(0)? {
-                by_class.entry(class).or_default().push(Ranked { codes: row.codes, denominator });
+        let bounds = read_rates(folder, &problem, &file)?;
+        // Bounds of an older count, so that today's may be a little further.
+        problem.bounds.extend(bounds.into_iter().map(|bound| match may_be_older {
+            Some(older) => {
+                let (lower, upper) = older.range(bound.lower, bound.upper.unwrap_or(MOST_COUNT));
+                Bound { lower, upper, ..bound }
             }
-        }
-        problem.comparisons.extend(comparisons_of_classes(&by_class.into_values().collect::<Vec<_>>()));
+            None => bound,
+        }));
+    }
+    let mut comparisons = Vec::new();
+    for file in classes {
+        comparisons.extend(read_classes(folder, &problem, &file)?);
     }
     for file in words {
-        let comparisons = read_words(dir, &problem, &file)?;
-        problem.comparisons.extend(comparisons);
+        comparisons.extend(read_words(folder, &problem, &file)?);
     }
+    let today =
+        |comparison| may_be_older.map_or(Some(Comparison::clone(&comparison)), |older| older.comparison(comparison));
+    problem.comparisons = comparisons.into_iter().filter_map(today).collect();
     problem.known = read_known(&problem, &known)?;
     for attacker in attackers {
         let known = read_known(&problem, &attacker.known)?;
@@ -210,34 +236,60 @@ fn read_group(dir: &Path, group: Group) -> Result<Problem, AttackError> {
     Ok(problem)
 }
 
-fn read_table(dir: &Path, problem: &Problem, table: TableFile) -> Result<Table, AttackError> {
+fn read_table(
+    folder: &Folder,
+    problem: &Problem,
+    older: Option<Older>,
+    table: TableFile,
+) -> Result<Table, AttackError> {
     let mut cells = Vec::new();
-    for row in read_rows(dir, problem, &table.rows, &[Some(&table.count), table.status.as_deref()])? {
+    folder.each_row(problem, &table.rows, &[Some(&table.count), table.status.as_deref()], |row| {
         let status = table.status.as_ref().map(|_| row.text(1));
         let value = match value(row.text(0), status).map_err(|message| row.error(message))? {
             Some(Value::Released(count)) if table.within > 0 => {
                 Value::Between(count.saturating_sub(table.within), count.saturating_add(table.within))
             }
             Some(value) => value,
-            None => continue,
+            None => return Ok(()),
         };
         cells.push(Cell { codes: row.codes, value });
-    }
-    let TableFile { name, open, zeros_published, sensitive, .. } = table;
-    Ok(Table { name, open, zeros_published, sensitive, cells })
+        Ok(())
+    })?;
+    let TableFile { name, open, zeros_published, sensitive, may_be_older, .. } = table;
+    Ok(Table { name, open, zeros_published, sensitive, may_be_older: may_be_older.or(older), cells })
+}
+
+/// What classes say of the rates in them.
+fn read_classes(folder: &Folder, problem: &Problem, file: &ClassFile) -> Result<Vec<Comparison>, AttackError> {
+    let mut by_class: BTreeMap<u64, Vec<Ranked>> = BTreeMap::new();
+    folder.each_row(problem, &file.rows, &[Some(&file.class), file.denominator.as_deref()], |row| {
+        let denominator = row.count(1)?.unwrap_or(1);
+        // A row without a class says nothing.
+        if let Some(class) = row.count(0)? {
+            by_class.entry(class).or_default().push(Ranked { codes: row.codes, denominator });
+        }
+        Ok(())
+    })?;
+    let classes: Vec<Vec<Ranked>> = by_class.into_values().collect();
+    let pairs = classes.iter().zip(classes.iter().skip(1)).map(|(low, high)| low.len() as u64 * high.len() as u64);
+    folder.charge(&file.rows.file, pairs.fold(0, u64::saturating_add))?;
+    Ok(comparisons_of_classes(&classes))
 }
 
 /// What printed rates say of the counts behind them.
-fn read_rates(dir: &Path, problem: &Problem, file: &RateFile) -> Result<Vec<Bound>, AttackError> {
+fn read_rates(folder: &Folder, problem: &Problem, file: &RateFile) -> Result<Vec<Bound>, AttackError> {
+    if !(file.per.is_finite() && file.per > 0.0) {
+        return Err(undefined(problem, "`per` of rates must be above 0".to_owned()));
+    }
     let figures = [&file.value, &file.lower_95, &file.upper_95, &file.lower_998, &file.upper_998];
     let mut wanted = vec![Some(file.denominator.as_str())];
     wanted.extend(figures.iter().map(|column| column.as_deref()));
     let mut bounds = Vec::new();
-    for row in read_rows(dir, problem, &file.rows, &wanted)? {
-        let Some(denominator) = row.count(0)? else { continue };
+    folder.each_row(problem, &file.rows, &wanted, |row| {
+        let Some(denominator) = row.count(0)? else { return Ok(()) };
         let printed = |number: usize| Printed::parse(row.text(number));
         if (1..=figures.len()).all(|number| printed(number).is_none()) {
-            continue;
+            return Ok(());
         }
         let rate = Rate {
             denominator,
@@ -252,13 +304,14 @@ fn read_rates(dir: &Path, problem: &Problem, file: &RateFile) -> Result<Vec<Boun
             return Err(row.error(message.to_owned()));
         };
         bounds.push(Bound { codes: row.codes, lower, upper: Some(upper) });
-    }
+        Ok(())
+    })?;
     Ok(bounds)
 }
 
 /// What words say: with denominators a and b, that count / a is above other / b is count * b - other * a >= 1, in whole
 /// numbers.
-fn read_words(dir: &Path, problem: &Problem, file: &WordFile) -> Result<Vec<Comparison>, AttackError> {
+fn read_words(folder: &Folder, problem: &Problem, file: &WordFile) -> Result<Vec<Comparison>, AttackError> {
     let unknown = |name: &&String| !problem.dimensions.iter().any(|known| known.name == **name);
     if let Some(name) = file.other.keys().find(unknown) {
         return Err(undefined(problem, format!("the other cell of a word names `{name}`, which is not a dimension")));
@@ -272,10 +325,10 @@ fn read_words(dir: &Path, problem: &Problem, file: &WordFile) -> Result<Vec<Comp
         problem.dimensions.iter().map(|dimension| file.other.get(&dimension.name).and_then(columns)).collect();
     wanted.extend(of_dimension.iter().map(Option::as_deref));
     let mut comparisons = Vec::new();
-    for row in read_rows(dir, problem, &file.rows, &wanted)? {
+    folder.each_row(problem, &file.rows, &wanted, |row| {
         let word = row.text(0).trim();
         if word.is_empty() {
-            continue;
+            return Ok(());
         }
         let Some(says) = file.says.get(word) else {
             return Err(
@@ -301,10 +354,11 @@ fn read_words(dir: &Path, problem: &Problem, file: &WordFile) -> Result<Vec<Comp
             Says::Same => (Some(0), Some(0)),
             Says::AtMost => (None, Some(0)),
             Says::Below => (None, Some(-1)),
-            Says::Nothing => continue,
+            Says::Nothing => return Ok(()),
         };
         comparisons.push(Comparison { terms: vec![(row.codes, others), (other, -own)], low, high });
-    }
+        Ok(())
+    })?;
     Ok(comparisons)
 }
 
@@ -343,101 +397,13 @@ fn value(count: &str, status: Option<&str>) -> Result<Option<Value>, String> {
         ("" | "[c]", None) => Ok(Some(Value::Withheld)),
         ("[x]" | "[z]" | "[low]", None) => Ok(None),
         _ => match count.parse() {
+            Ok(count) if count > MOST_COUNT => {
+                Err(format!("the count is above {MOST_COUNT}, the largest that is attacked: check the column"))
+            }
             Ok(count) => Ok(Some(Value::Released(count))),
             Err(_) => {
                 Err("the count is not a whole number: withhold it with status `c`, or leave the row out".to_owned())
             }
         },
     }
-}
-
-/// A row of interest.
-struct CsvRow {
-    path: PathBuf,
-    line: u64,
-    codes: Vec<String>,
-    values: Vec<String>,
-}
-
-impl CsvRow {
-    fn text(&self, number: usize) -> &str {
-        self.values.get(number).map_or("", String::as_str)
-    }
-
-    /// A whole number, if there is one.
-    fn count(&self, number: usize) -> Result<Option<u64>, AttackError> {
-        let text = self.text(number).trim();
-        if text.is_empty() {
-            return Ok(None);
-        }
-        text.parse().map(Some).map_err(|_| self.error(format!("`{text}` is not a whole number")))
-    }
-
-    fn error(&self, message: String) -> AttackError {
-        AttackError::Row { path: self.path.clone(), line: self.line, message }
-    }
-}
-
-/// Where a dimension's code comes from.
-enum Source {
-    Column(usize),
-    Fixed(String),
-}
-
-/// The rows with their codes and, in order, the text of the wanted columns (empty where no column is named).
-fn read_rows(dir: &Path, problem: &Problem, rows: &Rows, wanted: &[Option<&str>]) -> Result<Vec<CsvRow>, AttackError> {
-    let path = dir.join(&rows.file);
-    let csv_error = |source| AttackError::Csv { path: path.clone(), source };
-    let file = fs::File::open(&path).map_err(|source| AttackError::Read { path: path.clone(), source })?;
-    let mut reader = csv::Reader::from_reader(file);
-    let headers = reader.headers().map_err(csv_error)?.clone();
-    let column = |name: &str| {
-        headers
-            .iter()
-            .position(|header| header == name)
-            .ok_or_else(|| undefined(problem, format!("`{}` has no column `{name}`", rows.file.display())))
-    };
-    for name in rows.columns.keys().chain(rows.fixed.keys()) {
-        if !problem.dimensions.iter().any(|dimension| dimension.name == *name) {
-            return Err(undefined(
-                problem,
-                format!("`{}` is given codes for `{name}`, which is not a dimension", rows.file.display()),
-            ));
-        }
-    }
-    let mut sources = Vec::new();
-    for dimension in &problem.dimensions {
-        sources.push(match (rows.columns.get(&dimension.name), rows.fixed.get(&dimension.name)) {
-            (Some(name), _) => Source::Column(column(name)?),
-            (None, Some(code)) => Source::Fixed(code.clone()),
-            (None, None) => Source::Fixed(dimension.total.clone()),
-        });
-    }
-    let mut values = Vec::new();
-    for name in wanted {
-        values.push(name.map(column).transpose()?);
-    }
-    let mut filter = Vec::new();
-    for (name, text) in &rows.filter {
-        filter.push((column(name)?, text));
-    }
-    let mut result = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(csv_error)?;
-        let field = |index: usize| record.get(index).unwrap_or_default();
-        if filter.iter().any(|(index, text)| field(*index) != text.as_str()) {
-            continue;
-        }
-        let code = |source: &Source| match source {
-            Source::Column(index) => field(*index).to_owned(),
-            Source::Fixed(code) => code.clone(),
-        };
-        result.push(CsvRow {
-            path: path.clone(),
-            line: record.position().map_or(0, csv::Position::line),
-            codes: sources.iter().map(code).collect(),
-            values: values.iter().map(|index| index.map(field).unwrap_or_default().to_owned()).collect(),
-        });
-    }
-    Ok(result)
 }

@@ -158,6 +158,11 @@ pub(crate) fn disclosing(universe: &Universe) -> BTreeMap<u32, i64> {
     lows
 }
 
+/// Whether a value tells what was not printed: of a figure that may be older, how many came or went since, if they are few.
+fn says_more(state: &CellState, value: i64, k: i64) -> bool {
+    state.withheld || state.older.is_none_or(|printed| (1..k).contains(&(value - printed).abs()))
+}
+
 /// The findings, and the cells that were not shown to be safe.
 pub(crate) fn judge(
     universe: &Universe,
@@ -171,7 +176,7 @@ pub(crate) fn judge(
     let mut exposed = BTreeSet::new();
     for range in ranges.values() {
         let Some(state) = universe.cells.get(range.cell as usize) else { continue };
-        if range.low == range.high {
+        if range.low == range.high && says_more(state, range.low, k) {
             findings.recovered.push(finding(state, range));
         }
         if !state.withheld {

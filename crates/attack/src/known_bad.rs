@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use crate::AttackError;
-use crate::problem::{Problem, Value};
+use crate::problem::{Cell, Dimension, Level, Problem, Table, Value};
 use crate::search::{Options, attack};
 use crate::universe::Universe;
 
@@ -78,6 +78,26 @@ pub fn zeros_ignored(truth: &Problem, options: &Options) -> Result<Problem, Atta
         }
         problem = withhold(&universe, truth, &hidden);
     }
+}
+
+/// A ring of released cells, one for each count, that each share a kind of records with the next: AB, BC, CA; AB, BC, CD, DE, EA.
+/// Released as they are by whoever looks only at sums and differences of cells: no count is small, and no difference. In a ring of
+/// an odd number, half of a sum is each of the counts.
+#[must_use]
+pub fn ring(threshold: u32, counts: &[u64]) -> Problem {
+    let atoms: Vec<String> = (0..counts.len()).map(|number| format!("a{number}")).collect();
+    let (mut levels, mut cells) = (Vec::new(), Vec::new());
+    for ((number, atom), count) in atoms.iter().enumerate().zip(counts) {
+        let next = (number + 1) % counts.len().max(1);
+        let code = format!("r{number}");
+        let inside = vec![atom.clone(), atoms.get(next).unwrap_or(atom).clone()];
+        levels.push(Level { name: code.clone(), codes: [(code.clone(), inside)].into() });
+        let both = count + counts.get(next).unwrap_or(&0);
+        cells.push(Cell { codes: vec![code], value: Value::Released(both) });
+    }
+    let area = Dimension { name: "area".to_owned(), atoms, levels, total: "all".to_owned() };
+    let table = Table { name: "ring".to_owned(), zeros_published: true, cells, ..Table::default() };
+    Problem { name: "ring".to_owned(), threshold, dimensions: vec![area], tables: vec![table], ..Problem::default() }
 }
 
 /// The count of a cell.

@@ -20,24 +20,29 @@
 
 pub mod averaging;
 mod bounds;
+mod cell;
 mod columns;
 mod component;
 pub mod derived;
 mod differences;
 mod dimension;
 mod error;
+mod files;
 pub mod groups;
 mod input;
 pub mod inversion;
 mod judge;
 pub mod known_bad;
 mod modular;
+mod network;
 mod own;
 mod problem;
 mod propagate;
+mod range;
 mod report;
 mod revisions;
 mod search;
+mod strict;
 mod transport;
 mod universe;
 mod util;
@@ -45,8 +50,11 @@ mod util;
 use std::path::Path;
 
 pub use error::AttackError;
+pub use files::InputLimits;
 pub use input::read;
-pub use problem::{Attacker, Bound, Cell, Comparison, Dimension, Known, Level, Problem, Table, Value};
+pub use problem::{
+    Attacker, Bound, Cell, Comparison, Dimension, Known, Level, MOST_COUNT, Older, Problem, Table, Value,
+};
 pub use report::{
     Declared, Failure, Finding, Findings, GroupDisclosure, GroupReport, Method, Promise, Report, Sliver, Widths,
 };
@@ -58,7 +66,7 @@ pub use search::{Options, attack, attack_all, ranges};
 /// # Errors
 /// If the folder cannot be read, its description does not make sense, or its tables contradict each other.
 pub fn run(dir: &Path) -> Result<Report, AttackError> {
-    attack_all(&read(dir)?, &Options::default())
+    attack_all(&read(dir, &InputLimits::default())?, &Options::default())
 }
 
 #[cfg(test)]

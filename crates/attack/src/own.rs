@@ -14,7 +14,7 @@ use crate::differences::{Differences, Overlaps};
 use crate::judge::{Verdict, combine, finding, verdict};
 use crate::propagate::{Intervals, Knowledge};
 use crate::report::{Declared, Finding, Findings, Sliver};
-use crate::search::{INCOMPLETE, Options, Run, in_parallel};
+use crate::search::{Options, Run, in_parallel};
 use crate::universe::{Own, UNBOUNDED, Universe};
 use crate::util::at;
 
@@ -35,11 +35,25 @@ pub(crate) fn singletons(universe: &Universe, run: &Run, options: &Options) -> V
             regions.entry(*component).or_default().push((target.cell, *query));
         }
     }
+    // Where every range has room, nobody with one record knows more of another cell.
+    let outcome = |component: u32| run.outcomes.get(component as usize);
+    let all_roomy = |found: &Outcome| !found.roomy.is_empty() && found.roomy.iter().all(|roomy| *roomy);
+    regions.retain(|component, _| !outcome(*component).is_some_and(all_roomy));
+    let size = |component: u32| run.components.components.get(component as usize).map_or(0, |c| c.columns.len());
+    let too_many = |component: u32, cells: usize| cells.saturating_mul(size(component)) > options.max_contributors;
+    let skipped: usize =
+        regions.iter().filter(|(c, cells)| too_many(**c, cells.len())).map(|(_, cells)| cells.len()).sum();
+    regions.retain(|component, cells| !too_many(*component, cells.len()));
     let regions: Vec<(u32, Vec<(u32, u32)>)> = regions.into_iter().collect();
     let found = in_parallel(regions.len(), options.threads, |number| {
         regions.get(number).map(|(component, cells)| in_component(universe, run, *component, cells, options))
     });
-    let mut declared = vec![anyone(universe, run)];
+    let mut anyone = anyone(universe, run);
+    if skipped > 0 {
+        let message = format!("not searched: single contributors to {skipped} cells (limit `max_contributors`)");
+        anyone.findings.not_finished.push(message);
+    }
+    let mut declared = vec![anyone];
     declared.extend(found.into_iter().flatten().flatten());
     declared.retain(|attacker| attacker.findings != Findings::default());
     declared
@@ -85,8 +99,21 @@ fn region(
 ) -> Option<(Option<Declared>, Outcome)> {
     let component: &Component = run.components.components.get(number as usize)?;
     let mut known = component.clone();
-    let columns = component.queries.get(query as usize)?.columns.iter().map(|column| (*column, 1)).collect();
-    known.constraints.push(Constraint { terms: columns, low: 1, high: UNBOUNDED });
+    for (other, roomy) in before.roomy.iter().enumerate() {
+        if let Some(other) = known.queries.get_mut(other).filter(|_| *roomy && other != query as usize) {
+            (other.want_high, other.want_low) = (other.want_high.saturating_sub(1), i64::MAX);
+        }
+    }
+    match component.queries.get(query as usize)?.columns.as_slice() {
+        [column] => {
+            let (low, _) = known.columns.get_mut(*column as usize)?;
+            *low = (*low).max(1);
+        }
+        columns => {
+            let terms = columns.iter().map(|column| (*column, 1)).collect();
+            known.constraints.push(Constraint { terms, low: 1, high: UNBOUNDED });
+        }
+    }
     let outcome = bounds::solve_again(&known, before, options);
     let with = |other: u32| -> Option<&Outcome> {
         if other == number { Some(&outcome) } else { run.outcomes.get(other as usize) }
@@ -141,10 +168,8 @@ impl Everybody<'_> {
             let universe = self.universe.with(own)?;
             let mut intervals = Intervals::given(&universe, Knowledge::Marks);
             intervals.propagate(&universe)?;
-            let Differences { mut slivers, complete } = overlaps.differences(&universe, &intervals, self.options);
-            if !complete {
-                findings.not_finished.push(INCOMPLETE.to_owned());
-            }
+            let Differences { mut slivers, not_finished } = overlaps.differences(&universe, &intervals, self.options);
+            findings.not_finished.extend(not_finished);
             slivers.retain(|sliver| !shown.iter().any(|other| other.cells == sliver.cells));
             declared.push(Declared { attacker: attacker.clone(), findings, slivers });
         }

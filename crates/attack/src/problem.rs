@@ -1,8 +1,14 @@
 //! What the attacker holds: dimensions, released tables and public knowledge.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use serde::Deserialize;
+
+use crate::strict::distinct;
+
+/// The largest count, limit and denominator that is attacked. Sums of so many cells as fit into memory are far from overflowing.
+pub const MOST_COUNT: u64 = 1 << 36;
 
 /// One protection group as seen from outside. Codes are text; each cell names one code per dimension, in the order of
 /// [`Problem::dimensions`].
@@ -54,6 +60,7 @@ pub struct Level {
     /// Its name, for example `ward`.
     pub name: String,
     /// Code to the atoms it consists of.
+    #[serde(deserialize_with = "distinct")]
     pub codes: BTreeMap<String, Vec<String>>,
 }
 
@@ -68,8 +75,66 @@ pub struct Table {
     pub zeros_published: bool,
     /// Dimensions whose categories are sensitive: a group must not be concentrated in one of them.
     pub sensitive: Vec<String>,
+    /// How far its figures may be from today's, if they may be those of an earlier revision. Where an earlier revision is known
+    /// ([`crate::jointly`]), only figures that are printed as in it may be older.
+    pub may_be_older: Option<Older>,
     /// Its cells.
     pub cells: Vec<Cell>,
+}
+
+/// How far a figure that stayed when data were corrected may be from today's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(from = "OlderText")]
+pub enum Older {
+    /// By fewer than this.
+    ByFewerThan(u64),
+    /// By any number.
+    ByAnyNumber,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OlderText {
+    Number(NonZeroU32),
+    Word(OlderWord),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum OlderWord {
+    ByAnyNumber,
+}
+
+impl From<OlderText> for Older {
+    fn from(text: OlderText) -> Self {
+        match text {
+            OlderText::Number(number) => Self::ByFewerThan(number.get().into()),
+            OlderText::Word(OlderWord::ByAnyNumber) => Self::ByAnyNumber,
+        }
+    }
+}
+
+impl Older {
+    /// The smallest and the largest that today's figure may be, if a figure was so; the largest `None` if nothing is known.
+    pub(crate) fn range(self, low: u64, high: u64) -> (u64, Option<u64>) {
+        match self {
+            Self::ByFewerThan(number) => {
+                let most = number.saturating_sub(1);
+                (low.saturating_sub(most), Some(high.saturating_add(most).min(MOST_COUNT)))
+            }
+            Self::ByAnyNumber => (0, None),
+        }
+    }
+
+    /// What a comparison of figures says of today's counts; `None` if nothing.
+    pub(crate) fn comparison(self, comparison: Comparison) -> Option<Comparison> {
+        let Self::ByFewerThan(number) = self else { return None };
+        let most = i64::try_from(number).unwrap_or(i64::MAX).saturating_sub(1);
+        let by = comparison.terms.iter().map(|(_, factor)| factor.saturating_abs().saturating_mul(most));
+        let by = by.fold(0, i64::saturating_add);
+        let (low, high) = (comparison.low.map(|l| l.saturating_sub(by)), comparison.high.map(|h| h.saturating_add(by)));
+        Some(Comparison { low, high, ..comparison })
+    }
 }
 
 /// A cell of a released table.

@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::AttackError;
-use crate::input::read;
-use crate::problem::{Attacker, Bound, Comparison, Dimension, Known, Level, Problem, Table};
+use crate::files::{InputLimits, Left};
+use crate::input::read_within;
+use crate::problem::{Attacker, Bound, Cell, Comparison, Dimension, Known, Level, Problem, Table, Value};
 
 /// The name of the dimension that is added.
 const REVISION: &str = "revision";
@@ -29,10 +30,11 @@ pub enum Feed {
 ///
 /// # Errors
 /// If a folder cannot be read, or as [`jointly`].
-pub fn read_over_time(folders: &[PathBuf], feed: Feed) -> Result<Vec<Problem>, AttackError> {
+pub fn read_over_time(folders: &[PathBuf], feed: Feed, limits: &InputLimits) -> Result<Vec<Problem>, AttackError> {
+    let left = Left::new(limits);
     let mut groups: BTreeMap<String, Vec<Problem>> = BTreeMap::new();
     for folder in folders {
-        for problem in read(folder)? {
+        for problem in read_within(folder, &left)? {
             groups.entry(problem.name.clone()).or_default().push(problem);
         }
     }
@@ -77,6 +79,7 @@ pub fn jointly(revisions: &[Problem], feed: Feed) -> Result<Problem, AttackError
         }
     }
     joint.dimensions.push(revision_dimension(revisions.len(), feed));
+    let mut printed: BTreeMap<Vec<String>, Value> = BTreeMap::new();
     for (number, (problem, names)) in (1..).zip(revisions.iter().zip(&renamed)) {
         let rename = |codes: &[String]| {
             let mut renamed: Vec<String> = Vec::with_capacity(codes.len() + 1);
@@ -86,7 +89,8 @@ pub fn jointly(revisions: &[Problem], feed: Feed) -> Result<Problem, AttackError
             renamed.push(as_of(number));
             renamed
         };
-        add(&mut joint, problem, number, &rename);
+        add_tables(&mut joint, problem, number, &rename, &mut printed);
+        add(&mut joint, problem, &rename);
     }
     Ok(joint)
 }
@@ -95,15 +99,40 @@ fn as_of(revision: usize) -> String {
     format!("as of {revision}")
 }
 
-fn add(joint: &mut Problem, problem: &Problem, revision: usize, rename: &impl Fn(&[String]) -> Vec<String>) {
-    joint.threshold = joint.threshold.max(problem.threshold);
-    joint.tables.extend(problem.tables.iter().map(|table| {
-        let mut cells = table.cells.clone();
-        for cell in &mut cells {
-            cell.codes = rename(&cell.codes);
+/// The tables of a revision; `printed` is what was last printed of each place (its codes without the revision) before it. Of a table
+/// whose figures may be older, those that are not printed as before are of this revision: whoever decides a figure anew decides it
+/// from today's records. So is one that was never printed.
+fn add_tables(
+    joint: &mut Problem,
+    problem: &Problem,
+    revision: usize,
+    rename: &impl Fn(&[String]) -> Vec<String>,
+    printed: &mut BTreeMap<Vec<String>, Value>,
+) {
+    let place = |codes: &[String]| codes.split_last().map(|(_, place)| place.to_vec()).unwrap_or_default();
+    let mut now = Vec::new();
+    for table in &problem.tables {
+        let cells = table.cells.iter().map(|cell| Cell { codes: rename(&cell.codes), value: cell.value });
+        let cells: Vec<Cell> = cells.collect();
+        now.extend(cells.iter().map(|cell| (place(&cell.codes), cell.value)));
+        let unchanged = |cell: &Cell| revision == 1 || printed.get(&place(&cell.codes)) == Some(&cell.value);
+        let (older, new): (Vec<Cell>, Vec<Cell>) =
+            cells.into_iter().partition(|cell| table.may_be_older.is_some() && unchanged(cell));
+        for (cells, may_be_older) in [(older, table.may_be_older), (new, None)] {
+            if !cells.is_empty() {
+                let name = format!("{} {}", table.name, as_of(revision));
+                let (sensitive, may_be_older) = (table.sensitive.clone(), may_be_older);
+                let Table { open, zeros_published, .. } = *table;
+                joint.tables.push(Table { name, open, zeros_published, sensitive, may_be_older, cells });
+            }
         }
-        Table { name: format!("{} {}", table.name, as_of(revision)), cells, ..table.clone() }
-    }));
+    }
+    printed.extend(now);
+}
+
+/// What else is known of a revision.
+fn add(joint: &mut Problem, problem: &Problem, rename: &impl Fn(&[String]) -> Vec<String>) {
+    joint.threshold = joint.threshold.max(problem.threshold);
     joint.bounds.extend(problem.bounds.iter().map(|bound| Bound { codes: rename(&bound.codes), ..bound.clone() }));
     joint.comparisons.extend(problem.comparisons.iter().map(|comparison| Comparison {
         terms: comparison.terms.iter().map(|(codes, factor)| (rename(codes), *factor)).collect(),

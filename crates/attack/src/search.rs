@@ -38,8 +38,22 @@ pub struct Options {
     pub max_size: usize,
     /// Most cells and parts of cells looked at in search of small differences.
     pub max_steps: u64,
+    /// Most pairs of overlapping released cells, and sets of such, kept in search of half-sums.
+    pub max_overlaps: usize,
     /// Most branch-and-bound nodes in one search for a whole-number world.
     pub max_nodes: u64,
+    /// Most cells times unknowns of a component in which single contributors are tried one after another.
+    pub max_contributors: usize,
+    /// Called with what is done next, for whoever waits. Nothing else depends on it.
+    pub progress: Option<fn(&str)>,
+}
+
+impl Options {
+    fn say(&self, group: &str, step: &str) {
+        if let Some(progress) = self.progress {
+            progress(&format!("{group}: {step}"));
+        }
+    }
 }
 
 impl Default for Options {
@@ -53,7 +67,10 @@ impl Default for Options {
             max_solves: 20_000,
             max_size: 50_000_000,
             max_steps: 20_000_000_000,
+            max_overlaps: 8_000_000,
             max_nodes: 100,
+            max_contributors: 400_000_000,
+            progress: None,
         }
     }
 }
@@ -77,9 +94,11 @@ pub fn attack_all(problems: &[Problem], options: &Options) -> Result<Report, Att
 /// If the description does not make sense, or no counts agree with the released values.
 pub fn attack(problem: &Problem, options: &Options) -> Result<GroupReport, AttackError> {
     let universe = Universe::build(problem)?;
-    let wanted = |cell: &CellState| cell.withheld || (cell.blurred && cell.released.is_none());
+    let wanted = |cell: &CellState| cell.withheld || cell.is_vague();
     let targets: Vec<u32> = (0..).zip(&universe.cells).filter(|(_, c)| wanted(c)).map(|(cell, _)| cell).collect();
+    options.say(&universe.name, &format!("{} cells, {} to attack", universe.cells.len(), targets.len()));
     let run = Run::new(&universe, Knowledge::Marks, &targets, options, None)?;
+    options.say(&universe.name, &format!("again without marks, {} cells", run.exposed.len()));
     // Worlds that respect the marks are worlds without them: only what the marks gave away can change.
     let exposed: Vec<u32> = if options.exact_ranges { targets.clone() } else { run.exposed.iter().copied().collect() };
     let from_values = if exposed.is_empty() {
@@ -87,9 +106,12 @@ pub fn attack(problem: &Problem, options: &Options) -> Result<GroupReport, Attac
     } else {
         Run::new(&universe, Knowledge::Values, &exposed, options, None)?.findings
     };
+    options.say(&universe.name, "contributors to single cells");
     let mut declared = if options.singletons { own::singletons(&universe, &run, options) } else { Vec::new() };
+    options.say(&universe.name, "differences of released cells");
     let overlaps = Overlaps::new(&universe, &run.intervals, options)?;
     let (with_marks, slivers) = run.with_differences(&universe, &overlaps, options);
+    options.say(&universe.name, &format!("{} attackers with records of their own", problem.attackers.len()));
     let everybody = Everybody { universe: &universe, run: &run, targets: &targets, findings: &with_marks, options };
     declared.extend(everybody.declared(&overlaps, &slivers)?);
     Ok(GroupReport {
@@ -120,10 +142,6 @@ pub fn ranges(problem: &Problem, options: &Options) -> Result<BTreeMap<String, (
     let label = |cell: u32| universe.cells.get(cell as usize).map(|state| state.label.clone()).unwrap_or_default();
     Ok(run.ranges.values().map(|range| (label(range.cell), (range.low, range.high))).collect())
 }
-
-/// Said where the search for differences was cut short.
-pub(crate) const INCOMPLETE: &str =
-    "differences of released cells: too many, or records that no single cell holds are known";
 
 /// An attack on some cells, with everything that was worked out on the way.
 pub(crate) struct Run {
@@ -202,11 +220,9 @@ impl Run {
         overlaps: &Overlaps,
         options: &Options,
     ) -> (Findings, Vec<crate::Sliver>) {
-        let Differences { slivers, complete } = overlaps.differences(universe, &self.intervals, options);
+        let Differences { slivers, not_finished } = overlaps.differences(universe, &self.intervals, options);
         let mut findings = self.findings.clone();
-        if !complete {
-            findings.not_finished.push(INCOMPLETE.to_owned());
-        }
+        findings.not_finished.extend(not_finished);
         (findings, slivers)
     }
 }

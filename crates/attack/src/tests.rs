@@ -7,8 +7,11 @@ mod enumeration;
 mod files;
 mod groups;
 mod hand_made;
+mod hostile;
 mod inversion;
 mod known_bad;
+mod network;
+mod older;
 mod oracle;
 mod realistic;
 
@@ -32,7 +35,14 @@ fn table(name: &str, zeros_published: bool, cells: &[(&str, &str)]) -> Table {
         codes: codes.split(' ').map(str::to_owned).collect(),
         value: value.parse().map_or(Value::Withheld, Value::Released),
     });
-    Table { name: name.to_owned(), open: false, zeros_published, sensitive: Vec::new(), cells: cells.collect() }
+    Table {
+        name: name.to_owned(),
+        open: false,
+        zeros_published,
+        sensitive: Vec::new(),
+        may_be_older: None,
+        cells: cells.collect(),
+    }
 }
 
 fn problem(dimensions: Vec<Dimension>, tables: Vec<Table>) -> Problem {

@@ -37,6 +37,40 @@ struct World {
 
 type Step = (Option<usize>, usize);
 
+/// What a search has reached. Kept from one search to the next, because most look at a few of many nodes only: an entry counts if it
+/// is of the present round.
+struct Marks {
+    round: u64,
+    reached: Vec<(u64, Step)>,
+    /// Where one arc (or none, outside both layers) leads to the end.
+    near: Vec<(u64, Option<usize>)>,
+}
+
+impl Marks {
+    fn new(nodes: usize) -> Self {
+        Self { round: 0, reached: vec![(0, (None, 0)); nodes], near: vec![(0, None); nodes] }
+    }
+
+    fn reach(&mut self, node: usize, step: Step) -> bool {
+        let round = self.round;
+        let slot = self.reached.get_mut(node).filter(|(of, _)| *of != round);
+        slot.map(|slot| *slot = (round, step)).is_some()
+    }
+
+    fn lead(&mut self, node: Option<usize>, by: Option<usize>) {
+        let round = self.round;
+        node.and_then(|node| self.near.get_mut(node)).into_iter().for_each(|slot| *slot = (round, by));
+    }
+
+    fn leads(&self, node: usize) -> Option<Option<usize>> {
+        self.near.get(node).filter(|(of, _)| *of == self.round).map(|(_, by)| *by)
+    }
+
+    fn step(&self, node: usize) -> Option<Step> {
+        self.reached.get(node).filter(|(of, _)| *of == self.round).map(|(_, step)| *step)
+    }
+}
+
 impl World {
     /// The nodes and arcs, everything outside the other layer; arcs that do not exist come after the parts.
     fn new(parts: &[Part], sums: &[i64]) -> (Self, Vec<u32>, Vec<u32>) {
@@ -82,48 +116,44 @@ impl World {
         &self,
         (from, to): (usize, usize),
         without: usize,
+        marks: &mut Marks,
         steps: &mut u64,
     ) -> Result<Vec<(usize, bool)>, Vec<bool>> {
-        let mut reached: Vec<Option<Step>> = vec![None; self.of_node.len()];
+        marks.round += 1;
         let usable = |number: usize, loses: bool| {
             let arc = self.arcs.get(number).filter(|_| number != without)?;
             let open = if loses { arc.holds > 0 } else { arc.real };
             open.then_some(if loses { arc.ends.1 } else { arc.ends.0 })
         };
-        // Where one arc leads to the end.
-        let mut near: Vec<Option<Option<usize>>> = vec![None; self.of_node.len()];
         let arcs_of = |node: usize| self.of_node.get(node).map_or(&[][..], Vec::as_slice);
         *steps = steps.saturating_sub(arcs_of(to).len() as u64);
         for number in arcs_of(to) {
             let before = self.arcs.get(*number).map(|arc| if to > self.first { arc.ends.0 } else { arc.ends.1 });
-            if let Some(slot) = before.and_then(|node| near.get_mut(node))
-                && usable(*number, to > self.first).is_some()
-            {
-                *slot = Some(Some(*number));
+            if usable(*number, to > self.first).is_some() {
+                marks.lead(before, Some(*number));
             }
         }
-        if let Some(slot) = self.twin(to).and_then(|node| near.get_mut(node)) {
-            *slot = Some(None);
-        }
+        marks.lead(self.twin(to), None);
         let mut queue = VecDeque::from([from]);
-        reached.get_mut(from).into_iter().for_each(|slot| *slot = Some((None, from)));
+        marks.reach(from, (None, from));
         while let Some(node) = queue.pop_front() {
-            if let Some(Some(by)) = near.get(node) {
-                return Ok(self.back(&reached, node, from, *by, to));
+            if let Some(by) = marks.leads(node) {
+                return Ok(self.back(marks, node, from, by, to));
             }
             let loses = node <= self.first;
             *steps = steps.saturating_sub(arcs_of(node).len() as u64);
             let next = arcs_of(node).iter().filter_map(|number| Some((Some(*number), usable(*number, loses)?)));
             for (by, other) in next.chain(self.twin(node).map(|twin| (None, twin))) {
-                let Some(slot) = reached.get_mut(other).filter(|slot| slot.is_none()) else { continue };
-                *slot = Some((by, node));
-                if let Some(Some(last)) = near.get(other) {
-                    return Ok(self.back(&reached, other, from, *last, to));
+                if !marks.reach(other, (by, node)) {
+                    continue;
+                }
+                if let Some(last) = marks.leads(other) {
+                    return Ok(self.back(marks, other, from, last, to));
                 }
                 queue.push_back(other);
             }
         }
-        Err(reached.iter().map(Option::is_some).collect())
+        Err((0..self.of_node.len()).map(|node| marks.step(node).is_some()).collect())
     }
 
     /// What is outside one layer may be outside both, unseen.
@@ -134,17 +164,10 @@ impl World {
         }
     }
 
-    fn back(
-        &self,
-        reached: &[Option<Step>],
-        mut node: usize,
-        from: usize,
-        last: Option<usize>,
-        to: usize,
-    ) -> Vec<(usize, bool)> {
+    fn back(&self, marks: &Marks, mut node: usize, from: usize, last: Option<usize>, to: usize) -> Vec<(usize, bool)> {
         let mut way: Vec<(usize, bool)> = last.map(|number| (number, to > self.first)).into_iter().collect();
         while node != from {
-            let Some(Some((by, before))) = reached.get(node).copied() else { break };
+            let Some((by, before)) = marks.step(node) else { break };
             way.extend(by.map(|number| (number, node > self.first)));
             node = before;
         }
@@ -164,13 +187,13 @@ impl World {
     }
 
     /// Empties the arcs that do not exist; whether that is possible.
-    fn settle(&mut self, parts: usize, steps: &mut u64) -> bool {
+    fn settle(&mut self, parts: usize, marks: &mut Marks, steps: &mut u64) -> bool {
         for number in parts..self.arcs.len() {
             while let Some(Arc { ends, holds, .. }) = self.arcs.get(number)
                 && *holds > 0
             {
                 let (ends, holds) = (*ends, *holds);
-                let Ok(way) = self.way((ends.1, ends.0), number, steps) else { return false };
+                let Ok(way) = self.way((ends.1, ends.0), number, marks, steps) else { return false };
                 let amount = self.go(&way, holds);
                 self.arcs.get_mut(number).into_iter().for_each(|arc| arc.holds -= amount);
             }
@@ -183,7 +206,8 @@ impl World {
 /// steps ran out.
 pub(crate) fn fewest(parts: &[Part], sums: &[i64], k: i64, steps: &mut u64) -> Option<Vec<Cut>> {
     let (mut world, one, two) = World::new(parts, sums);
-    if !world.settle(parts.len(), steps) {
+    let mut marks = Marks::new(world.of_node.len());
+    if !world.settle(parts.len(), &mut marks, steps) {
         return None;
     }
     let mut cuts = Vec::new();
@@ -196,7 +220,7 @@ pub(crate) fn fewest(parts: &[Part], sums: &[i64], k: i64, steps: &mut u64) -> O
             if holds >= k {
                 break;
             }
-            match world.way(ends, part, steps) {
+            match world.way(ends, part, &mut marks, steps) {
                 Ok(way) => {
                     let amount = world.go(&way, k - holds);
                     world.arcs.get_mut(part)?.holds += amount;

@@ -3,16 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::AttackError;
+use crate::cell::number;
+pub(crate) use crate::cell::{CellState, UNBOUNDED};
 use crate::dimension::DimensionIndex;
-use crate::problem::{Known, Problem, Value};
-use crate::propagate::Knowledge;
+use crate::problem::{Cell, Known, MOST_COUNT, Problem, Value};
 use crate::util::{at, id};
 
 /// What the report calls cells that only somebody's records tell apart.
 const KNOWN: &str = "known records";
-
-/// Larger than any count: "no upper bound is known".
-pub(crate) const UNBOUNDED: i64 = i64::MAX / 4;
 
 /// All cells whose codes are of the same levels; they are disjoint.
 #[derive(Clone)]
@@ -21,69 +19,6 @@ pub(crate) struct Layer {
     pub(crate) levels: Vec<u32>,
     /// Codes to cell.
     pub(crate) index: BTreeMap<Vec<u32>, u32>,
-}
-
-/// A distinct cell, whichever tables it occurs in.
-#[derive(Clone)]
-pub(crate) struct CellState {
-    pub(crate) layer: u32,
-    pub(crate) codes: Vec<u32>,
-    pub(crate) label: String,
-    pub(crate) released: Option<i64>,
-    /// Withheld in at least one table that is not open.
-    pub(crate) withheld: bool,
-    /// In at least one table that is not open.
-    pub(crate) controlled: bool,
-    /// Withheld where zeros are always published.
-    pub(crate) marked: bool,
-    /// Published as a range, in a table that is not open.
-    pub(crate) blurred: bool,
-    /// Known to be at least this.
-    pub(crate) floor: i64,
-    /// Known to be at most this.
-    pub(crate) ceiling: i64,
-    /// Records of the attacker inside that are still counted in all of these.
-    pub(crate) own: i64,
-    /// Records of the attacker that were taken out of all of these.
-    pub(crate) apart: i64,
-}
-
-impl Own {
-    /// All that several of them know.
-    pub(crate) fn sum<'a>(owners: impl Iterator<Item = &'a Self>) -> Self {
-        let mut all = Self::default();
-        for own in owners {
-            all.apart.extend(own.apart.iter().cloned());
-            all.within.extend(own.within.iter().copied());
-        }
-        all
-    }
-}
-
-impl CellState {
-    /// What is known of the cell by itself: smallest and largest value.
-    pub(crate) fn given(&self, knowledge: Knowledge) -> (i64, i64) {
-        if let Some(value) = self.released {
-            return (value, value);
-        }
-        let mark = i64::from(self.marked && knowledge == Knowledge::Marks);
-        (self.floor.max(mark), self.ceiling)
-    }
-
-    /// Takes an attacker's records out: what is left are other people's.
-    fn take_out(&mut self, records: i64) {
-        if records == 0 {
-            return;
-        }
-        self.apart += records;
-        self.released = self.released.map(|count| count.saturating_sub(records));
-        self.floor = self.floor.saturating_sub(records).max(0);
-        if self.ceiling < UNBOUNDED {
-            self.ceiling = self.ceiling.saturating_sub(records);
-        }
-        // One of the records that the mark tells of is theirs.
-        self.marked = false;
-    }
 }
 
 /// `parent` is the sum of `parts`.
@@ -114,6 +49,18 @@ pub(crate) struct Own {
     within: Vec<(u32, i64)>,
 }
 
+impl Own {
+    /// All that several of them know.
+    pub(crate) fn sum<'a>(owners: impl Iterator<Item = &'a Self>) -> Self {
+        let mut all = Self::default();
+        for own in owners {
+            all.apart.extend(own.apart.iter().cloned());
+            all.within.extend(own.within.iter().copied());
+        }
+        all
+    }
+}
+
 #[derive(Clone)]
 pub(crate) struct Universe {
     pub(crate) name: String,
@@ -134,8 +81,13 @@ pub(crate) struct Universe {
 impl Universe {
     pub(crate) fn build(problem: &Problem) -> Result<Self, AttackError> {
         let define = |message: String| AttackError::Definition { group: problem.name.clone(), message };
+        check_counts(problem).map_err(define)?;
+        let mut names = BTreeSet::new();
         let mut dimensions = Vec::new();
         for dimension in &problem.dimensions {
+            if !names.insert(&dimension.name) {
+                return Err(define(format!("two dimensions are called `{}`: rename one", dimension.name)));
+            }
             dimensions.push(DimensionIndex::build(dimension).map_err(define)?);
         }
         let mut universe = Self {
@@ -180,24 +132,9 @@ impl Universe {
                 }
                 let Some(state) = self.cells.get_mut(index as usize) else { continue };
                 state.controlled |= !table.open;
-                match cell.value {
-                    Value::Withheld => {
-                        state.withheld |= !table.open;
-                        state.marked |= table.zeros_published;
-                    }
-                    Value::Released(count) => {
-                        let count = i64::try_from(count).unwrap_or(UNBOUNDED);
-                        if state.released.is_some_and(|other| other != count) {
-                            let (group, cell) = (self.name.clone(), state.label.clone());
-                            return Err(AttackError::Contradiction { group, cell });
-                        }
-                        state.released = Some(count);
-                    }
-                    Value::Between(low, high) => {
-                        state.blurred |= !table.open;
-                        state.floor = state.floor.max(i64::try_from(low).unwrap_or(UNBOUNDED));
-                        state.ceiling = state.ceiling.min(i64::try_from(high).unwrap_or(UNBOUNDED));
-                    }
+                if !state.show(table, cell.value) {
+                    let (group, cell) = (self.name.clone(), state.label.clone());
+                    return Err(AttackError::Contradiction { group, cell });
                 }
             }
         }
@@ -334,20 +271,7 @@ impl Universe {
         let Some(entry) = self.layers.get_mut(layer as usize) else { return Ok(next) };
         let index = *entry.index.entry(numbers.clone()).or_insert(next);
         if index == next {
-            self.cells.push(CellState {
-                layer,
-                codes: numbers,
-                label,
-                released: None,
-                withheld: false,
-                controlled: false,
-                marked: false,
-                blurred: false,
-                floor: 0,
-                ceiling: UNBOUNDED,
-                own: 0,
-                apart: 0,
-            });
+            self.cells.push(CellState::new(layer, numbers, label));
         }
         Ok(index)
     }
@@ -464,7 +388,39 @@ impl Universe {
 }
 
 fn count(known: &Known) -> i64 {
-    i64::try_from(known.count).unwrap_or(UNBOUNDED)
+    number(known.count)
+}
+
+/// Refuses numbers so large that sums of them could overflow.
+fn check_counts(problem: &Problem) -> Result<(), String> {
+    let too_large = |what: &str, name: &str| {
+        Err(format!("{what} of `{name}` is above {MOST_COUNT}, the largest number that is attacked: check the column"))
+    };
+    for table in &problem.tables {
+        let large = |cell: &Cell| match cell.value {
+            Value::Released(count) | Value::Between(_, count) => count > MOST_COUNT,
+            Value::Withheld => false,
+        };
+        if table.cells.iter().any(large) {
+            return too_large("a count", &table.name);
+        }
+    }
+    if problem
+        .bounds
+        .iter()
+        .any(|bound| bound.lower > MOST_COUNT || bound.upper.is_some_and(|upper| upper > MOST_COUNT))
+    {
+        return too_large("a limit", &problem.name);
+    }
+    let known = problem.attackers.iter().flat_map(|attacker| &attacker.known).chain(&problem.known);
+    if known.map(|known| known.count).fold(0, u64::saturating_add) > MOST_COUNT {
+        return too_large("the sum of known records", &problem.name);
+    }
+    let large = |value: i64| value.unsigned_abs() > MOST_COUNT;
+    if problem.comparisons.iter().any(|comparison| comparison.terms.iter().any(|(_, factor)| large(*factor))) {
+        return too_large("a denominator", &problem.name);
+    }
+    Ok(())
 }
 
 /// The cells of a layer at every combination of the factors' codes, if all exist.

@@ -369,3 +369,21 @@ fn long_the_gate_withstands_the_attack_on_two_hundred_larger_groups() {
 fn long_the_gate_withstands_the_attack_on_two_thousand_groups() {
     check(1_000..3_000, Size::Medium, &ALL_KINDS);
 }
+
+/// A plain problem for the gate's rule about half-sums: three filters over three kinds of records, AB, BC and AC, each of many. A
+/// protector without the rule releases all three, since none of them and no difference of them is small; the attacker convicts it.
+#[test]
+fn a_protector_that_ignores_half_sums_is_convicted() {
+    let attacked = |withheld: Option<usize>| {
+        let mut problem = attack::known_bad::ring(5, &[3, 40, 30]);
+        if let Some(cell) = withheld {
+            problem.tables[0].cells[cell].value = Value::Withheld;
+        }
+        let report = Report { groups: vec![attack(&problem, &Options::default()).unwrap()] };
+        report.failures().iter().map(|failure| failure.promise).collect::<Vec<_>>()
+    };
+    assert_eq!(attacked(None), [attack::Promise::NoSliver]);
+    for cell in 0..3 {
+        assert_eq!(attacked(Some(cell)), Vec::new(), "with one of them withheld there is nothing to find");
+    }
+}

@@ -170,8 +170,10 @@ pub(crate) enum DisclosureCommand {
     Explain(ExplainArgs),
     /// Try to work out what released tables withhold: `tables.json` and CSV files, of this system or any other.
     ///
-    /// Ends with exit code 3 if a promise is broken: a cell is recovered or provably small, a group is disclosed, a
-    /// difference of released cells is small, or a limit left something undecided. docs/attack-input.md has the format.
+    /// Ends with exit code 0 if no promise is broken, which it says with the number of cells attacked; with 3 if one is: a cell is
+    /// recovered or provably small, a group is disclosed, a difference of released cells is small, or a limit left something
+    /// undecided; with 4 if the tables could not be attacked: nothing in them, not readable, too large, or contradicting each
+    /// other. docs/attack-input.md has the format.
     Attack(AttackArgs),
 }
 
@@ -222,6 +224,12 @@ pub(crate) struct AttackArgs {
     /// Threads; the report does not depend on it.
     #[arg(long, default_value_t = 2)]
     pub(crate) threads: usize,
+    /// Most bytes of all files that are read; a file that several tables read counts for each.
+    #[arg(long, default_value_t = attack::InputLimits::default().max_bytes)]
+    pub(crate) max_bytes: u64,
+    /// Most cells, limits and comparisons that are read from all files.
+    #[arg(long, default_value_t = attack::InputLimits::default().max_cells)]
+    pub(crate) max_cells: u64,
     /// Print the whole report as JSON. It holds what was found about withheld cells.
     #[arg(long)]
     pub(crate) json: bool,

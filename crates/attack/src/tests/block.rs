@@ -109,6 +109,7 @@ fn block(withhold: impl Fn(&[String], u64) -> bool) -> Problem {
         open: false,
         zeros_published: true,
         sensitive: Vec::new(),
+        may_be_older: None,
         cells: cells.collect(),
     };
     Problem { name: "block".to_owned(), threshold: 5, dimensions, tables: vec![table], ..Problem::default() }

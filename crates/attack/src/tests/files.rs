@@ -4,7 +4,7 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use crate::run;
+use crate::{InputLimits, run};
 
 const TABLES: &str = r#"{"groups": [{
   "name": "fires",
@@ -98,7 +98,7 @@ fn everything_that_can_be_described_is_read() {
         dir
     };
     let first = tables("70");
-    let problem = crate::read(first.path()).unwrap().remove(0);
+    let problem = crate::read(first.path(), &InputLimits::default()).unwrap().remove(0);
     assert_eq!((problem.bounds.len(), problem.comparisons.len(), problem.attackers.len()), (4, 2, 1));
     let report = run(first.path()).unwrap();
     let group = &report.groups[0];
@@ -114,11 +114,11 @@ fn everything_that_can_be_described_is_read() {
     // One more in all, and nothing else is known of it: two revisions of the same tables.
     let second = tables("71");
     let folders = [first.path().to_owned(), second.path().to_owned()];
-    let joint = crate::read_over_time(&folders, crate::Feed::Appends).unwrap();
+    let joint = crate::read_over_time(&folders, crate::Feed::Appends, &InputLimits::default()).unwrap();
     assert_eq!((joint.len(), joint[0].dimensions.len(), joint[0].tables.len()), (1, 3, 4));
     let report = crate::attack_all(&joint, &crate::Options::default()).unwrap();
     assert_eq!(report.groups[0].with_marks.recovered.len(), 2);
-    assert!(crate::read_over_time(&[], crate::Feed::Appends).unwrap().is_empty());
+    assert!(crate::read_over_time(&[], crate::Feed::Appends, &InputLimits::default()).unwrap().is_empty());
 }
 
 /// A word that compares an area with all areas, whose count is shown: with the right word a small count is recovered.
@@ -136,7 +136,7 @@ fn words_are_read_as_inequalities() {
         write("tables.json", &tables.replace("OTHER", other));
         write("counts.csv", "area,count\nL1,\nL2,\nall,24\n");
         write("words.csv", &format!("area,word,people,all_people,whole\nL1,{word},100,300,all\n"));
-        let problem = crate::read(dir.path()).map_err(|error| error.to_string())?.remove(0);
+        let problem = crate::read(dir.path(), &InputLimits::default()).map_err(|error| error.to_string())?.remove(0);
         let found = crate::ranges(&problem, &crate::Options::default()).unwrap();
         Ok::<_, String>(found["areas: area=L1"])
     };

@@ -1,7 +1,7 @@
 //! Small tables whose answers can be worked out by hand.
 
 use super::{dimension, exact, problem, table};
-use crate::{AttackError, Bound, GroupReport, Known, Options, Problem, attack};
+use crate::{AttackError, Attacker, Bound, GroupReport, Known, Options, Problem, attack};
 
 /// What was found, as lines: `cell lower..upper method`.
 fn found(report: &GroupReport) -> Vec<String> {
@@ -324,6 +324,38 @@ fn slivers_are_found() {
         slivers(&[("all", "40"), ("a", "9"), ("b", "8"), ("c", "11"), ("d", "10")]),
         ["t: less t: area=a and its 3 others = 2"]
     );
+}
+
+/// Half of a sum of released cells, where no sum and no difference of whole cells is small.
+#[test]
+fn half_sums_are_found() {
+    let codes = ["ab", "bc", "ac", "abd", "bcd", "pqs", "prt", "qru", "stu"];
+    let atoms = codes.map(|code| code.chars().map(|atom| format!("{atom} ")).collect::<String>());
+    let single: Vec<[(&str, &str); 1]> = codes.iter().zip(&atoms).map(|(code, atoms)| [(*code, &atoms[..])]).collect();
+    let levels: Vec<(&str, &[(&str, &str)])> = single.iter().map(|level| (level[0].0, &level[..])).collect();
+    let area = dimension("area", "a b c d p q r s t u", &levels);
+    let attacked = |cells: &[(&str, &str)], own: &[(&str, u64)]| {
+        let mut problem = problem(vec![area.clone()], vec![table("t", true, cells)]);
+        let known = own.iter().map(|(code, count)| Known { codes: vec![(*code).to_owned()], count: *count });
+        problem.attackers = vec![Attacker { name: "one".to_owned(), known: known.collect() }];
+        let report = attack(&problem, &Options::default()).unwrap();
+        let names = |slivers: &[crate::Sliver]| slivers.iter().map(|s| s.count).collect::<Vec<_>>();
+        (names(&report.slivers), names(&report.declared[0].slivers))
+    };
+    let ring = [("ab", "43"), ("bc", "70"), ("ac", "33")];
+    assert_eq!(attacked(&ring, &[]).0, [3]);
+    // With a table that tells d apart, which holds something, a is not told; with d in the two others it is.
+    assert_eq!(attacked(&[("abd", "50"), ("bc", "70"), ("ac", "33")], &[]).0, Vec::<i64>::new());
+    assert_eq!(attacked(&[("abd", "50"), ("bcd", "77"), ("ac", "33")], &[]).0, [3]);
+    // A zero counts for nothing.
+    assert_eq!(attacked(&[("abd", "43"), ("d", "0"), ("bc", "70"), ("ac", "33")], &[]).0, [3]);
+    // Of eight in a, somebody has four.
+    let large = [("ab", "48"), ("bc", "70"), ("ac", "38")];
+    assert_eq!(attacked(&large, &[("a", 4)]), (vec![], vec![4]));
+    assert_eq!(attacked(&large, &[("b", 4)]), (vec![], vec![]));
+    // Four cells: half of three less the fourth is p, q and r together.
+    assert_eq!(attacked(&[("pqs", "22"), ("prt", "32"), ("qru", "42"), ("stu", "90")], &[]).0, [3]);
+    assert_eq!(attacked(&[("pqs", "32"), ("prt", "32"), ("qru", "42"), ("stu", "90")], &[]).0, Vec::<i64>::new());
 }
 
 /// Nothing depends on the order in which tables, cells and codes are given.

@@ -69,3 +69,23 @@ fn revisions_protected_one_by_one_are_convicted() {
     println!("last revision small: {alone} by itself, {together} with the earlier ones");
     assert!(together > alone);
 }
+
+/// Nothing is printed of what three or five cells share two by two, and half of a sum tells it.
+#[test]
+fn rings_are_convicted() {
+    let slivers = |counts: &[u64]| {
+        let report = attack(&known_bad::ring(5, counts), &Options::default()).unwrap();
+        assert!(report.with_marks.not_finished.is_empty());
+        report.slivers.iter().map(|s| format!("{} = {}", s.cells, s.count)).collect::<Vec<_>>()
+    };
+    let three = "half of ring: area=r0 and ring: area=r2 less ring: area=r1 = 3";
+    assert_eq!(slivers(&[3, 40, 30]), [three]);
+    assert_eq!(slivers(&[3, 4, 5]).len(), 2);
+    assert_eq!(slivers(&[5, 6, 7]), Vec::<String>::new());
+    let five = "half of ring: area=r0 and its 2 others less ring: area=r1 and ring: area=r3 = 2";
+    assert_eq!(slivers(&[2, 40, 30, 20, 10]), [five]);
+    assert_eq!(slivers(&[6, 40, 30, 20, 10]), Vec::<String>::new());
+    // A ring of an even number tells differences only; one of seven is not looked for.
+    assert_eq!(slivers(&[2, 40, 30, 20]), Vec::<String>::new());
+    assert_eq!(slivers(&[2, 40, 30, 20, 10, 11, 12]), Vec::<String>::new());
+}

@@ -146,7 +146,14 @@ fn problem(seed: u64, events: usize, hide: impl Fn(u64, u64) -> bool) -> Problem
                 });
             }
         }
-        tables.push(Table { name: name.to_owned(), open: false, zeros_published: true, sensitive: Vec::new(), cells });
+        tables.push(Table {
+            name: name.to_owned(),
+            open: false,
+            zeros_published: true,
+            sensitive: Vec::new(),
+            may_be_older: None,
+            cells,
+        });
     }
     Problem { name: format!("group {seed}"), threshold: 5, dimensions, tables, ..Problem::default() }
 }

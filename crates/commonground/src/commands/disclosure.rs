@@ -1,7 +1,7 @@
 //! `commonground disclosure`: what reviewers ask of the ledger, and the attacker.
 
 use anyhow::Context;
-use attack::{Feed, Options, attack_all, read_over_time};
+use attack::{Feed, InputLimits, Options, attack_all, read_over_time};
 use model::{DatasetId, Digest};
 use platform::{Caller, Grounds, Platform, PlatformError, Verdict};
 
@@ -115,8 +115,9 @@ fn to_review(config: &Config, args: &ReviewArgs) -> anyhow::Result<(Platform, Ve
 
 fn attack(args: &AttackArgs) -> anyhow::Result<()> {
     let feed = if args.corrects { Feed::Corrects } else { Feed::Appends };
-    let options = Options { threads: args.threads.max(1), ..Options::default() };
-    let problems = read_over_time(&args.tables, feed).context("could not read the tables")?;
+    let limits = InputLimits { max_bytes: args.max_bytes, max_cells: args.max_cells };
+    let options = Options { threads: args.threads.max(1), progress: Some(|step| note(step)), ..Options::default() };
+    let problems = read_over_time(&args.tables, feed, &limits).context("could not read the tables")?;
     let report = attack_all(&problems, &options).context("could not attack the tables")?;
     if args.json {
         print(format!("{}\n", serde_json::to_string_pretty(&report)?).as_bytes())?;
@@ -125,6 +126,11 @@ fn attack(args: &AttackArgs) -> anyhow::Result<()> {
     }
     let failures = report.failures();
     if failures.is_empty() {
+        note(format_args!(
+            "no promise is broken: {} cells attacked, {} of them withheld",
+            report.cells(),
+            report.withheld()
+        ));
         return Ok(());
     }
     failures.iter().for_each(note);
