@@ -55,7 +55,6 @@ pub(super) fn problem(dataset: &DatasetId, group: &Facts, belief: Belief, rules:
     // A cell bears the name of its first table: that whose mark speaks of this cell alone, if there is one.
     let tables = plain.into_iter().chain(either).map(|((name, sensitive), cells)| Table {
         name: format!("{name}{}", if sensitive { " (sensitive)" } else { "" }),
-        open: false,
         // A mark that may be the other count's tells nothing of this one, and zeros of sensitive categories may be withheld.
         zeros_published: !name.starts_with(EITHER) && !sensitive,
         sensitive: names
@@ -64,6 +63,7 @@ pub(super) fn problem(dataset: &DatasetId, group: &Facts, belief: Belief, rules:
             .map(|name| (*name).to_owned())
             .collect(),
         cells: cells.into_iter().map(|(codes, value)| Cell { codes, value }).collect(),
+        ..Table::default()
     });
     let bounds = facts.iter().filter(|fact| fact.categories.is_empty() && fact.filter.is_empty()).filter_map(|fact| {
         let upper = group.residents.get(&(fact.area_type, fact.area.clone(), fact.period.start().year()))?;

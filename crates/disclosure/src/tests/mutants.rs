@@ -251,6 +251,8 @@ fn rules_about_cells() -> Vec<Mutant> {
     {
         overlap.cells.push((cell, mask, CellFacts::default()));
     }
+    // Three sums of which each two share a part.
+    let half = Case::of_people(&[9, 2, 8]).cell(0b011, false).cell(0b110, false).cell(0b101, false);
     // A small count beside two that cannot grow: so few live there.
     let mut open = plain(&[2, 2, 2, 80, 100]);
     open.cells[1].2.known_upper = Some(2);
@@ -272,6 +274,7 @@ fn rules_about_cells() -> Vec<Mutant> {
         zeros,
         Mutant::new("differences", Rules { differences: false, ..Rules::ALL }, nested, Finds::Difference),
         Mutant::new("overlaps", Rules { overlaps: false, ..Rules::ALL }, overlap, Finds::Difference),
+        Mutant::new("overlaps, half of a sum", Rules { overlaps: false, ..Rules::ALL }, half, Finds::Difference),
         Mutant::new("open", Rules { open: false, ..Rules::ALL }, open, Finds::Small),
         group("group_disclosure, all of a row", [7, 5, 4], [0, 5, 6], None),
         Mutant {
