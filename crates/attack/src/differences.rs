@@ -36,6 +36,10 @@ pub(crate) struct Differences {
 /// Said where the search for differences was cut short.
 const INCOMPLETE: &str = "differences of released cells: too many, or records that no single cell holds are known";
 
+/// Said where no differences are sought.
+const TOO_MANY_CELLS: &str =
+    "not searched: differences of released cells and half-sums, of too many cells (limit `max_difference_cells`)";
+
 /// Said where the search for half-sums was cut short.
 const HALVES_INCOMPLETE: &str =
     "not searched: half-sums of released cells, of which too many overlap (limits `max_overlaps` and `max_steps`)";
@@ -53,6 +57,9 @@ impl Overlaps {
     /// # Errors
     /// If there are too many atoms.
     pub(crate) fn new(universe: &Universe, intervals: &Intervals, options: &Options) -> Result<Self, AttackError> {
+        if universe.cells.len() > options.max_difference_cells {
+            return Ok(Self { rows: Vec::new(), layers: Vec::new(), shared: Shared::default() });
+        }
         let rows = classes(universe, intervals, options.max_atoms)?;
         let mut layers: Vec<usize> = (0..universe.layers.len()).collect();
         layers.sort_by_key(|layer| universe.layers.get(*layer).map(|layer| layer.levels.clone()));
@@ -62,6 +69,9 @@ impl Overlaps {
 
     /// Released cells and their differences that, less what the attacker knows, are from 1 to k - 1.
     pub(crate) fn differences(&self, universe: &Universe, intervals: &Intervals, options: &Options) -> Differences {
+        if universe.cells.len() > options.max_difference_cells {
+            return Differences { slivers: Vec::new(), not_finished: vec![TOO_MANY_CELLS.to_owned()] };
+        }
         let empty = |cell: &u32| *cell != NONE && at(&intervals.high, *cell) == 0;
         // Where others are in none of a cell, there is less to count than everybody thinks.
         if !self.rows.iter().any(|row| row.iter().any(empty)) {
@@ -101,6 +111,7 @@ fn released(universe: &Universe, cell: u32) -> bool {
 }
 
 /// What released cells have in common.
+#[derive(Default)]
 struct Shared {
     /// Classes of atoms in each released cell.
     of_cell: Vec<Vec<u32>>,

@@ -38,6 +38,8 @@ pub struct Options {
     pub max_size: usize,
     /// Most cells and parts of cells looked at in search of small differences.
     pub max_steps: u64,
+    /// Most cells of a group of which differences are sought.
+    pub max_difference_cells: usize,
     /// Most pairs of overlapping released cells, and sets of such, kept in search of half-sums.
     pub max_overlaps: usize,
     /// Most branch-and-bound nodes in one search for a whole-number world.
@@ -67,6 +69,7 @@ impl Default for Options {
             max_solves: 20_000,
             max_size: 50_000_000,
             max_steps: 20_000_000_000,
+            max_difference_cells: 250_000,
             max_overlaps: 8_000_000,
             max_nodes: 100,
             max_contributors: 400_000_000,

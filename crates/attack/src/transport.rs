@@ -126,26 +126,36 @@ impl World {
             open.then_some(if loses { arc.ends.1 } else { arc.ends.0 })
         };
         let arcs_of = |node: usize| self.of_node.get(node).map_or(&[][..], Vec::as_slice);
-        *steps = steps.saturating_sub(arcs_of(to).len() as u64);
-        for number in arcs_of(to) {
-            let before = self.arcs.get(*number).map(|arc| if to > self.first { arc.ends.0 } else { arc.ends.1 });
-            if usable(*number, to > self.first).is_some() {
-                marks.lead(before, Some(*number));
-            }
-        }
-        marks.lead(self.twin(to), None);
+        // The end is met from its own side before as many arcs as it has are looked at from the other.
+        let (many, mut looked, mut met) = (arcs_of(to).len(), 0, false);
         let mut queue = VecDeque::from([from]);
         marks.reach(from, (None, from));
         while let Some(node) = queue.pop_front() {
+            if looked + arcs_of(node).len() >= many && !met {
+                met = true;
+                *steps = steps.saturating_sub(many as u64);
+                for number in arcs_of(to) {
+                    let before =
+                        self.arcs.get(*number).map(|arc| if to > self.first { arc.ends.0 } else { arc.ends.1 });
+                    if usable(*number, to > self.first).is_some() {
+                        marks.lead(before, Some(*number));
+                    }
+                }
+                marks.lead(self.twin(to), None);
+            }
             if let Some(by) = marks.leads(node) {
                 return Ok(self.back(marks, node, from, by, to));
             }
             let loses = node <= self.first;
+            looked += arcs_of(node).len();
             *steps = steps.saturating_sub(arcs_of(node).len() as u64);
             let next = arcs_of(node).iter().filter_map(|number| Some((Some(*number), usable(*number, loses)?)));
             for (by, other) in next.chain(self.twin(node).map(|twin| (None, twin))) {
                 if !marks.reach(other, (by, node)) {
                     continue;
+                }
+                if other == to {
+                    return Ok(self.back(marks, to, from, None, to));
                 }
                 if let Some(last) = marks.leads(other) {
                     return Ok(self.back(marks, other, from, last, to));
@@ -153,6 +163,7 @@ impl World {
                 queue.push_back(other);
             }
         }
+        *steps = steps.saturating_sub(self.of_node.len() as u64);
         Err((0..self.of_node.len()).map(|node| marks.step(node).is_some()).collect())
     }
 
@@ -227,6 +238,7 @@ pub(crate) fn fewest(parts: &[Part], sums: &[i64], k: i64, steps: &mut u64) -> O
                 }
                 Err(side) => {
                     if holds > 0 {
+                        *steps = steps.saturating_sub(world.arcs.len() as u64);
                         cuts.push(cut(&world, &side, (&one, &two), holds));
                     }
                     break;

@@ -178,6 +178,9 @@ fn limits_are_never_silent() {
     };
     assert_eq!(limited(&Options::default()), Vec::<String>::new());
     assert!(limited(&Options { max_overlaps: 5, ..Options::default() })[0].starts_with("not searched: half-sums"));
+    assert!(
+        limited(&Options { max_difference_cells: 5, ..Options::default() })[0].starts_with("not searched: differences")
+    );
     let contributors = limited(&Options { max_contributors: 5, ..Options::default() });
     assert!(contributors[0].starts_with("not searched: single contributors to "), "{contributors:?}");
     let progress: fn(&str) = |step| SAID.lock().unwrap().push(step.to_owned());
