@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use model::{AgeBand, AreaType, PeriodType, Sex};
 
+use crate::history::Past;
 use crate::ids::CellId;
 use crate::material::signed;
 use crate::policy::Policy;
@@ -240,7 +241,11 @@ impl Finder<'_> {
             let draft = (column as usize) < universe.drafts.len();
             draft && !self.withheld.is_some_and(|withheld| at(withheld, column))
         };
-        let scene = Scene::new(&universe.atoms, &universe.truth, shown);
+        let before = |column: u32| {
+            let past = universe.drafts.get(column as usize).and_then(|draft| draft.past);
+            matches!(past, Some(Past::Released(_)))
+        };
+        let scene = Scene::new(&universe.atoms, &universe.truth, shown, before);
         let shapes = |column: u32| {
             let ids = universe.drafts.get(column as usize).map_or(&[][..], |draft| draft.ids.as_slice());
             ids.iter().map(|id| shape(id)).collect::<BTreeSet<Shape<'_>>>().into_iter().collect::<Vec<_>>()
@@ -261,7 +266,9 @@ impl Finder<'_> {
             }
         }
         for (atoms, around) in found {
-            if !around.iter().all(|column| self.is_fixed(*column)) {
+            // What was out tells more once a zero beside it is shown.
+            let out = |column: &u32| self.is_fixed(*column) && !scene.tells_more_of(universe.atoms.row(*column));
+            if !around.iter().all(out) {
                 self.add(&around, atoms);
             }
         }

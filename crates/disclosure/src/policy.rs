@@ -158,7 +158,10 @@ pub struct StepBudget {
     /// Atoms, columns and edges looked at in one search for what released cells give away together.
     #[serde(default = "differences")]
     pub differences: u64,
-    /// States opened in all searches of a table, for each of its columns. Where they are used up, the table has no plan.
+    /// States opened in all searches of a table, whatever its size ...
+    #[serde(default = "each_table")]
+    pub each_table: u32,
+    /// ... and for each of its columns. Where they are used up, the table has no plan.
     #[serde(default = "each_column")]
     pub each_column: u32,
 }
@@ -169,14 +172,24 @@ const fn differences() -> u64 {
 }
 
 /// The same.
+const fn each_table() -> u32 {
+    StepBudget::DEFAULT.each_table
+}
+
+/// The same.
 const fn each_column() -> u32 {
     StepBudget::DEFAULT.each_column
 }
 
 impl StepBudget {
     /// Suits a group of some thousand cells.
-    pub const DEFAULT: Self =
-        Self { free_search: 60, paid_search: 160, differences: 20_000_000_000, each_column: 2_000 };
+    pub const DEFAULT: Self = Self {
+        free_search: 60,
+        paid_search: 160,
+        differences: 20_000_000_000,
+        each_table: 100_000,
+        each_column: 2_000,
+    };
 
     /// Beside an earlier plan, of which most stays: what cannot be proved soon waits, rather than holding up others. New periods
     /// take some ten states a column; with 50 large corrections wait that 400 can prove.

@@ -49,7 +49,7 @@ pub(crate) struct Draft<'a> {
     headline: bool,
     upper: Option<u64>,
     pub(crate) sensitive: bool,
-    past: Option<Past>,
+    pub(crate) past: Option<Past>,
     returned: bool,
 }
 

@@ -12,19 +12,28 @@ pub(super) struct Scene {
     pub(super) atoms: Rows,
     /// Shown columns of each live atom.
     pub(super) members: Rows,
+    /// Atoms that are known to hold nothing only since this plan.
+    newly_empty: Vec<bool>,
 }
 
 impl Scene {
-    /// Of these columns over these atoms, those that are `shown`. Atoms of a column that is shown to be zero are known to
-    /// hold nothing, and tell nobody apart.
-    pub(super) fn new(columns: &Rows, truth: &[i64], shown: impl Fn(u32) -> bool) -> Self {
+    /// Of these columns over these atoms, those that are `shown`, some of which were `before`. Atoms of a column that is shown to be
+    /// zero are known to hold nothing, and tell nobody apart.
+    pub(super) fn new(
+        columns: &Rows,
+        truth: &[i64],
+        shown: impl Fn(u32) -> bool,
+        before: impl Fn(u32) -> bool,
+    ) -> Self {
         let mut live = vec![true; truth.len()];
+        let mut empty_before = vec![false; truth.len()];
         let (mut rows, mut kept) = (Vec::new(), Vec::new());
         let indices = 0..u32::try_from(columns.len()).unwrap_or(0);
         for index in indices.clone().filter(|index| shown(*index)) {
             let row = columns.row(index);
             if row.iter().all(|atom| at(truth, *atom) == 0) {
                 row.iter().for_each(|atom| set(&mut live, *atom, false));
+                row.iter().filter(|_| before(index)).for_each(|atom| set(&mut empty_before, *atom, true));
             } else {
                 kept.push(index);
             }
@@ -35,7 +44,13 @@ impl Scene {
             rows.push(row.iter().copied().filter(|atom| at(&live, *atom)).collect());
         }
         let atoms = Rows::new(rows);
-        Self { shown: kept, members: atoms.transposed(truth.len()), atoms }
+        let newly_empty = live.iter().zip(&empty_before).map(|(live, before)| !live && !before).collect();
+        Self { shown: kept, members: atoms.transposed(truth.len()), atoms, newly_empty }
+    }
+
+    /// Whether one of these atoms is known to hold nothing only since this plan: cells that were out before tell more by it.
+    pub(super) fn tells_more_of(&self, atoms: &[u32]) -> bool {
+        atoms.iter().any(|atom| at(&self.newly_empty, *atom))
     }
 }
 

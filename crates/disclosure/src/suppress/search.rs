@@ -174,7 +174,7 @@ impl<'a> Search<'a> {
             floors: Vec::new(),
             steps: 0,
             changes: Changes { turn: 0, known: vec![(0, 0); table.columns.len()] },
-            most: u64::from(budget.each_column).saturating_mul(table.columns.len() as u64),
+            most: u64::from(budget.each_column) * table.columns.len() as u64 + u64::from(budget.each_table),
         }
     }
 

@@ -361,3 +361,42 @@ fn a_tampered_entry_is_not_restored() {
     };
     assert!(tampered(&one_person), "a released cell of one person");
 }
+
+/// What is out tells more once a zero beside it is shown: nothing can be withheld any more, so the later plan is refused.
+#[test]
+fn a_zero_that_would_make_earlier_figures_tell_more_is_not_published() {
+    // 30 in all, 14 of one kind and 13 of another, of which no record is of both: three of neither.
+    let counts = [14, 13, 3, 0];
+    let cell = |number, mask| Small { id: numbered(number), mask, facts: CellFacts::default() };
+    let out = [cell(1, 0b1111), cell(2, 0b1001), cell(3, 0b1010)];
+    let both = [&out[..], &[cell(4, 0b1000)]].concat();
+    for (counts, refused) in [(counts, true), ([14, 13, 9, 0], false)] {
+        let first = plan(&empty(), &group(&counts, &out), &Policy::threshold(5), &key(7)).unwrap();
+        assert_eq!(first.summary().released(), 3, "without the zero the overlap is free");
+        let past = LedgerState::decode(name("test"), Some(&entry(&first))).unwrap();
+        let second = plan(&past, &group(&counts, &both), &Policy::threshold(5), &key(7));
+        assert_eq!(
+            matches!(second, Err(PlanError::Unprovable { .. })),
+            refused,
+            "{:?}",
+            second.map(|plan| plan.digest())
+        );
+        // Planned at once, something else is withheld.
+        let at_once = plan(&empty(), &group(&counts, &both), &Policy::threshold(5), &key(7)).unwrap();
+        assert_eq!(at_once.summary().withheld() > 0, refused);
+    }
+}
+
+/// The same where half of a sum is told only with a zero.
+#[test]
+fn a_zero_that_would_complete_half_of_a_sum_is_not_published() {
+    let counts = [2, 9, 8, 0];
+    let cell = |number, mask| Small { id: numbered(number), mask, facts: CellFacts::default() };
+    let out = [cell(1, 0b1011), cell(2, 0b0110), cell(3, 0b0101)];
+    let first = plan(&empty(), &group(&counts, &out), &Policy::threshold(5), &key(7)).unwrap();
+    let past = LedgerState::decode(name("test"), Some(&entry(&first))).unwrap();
+    let both = [&out[..], &[cell(4, 0b1000)]].concat();
+    let second = plan(&past, &group(&counts, &both), &Policy::threshold(5), &key(7));
+    let shown = second.as_ref().map_or(0, |plan| plan.summary().released());
+    assert!(second.is_err() || shown < 4, "{shown} of 4 cells are shown");
+}

@@ -161,7 +161,7 @@ fn many_areas() -> Unreleased {
 #[test]
 fn a_search_ends_where_its_states_are_used_up() {
     let within = |each_column| {
-        let budget = StepBudget { each_column, ..StepBudget::DEFAULT };
+        let budget = StepBudget { each_table: 0, each_column, ..StepBudget::DEFAULT };
         plan(&empty(), &many_areas(), &Policy { budget, ..Policy::threshold(5) }, &key(1))
     };
     let whole = within(2_000).unwrap();

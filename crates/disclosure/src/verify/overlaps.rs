@@ -16,7 +16,7 @@ use pairs::{Common, layers};
 struct Shown<'a> {
     cells: Vec<&'a EntryCell>,
     kinds: Vec<BTreeSet<Kind<'a>>>,
-    /// All names of the cell were released before.
+    /// Released before by one of its names, and nothing in it is known to be empty only since: nothing can be done about it any more.
     earlier: Vec<bool>,
     atoms: Vec<Vec<u32>>,
     by_atom: Vec<Vec<usize>>,
@@ -26,9 +26,18 @@ struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     fn new(entry: &'a Entry, base: &'a Base<'_>) -> Self {
-        let released = || entry.cells.iter().zip(&base.cells).filter(|(cell, _)| cell.outcome == Outcome::Released);
-        let empty: BTreeSet<u32> =
-            released().filter(|(cell, _)| cell.count == 0).flat_map(|(_, atoms)| atoms.iter().copied()).collect();
+        let released = || entry.figures().zip(&base.cells).filter(|(cell, _)| cell.outcome == Outcome::Released);
+        let zeros = || released().filter(|(cell, _)| cell.count == 0);
+        let atoms_of = |before: bool| {
+            let mut inside = vec![false; base.truth.len()];
+            for atom in zeros().filter(|(cell, _)| cell.earlier || !before).flat_map(|(_, atoms)| atoms) {
+                inside.get_mut(*atom as usize).into_iter().for_each(|slot| *slot = true);
+            }
+            inside
+        };
+        let (empty, before) = (atoms_of(false), atoms_of(true));
+        let is = |of: &[bool], atom: u32| of.get(atom as usize).copied().unwrap_or(false);
+        let newly_empty = |atom: &u32| is(&empty, *atom) && !is(&before, *atom);
         let mut known: HashMap<&[u32], usize> = HashMap::new();
         let mut shown = Self {
             cells: Vec::new(),
@@ -44,13 +53,14 @@ impl<'a> Shown<'a> {
             if place == next {
                 shown.cells.push(cell);
                 shown.kinds.push(BTreeSet::new());
-                shown.earlier.push(true);
-                shown.atoms.push(atoms.iter().copied().filter(|atom| !empty.contains(atom)).collect());
+                shown.earlier.push(false);
+                shown.atoms.push(atoms.iter().copied().filter(|atom| !is(&empty, *atom)).collect());
             }
             shown.kinds.get_mut(place).into_iter().for_each(|kinds| {
                 kinds.insert(kind(&cell.id));
             });
-            shown.earlier.get_mut(place).into_iter().for_each(|earlier| *earlier &= cell.earlier);
+            let earlier = cell.earlier && !atoms.iter().any(newly_empty);
+            shown.earlier.get_mut(place).into_iter().for_each(|slot| *slot |= earlier);
         }
         for (number, atoms) in shown.atoms.iter().enumerate() {
             for atom in atoms {
