@@ -163,6 +163,13 @@ fn says_more(state: &CellState, value: i64, k: i64) -> bool {
     state.withheld || state.older.is_none_or(|printed| (1..k).contains(&(value - printed).abs()))
 }
 
+/// A small count that was printed and may be older: it was true at some time.
+fn printed_small(state: &CellState, k: i64) -> Option<Finding> {
+    let count = state.older.filter(|count| (1..k).contains(count) && state.released.is_none())?;
+    let (lower, own) = (count + state.apart, state.own + state.apart);
+    Some(Finding { cell: state.label.clone(), lower, upper: lower, own, method: Method::Interval })
+}
+
 /// The findings, and the cells that were not shown to be safe.
 pub(crate) fn judge(
     universe: &Universe,
@@ -204,6 +211,7 @@ pub(crate) fn judge(
             exposed.insert(range.cell);
         }
     }
+    findings.provably_small.extend(universe.cells.iter().filter_map(|state| printed_small(state, k)));
     for (cell, low) in lows {
         if at(&intervals.low, *cell) > *low {
             let whole = universe.cells.get(*cell as usize);

@@ -148,6 +148,8 @@ pub struct GroupReport {
     pub withheld: usize,
     /// Cells published as a range: rounded, perturbed, or an interval.
     pub blurred: usize,
+    /// Cells published as a figure that may be older: no difference is made of them.
+    pub older: usize,
     /// Atoms that may hold something, after merging.
     pub atoms: usize,
     /// Unknowns in the components that were attacked.
@@ -172,6 +174,12 @@ pub struct Report {
 }
 
 impl Report {
+    /// Cells published as a figure that may be older.
+    #[must_use]
+    pub fn older(&self) -> usize {
+        self.groups.iter().map(|group| group.older).sum()
+    }
+
     /// Distinct cells.
     #[must_use]
     pub fn cells(&self) -> usize {

@@ -123,6 +123,7 @@ pub fn attack(problem: &Problem, options: &Options) -> Result<GroupReport, Attac
         cells: universe.cells.iter().filter(|cell| cell.controlled).count(),
         withheld: universe.cells.iter().filter(|cell| cell.withheld).count(),
         blurred: targets.len() - universe.cells.iter().filter(|cell| cell.withheld).count(),
+        older: universe.cells.iter().filter(|cell| cell.older.is_some() && cell.released.is_none()).count(),
         atoms: run.system.atoms,
         columns: run.components.components.iter().map(|c| c.columns.len()).sum(),
         components: run.components.components.len(),

@@ -146,11 +146,10 @@ fn table(
     })
 }
 
-/// A sum as registration looks at it: bands of ages are compared by the years in them.
+/// A sum as registration looks at it: bands of ages are compared by the years in them; `unknown` is a category by itself.
 fn counted(column: &str, filter: &BTreeMap<String, Vec<String>>) -> Counted {
     let years = |band: &String| -> Vec<String> {
-        let band: Option<AgeBand> = band.parse().ok();
-        let Some((first, last)) = band.and_then(AgeBand::ages) else { return Vec::new() };
+        let Some((first, last)) = band.parse().ok().and_then(AgeBand::ages) else { return vec![band.clone()] };
         (first..=last.unwrap_or(u8::MAX)).map(|year| year.to_string()).collect()
     };
     let chosen = |(dimension, values): (&String, &Vec<String>)| {

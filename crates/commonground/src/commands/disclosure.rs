@@ -126,11 +126,12 @@ fn attack(args: &AttackArgs) -> anyhow::Result<()> {
     }
     let failures = report.failures();
     if failures.is_empty() {
-        note(format_args!(
-            "no promise is broken: {} cells attacked, {} of them withheld",
-            report.cells(),
-            report.withheld()
-        ));
+        let older = match report.older() {
+            0 => String::new(),
+            older => format!("; {older} figures were taken for possibly older, so that no difference was made of them"),
+        };
+        let (cells, withheld) = (report.cells(), report.withheld());
+        note(format_args!("no promise is broken: {cells} cells attacked, {withheld} of them withheld{older}"));
         return Ok(());
     }
     failures.iter().for_each(note);

@@ -219,15 +219,13 @@ impl Platform {
             let problem = format!("`{digest}` is void: {changed}; whatever is made in its place is previewed anew");
             return bad("digest", problem);
         }
-        if waiting.is_said(caller.actor.as_ref(), verdict, grounds) {
-            self.wake_publisher();
-            return Ok(());
-        }
         // The jobs first: killed after the record, what was decided would wait for a job that nobody queues. Killed before it,
         // they find that the plan still waits. Nor can they run too early: a publisher that takes one now has to take
         // `deciding` in `approved` before it reads what was decided, and gets it when this is recorded or has failed.
         self.queue_versions(&versions)?;
-        self.record(audit::Entry::Decided { actor: caller.actor.clone(), group, preview, verdict, grounds })?;
+        if !waiting.is_said(caller.actor.as_ref(), verdict, grounds) {
+            self.record(audit::Entry::Decided { actor: caller.actor.clone(), group, preview, verdict, grounds })?;
+        }
         self.wake_publisher();
         Ok(())
     }

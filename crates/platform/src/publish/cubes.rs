@@ -6,7 +6,7 @@ use std::sync::Arc;
 use agreements::Governing;
 use model::contract::DatasetContract;
 use model::indicator::{Indicator, IndicatorType, Measure, View};
-use model::{AgeBand, CellKey, DatasetId, Sex};
+use model::{AgeBand, CellKey, DatasetId, Sex, ViewId};
 
 use super::contract;
 use super::placing::{Figures, Placing, placing};
@@ -30,8 +30,7 @@ impl Platform {
         }
         let mut state = State::clone(&self.state());
         state.released.retain(|dataset, _| !gone.contains(dataset));
-        state.out.extend(fresh.clone());
-        state.released.extend(fresh);
+        state.released.extend(fresh.clone());
         let (mut written, mut cubes) = (BTreeSet::new(), BTreeMap::new());
         for indicator in state.definitions.indicators() {
             if indicator.datasets().any(|dataset| changed.contains(dataset)) {
@@ -42,8 +41,18 @@ impl Platform {
             }
         }
         self.change(|current| {
-            (current.released, current.out) = (state.released, state.out);
+            current.released.retain(|dataset, _| !gone.contains(dataset));
+            current.out.extend(fresh.clone());
+            current.released.extend(fresh);
             current.cubes.retain(|view, _| !written.contains(view));
+            // Another group may have been taken out of service meanwhile.
+            let definitions = Arc::clone(&current.definitions);
+            let released = &current.released;
+            let stands = |view: &ViewId| {
+                let indicator = definitions.view(view).map(|(indicator, _)| indicator);
+                indicator.is_some_and(|of| of.datasets().all(|dataset| released.contains_key(dataset)))
+            };
+            cubes.retain(|view, _| stands(view));
             current.cubes.extend(cubes);
         });
         Ok(())

@@ -184,6 +184,7 @@ fn choices_of_ages_are_compared_by_years() {
         super::counted("count", &std::collections::BTreeMap::from([("age".to_owned(), bands)]))
     };
     let [inside, around, beside] = [of(&["16-17", "18-24"]), of(&["0-15", "16-24"]), of(&["18-24", "25+"])];
+    assert!(!of(&["0-17", "unknown"]).filter["age"].is_disjoint(&of(&["18+", "unknown"]).filter["age"]));
     let years = |counted: &disclosure::Counted| counted.filter["age"].len();
     assert_eq!((years(&inside), years(&around), years(&beside)), (9, 25, 238));
     assert!(inside.filter["age"].is_subset(&around.filter["age"]));
