@@ -232,6 +232,12 @@ impl Platform {
         &self.0.audit
     }
 
+    /// How many threads work side by side on what is published, or on many files of one caller.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.settings().limits.publish_threads.clamp(1, 64)
+    }
+
     pub(crate) fn settings(&self) -> &Settings {
         &self.0.settings
     }

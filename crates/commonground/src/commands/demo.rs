@@ -1,6 +1,7 @@
 //! `commonground demo`: the sample partnership, through the same use cases as everything else.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::Context;
@@ -58,34 +59,51 @@ fn prepare(platform: &Platform, sample: &Path, start: Instant) -> anyhow::Result
     Ok(())
 }
 
-/// Uploads every partner file of the sample that is not stored yet, as the partner itself.
+/// Uploads every partner file of the sample that is not stored yet, several at once. The first failure ends it, once the files
+/// that others are reading are done.
 fn load(platform: &Platform, sample: &Path) -> anyhow::Result<()> {
     let files = partner_files(platform, &sample.join("partners"))?;
     let bar = progress::bar(files.len(), "taking in");
     let declared = platform.now().to_string();
-    for file in &files {
-        bar.set_message(format!("{} {}", file.dataset, file.period.label()));
-        let caller = platform.local_officer(&file.dataset)?;
-        let open =
-            || std::fs::File::open(&file.path).with_context(|| format!("could not open `{}`", file.path.display()));
-        let request = UploadRequest {
-            dataset: file.dataset.clone(),
-            period: file.period.to_string(),
-            idempotency_key: None,
-            digest: None,
-            empty: false,
-            // The synthetic partners leave opted-out people out, and say so as real ones must.
-            opt_outs_applied: Some(declared.clone()),
-        };
-        // Starting the demo again sends nothing, and leaves no record of having tried.
-        if platform.already_stored(&caller, &request, open()?)?.is_none() {
-            platform
-                .upload(&caller, &request, open()?)
-                .with_context(|| format!("could not take in `{}`", file.path.display()))?;
+    let waiting = Mutex::new(files.into_iter());
+    // The lock ends with the statement: nobody waits for a file that another thread reads.
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || -> anyhow::Result<()> {
+        while let Some(file) = next() {
+            bar.set_message(format!("{} {}", file.dataset, file.period.label()));
+            take_in(platform, &file, &declared).inspect_err(|_| while next().is_some() {})?;
+            bar.inc(1);
         }
-        bar.inc(1);
-    }
+        Ok(())
+    };
+    let outcome: anyhow::Result<()> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..platform.threads()).map(|_| scope.spawn(work)).collect();
+        let defect = || Err(anyhow::anyhow!("taking in a file stopped on a defect"));
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| defect())).collect()
+    });
     bar.finish_and_clear();
+    outcome
+}
+
+/// Uploads one file as its partner does.
+fn take_in(platform: &Platform, file: &PartnerFile, declared: &str) -> anyhow::Result<()> {
+    let caller = platform.local_officer(&file.dataset)?;
+    let open = || std::fs::File::open(&file.path).with_context(|| format!("could not open `{}`", file.path.display()));
+    let request = UploadRequest {
+        dataset: file.dataset.clone(),
+        period: file.period.to_string(),
+        idempotency_key: None,
+        digest: None,
+        empty: false,
+        // The synthetic partners leave opted-out people out, and say so as real ones must.
+        opt_outs_applied: Some(declared.to_owned()),
+    };
+    // Starting the demo again sends nothing, and leaves no record of having tried.
+    if platform.already_stored(&caller, &request, open()?)?.is_none() {
+        platform
+            .upload(&caller, &request, open()?)
+            .with_context(|| format!("could not take in `{}`", file.path.display()))?;
+    }
     Ok(())
 }
 

@@ -265,7 +265,7 @@ impl Platform {
         let queue = Mutex::new(self.largest_last(datasets));
         let results = Mutex::new(BTreeMap::new());
         std::thread::scope(|scope| {
-            for _ in 0..self.settings().limits.publish_threads.clamp(1, 64) {
+            for _ in 0..self.threads() {
                 scope.spawn(|| {
                     loop {
                         let next = queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
