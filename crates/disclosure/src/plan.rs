@@ -180,16 +180,14 @@ impl Summary {
 /// See [`PlanError`]; the previous plan stays in force.
 pub fn plan(past: &LedgerState, truth: &Unreleased, policy: &Policy, key: &PlanKey) -> Result<Plan, PlanError> {
     let group = truth.group.clone();
+    let (first, last) = tries(past, policy);
     let patient = |split| {
-        let mut found = Err(PlanError::Encoding(group.clone()));
-        for (patience, budget) in tries(past, policy) {
+        let attempt = |(patience, budget): (Patience, StepBudget)| {
             let policy = Policy { budget, ..policy.clone() };
-            found = decide(past, truth, &policy, key, Rules::ALL, split, patience);
-            if !matches!(found, Err(PlanError::Unprovable { .. })) {
-                break;
-            }
-        }
-        found
+            decide(past, truth, &policy, key, Rules::ALL, split, patience)
+        };
+        let ends = |found: &Result<_, PlanError>| !matches!(found, Err(PlanError::Unprovable { .. }));
+        first.iter().copied().map(attempt).find(ends).unwrap_or_else(|| attempt(last))
     };
     let (mut entry, mut steps) = patient(true)?;
     let mut checked = verify(&entry);
@@ -210,15 +208,14 @@ pub fn plan(past: &LedgerState, truth: &Unreleased, policy: &Policy, key: &PlanK
     })
 }
 
-/// What is tried, until one can be proved. Beside an earlier plan, what cannot be shown to have changed waits: a little of it, more,
-/// or all.
-fn tries(past: &LedgerState, policy: &Policy) -> Vec<(Patience, StepBudget)> {
-    let (patiences, budget) = match past.is_empty() {
-        true => (&[Patience::Few][..], policy.budget),
-        false => (&[Patience::Few, Patience::Categories, Patience::All][..], policy.budget.later()),
+/// What is tried, until one can be proved, and what is tried last. Beside an earlier plan, what cannot be shown to have changed
+/// waits: a little of it, more, or all.
+fn tries(past: &LedgerState, policy: &Policy) -> (Vec<(Patience, StepBudget)>, (Patience, StepBudget)) {
+    let (patiences, last, budget) = match past.is_empty() {
+        true => (&[Patience::Few][..], Patience::Few, policy.budget),
+        false => (&[Patience::Few, Patience::Categories, Patience::All][..], Patience::All, policy.budget.later()),
     };
-    let last = patiences.last().map(|patience| (*patience, budget.thorough()));
-    patiences.iter().map(|patience| (*patience, budget)).chain(last).collect()
+    (patiences.iter().map(|patience| (*patience, budget)).collect(), (last, budget.thorough()))
 }
 
 /// Decides every cell, without the check; and the steps that took.

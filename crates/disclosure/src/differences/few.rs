@@ -157,8 +157,8 @@ impl Few<'_> {
                 let over = one.value + two.value - whole.value;
                 let once = self.may_be_few(over, two.people, whole.people);
                 // What of the first is not in this one is in the second, beside the rest of this one.
-                let fits = self.scene.atoms.row(*second).len() + 2 * first.shared == row.len() + one_row.len();
-                let twice = fits && over % 2 == 0 && (1..=self.reader.most).contains(&(over / 2));
+                let fits = || self.scene.atoms.row(*second).len() + 2 * first.shared == row.len() + one_row.len();
+                let twice = over % 2 == 0 && (1..=self.reader.most).contains(&(over / 2)) && fits();
                 if *second == column || !(once || twice) {
                     continue;
                 }
@@ -170,10 +170,10 @@ impl Few<'_> {
                     marked = true;
                 }
                 let around = [first.column, *second, column];
-                let rest = if once { self.left_over(around) } else { None };
-                let rest = rest.map(|rest| (over, rest));
-                let rest = rest.or_else(|| if twice { Some((over / 2, self.in_both(around)?)) } else { None });
-                if let Some((value, rest)) = rest.filter(|(value, rest)| self.reader.is_few(*value, rest)) {
+                let tells = once.then(|| self.left_over(around)).flatten().map(|rest| (over, rest));
+                let tells =
+                    tells.or_else(|| twice.then(|| self.in_both(around)).flatten().map(|rest| (over / 2, rest)));
+                if let Some((value, rest)) = tells.filter(|(value, rest)| self.reader.is_few(*value, rest)) {
                     debug_assert_eq!(value, self.reader.value(&rest));
                     found(rest, &around);
                 }

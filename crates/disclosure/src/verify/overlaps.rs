@@ -206,70 +206,79 @@ fn threes(shown: &Shown<'_>, eyes: &[Eye<'_>]) -> Result<(), VerifyError> {
     for large in 0..shown.atoms.len() {
         let common = shown.common(large, &mut shared);
         for (eye, sums) in eyes.iter().zip(&sums) {
-            two_inside(shown, eye, sums, large, &common)?;
-            two_around(shown, eye, sums, large, &common)?;
+            let around = Around { shown, eye, sums, large, common: &common };
+            around.two_inside()?;
+            around.two_around()?;
         }
     }
     Ok(())
 }
 
-/// `common` is every cell that has atoms in common with `large`, and how many.
-fn two_inside(
-    shown: &Shown<'_>,
-    eye: &Eye<'_>,
-    sums: &[u64],
+/// A cell and those around it, as somebody sees them.
+struct Around<'a> {
+    shown: &'a Shown<'a>,
+    eye: &'a Eye<'a>,
+    /// What that reader counts, of each cell.
+    sums: &'a [u64],
     large: usize,
-    common: &[(usize, usize)],
-) -> Result<(), VerifyError> {
-    let (whole, sum) = (shown.atoms(large), |cell: usize| sums.get(cell).copied().unwrap_or(0));
-    let inside = common.iter().filter(|(cell, common)| *common == shown.atoms(*cell).len() && *common < whole.len());
-    let mut inside: Vec<(u64, usize)> = inside.map(|(cell, _)| (sum(*cell), *cell)).collect();
-    inside.sort_unstable_by(|a, b| b.cmp(a));
-    for (place, (first_sum, first)) in inside.iter().enumerate() {
-        let wanted = inside.iter().skip(place + 1).skip_while(|(other, _)| first_sum + other >= sum(large));
-        for (_, second) in wanted.take_while(|(other, _)| eye.in_range(sum(large), first_sum + other)) {
-            let (a, b) = (shown.atoms(*first), shown.atoms(*second));
-            if a.len() + b.len() > whole.len() {
-                continue;
-            }
-            let rest: Vec<u32> = whole.iter().copied().filter(|atom| !has(a, *atom) && !has(b, *atom)).collect();
-            if rest.len() + a.len() + b.len() == whole.len() && eye.few(&rest) {
-                shown.fail(&[large, *first, *second])?;
-            }
-        }
-    }
-    Ok(())
+    /// Every cell that has atoms in common with it, and how many.
+    common: &'a [(usize, usize)],
 }
 
-/// The other way round: `large` is covered by two.
-fn two_around(
-    shown: &Shown<'_>,
-    eye: &Eye<'_>,
-    sums: &[u64],
-    large: usize,
-    common: &[(usize, usize)],
-) -> Result<(), VerifyError> {
-    let (whole, sum) = (shown.atoms(large), |cell: usize| sums.get(cell).copied().unwrap_or(0));
-    for (first, common) in common.iter().copied().filter(|(_, common)| *common < whole.len()) {
-        let a = shown.atoms(first);
-        let mut missing = whole.iter().filter(|atom| !has(a, **atom));
-        let candidates = missing.next().and_then(|atom| shown.by_atom.get(*atom as usize));
-        for second in candidates.into_iter().flatten().filter(|second| **second != large) {
-            let b = shown.atoms(*second);
-            if common + b.len() < whole.len() {
-                continue;
-            }
-            let (both, third) = (sum(first) + sum(*second), sum(large));
-            let once = eye.in_range(both, third) && over(a, b, whole).is_some_and(|rest| eye.few(&rest));
-            let half = both.checked_sub(third).map_or(0, |twice| twice / 2);
-            // As many atoms as it takes: what of the first is not in the third is in the second, beside the rest of the third.
-            let fits = b.len() + 2 * common == whole.len() + a.len() && (1..=eye.most).contains(&half);
-            if once || (fits && half_of(a, b, whole).is_some_and(|rest| eye.few(&rest))) {
-                shown.fail(&[first, *second, large])?;
+impl Around<'_> {
+    fn sum(&self, cell: usize) -> u64 {
+        self.sums.get(cell).copied().unwrap_or(0)
+    }
+
+    /// The cell less two inside it.
+    fn two_inside(&self) -> Result<(), VerifyError> {
+        let Self { shown, eye, large, .. } = *self;
+        let (whole, sum) = (shown.atoms(large), |cell| self.sum(cell));
+        let inside =
+            self.common.iter().filter(|(cell, common)| *common == shown.atoms(*cell).len() && *common < whole.len());
+        let mut inside: Vec<(u64, usize)> = inside.map(|(cell, _)| (sum(*cell), *cell)).collect();
+        inside.sort_unstable_by(|a, b| b.cmp(a));
+        for (place, (first_sum, first)) in inside.iter().enumerate() {
+            let wanted = inside.iter().skip(place + 1).skip_while(|(other, _)| first_sum + other >= sum(large));
+            for (_, second) in wanted.take_while(|(other, _)| eye.in_range(sum(large), first_sum + other)) {
+                let (a, b) = (shown.atoms(*first), shown.atoms(*second));
+                if a.len() + b.len() > whole.len() {
+                    continue;
+                }
+                let rest: Vec<u32> = whole.iter().copied().filter(|atom| !has(a, *atom) && !has(b, *atom)).collect();
+                if rest.len() + a.len() + b.len() == whole.len() && eye.few(&rest) {
+                    shown.fail(&[large, *first, *second])?;
+                }
             }
         }
+        Ok(())
     }
-    Ok(())
+
+    /// The other way round: two that cover it, less the cell.
+    fn two_around(&self) -> Result<(), VerifyError> {
+        let Self { shown, eye, large, .. } = *self;
+        let (whole, sum) = (shown.atoms(large), |cell| self.sum(cell));
+        for (first, common) in self.common.iter().copied().filter(|(_, common)| *common < whole.len()) {
+            let a = shown.atoms(first);
+            let mut missing = whole.iter().filter(|atom| !has(a, **atom));
+            let candidates = missing.next().and_then(|atom| shown.by_atom.get(*atom as usize));
+            for second in candidates.into_iter().flatten().filter(|second| **second != large) {
+                let b = shown.atoms(*second);
+                if common + b.len() < whole.len() {
+                    continue;
+                }
+                let (both, third) = (sum(first) + sum(*second), sum(large));
+                let once = eye.in_range(both, third) && over(a, b, whole).is_some_and(|rest| eye.few(&rest));
+                let half = both.checked_sub(third).map_or(0, |twice| twice / 2);
+                // As many atoms as it takes: what of the first is not in the third is in the second, beside the rest of the third.
+                let fits = b.len() + 2 * common == whole.len() + a.len() && (1..=eye.most).contains(&half);
+                if once || (fits && half_of(a, b, whole).is_some_and(|rest| eye.few(&rest))) {
+                    shown.fail(&[first, *second, large])?;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What two cells that cover a third hold beside it: once what is in one of them and not in the third, or in all three. Nothing
