@@ -81,42 +81,48 @@ pub(crate) fn nobody_is_seen(before: &[(String, Option<i64>)], after: &[(String,
     }
 }
 
+/// What was published is final: a correction changes nothing of it, however much it corrects, and everything that is new goes on
+/// beside it. Once somebody asks, it is decided anew, and nobody is seen coming or going.
 #[tokio::test]
-async fn a_correction_is_published_where_nobody_is_seen_coming_or_going() {
+async fn a_correction_waits_for_a_revision() {
     let demo = Demo::open();
     let before = counts(&figures(&demo).await);
     let corrected = upload(&demo, "2025-01-01/P3M", quarter("2025", 25)).await;
     let report = demo.platform.publish_pending(&mut |_| ()).unwrap();
-    assert_eq!(report.failures, Vec::<String>::new(), "{report}");
-    assert!(publication(&demo, &corrected).await.starts_with("done"));
-    assert_eq!(demo.platform.holdings().unwrap().waiting, []);
-    let rows = figures(&demo).await;
-    assert!(rows[0]["caveat"].as_str().unwrap().contains("corrected"), "{}", rows[0]);
-    let after = counts(&rows);
-    assert_eq!(before.len(), after.len());
-    nobody_is_seen(&before, &after);
+    assert_eq!((report.published.len(), report.failures.len(), report.corrected.len()), (0, 0, 1), "{report}");
+    assert!(report.corrected[0].contains(&format!("1 corrected files; `commonground disclosure revise {FIRES}`")));
+    let told = "done: taken in; what is published stays as it is until a reviewer asks for a revision";
+    assert_eq!(publication(&demo, &corrected).await, told);
+    let reviewer = demo.platform.local_reviewer().unwrap();
+    let fires = FIRES.parse().unwrap();
+    let report = demo.platform.publication_report(&reviewer, &fires).unwrap().to_string();
+    assert!(report.contains("1, which wait for a revision"), "{report}");
+    assert_eq!(counts(&figures(&demo).await), before);
 
-    // A month goes on beside it, what waited may be shown with it, and all is the same after a start.
     let new = upload(&demo, "2026-01-01/P3M", quarter("2026", 0)).await;
     demo.platform.publish_pending(&mut |_| ()).unwrap();
-    assert!(publication(&demo, &new).await.starts_with("done"), "{}", publication(&demo, &new).await);
-    let longer = counts(&figures(&demo).await);
-    assert_eq!(longer.len(), after.len() + 6, "three months of two districts");
-    nobody_is_seen(&after, &longer);
-    let demo = again(demo, |_| ());
-    assert_eq!(counts(&figures(&demo).await), longer);
-    assert_eq!(demo.platform.pending().unwrap(), 0);
-}
+    assert!(publication(&demo, &new).await.starts_with("done: published"), "{}", publication(&demo, &new).await);
+    let rows = figures(&demo).await;
+    let longer = counts(&rows);
+    assert_eq!(longer.len(), before.len() + 6, "three months of two districts");
+    assert!(before.iter().all(|row| longer.contains(row)));
+    assert!(!rows[0]["caveat"].as_str().unwrap_or_default().contains("corrected"), "{}", rows[0]);
 
-/// Two rows fewer: somebody who compares would find two people.
-#[tokio::test]
-async fn a_small_correction_changes_nothing_that_is_seen() {
-    let demo = Demo::open();
-    let before = counts(&figures(&demo).await);
-    let corrected = upload(&demo, "2025-01-01/P3M", quarter("2025", 2)).await;
-    demo.platform.publish_pending(&mut |_| ()).unwrap();
-    assert!(publication(&demo, &corrected).await.starts_with("done"));
-    assert_eq!(counts(&figures(&demo).await), before);
+    let demo = again(demo, |_| ());
+    assert_eq!(demo.platform.revise(&reviewer, &fires).unwrap(), 1);
+    let report = demo.platform.publish_pending(&mut |_| ()).unwrap();
+    assert_eq!((report.published, report.failures), (vec![fires.clone()], Vec::new()));
+    let rows = figures(&demo).await;
+    assert!(rows[0]["caveat"].as_str().unwrap().contains("corrected since they were first published"), "{}", rows[0]);
+    let revised = counts(&rows);
+    assert!(revised.len() == longer.len() && revised != longer);
+    nobody_is_seen(&longer, &revised);
+    demo.platform.verify_ledger(&reviewer, &fires).unwrap();
+    // It is revised, and is so after a start too.
+    assert_eq!(demo.platform.revise(&reviewer, &fires).unwrap(), 0);
+    let demo = again(demo, |_| ());
+    assert_eq!(counts(&figures(&demo).await), revised);
+    assert_eq!(demo.platform.pending().unwrap(), 0);
 }
 
 #[tokio::test]

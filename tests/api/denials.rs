@@ -49,6 +49,9 @@ fn cases() -> Vec<Case> {
     let put = |path, key, status, problem| {
         case("put /v1/publications/{id}/decision", Method::PUT, path, key, status, problem)
     };
+    let revise = |path, key, status, problem| {
+        case("put /v1/publications/{id}/revision", Method::PUT, path, key, status, problem)
+    };
     vec![
         get("get /v1/indicators", "/v1/indicators?x=1", None, 400, "unknown-parameter"),
         get("get /v1/indicators/{id}", "/v1/indicators/ambulance-call-outs", None, 404, "not-found"),
@@ -148,6 +151,10 @@ fn cases() -> Vec<Case> {
         get("get /v1/publications", "/v1/publications", None, 404, "not-found"),
         get("get /v1/publications", "/v1/publications", Some("analyst"), 404, "not-found"),
         get("get /v1/publications", "/v1/publications?x=1", None, 400, "unknown-parameter"),
+        revise("/v1/publications/lancashire-fire-and-rescue.incidents/revision", None, 404, "not-found"),
+        revise("/v1/publications/lancashire-fire-and-rescue.incidents/revision", Some("officer"), 404, "not-found"),
+        revise("/v1/publications/no-such.dataset/revision", Some("analyst"), 404, "not-found"),
+        revise("/v1/publications/no-such.dataset/revision?x=1", Some("analyst"), 400, "unknown-parameter"),
         put(decision!("lancashire-fire-and-rescue.incidents", "approved"), None, 404, "not-found"),
         put(decision!("lancashire-fire-and-rescue.incidents", "approved"), Some("officer"), 404, "not-found"),
         put(decision!("no-such.dataset", "rejected"), Some("analyst"), 404, "not-found"),

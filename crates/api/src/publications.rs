@@ -10,7 +10,7 @@ use crate::App;
 use crate::headers::{apart, caller};
 use crate::params::Params;
 use crate::problem::{self, Problem};
-use crate::schema::{PublicationItem, PublicationList};
+use crate::schema::{PublicationItem, PublicationList, RevisionItem};
 
 /// The publications that wait and that the caller may decide about. Each question is on record.
 #[utoipa::path(get, path = "/v1/publications", tag = "publications",
@@ -25,6 +25,28 @@ pub(crate) async fn waiting(
     apart(move || {
         let previews = app.platform.previews(&caller(&app.platform, &headers)?)?;
         Ok(Json(PublicationList { publications: previews.into_iter().map(PublicationItem::from).collect() }))
+    })
+    .await
+}
+
+/// Publishes the corrections of a dataset that wait, with the next run: every figure that they change is decided anew. It is on
+/// record. Without it, what was published stays as it was.
+#[utoipa::path(put, path = "/v1/publications/{id}/revision", tag = "publications",
+    params(("id" = String, Path, description = "dataset id")),
+    responses((status = 200, body = RevisionItem), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
+pub(crate) async fn revise(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Json<RevisionItem>, Problem> {
+    Params::read(&uri, &[], app.limits.query_bytes)?;
+    apart(move || {
+        let caller = caller(&app.platform, &headers)?;
+        let missing = || PlatformError::NotFound { what: "this publication".to_owned() };
+        let dataset: DatasetId = id.parse().map_err(|_| missing())?;
+        Ok(Json(RevisionItem { corrections: app.platform.revise(&caller, &dataset)? }))
     })
     .await
 }

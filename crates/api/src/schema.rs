@@ -159,6 +159,13 @@ pub(crate) struct PublicationList {
     pub(crate) publications: Vec<PublicationItem>,
 }
 
+/// A revision that was asked for.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RevisionItem {
+    /// How many corrected files it is about.
+    pub(crate) corrections: usize,
+}
+
 /// A publication that waits for approval. Nothing in it is a figure of a cell.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PublicationItem {

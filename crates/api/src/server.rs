@@ -57,6 +57,7 @@ fn operations() -> OpenApiRouter<App> {
         .routes(routes!(uploads::version))
         .routes(routes!(publications::waiting))
         .routes(routes!(publications::decide))
+        .routes(routes!(publications::revise))
 }
 
 /// The name of the key in the description.

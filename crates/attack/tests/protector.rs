@@ -158,15 +158,13 @@ fn unreleased(group: &Group, revision: usize, id: &GroupId, named: bool) -> Unre
     builder.finish().unwrap()
 }
 
-/// What the gate releases of the revisions, joined, and of which it is; a revision that it refuses is not published. A figure that looks as before says
-/// nothing: it may be one that waits.
+/// What the gate releases of the revisions, joined, and of which it is; a revision that it refuses is not published.
 fn release(group: &Group, setting: Setting) -> Option<(Problem, Vec<usize>)> {
     let id: GroupId = "random".parse().unwrap();
     let policy = setting.policy(group.threshold);
     let mut memory = Memory::default();
     let mut revisions: Vec<Problem> = Vec::new();
     let mut published: Vec<usize> = Vec::new();
-    let mut before: BTreeMap<CellId, disclosure::Cell> = BTreeMap::new();
     for revision in 1..=group.revisions {
         let last = memory.entries.last().map(|entry| AuthenticatedEntry::from_vault(entry.clone()));
         let past = LedgerState::decode(id.clone(), last.as_ref()).unwrap();
@@ -178,9 +176,8 @@ fn release(group: &Group, setting: Setting) -> Option<(Problem, Vec<usize>)> {
         let mut problem = group.release(revision, marks, |_| false);
         let _ = released.as_ref().map(|tables| {
             for table in &mut problem.tables {
-                table.cells = seen(group, table, |id| tables.cell(id).filter(|cell| before.get(id) != Some(cell)));
+                table.cells = seen(group, table, |id| tables.cell(id));
             }
-            before.extend(tables.iter().map(|(id, cell)| (id.clone(), cell)));
         });
         revisions.push(problem);
         published.push(revision);

@@ -51,6 +51,8 @@ pub enum Question {
     Explain,
     /// What waits for approval.
     Preview,
+    /// That the corrections which wait be published.
+    Revise,
 }
 
 /// What was decided about a plan that waits.

@@ -166,6 +166,9 @@ pub(crate) enum DisclosureCommand {
     Approve(DecisionArgs),
     /// Reject what was previewed; what was published stays. On record.
     Reject(DecisionArgs),
+    /// Publish the corrections of a dataset: without it, what was published stays as it was. All figures that they change are decided
+    /// anew, and those that would tell how few people were added or taken away are withheld, for good. On record.
+    Revise(ReviseArgs),
     /// Why figures look as they do: mark, rule and parameters. For reviewers: the reason of a withheld cell is confidential.
     Explain(ExplainArgs),
     /// Try to work out what released tables withhold: `tables.json` and CSV files, of this system or any other.
@@ -181,6 +184,12 @@ pub(crate) enum DisclosureCommand {
 pub(crate) struct ReviewArgs {
     /// Datasets, for example lancashire-fire-and-rescue.incidents; all that have a plan without one.
     pub(crate) dataset: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReviseArgs {
+    /// Dataset, for example lancashire-fire-and-rescue.incidents.
+    pub(crate) dataset: String,
 }
 
 #[derive(Debug, Args)]

@@ -31,8 +31,6 @@ pub(crate) struct Figure {
     pub(crate) id: CellId,
     /// Sorted atoms of the history.
     pub(crate) atoms: Vec<u32>,
-    /// The atoms of the cell in the latest data, where these are others.
-    pub(crate) now: Option<Vec<u32>>,
     pub(crate) contributors: u64,
     pub(crate) facts: CellFacts,
     pub(crate) sensitive: bool,
@@ -70,7 +68,6 @@ impl History {
             Some(columns.atoms(cell.place).map(|atoms| Figure {
                 id: cell.id,
                 atoms,
-                now: cell.now,
                 contributors: cell.contributors,
                 facts,
                 sensitive: cell.sensitive,
@@ -98,11 +95,11 @@ impl History {
         })
     }
 
-    /// For each cell that was ever decided, its atoms in the latest data that had it.
+    /// For each cell that was ever decided, the atoms that it was last decided over.
     pub(crate) fn latest(&self) -> HashMap<&CellId, &[u32]> {
         // What is shown comes last, and so wins.
         let figures = self.superseded.iter().chain(&self.shown);
-        figures.map(|figure| (&figure.id, figure.now.as_deref().unwrap_or(&figure.atoms))).collect()
+        figures.map(|figure| (&figure.id, figure.atoms.as_slice())).collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Ledger entries: what a plan decided, the truth it stands on, and the worlds that prove it. For the encrypted ledger only.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use model::{Digest, Mark};
@@ -14,7 +15,7 @@ use crate::rules::Reason;
 use crate::verify::{VerifyError, verify};
 
 /// Version of the entry's form.
-pub(crate) const ENTRY_VERSION: u32 = 4;
+pub(crate) const ENTRY_VERSION: u32 = 5;
 
 /// The bytes of a ledger entry, to be encrypted and stored durably and to be seen by nobody. They are wiped when dropped.
 pub struct SealedEntry {
@@ -167,8 +168,6 @@ pub(crate) struct Entry {
     pub(crate) cells: Vec<EntryCell>,
     /// What was shown once and stays part of the proof, oldest first.
     pub(crate) superseded: Vec<EntryCell>,
-    /// Columns of tables that hold what nobody prints of cells that wait: what they are now, what came, what went.
-    pub(crate) hidden: Vec<(u32, u32)>,
     pub(crate) tables: Vec<EntryTable>,
 }
 
@@ -190,15 +189,6 @@ pub(crate) struct EntryCell {
     pub(crate) reason: Option<Reason>,
     /// Table and column; `None` for a cell that is not available or has no atoms.
     pub(crate) place: Option<(u32, u32)>,
-    /// For a cell that waits: its atoms in the latest data, while its column is that of the figure shown.
-    pub(crate) now: Option<Vec<u32>>,
-}
-
-impl EntryCell {
-    /// Whether a figure is shown as it was before a correction.
-    pub(crate) fn waits(&self) -> bool {
-        self.outcome == Outcome::Released && self.now.is_some()
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -253,8 +243,9 @@ impl Entry {
             Outcome::NotAvailable => Cell::Withheld(Mark::X),
         };
         let cells = self.cells.iter().map(|entry| (entry.id.clone(), cell(entry))).collect();
-        let revised = !self.superseded.is_empty() || self.cells.iter().any(|cell| cell.now.is_some());
-        GroupTables { group: self.group.clone(), cells, smallest_change: revised.then_some(self.policy.k) }
+        let shown: BTreeSet<&CellId> = self.cells.iter().map(|cell| &cell.id).collect();
+        let revised = self.superseded.iter().any(|figure| shown.contains(&figure.id));
+        GroupTables { group: self.group.clone(), cells, revised }
     }
 }
 

@@ -1,8 +1,8 @@
 //! What a plan is made of: atoms, who stands behind them, and every figure that was or will be decided.
 //!
 //! A revision is not a new beginning. Where a cell has another count now than the one that was decided, both are figures over
-//! atoms that stayed, went and came, and both are part of the proof. So that nobody is seen coming or going, a cell whose count
-//! changed by fewer than k *waits*: what was shown of it stays, and what it would be now is a secret like any other.
+//! atoms that stayed, went and came, and both are part of the proof: what they differ by is protected like what any two released
+//! cells differ by. Every cell that changed is decided anew: to leave some as they were would say by how much they changed.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,9 +12,8 @@ use crate::ids::{CellId, GroupId};
 use crate::key::PlanKey;
 use crate::ledger::LedgerState;
 use crate::matching::{Matched, Side, matched};
-use crate::policy::Policy;
 use crate::rules::Reason;
-use crate::table::{Rows, at, set};
+use crate::table::Rows;
 use crate::unreleased::{CellEntry, CellFacts, Unreleased};
 
 /// One figure over the material's atoms.
@@ -23,10 +22,6 @@ pub(crate) struct MaterialCell {
     pub(crate) id: CellId,
     /// Sorted, without repeats.
     pub(crate) atoms: Vec<u32>,
-    /// For a cell that waits: its atoms in the data.
-    pub(crate) now: Option<Vec<u32>>,
-    /// Whether something that is shown anew may tell of what a waiting cell hides.
-    pub(crate) told_of: bool,
     pub(crate) contributors: u64,
     pub(crate) facts: CellFacts,
     pub(crate) sensitive: bool,
@@ -34,8 +29,6 @@ pub(crate) struct MaterialCell {
     pub(crate) past: Option<Past>,
     /// Why that plan withheld it.
     pub(crate) because: Option<Reason>,
-    /// It came back after it had been taken away, with another count: to be withheld.
-    pub(crate) returned: bool,
 }
 
 /// See the module.
@@ -52,30 +45,12 @@ pub(crate) struct Material {
     pub(crate) superseded: Vec<MaterialCell>,
 }
 
-/// Which changed cells wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Patience {
-    /// Those whose count changed by fewer than k, and some that the key chooses, so that waiting does not say by how much.
-    Few,
-    /// Those, and all that are broken down by categories. Of who came, their categories are then not told at all, so that tables by
-    /// categories stay apart from others.
-    Categories,
-    /// All of them. What is shown tells nothing of who came, and of who went no more than before.
-    All,
-}
-
 impl Material {
     /// The material of data after what was decided before.
-    pub(crate) fn new(
-        truth: &Unreleased,
-        past: &LedgerState,
-        policy: &Policy,
-        key: &PlanKey,
-        patience: Patience,
-    ) -> Self {
+    pub(crate) fn new(truth: &Unreleased, past: &LedgerState, key: &PlanKey) -> Self {
         let counts: Vec<i64> = truth.counts.iter().map(|count| signed(*count)).collect();
         let contributions = Contributions::new(keyed(truth, key), counts.len());
-        let data = Data { truth, counts, contributions, policy, key, patience };
+        let data = Data { truth, counts, contributions };
         match &past.history {
             None => data.as_first(),
             Some(history) => data.after(history),
@@ -87,34 +62,6 @@ impl Material {
         self.cells.iter().chain(&self.superseded)
     }
 
-    /// Which waiting cells others tell of: those that count some of who came, or that count a place without some of who went. Tables
-    /// without categories say nothing of the categories of who came or went but how many there are in all.
-    fn find_what_is_told_of(&mut self) {
-        let mut counted = Told::new(self.truth.len());
-        let mut left_out = Told::new(self.truth.len());
-        let mut of_place: Vec<Vec<u32>> = vec![Vec::new(); self.truth.len()];
-        for (origin, atom) in self.origins.iter().zip(0_u32..).filter(|(origin, atom)| **origin != *atom) {
-            of_place.get_mut(*origin as usize).into_iter().for_each(|list| list.push(atom));
-        }
-        for figure in self.figures() {
-            let broken_down = figure.id.is_broken_down();
-            for atom in &figure.atoms {
-                counted.note(*atom, broken_down);
-                let others = of_place.get(*atom as usize).into_iter().flatten();
-                let others = others.filter(|other| figure.atoms.binary_search(other).is_err());
-                others.for_each(|other| left_out.note(*other, broken_down));
-            }
-        }
-        for cell in &mut self.cells {
-            let Some(now) = &cell.now else { continue };
-            let broken_down = cell.id.is_broken_down();
-            let mut came = now.iter().filter(|atom| cell.atoms.binary_search(atom).is_err());
-            let mut went = cell.atoms.iter().filter(|atom| now.binary_search(atom).is_err());
-            cell.told_of = came.any(|atom| counted.tells(*atom, broken_down))
-                || went.any(|atom| left_out.tells(*atom, broken_down));
-        }
-    }
-
     /// The contributions after atoms were merged: `place` says which atom each became.
     pub(crate) fn merged_contributions(&self, place: &[Option<u32>], atoms: usize) -> Contributions {
         let moved = self.contributions.iter().filter_map(|entry| {
@@ -122,27 +69,6 @@ impl Material {
             Some(Contribution { atom, ..*entry })
         });
         Contributions::new(moved.collect(), atoms)
-    }
-}
-
-/// By atom: what is told of it by figures without categories and with.
-struct Told {
-    plainly: Vec<bool>,
-    by_category: Vec<bool>,
-}
-
-impl Told {
-    fn new(atoms: usize) -> Self {
-        Self { plainly: vec![false; atoms], by_category: vec![false; atoms] }
-    }
-
-    fn note(&mut self, atom: u32, broken_down: bool) {
-        set(if broken_down { &mut self.by_category } else { &mut self.plainly }, atom, true);
-    }
-
-    /// Whether a cell, with or without categories, is told of by way of this atom.
-    fn tells(&self, atom: u32, broken_down: bool) -> bool {
-        at(&self.by_category, atom) || (!broken_down && at(&self.plainly, atom))
     }
 }
 
@@ -163,9 +89,6 @@ struct Data<'a> {
     truth: &'a Unreleased,
     counts: Vec<i64>,
     contributions: Contributions,
-    policy: &'a Policy,
-    key: &'a PlanKey,
-    patience: Patience,
 }
 
 impl Data<'_> {
@@ -185,14 +108,11 @@ impl Data<'_> {
         MaterialCell {
             id: id.clone(),
             atoms,
-            now: None,
-            told_of: false,
             contributors: entry.contributors,
             facts: entry.facts,
             sensitive: self.truth.sensitive.covers(id),
             past: None,
             because: None,
-            returned: false,
         }
     }
 
@@ -214,34 +134,34 @@ impl Data<'_> {
             }
             if let Some(figure) = shown.get(id) {
                 let before = decided(figure);
-                let (cell, old) = self.revised(entry, before, cell);
-                cells.push(cell);
-                superseded.extend(old.map(Some));
-            } else if let Some((index, figure)) = last.get(id) {
-                let before = decided(figure);
                 if before.atoms == cell.atoms {
-                    superseded.get_mut(*index).into_iter().for_each(|slot| *slot = None);
                     cells.push(before);
                 } else {
-                    let returned = self.waits(id, figure.past, self.count(entry));
-                    cells.push(MaterialCell { returned, ..cell });
+                    cells.push(cell);
+                    superseded.push(Some(before));
                 }
-            } else {
-                cells.push(cell);
+                continue;
+            }
+            // It comes back: as it was, or decided anew beside what it was.
+            let before = last.get(id).map(|(index, figure)| (*index, decided(figure)));
+            match before.filter(|(_, before)| before.atoms == cell.atoms) {
+                Some((index, before)) => {
+                    superseded.get_mut(index).into_iter().for_each(|slot| *slot = None);
+                    cells.push(before);
+                }
+                None => cells.push(cell),
             }
         }
         let gone = |figure: &&Figure| self.truth.cells.get(&figure.id).is_none_or(|entry| entry.facts.not_available);
         superseded.extend(history.shown.iter().filter(gone).map(|figure| Some(decided(figure))));
-        let mut material = Material {
+        Material {
             group: self.truth.group.clone(),
             truth: matched.truth,
             origins: matched.origins,
             contributions: matched.contributions,
             cells,
             superseded: superseded.into_iter().flatten().collect(),
-        };
-        material.find_what_is_told_of();
-        material
+        }
     }
 
     /// A figure that was decided. What everybody knows of it is what they know today: other limits than at the time exclude
@@ -255,53 +175,16 @@ impl Data<'_> {
         MaterialCell {
             id: figure.id.clone(),
             atoms,
-            now: None,
-            told_of: false,
             contributors: figure.contributors,
             facts,
             sensitive: figure.sensitive,
             past: Some(figure.past),
             because: figure.reason,
-            returned: false,
         }
     }
 
     fn numbers(&self) -> Vec<u32> {
         (0..).take(self.counts.len()).collect()
-    }
-
-    /// What is to be shown of a cell that was shown before, and the figure that it takes the place of.
-    fn revised(
-        &self,
-        entry: &CellEntry,
-        before: MaterialCell,
-        after: MaterialCell,
-    ) -> (MaterialCell, Option<MaterialCell>) {
-        if before.atoms == after.atoms {
-            return (before, None);
-        }
-        if before.past.is_some_and(|past| self.waits(&before.id, past, self.count(entry))) {
-            return (MaterialCell { now: Some(after.atoms), ..before }, None);
-        }
-        (after, Some(before))
-    }
-
-    /// Whether a cell that was decided is to stay as it was shown.
-    fn waits(&self, id: &CellId, shown: Past, count: u64) -> bool {
-        let chosen = || {
-            let (group, name) = (self.truth.group.to_string(), format!("{id} {count}"));
-            self.key.chooses(b"waits", &group, &name, self.policy.decoys_per_thousand)
-        };
-        let all = match self.patience {
-            Patience::Few => false,
-            Patience::Categories => id.is_broken_down(),
-            Patience::All => true,
-        };
-        all || count.abs_diff(shown.count()) < self.policy.k || chosen()
-    }
-
-    fn count(&self, entry: &CellEntry) -> u64 {
-        entry.atoms.iter().filter_map(|atom| self.truth.counts.get(*atom as usize)).sum()
     }
 
     /// Which records are still there.

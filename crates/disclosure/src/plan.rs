@@ -14,8 +14,8 @@ use crate::key::PlanKey;
 use crate::ledger::{
     ColumnKind, ENTRY_VERSION, Entry, EntryCell, EntryColumn, EntryTable, LedgerState, Outcome, SealedEntry,
 };
-use crate::material::{Material, MaterialCell, Patience};
-use crate::policy::{Policy, StepBudget};
+use crate::material::{Material, MaterialCell};
+use crate::policy::Policy;
 use crate::released::{Cell, GroupTables};
 use crate::rules::{Reason, Rules};
 use crate::split::{Part, Readers, parts};
@@ -180,14 +180,13 @@ impl Summary {
 /// See [`PlanError`]; the previous plan stays in force.
 pub fn plan(past: &LedgerState, truth: &Unreleased, policy: &Policy, key: &PlanKey) -> Result<Plan, PlanError> {
     let group = truth.group.clone();
-    let (first, last) = tries(past, policy);
+    let budget = if past.is_empty() { policy.budget } else { policy.budget.later() };
     let patient = |split| {
-        let attempt = |(patience, budget): (Patience, StepBudget)| {
-            let policy = Policy { budget, ..policy.clone() };
-            decide(past, truth, &policy, key, Rules::ALL, split, patience)
-        };
-        let ends = |found: &Result<_, PlanError>| !matches!(found, Err(PlanError::Unprovable { .. }));
-        first.iter().copied().map(attempt).find(ends).unwrap_or_else(|| attempt(last))
+        let attempt = |budget| decide(past, truth, &Policy { budget, ..policy.clone() }, key, Rules::ALL, split);
+        match attempt(budget) {
+            Err(PlanError::Unprovable { .. }) => attempt(budget.thorough()),
+            other => other,
+        }
     };
     let (mut entry, mut steps) = patient(true)?;
     let mut checked = verify(&entry);
@@ -208,16 +207,6 @@ pub fn plan(past: &LedgerState, truth: &Unreleased, policy: &Policy, key: &PlanK
     })
 }
 
-/// What is tried, until one can be proved, and what is tried last. Beside an earlier plan, what cannot be shown to have changed
-/// waits: a little of it, more, or all.
-fn tries(past: &LedgerState, policy: &Policy) -> (Vec<(Patience, StepBudget)>, (Patience, StepBudget)) {
-    let (patiences, last, budget) = match past.is_empty() {
-        true => (&[Patience::Few][..], Patience::Few, policy.budget),
-        false => (&[Patience::Few, Patience::Categories, Patience::All][..], Patience::All, policy.budget.later()),
-    };
-    (patiences.iter().map(|patience| (*patience, budget)).collect(), (last, budget.thorough()))
-}
-
 /// Decides every cell, without the check; and the steps that took.
 pub(crate) fn decide(
     past: &LedgerState,
@@ -226,10 +215,12 @@ pub(crate) fn decide(
     key: &PlanKey,
     rules: Rules,
     split: bool,
-    patience: Patience,
 ) -> Result<(Entry, u64), PlanError> {
     check_arguments(past, truth, policy)?;
-    let material = Material::new(truth, past, policy, key, patience);
+    // A mutant plans every revision by itself.
+    let alone = LedgerState::empty(past.group.clone());
+    let past = if rules.revisions { past } else { &alone };
+    let material = Material::new(truth, past, key);
     let mut universe = Universe::new(&material, policy, key, rules);
     let readers = Readers {
         contributors: policy.own_records && rules.own_records,
@@ -342,7 +333,7 @@ fn entry(
             column.iter().for_each(|column| set(&mut places, *column, Some((table, index))));
         }
     }
-    let cell = |((cell, column), now): ((&MaterialCell, &Option<u32>), &Option<Vec<u32>>)| {
+    let cell = |(cell, column): (&MaterialCell, &Option<u32>)| {
         let outcome = match column {
             None => Outcome::NotAvailable,
             Some(column) if at(&withheld, *column) => Outcome::Withheld,
@@ -362,12 +353,10 @@ fn entry(
             earlier: matches!(cell.past, Some(Past::Released(_))),
             reason: (outcome == Outcome::Withheld).then_some(reason.unwrap_or(Reason::Secondary)),
             place: column.and_then(|column| places.get(column as usize).copied().flatten()),
-            now: now.clone(),
         }
     };
-    let mut cells: Vec<EntryCell> = material.figures().zip(&universe.places).zip(&universe.now).map(cell).collect();
+    let mut cells: Vec<EntryCell> = material.figures().zip(&universe.places).map(cell).collect();
     let superseded = cells.split_off(material.cells.len().min(cells.len()));
-    let hidden = universe.hidden.iter().filter_map(|column| places.get(*column as usize).copied().flatten());
     let contribution = |entry: &Contribution| (entry.atom, entry.contributor, entry.partner, entry.amount);
     Entry {
         version: ENTRY_VERSION,
@@ -377,7 +366,6 @@ fn entry(
         truth: universe.truth.iter().map(|count| unsigned(*count)).collect(),
         origins: universe.origins.clone(),
         contributions: universe.contributions.all().iter().map(contribution).collect(),
-        hidden: hidden.collect(),
         cells,
         superseded,
         tables: solved.iter().map(|(part, solution)| entry_table(part, solution)).collect(),

@@ -75,8 +75,8 @@ impl Cell {
 pub struct GroupTables {
     pub(crate) group: GroupId,
     pub(crate) cells: BTreeMap<CellId, Cell>,
-    /// See [`Self::smallest_change`].
-    pub(crate) smallest_change: Option<u64>,
+    /// See [`Self::is_revised`].
+    pub(crate) revised: bool,
 }
 
 impl GroupTables {
@@ -97,11 +97,10 @@ impl GroupTables {
         self.cells.iter().map(|(id, cell)| (id, *cell))
     }
 
-    /// For a group whose data were corrected since they were first released: figures that a correction changed by fewer than
-    /// this are as of an earlier revision.
+    /// Whether some of these figures took the place of others.
     #[must_use]
-    pub const fn smallest_change(&self) -> Option<u64> {
-        self.smallest_change
+    pub const fn is_revised(&self) -> bool {
+        self.revised
     }
 
     /// How many cells there are.
@@ -156,6 +155,6 @@ impl Unreleased {
             false => Cell::Value(count(&entry.atoms)),
         };
         let cells = self.cells.iter().map(|(id, entry)| (id.clone(), cell(entry))).collect();
-        Ok(Released::new(GroupTables { group: self.group, cells, smallest_change: None }))
+        Ok(Released::new(GroupTables { group: self.group, cells, revised: false }))
     }
 }

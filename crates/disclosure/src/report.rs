@@ -160,8 +160,6 @@ pub struct PublicationReport {
     pub all: Loss,
     /// How many cells are withheld for which reason; empty in a preview.
     pub reasons: BTreeMap<Reason, usize>,
-    /// How many figures stay as they were, as a correction changed them by too little to be shown; 0 in a preview.
-    pub waiting: usize,
     /// By way of how many partners the records came; none where that is not known.
     pub partners: Option<usize>,
     /// Whether it is known which records are of one person or incident.
@@ -196,7 +194,6 @@ pub fn report(entry: &AuthenticatedEntry, views: &[ReportedView]) -> Result<Publ
         views: views.iter().map(|view| view.name.clone()).zip(losses).collect(),
         all,
         reasons,
-        waiting: entry.cells.iter().filter(|cell| cell.waits()).count(),
         partners: (!partners.is_empty()).then_some(partners.len()),
         contributors: entry.contributions.iter().any(|(_, contributor, ..)| *contributor != 0),
         worlds: checked.worlds,
@@ -301,15 +298,6 @@ impl fmt::Display for PublicationReport {
         let small = format!("{} withheld cells are small by what was public before", self.provably_small);
         list(f, "made of", &[worlds, small])?;
         self.table(f)?;
-        if self.waiting > 0 {
-            let k = self.policy.k;
-            writeln!(
-                f,
-                "\n{} figures stay as they were (confidential which): what a correction changed in them by fewer than {k} people or \
-                 records waits, and what cannot be told apart from it",
-                self.waiting
-            )?;
-        }
         if self.reasons.is_empty() {
             return Ok(());
         }

@@ -68,7 +68,7 @@ fn kept(entry: &Entry, before: &Figures) -> Result<Figures, LedgerError> {
         if figure.earlier && figure.outcome != Outcome::Released {
             return Err(broken(&figure.id, "it claims to be released before and is withheld"));
         }
-        if is_superseded || figure.earlier || figure.now.is_some() {
+        if is_superseded || figure.earlier {
             *claimed.entry(named).or_default() += 1;
         }
     }
@@ -94,8 +94,6 @@ pub struct Explanation {
     pub shown: Cell,
     /// Why it is withheld, for reviewers: from outside all reasons look the same.
     pub reason: Option<Reason>,
-    /// Whether it is as it was before a correction, for reviewers: by how much this would change it is not shown.
-    pub waits: bool,
     /// The rules of the group.
     pub policy: Policy,
 }
@@ -129,12 +127,6 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Policy { k, dominance, .. } = &self.policy;
         write!(f, "{}: {}", self.cell, self.public())?;
-        if self.waits {
-            write!(
-                f,
-                "\nfor reviewers: as it was before a correction, which changes too little in it to be shown, and waits"
-            )?;
-        }
         let Some(reason) = self.reason else { return Ok(()) };
         let why = match reason {
             Reason::Threshold => format!("threshold: fewer than {k} contributors or records"),
@@ -162,7 +154,7 @@ impl fmt::Display for Explanation {
 /// Explains the cells of one entry.
 pub struct Explainer {
     policy: Policy,
-    cells: BTreeMap<CellId, (Cell, Option<Reason>, bool)>,
+    cells: BTreeMap<CellId, (Cell, Option<Reason>)>,
 }
 
 impl Explainer {
@@ -173,14 +165,14 @@ impl Explainer {
     pub fn new(entry: &AuthenticatedEntry) -> Result<Self, LedgerError> {
         let entry = entry.decode()?;
         let tables = entry.tables();
-        let cell = |cell: &EntryCell| Some((cell.id.clone(), (tables.cell(&cell.id)?, cell.reason, cell.waits())));
+        let cell = |cell: &EntryCell| Some((cell.id.clone(), (tables.cell(&cell.id)?, cell.reason)));
         Ok(Self { cells: entry.cells.iter().filter_map(cell).collect(), policy: entry.policy })
     }
 
     /// Explains a cell; `None` if the group has no such cell.
     #[must_use]
     pub fn explain(&self, id: &CellId) -> Option<Explanation> {
-        let (shown, reason, waits) = *self.cells.get(id)?;
-        Some(Explanation { cell: id.clone(), shown, reason, waits, policy: self.policy.clone() })
+        let (shown, reason) = *self.cells.get(id)?;
+        Some(Explanation { cell: id.clone(), shown, reason, policy: self.policy.clone() })
     }
 }

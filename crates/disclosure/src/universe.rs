@@ -1,7 +1,7 @@
 //! Everything of a group that must be decided or protected: distinct columns over merged atoms, what is unsafe about them, and
 //! what can be computed by subtracting some from others.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use model::{AreaType, PeriodType};
 
@@ -11,7 +11,7 @@ use crate::history::Past;
 use crate::ids::CellId;
 use crate::key::PlanKey;
 use crate::material::{Material, MaterialCell, signed};
-use crate::policy::{Dominance, Policy, ZeroPolicy};
+use crate::policy::{Policy, ZeroPolicy};
 use crate::rules::{Facts, Reason, Rules, Verdict, judge};
 use crate::table::{Column, Role, Rows, at};
 use crate::unreleased::min_bound;
@@ -32,10 +32,6 @@ pub(crate) struct Universe<'a> {
     pub(crate) contributions: Contributions,
     /// Per figure of the material: its column, or `None` where the source has no figure.
     pub(crate) places: Vec<Option<u32>>,
-    /// Per figure of the material that waits: its atoms in the data.
-    pub(crate) now: Vec<Option<Vec<u32>>>,
-    /// Columns that hold what nobody prints of cells that wait, and that are protected.
-    pub(crate) hidden: Vec<u32>,
     /// Per column: the number of its demographic table, if it has one.
     pub(crate) families: Vec<Option<u32>>,
     /// Per column: why it is withheld from the start, if it is.
@@ -50,7 +46,6 @@ pub(crate) struct Draft<'a> {
     upper: Option<u64>,
     pub(crate) sensitive: bool,
     pub(crate) past: Option<Past>,
-    returned: bool,
 }
 
 /// A table by categories: cells of one level, one period type and one further dimension, broken down.
@@ -64,8 +59,7 @@ fn family(id: &CellId) -> Option<Family<'_>> {
 
 impl<'a> Universe<'a> {
     pub(crate) fn new(material: &'a Material, policy: &Policy, key: &PlanKey, rules: Rules) -> Self {
-        let (drafts, mut sets, places) = drafts(material);
-        sets.extend(material.figures().filter_map(|figure| figure.now.as_deref()));
+        let (drafts, sets, places) = drafts(material);
         let mut merged = Merged::new(material, &sets);
         if rules.partners {
             let mut readers = policy.reading(&merged.contributions.partners());
@@ -90,11 +84,7 @@ impl<'a> Universe<'a> {
             let family = draft.ids.first().and_then(|id| family(id));
             families.push(family.map(|family| *numbers.entry(family).or_insert(next)));
         }
-        let mut waiting = (u32::try_from(drafts.len()).unwrap_or(u32::MAX)..).map(|row| merged.atoms.row(row).to_vec());
-        let now = material.figures().map(|figure| figure.now.as_ref().and_then(|_| waiting.next())).collect();
-        let mut rows = merged.atoms.to_vec();
-        rows.truncate(drafts.len());
-        let mut atoms = Rows::new(rows);
+        let mut atoms = merged.atoms;
         if rules.blind() {
             forget(&drafts, &mut columns, &mut atoms, rules);
         }
@@ -107,12 +97,9 @@ impl<'a> Universe<'a> {
             origins: merged.origins,
             contributions: merged.contributions,
             places,
-            now,
-            hidden: Vec::new(),
             families,
             reasons,
         };
-        universe.hide_what_waits(material, policy, rules);
         if policy.nested_differences && rules.differences {
             universe.add_differences(None, policy, rules);
         }
@@ -145,44 +132,6 @@ impl<'a> Universe<'a> {
             self.reasons.push(None);
             self.columns.push(column);
             atoms.push(set);
-        }
-        self.atoms = Rows::new(atoms);
-        self.members = self.atoms.transposed(self.truth.len());
-    }
-
-    /// Adds what nobody prints of cells that wait: what they are now, who came and who went. Where that is few it is protected like a
-    /// cell.
-    fn hide_what_waits(&mut self, material: &Material, policy: &Policy, rules: Rules) {
-        let waiting: Vec<(u32, Vec<u32>)> = material
-            .figures()
-            .zip(self.places.iter().zip(&self.now))
-            .filter(|(figure, _)| figure.told_of)
-            .filter_map(|(_, (place, now))| Some(((*place)?, now.clone()?)))
-            .collect();
-        let mut atoms = self.atoms.to_vec();
-        let mut known: HashSet<Vec<u32>> = atoms.iter().cloned().collect();
-        for (place, now) in waiting {
-            let shown = self.atoms.row(place).to_vec();
-            let came = without(&now, &shown);
-            let went = without(&shown, &now);
-            for set in [now, came, went] {
-                if set.is_empty() || !known.insert(set.clone()) {
-                    continue;
-                }
-                let facts = self.facts_of(&set);
-                let few = facts.value > 0
-                    && judge(&facts, &Policy { dominance: Dominance::NONE, ..policy.clone() }, rules)
-                        .unsafe_for
-                        .is_some();
-                let index = u32::try_from(atoms.len()).unwrap_or(u32::MAX);
-                if few && rules.revisions {
-                    self.hidden.push(index);
-                }
-                self.columns.push(hidden_column(&facts, few && rules.revisions, policy, rules));
-                self.families.push(None);
-                self.reasons.push(None);
-                atoms.push(set);
-            }
         }
         self.atoms = Rows::new(atoms);
         self.members = self.atoms.transposed(self.truth.len());
@@ -287,7 +236,6 @@ impl<'a> Draft<'a> {
             upper: cell.facts.known_upper,
             sensitive: cell.sensitive,
             past: cell.past,
-            returned: cell.returned,
         }
     }
 
@@ -297,7 +245,6 @@ impl<'a> Draft<'a> {
         self.headline |= cell.facts.headline;
         self.upper = min_bound(self.upper, cell.facts.known_upper);
         self.sensitive |= cell.sensitive;
-        self.returned |= cell.returned;
         // What was ever released under one of the names stays released.
         self.past = match (self.past, cell.past) {
             (Some(Past::Released(value)), _) | (_, Some(Past::Released(value))) => Some(Past::Released(value)),
@@ -321,17 +268,6 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// A column that nobody prints, and what worlds must show of it if it holds few.
-fn hidden_column(facts: &Facts, few: bool, policy: &Policy, rules: Rules) -> Column {
-    let (reach, width) = if few { (signed(judge(facts, policy, rules).reach), signed(policy.k)) } else { (0, 0) };
-    Column { role: Role::Difference, value: signed(facts.value), reach, width, ..Column::default() }
-}
-
-/// What of the one is not in the other; both sorted.
-fn without(whole: &[u32], part: &[u32]) -> Vec<u32> {
-    whole.iter().copied().filter(|atom| part.binary_search(atom).is_err()).collect()
-}
-
 struct Maker<'a> {
     group: &'a str,
     policy: &'a Policy,
@@ -350,9 +286,6 @@ impl Maker<'_> {
             Some(Past::Released(_)) => return (Role::Frozen, None),
             Some(Past::Withheld(_)) => return (Role::Protected, Some(verdict.unsafe_for.unwrap_or(Reason::Earlier))),
             None => {}
-        }
-        if draft.returned && !(facts.value == 0 && self.marks_exclude_zero(draft)) {
-            return (Role::Protected, Some(verdict.unsafe_for.unwrap_or(Reason::Earlier)));
         }
         let drawn = |what: &[u8], per_thousand: u16| self.key.chooses(what, self.group, name, per_thousand);
         if let Some(reason) = verdict.unsafe_for {

@@ -201,21 +201,16 @@ fn caveat(
     let other = layout.denominator.as_ref().and_then(|rule| rule.periods.stand_in(period));
     let other = other.map(|of| format!("The denominator is that of {}: there is none of this period.", of.label()));
     let same = layout.denominator.as_ref().is_some_and(|rule| rule.periods == DenominatorPeriods::Same);
-    let changed =
-        [numerator, denominator.filter(|_| !same)].map(|tables| tables.and_then(GroupTables::smallest_change));
-    let said = layout.indicator.caveats.iter().cloned().chain(of_place).chain(other).chain(revised(changed));
+    let revised = [numerator, denominator.filter(|_| !same)].map(|tables| tables.is_some_and(GroupTables::is_revised));
+    let said = layout.indicator.caveats.iter().cloned().chain(of_place).chain(other).chain(corrected(revised));
     let all: Vec<String> = said.collect();
     (!all.is_empty()).then(|| all.join(" "))
 }
 
-/// What is said of corrections to numerator and denominator, by the smallest change that each shows.
-fn revised(changed: [Option<u64>; 2]) -> impl Iterator<Item = String> {
-    ["Data", "Data of the denominator"].into_iter().zip(changed).filter_map(|(of_what, least)| {
-        let least = least?;
-        Some(format!(
-            "{of_what} were corrected: figures that this changed by fewer than {least} are still as they were before."
-        ))
-    })
+/// What is said of corrections to numerator and denominator.
+fn corrected(revised: [bool; 2]) -> impl Iterator<Item = String> {
+    let of_what = ["Data", "Data of the denominator"].into_iter().zip(revised).filter(|(_, revised)| *revised);
+    of_what.map(|(of_what, _)| format!("{of_what} were corrected since they were first published."))
 }
 
 fn cell(tables: &GroupTables, measure: &MeasureId, key: &CellKey) -> Cell {
@@ -430,12 +425,12 @@ period_type = "calendar-year"
 
     #[test]
     fn corrections_of_either_part_are_said() {
-        let said = |changed| revised(changed).collect::<Vec<_>>();
-        assert_eq!(said([None, None]), Vec::<String>::new());
-        let both = said([Some(5), Some(7)]);
-        assert!(both[0].starts_with("Data were corrected") && both[0].contains("fewer than 5"), "{both:?}");
-        assert!(both[1].starts_with("Data of the denominator") && both[1].contains("fewer than 7"), "{both:?}");
-        assert_eq!(said([None, Some(7)]), both[1..]);
+        let said = |revised| corrected(revised).collect::<Vec<_>>();
+        assert_eq!(said([false, false]), Vec::<String>::new());
+        let both = said([true, true]);
+        assert!(both[0].starts_with("Data were corrected"), "{both:?}");
+        assert!(both[1].starts_with("Data of the denominator were corrected"), "{both:?}");
+        assert_eq!(said([false, true]), both[1..]);
     }
 
     #[test]

@@ -5,7 +5,9 @@ use attack::{Feed, InputLimits, Options, attack_all, read_over_time};
 use model::{DatasetId, Digest};
 use platform::{Caller, Grounds, Platform, PlatformError, Verdict};
 
-use crate::cli::{AttackArgs, Decider, DecisionArgs, DisclosureCommand, ExplainArgs, PreviewArgs, ReviewArgs};
+use crate::cli::{
+    AttackArgs, Decider, DecisionArgs, DisclosureCommand, ExplainArgs, PreviewArgs, ReviewArgs, ReviseArgs,
+};
 use crate::config::Config;
 use crate::exit::{Refused, Usage};
 use crate::terminal::{note, print, say};
@@ -17,6 +19,7 @@ pub(crate) fn run(config: &Config, command: &DisclosureCommand) -> anyhow::Resul
         DisclosureCommand::Preview(args) => preview(config, args),
         DisclosureCommand::Approve(args) => decide(config, args, Verdict::Approved),
         DisclosureCommand::Reject(args) => decide(config, args, Verdict::Rejected),
+        DisclosureCommand::Revise(args) => revise(config, args),
         DisclosureCommand::Explain(args) => explain(config, args),
         DisclosureCommand::Attack(args) => attack(args),
     }
@@ -77,6 +80,15 @@ fn decide(config: &Config, args: &DecisionArgs, verdict: Verdict) -> anyhow::Res
     let platform = super::open(config)?;
     platform.decide_publication(&decider(&platform, args.role)?, &dataset, digest, verdict, grounds)?;
     Ok(say(platform.publish_pending(&mut |_| ())?)?)
+}
+
+fn revise(config: &Config, args: &ReviseArgs) -> anyhow::Result<()> {
+    let dataset: DatasetId = args.dataset.parse().map_err(PlatformError::Name)?;
+    let platform = super::open(config)?;
+    match platform.revise(&platform.local_reviewer()?, &dataset)? {
+        0 => Ok(note(format_args!("no correction of {dataset} waits"))),
+        _ => Ok(say(platform.publish_pending(&mut |_| ())?)?),
+    }
 }
 
 fn decider(platform: &Platform, role: Decider) -> Result<Caller, PlatformError> {

@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Small, empty, group, numbered};
 use crate::key::PlanKey;
-use crate::material::Patience;
 use crate::plan::decide;
 use crate::rules::Rules;
 use crate::{Cell, CellFacts, Policy, ZeroPolicy};
@@ -53,7 +52,7 @@ fn show(counts: &Counts, Known { policy, rules, masks }: Known<'_>, key: &PlanKe
             facts: CellFacts { headline: i == masks.len() - 1, ..CellFacts::default() },
         })
         .collect();
-    let tables = decide(&empty(), &group(counts, &cells), policy, key, rules, true, Patience::All).unwrap().0.tables();
+    let tables = decide(&empty(), &group(counts, &cells), policy, key, rules, true).unwrap().0.tables();
     cells.iter().map(|cell| tables.cell(&cell.id).and_then(Cell::value)).collect()
 }
 

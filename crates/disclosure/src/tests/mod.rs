@@ -2,6 +2,7 @@
 
 mod brute_force;
 mod inversion;
+mod inversion_of_revisions;
 mod life_of_a_plan;
 mod mutants;
 mod reports;

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use model::{AgeBand, AreaType, Digest, Exposure, Sex};
 
 use super::{cell_id, empty, key, name};
-use crate::material::Patience;
 use crate::plan::decide;
 use crate::rules::Rules;
 use crate::{Cell, CellFacts, CellId, Dominance, Policy, Share, Unreleased, UnreleasedBuilder, ZeroPolicy, plan};
@@ -79,7 +78,7 @@ impl Case {
             // The whole way, with the check.
             let _ = plan(&empty(), &truth, policy, &key(1)).unwrap();
         }
-        let tables = decide(&empty(), &truth, policy, &key(1), rules, true, Patience::All).unwrap().0.tables();
+        let tables = decide(&empty(), &truth, policy, &key(1), rules, true).unwrap().0.tables();
         self.cells.iter().map(|(id, _, _)| tables.cell(id).unwrap()).collect()
     }
 
@@ -385,8 +384,7 @@ fn half_of_what_three_cells_tell_together_is_not_small() {
         // The check is not the search: it convicts a plan that was made without looking at what is released together.
         let blind = Rules { overlaps: false, ..Rules::ALL };
         assert_eq!(case.shown(&Policy::threshold(K), blind).iter().filter(out).count(), 3);
-        let (entry, _) =
-            decide(&empty(), &case.build(), &Policy::threshold(K), &key(1), blind, true, Patience::All).unwrap();
+        let (entry, _) = decide(&empty(), &case.build(), &Policy::threshold(K), &key(1), blind, true).unwrap();
         let verdict = crate::verify::verify(&entry);
         assert_eq!(verdict.is_ok(), all_shown, "{counts:?}: {verdict:?}");
     }

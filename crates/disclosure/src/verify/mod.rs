@@ -6,7 +6,6 @@ mod differences;
 mod overlaps;
 mod rules;
 mod split;
-mod waiting;
 mod worlds;
 
 use crate::ids::CellId;
@@ -104,10 +103,9 @@ pub(crate) fn verify(entry: &Entry) -> Result<Checked, VerifyError> {
         differences::check(entry, &base)?;
         overlaps::check(entry, &base)?;
     }
-    let secrets = waiting::demands(entry, &base)?;
     let mut checked = Checked::default();
     for (number, divisions) in split::divisions(entry)?.iter().enumerate() {
-        worlds::check(entry, &base, number, divisions, &secrets, &mut checked)?;
+        worlds::check(entry, &base, number, divisions, &mut checked)?;
     }
     Ok(checked)
 }

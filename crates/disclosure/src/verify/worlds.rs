@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::base::Base;
 use super::rules::{Demand, judge};
 use super::split::Pieces;
-use super::waiting::Demands;
 use super::{Checked, VerifyError};
 use crate::ledger::{ColumnKind, Entry, EntryTable, Outcome};
 
@@ -50,11 +49,10 @@ pub(super) fn check(
     base: &Base<'_>,
     number: usize,
     divisions: &[Pieces],
-    secrets: &Demands,
     checked: &mut Checked,
 ) -> Result<(), VerifyError> {
     let Some(table) = entry.tables.get(number) else { return Ok(()) };
-    let sheet = Sheet::new(entry, base, number, table, secrets)?;
+    let sheet = Sheet::new(entry, base, number, table)?;
     let mut worlds = Vec::with_capacity(table.worlds.len());
     for (world, change) in table.worlds.iter().enumerate() {
         let fail = |what| VerifyError::ImpossibleWorld { table: number, world, what };
@@ -77,13 +75,7 @@ pub(super) fn check(
 }
 
 impl<'a> Sheet<'a> {
-    fn new(
-        entry: &'a Entry,
-        base: &'a Base<'a>,
-        number: usize,
-        table: &'a EntryTable,
-        secrets: &Demands,
-    ) -> Result<Self, VerifyError> {
+    fn new(entry: &'a Entry, base: &'a Base<'a>, number: usize, table: &'a EntryTable) -> Result<Self, VerifyError> {
         let inconsistent = |what| VerifyError::Inconsistent { table: number, what };
         let inside = base.inside.get(number).map_or(&[][..], Vec::as_slice);
         let truth: Vec<i64> = inside.iter().map(|atoms| signed(base.value(atoms))).collect();
@@ -102,12 +94,12 @@ impl<'a> Sheet<'a> {
         let own = own_records(entry, base, inside);
         let mut sheet =
             Self { entry, base, number, table, truth, members, totals, demands: vec![None; table.columns.len()], own };
-        sheet.collect_demands(secrets)?;
+        sheet.collect_demands()?;
         Ok(sheet)
     }
 
-    /// The demands of all withheld figures, together by column, and of what cells that wait hide.
-    fn collect_demands(&mut self, secrets: &Demands) -> Result<(), VerifyError> {
+    /// The demands of all withheld figures, together by column.
+    fn collect_demands(&mut self) -> Result<(), VerifyError> {
         for (cell, atoms) in self.entry.figures().zip(&self.base.cells) {
             let Some((table, column)) = cell.place.filter(|_| cell.outcome == Outcome::Withheld) else { continue };
             if table as usize != self.number {
@@ -130,13 +122,6 @@ impl<'a> Sheet<'a> {
             if (column.kind == ColumnKind::Withheld) != demand.is_some() {
                 let what = "a withheld column has no cell";
                 return Err(VerifyError::Inconsistent { table: self.number, what });
-            }
-        }
-        for ((table, column), demand) in secrets {
-            if *table as usize == self.number
-                && let Some(slot) = self.demands.get_mut(*column as usize)
-            {
-                *slot = Some(*demand);
             }
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::sync::MutexGuard;
 
 use agreements::{Role, Status};
 use audit::{Grounds, PreviewRecord, Verdict};
-use catalog::{DatasetVersion, JobReason};
+use catalog::JobReason;
 use disclosure::{LedgerPort, Plan};
 use model::{DatasetId, Digest, Label};
 
@@ -165,7 +165,6 @@ impl Platform {
         let mut report = self.report_on(dataset, opened)?;
         // Which rule withholds how many narrows what they hold; reviewers are told it of what is released.
         report.reasons.clear();
-        report.waiting = 0;
         Ok((void, Some(report)))
     }
 
@@ -225,6 +224,10 @@ impl Platform {
         self.queue_versions(&versions)?;
         if !waiting.is_said(caller.actor.as_ref(), verdict, grounds) {
             self.record(audit::Entry::Decided { actor: caller.actor.clone(), group, preview, verdict, grounds })?;
+        }
+        if verdict == Verdict::Rejected {
+            // With the plan goes the revision that it was made for: what is published goes on without.
+            self.remember(dataset, |remembered| remembered.revised.clear())?;
         }
         self.wake_publisher();
         Ok(())
@@ -293,13 +296,15 @@ impl Platform {
         let Ok(contract) = contract(&state, dataset) else { return Ok(Some(NOT_DEFINED)) };
         let past = self.released_entries(dataset)?;
         let last = past.last().map(|opened| &opened.basis);
-        // Corrections may have been left aside.
         let current = self.current_versions(dataset)?;
         if current.is_empty() {
             return Ok(Some("its data were withdrawn"));
         }
-        let before = last.map(|last| self.before_corrections(&current, last)).transpose()?;
-        let tries: Vec<Vec<DatasetVersion>> = std::iter::once(current).chain(before).collect();
+        // With the corrections that a revision was asked of, or without any.
+        let revised = self.remembered(dataset)?.revised;
+        let tries = [&revised, &BTreeSet::new()].map(|revised| self.settled(&current, last, revised));
+        let tries =
+            tries.into_iter().map(|tried| tried.map(|settled| settled.versions)).collect::<Result<Vec<_>, _>>()?;
         let mut changed = None;
         for versions in &tries {
             let allowed = match self.allowed(&state, contract, versions) {
@@ -331,7 +336,7 @@ impl Platform {
         Ok(if fresh.is_empty() { all().next_back().into_iter().collect() } else { fresh })
     }
 
-    fn queue_versions(&self, versions: &[uuid::Uuid]) -> Result<(), PlatformError> {
+    pub(super) fn queue_versions(&self, versions: &[uuid::Uuid]) -> Result<(), PlatformError> {
         for version in versions {
             self.queue(JobReason::Ingested, Some(*version), self.now())?;
         }

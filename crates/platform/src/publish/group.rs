@@ -30,7 +30,7 @@ use crate::state::{Group, State, digest_of};
 /// What publishing one dataset came to.
 pub(super) struct Outcome {
     pub(super) group: Arc<Group>,
-    /// Versions that were left aside because they change figures that are out: what they replace was used instead.
+    /// Corrections that wait for a revision: what they replace was used instead.
     pub(super) held: BTreeSet<Uuid>,
     /// What of the definitions cannot be published, and why.
     pub(super) refused: Vec<String>,
@@ -68,8 +68,7 @@ impl Attempt<'_> {
 }
 
 impl Platform {
-    /// Takes one dataset's group through the gate. Where a correction cannot be protected beside what is published, it is left
-    /// aside, and the rest is published with what it would replace.
+    /// Takes one dataset's group through the gate.
     pub(super) fn publish_group(&self, dataset: &DatasetId) -> Result<Outcome, PlatformError> {
         self.refresh_agreements()?;
         let state = self.state();
@@ -82,57 +81,38 @@ impl Platform {
         let target = target(&state, contract, &current, self.now())?;
         let past = self.released_entries(dataset)?;
         let work = Work { state: &state, contract, past: &past };
-        let outcome = match self.attempt(&work, &current) {
-            Err(error) if is_unprovable(&error) => self.without_corrections(&work, &current, error),
-            Ok((group, refused)) => Ok(Outcome { group, held: BTreeSet::new(), refused, fresh: false }),
-            Err(error) => Err(error),
-        };
+        let outcome = self.revise_or_extend(&work, &current);
         if outcome.as_ref().err().is_none_or(|error| plan_error(error).is_some() || waits(error)) {
             self.remember(dataset, |remembered| remembered.tried = Some(target))?;
         }
         outcome
     }
 
-    /// The same with the versions that the last release stands on, where they were corrected since.
-    fn without_corrections(
-        &self,
-        work: &Work<'_>,
-        current: &[DatasetVersion],
-        error: PlatformError,
-    ) -> Result<Outcome, PlatformError> {
-        let Some(last) = work.past.last() else { return Err(error) };
-        let before = self.before_corrections(current, &last.basis)?;
-        let used: BTreeSet<Uuid> = before.iter().map(|version| version.facts.id).collect();
-        let held: BTreeSet<Uuid> =
-            current.iter().map(|version| version.facts.id).filter(|id| !used.contains(id)).collect();
-        if held.is_empty() {
-            return Err(error);
+    /// With the corrections that a revision was asked of; without them where they cannot be protected beside what is published, which
+    /// ends the revision.
+    fn revise_or_extend(&self, work: &Work<'_>, current: &[DatasetVersion]) -> Result<Outcome, PlatformError> {
+        let (dataset, last) = (&work.contract.id, work.past.last().map(|last| &last.basis));
+        let revised = self.remembered(dataset)?.revised;
+        let asked = !revised.is_empty();
+        let settled = self.settled(current, last, &revised)?;
+        let mut outcome = self.attempt(work, &settled.versions);
+        let mut held = settled.held;
+        let unprovable = outcome.as_ref().is_err_and(is_unprovable);
+        if asked && unprovable {
+            tracing::warn!(dataset = dataset.as_str(), "corrections cannot be protected beside what is published");
+            let settled = self.settled(current, last, &BTreeSet::new())?;
+            outcome = self.attempt(work, &settled.versions);
+            held = settled.held;
         }
-        tracing::warn!(
-            dataset = work.contract.id.as_str(),
-            held = held.len(),
-            "corrections cannot be protected beside what is published, and wait"
-        );
-        let (group, refused) =
-            self.attempt(work, &before).map_err(|other| if waits(&other) { other } else { error })?;
+        let (group, mut refused) = outcome?;
+        if asked && unprovable {
+            refused
+                .push(format!("{dataset}: its corrections cannot be protected beside what is published, which stays"));
+        }
+        if asked {
+            self.remember(dataset, |remembered| remembered.revised.clear())?;
+        }
         Ok(Outcome { group, held, refused, fresh: false })
-    }
-
-    pub(super) fn before_corrections(
-        &self,
-        current: &[DatasetVersion],
-        basis: &Basis,
-    ) -> Result<Vec<DatasetVersion>, PlatformError> {
-        let earlier = |version: &DatasetVersion| {
-            let facts = &version.facts;
-            let used = basis.partitions.iter().find(|used| used.period == facts.period && used.version != facts.id);
-            let Some(used) = used else { return Ok(version.clone()) };
-            let earlier = self.catalog().version(used.version).map_err(PlatformError::failed("read a version"))?;
-            // What was withdrawn or erased is never opened again.
-            let usable = earlier.filter(|old| old.status == VersionStatus::Superseded && old.table_keys.is_some());
-            Ok(usable.unwrap_or_else(|| version.clone()))
-        };
-        current.iter().map(earlier).collect()
     }
 
     fn attempt(

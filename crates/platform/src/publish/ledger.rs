@@ -1,10 +1,13 @@
 //! The ledger port: entries encrypted, in the catalogue, each with what its plan stands on.
 
+use std::collections::BTreeSet;
+
 use audit::PlanRecord;
 use catalog::LedgerEntry;
 use disclosure::{AuthenticatedEntry, LedgerPort, PortError, SealedEntry};
 use model::{DatasetId, Digest, Label};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 use vault::{Context, OsEntropy};
 use zeroize::Zeroizing;
 
@@ -22,7 +25,7 @@ pub(crate) struct Opened {
 }
 
 /// What the catalogue keeps about a group beside its ledger.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Remembered {
     /// The revision that was last tried, with or without success: trying it again would end the same.
@@ -31,6 +34,9 @@ pub(super) struct Remembered {
     pub(super) released: u64,
     /// The revision of the last release of open data; the audit log says whether that was the group's last release.
     pub(super) open: Option<Digest>,
+    /// The corrections that a revision was asked of and that are not published yet.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) revised: BTreeSet<Uuid>,
 }
 
 impl Platform {
@@ -103,14 +109,14 @@ impl Platform {
         text.map_or_else(|| Ok(Remembered::default()), read)
     }
 
-    /// Changes it; there is one publisher, so nobody else does meanwhile.
+    /// Changes it. Whoever else changed it in between is not overwritten: that is an error.
     pub(super) fn remember(
         &self,
         dataset: &DatasetId,
         change: impl FnOnce(&mut Remembered),
     ) -> Result<(), PlatformError> {
         let before = self.remembered(dataset)?;
-        let mut after = before;
+        let mut after = before.clone();
         change(&mut after);
         if after == before {
             return Ok(());

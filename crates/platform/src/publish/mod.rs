@@ -13,6 +13,7 @@ mod queue;
 mod releases;
 mod residents;
 mod restore;
+mod revision;
 mod waiting;
 
 use std::fmt;
@@ -45,6 +46,8 @@ pub struct PublishReport {
     pub too_fine: Vec<String>,
     /// Indicators on what was published that cannot be shown before another dataset is.
     pub waiting: Vec<String>,
+    /// Datasets with corrections that wait for a revision, in words.
+    pub corrected: Vec<String>,
 }
 
 impl fmt::Display for PublishReport {
@@ -59,6 +62,7 @@ impl fmt::Display for PublishReport {
         self.unapproved.iter().try_for_each(|publication| write!(f, "\n{publication}"))?;
         self.failures.iter().try_for_each(|failure| write!(f, "\nnot published: {failure}"))?;
         self.waiting.iter().try_for_each(|indicator| write!(f, "\nnot shown yet: {indicator}"))?;
+        self.corrected.iter().try_for_each(|correction| write!(f, "\nnot revised: {correction}"))?;
         self.too_fine.iter().try_for_each(|view| write!(f, "\ntoo fine: {view}"))
     }
 }

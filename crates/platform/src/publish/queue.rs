@@ -19,7 +19,7 @@ use crate::state::State;
 /// How often a job is tried before it is given up.
 const ATTEMPTS: u32 = 3;
 /// What a supplier reads about a correction that is not published.
-const CORRECTION: &str = "what it changes cannot be protected beside what is published, which stays; it is tried again whenever something of the dataset is published";
+const CORRECTION: &str = "taken in; what is published stays as it is until a reviewer asks for a revision";
 /// What a supplier reads about data that nothing is computed from.
 const UNUSED: &str = "taken in; no indicator stands on it, so nothing of it is published";
 
@@ -218,7 +218,10 @@ impl Platform {
                         }
                     }
                     if !held.is_empty() {
-                        report.failures.push(format!("{dataset}: {CORRECTION}"));
+                        report.corrected.push(format!(
+                            "{dataset}: {} corrected files; `commonground disclosure revise {dataset}` publishes what they change",
+                            held.len()
+                        ));
                     }
                     run.held.extend(held);
                     let fineness = fineness(&state, &dataset);
@@ -332,7 +335,7 @@ impl Run {
             return JobOutcome::Done(reason.clone());
         }
         if job.facts.version.is_some_and(|version| self.held.contains(&version)) {
-            return JobOutcome::Failed(CORRECTION.to_owned());
+            return JobOutcome::Done(CORRECTION.to_owned());
         }
         JobOutcome::Done(self.published.get(dataset).map_or(UNUSED, String::as_str).to_owned())
     }
