@@ -2,10 +2,12 @@
 //!
 //! Records have no names, so what stayed is what both have in common: by contributor and partner where those are known, by number
 //! otherwise. Any other division would give every cell of every plan the same count, so the division says nothing false; it
-//! only decides what the worlds may change. Atoms in which nothing changed stay whole: somebody who believes that they did not
-//! change cannot exclude a world for it.
+//! only decides what the worlds may change. Where something changed, records may have come everywhere in the same periods, and
+//! gone if any have: nobody is told where it was. Atoms of other periods stay whole.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use model::Period;
 
 use crate::contributions::{Contribution, Contributions};
 use crate::table::{Rows, add, at, set};
@@ -39,8 +41,8 @@ type Token = (Option<(u64, u16)>, i64);
 /// The records of one atom, by whose they are.
 type Holding = BTreeMap<Option<(u64, u16)>, i64>;
 
-/// Matches two sides.
-pub(crate) fn matched(old: &Side<'_>, new: &Side<'_>) -> Matched {
+/// Matches two sides; `periods` are those of the cells that both have, in the order of the signatures.
+pub(crate) fn matched(old: &Side<'_>, new: &Side<'_>, periods: &[Period]) -> Matched {
     let mut places: BTreeMap<&[u32], (Vec<u32>, Vec<u32>)> = BTreeMap::new();
     for atom in old.atoms() {
         places.entry(old.signatures.row(atom)).or_default().0.push(atom);
@@ -53,10 +55,18 @@ pub(crate) fn matched(old: &Side<'_>, new: &Side<'_>) -> Matched {
         of_new: vec![Vec::new(); new.truth.len()],
         ..Matched::default()
     };
-    for (signature, (before, after)) in places {
-        // What is in no cell of both sides has nothing to do with anything on the other.
-        let stayed = if signature.is_empty() { BTreeMap::new() } else { stayed(old, &before, new, &after) };
-        out.place(old, &before, new, &after, stayed);
+    let places: Vec<Place<'_>> = places
+        .into_iter()
+        .map(|(signature, (before, after))| {
+            // What is in no cell of both sides has nothing to do with anything on the other.
+            let stayed = if signature.is_empty() { BTreeMap::new() } else { stayed(old, &before, new, &after) };
+            Place { signature, before, after, stayed }
+        })
+        .collect();
+    let changes = Changes::new(&places, (old, new), periods);
+    for place in places {
+        let open = changes.may_be_in(&place, periods);
+        out.place(old, new, place, open);
     }
     out.find_origins(old);
     out
@@ -65,6 +75,48 @@ pub(crate) fn matched(old: &Side<'_>, new: &Side<'_>) -> Matched {
 /// What each pair of atoms has in common. Each atom is in a pair if the other side has any, though nothing stayed: records could
 /// have.
 type Pairs = BTreeMap<(u32, u32), Vec<Token>>;
+
+/// The atoms of one place on both sides, and what stayed of them.
+struct Place<'a> {
+    signature: &'a [u32],
+    before: Vec<u32>,
+    after: Vec<u32>,
+    stayed: Pairs,
+}
+
+/// Whether anything went or came, and in which periods.
+struct Changes {
+    went: bool,
+    came: bool,
+    periods: BTreeSet<Period>,
+}
+
+impl Changes {
+    fn new(places: &[Place<'_>], (old, new): (&Side<'_>, &Side<'_>), periods: &[Period]) -> Self {
+        let mut changes = Self { went: false, came: false, periods: BTreeSet::new() };
+        for Place { signature, before, after, stayed } in places.iter().filter(|place| !place.stayed.is_empty()) {
+            let of = |side: &Side<'_>, atoms: &[u32]| atoms.iter().map(|atom| at(side.truth, *atom)).sum::<i64>();
+            let kept: i64 = stayed.values().flatten().map(|token| token.1).sum();
+            let (went, came) = (of(old, before) > kept, of(new, after) > kept);
+            changes.went |= went;
+            changes.came |= came;
+            if went || came {
+                // The shortest say when it was.
+                let of_place = || signature.iter().filter_map(|cell| periods.get(*cell as usize));
+                let shortest = of_place().map(|period| period.months().count()).min();
+                changes.periods.extend(of_place().filter(|period| Some(period.months().count()) == shortest));
+            }
+        }
+        changes
+    }
+
+    /// Whether records of this place may have gone, and come.
+    fn may_be_in(&self, place: &Place<'_>, periods: &[Period]) -> [bool; 2] {
+        let inside = |cell: &u32| periods.get(*cell as usize).is_some_and(|period| self.periods.contains(period));
+        let same = !place.stayed.is_empty() && place.signature.iter().any(inside);
+        [same && self.went, same && self.came]
+    }
+}
 
 fn stayed(old: &Side<'_>, before: &[u32], new: &Side<'_>, after: &[u32]) -> Pairs {
     let mut left: BTreeMap<u32, Vec<Token>> = before.iter().map(|atom| (*atom, old.tokens(*atom))).collect();
@@ -155,12 +207,13 @@ impl Side<'_> {
 }
 
 impl Matched {
-    /// Adds the atoms of one place: what stayed, and from each side what is left.
-    fn place(&mut self, old: &Side<'_>, before: &[u32], new: &Side<'_>, after: &[u32], stayed: Pairs) {
+    /// Adds the atoms of one place: what stayed, and from each side what is left, or might be.
+    fn place(&mut self, old: &Side<'_>, new: &Side<'_>, place: Place<'_>, open: [bool; 2]) {
+        let Place { before, after, stayed, .. } = place;
         let of = |side: &Side<'_>, atoms: &[u32]| -> BTreeMap<u32, Holding> {
             atoms.iter().map(|atom| (*atom, side.tokens(*atom).into_iter().collect())).collect()
         };
-        let (mut gone, mut come) = (of(old, before), of(new, after));
+        let (mut gone, mut come) = (of(old, &before), of(new, &after));
         let paired_before: BTreeSet<u32> = stayed.keys().map(|pair| pair.0).collect();
         let paired_after: BTreeSet<u32> = stayed.keys().map(|pair| pair.1).collect();
         for ((b, a), tokens) in &stayed {
@@ -172,11 +225,13 @@ impl Matched {
             push(&mut self.of_old, *b, number);
             push(&mut self.of_new, *a, number);
         }
-        for (rest, paired, is_old) in [(gone, paired_before, true), (come, paired_after, false)] {
+        let [may_have_gone, may_have_come] = open;
+        let sides = [(gone, paired_before, true, may_have_gone), (come, paired_after, false, may_have_come)];
+        for (rest, paired, is_old, open) in sides {
             for (atom, tokens) in rest {
                 let tokens: Vec<Token> = tokens.into_iter().filter(|(_, amount)| *amount > 0).collect();
-                // Where nothing is left, nobody went or came; an atom without a pair stays an atom.
-                if tokens.is_empty() && paired.contains(&atom) {
+                // An atom without a pair stays an atom.
+                if tokens.is_empty() && paired.contains(&atom) && !open {
                     continue;
                 }
                 let number = self.atom(&tokens);
@@ -257,6 +312,7 @@ mod tests {
         matched(
             &Side { truth: old.0, contributions: &before, signatures: &rows(places[0]), origins: &numbers },
             &Side { truth: new.0, contributions: &after, signatures: &rows(places[1]), origins: &numbers },
+            &[],
         )
     }
 

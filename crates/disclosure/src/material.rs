@@ -29,6 +29,8 @@ pub(crate) struct MaterialCell {
     pub(crate) past: Option<Past>,
     /// Why that plan withheld it.
     pub(crate) because: Option<Reason>,
+    /// What was released of it before is so close that it would say how few came or went.
+    pub(crate) near: bool,
 }
 
 /// See the module.
@@ -47,10 +49,10 @@ pub(crate) struct Material {
 
 impl Material {
     /// The material of data after what was decided before.
-    pub(crate) fn new(truth: &Unreleased, past: &LedgerState, key: &PlanKey) -> Self {
+    pub(crate) fn new(truth: &Unreleased, past: &LedgerState, k: u64, key: &PlanKey) -> Self {
         let counts: Vec<i64> = truth.counts.iter().map(|count| signed(*count)).collect();
         let contributions = Contributions::new(keyed(truth, key), counts.len());
-        let data = Data { truth, counts, contributions };
+        let data = Data { truth, counts, contributions, k };
         match &past.history {
             None => data.as_first(),
             Some(history) => data.after(history),
@@ -89,6 +91,7 @@ struct Data<'a> {
     truth: &'a Unreleased,
     counts: Vec<i64>,
     contributions: Contributions,
+    k: u64,
 }
 
 impl Data<'_> {
@@ -113,6 +116,7 @@ impl Data<'_> {
             sensitive: self.truth.sensitive.covers(id),
             past: None,
             because: None,
+            near: false,
         }
     }
 
@@ -152,6 +156,7 @@ impl Data<'_> {
                 None => cells.push(cell),
             }
         }
+        self.find_what_is_near(&mut cells, superseded.iter().flatten());
         let gone = |figure: &&Figure| self.truth.cells.get(&figure.id).is_none_or(|entry| entry.facts.not_available);
         superseded.extend(history.shown.iter().filter(gone).map(|figure| Some(decided(figure))));
         Material {
@@ -162,6 +167,25 @@ impl Data<'_> {
             cells,
             superseded: superseded.into_iter().flatten().collect(),
         }
+    }
+
+    /// Whether two figures of a cell that are both shown would differ by few.
+    fn find_what_is_near<'a>(&self, cells: &mut [MaterialCell], before: impl Iterator<Item = &'a MaterialCell>) {
+        let mut shown: HashMap<&CellId, Vec<u64>> = HashMap::new();
+        for figure in before {
+            if let Some(Past::Released(count)) = figure.past {
+                shown.entry(&figure.id).or_default().push(count);
+            }
+        }
+        for cell in cells.iter_mut().filter(|cell| cell.past.is_none()) {
+            let count = self.truth.cells.get(&cell.id).map_or(0, |entry| self.count(entry));
+            let near = |before: &u64| (1..self.k).contains(&before.abs_diff(count));
+            cell.near = shown.get(&cell.id).is_some_and(|counts| counts.iter().any(near));
+        }
+    }
+
+    fn count(&self, entry: &CellEntry) -> u64 {
+        entry.atoms.iter().filter_map(|atom| self.truth.counts.get(*atom as usize)).sum()
     }
 
     /// A figure that was decided. What everybody knows of it is what they know today: other limits than at the time exclude
@@ -180,6 +204,7 @@ impl Data<'_> {
             sensitive: figure.sensitive,
             past: Some(figure.past),
             because: figure.reason,
+            near: false,
         }
     }
 
@@ -191,9 +216,10 @@ impl Data<'_> {
     fn match_with(&self, history: &History) -> Matched {
         let latest = history.latest();
         let both = self.truth.cells.iter().filter(|(_, entry)| !entry.facts.not_available);
-        let (mut before, mut after) = (Vec::new(), Vec::new());
+        let (mut before, mut after, mut periods) = (Vec::new(), Vec::new(), Vec::new());
         for (id, entry) in both {
             let Some(atoms) = latest.get(id) else { continue };
+            periods.push(id.key.period);
             before.push(atoms.to_vec());
             after.push(entry.atoms.clone());
         }
@@ -212,6 +238,7 @@ impl Data<'_> {
                 signatures: &after,
                 origins: &self.numbers(),
             },
+            &periods,
         )
     }
 }

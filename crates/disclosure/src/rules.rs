@@ -28,6 +28,8 @@ pub enum Reason {
     Decoy,
     /// Withheld by an earlier plan.
     Earlier,
+    /// Too close to what was released of the same cell before a correction.
+    Correction,
     /// To protect other cells.
     Secondary,
 }

@@ -46,6 +46,7 @@ pub(crate) struct Draft<'a> {
     upper: Option<u64>,
     pub(crate) sensitive: bool,
     pub(crate) past: Option<Past>,
+    near: bool,
 }
 
 /// A table by categories: cells of one level, one period type and one further dimension, broken down.
@@ -236,6 +237,7 @@ impl<'a> Draft<'a> {
             upper: cell.facts.known_upper,
             sensitive: cell.sensitive,
             past: cell.past,
+            near: cell.near,
         }
     }
 
@@ -245,6 +247,7 @@ impl<'a> Draft<'a> {
         self.headline |= cell.facts.headline;
         self.upper = min_bound(self.upper, cell.facts.known_upper);
         self.sensitive |= cell.sensitive;
+        self.near |= cell.near;
         // What was ever released under one of the names stays released.
         self.past = match (self.past, cell.past) {
             (Some(Past::Released(value)), _) | (_, Some(Past::Released(value))) => Some(Past::Released(value)),
@@ -286,6 +289,9 @@ impl Maker<'_> {
             Some(Past::Released(_)) => return (Role::Frozen, None),
             Some(Past::Withheld(_)) => return (Role::Protected, Some(verdict.unsafe_for.unwrap_or(Reason::Earlier))),
             None => {}
+        }
+        if draft.near {
+            return (Role::Protected, Some(verdict.unsafe_for.unwrap_or(Reason::Correction)));
         }
         let drawn = |what: &[u8], per_thousand: u16| self.key.chooses(what, self.group, name, per_thousand);
         if let Some(reason) = verdict.unsafe_for {

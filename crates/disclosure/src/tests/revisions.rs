@@ -1,6 +1,6 @@
 //! Figures of several revisions together, against an enumeration of every world of records that stayed, went and came.
 //!
-//! The attacker sees every revision and believes that nothing changed where nothing did.
+//! The attacker sees every revision; records may have come everywhere if any came, and gone if any went.
 
 use std::collections::BTreeMap;
 
@@ -44,7 +44,7 @@ fn sum(mask: u32, counts: &[u64]) -> u64 {
     Attacker::sum(mask, counts)
 }
 
-/// Two revisions as atoms: what stayed of each, then for those that changed what went and what came.
+/// Two revisions as atoms: what stayed of each, and what went and came of each, if anything did.
 struct Both {
     truth: Vec<u64>,
     went: Vec<Option<usize>>,
@@ -55,14 +55,16 @@ impl Both {
     fn new(before: &[u64], after: &[u64]) -> Self {
         let stayed = before.iter().zip(after).map(|(a, b)| *a.min(b));
         let mut both = Self { truth: stayed.collect(), went: Vec::new(), came: Vec::new() };
-        let mut changed = |count: u64| {
-            (count > 0).then(|| {
+        let mut changed = |counts: Vec<u64>| -> Vec<Option<usize>> {
+            let any = counts.iter().any(|count| *count > 0);
+            let mut atom = |count: u64| {
                 both.truth.push(count);
                 both.truth.len() - 1
-            })
+            };
+            counts.into_iter().map(|count| any.then(|| atom(count))).collect()
         };
-        let went = before.iter().zip(after).map(|(a, b)| changed(a.saturating_sub(*b))).collect();
-        let came = before.iter().zip(after).map(|(a, b)| changed(b.saturating_sub(*a))).collect();
+        let went = changed(before.iter().zip(after).map(|(a, b)| a.saturating_sub(*b)).collect());
+        let came = changed(before.iter().zip(after).map(|(a, b)| b.saturating_sub(*a)).collect());
         (both.went, both.came) = (went, came);
         both
     }

@@ -8,8 +8,10 @@ mod rules;
 mod split;
 mod worlds;
 
+use std::collections::BTreeMap;
+
 use crate::ids::CellId;
-use crate::ledger::{Entry, Outcome};
+use crate::ledger::{Entry, EntryCell, Outcome};
 
 use base::Base;
 
@@ -83,12 +85,30 @@ pub(crate) struct Checked {
     pub(crate) worlds: usize,
 }
 
+/// No figure is shown that differs from what was shown of its cell before by fewer than k.
+fn corrections(entry: &Entry) -> Result<(), VerifyError> {
+    let released = |cell: &&EntryCell| cell.outcome == Outcome::Released;
+    let mut before: BTreeMap<&CellId, Vec<u64>> = BTreeMap::new();
+    for figure in entry.superseded.iter().filter(released) {
+        before.entry(&figure.id).or_default().push(figure.count);
+    }
+    for cell in entry.cells.iter().filter(released).filter(|cell| !cell.earlier) {
+        let close = |count: &u64| *count != cell.count && count.abs_diff(cell.count) < entry.policy.k;
+        if before.get(&cell.id).is_some_and(|counts| counts.iter().any(close)) {
+            let what = "it is shown and differs by few from what was shown of it before";
+            return Err(VerifyError::Rule { cell: Box::new(cell.id.clone()), what });
+        }
+    }
+    Ok(())
+}
+
 /// Checks everything.
 ///
 /// # Errors
 /// The first thing that does not hold.
 pub(crate) fn verify(entry: &Entry) -> Result<Checked, VerifyError> {
     let base = Base::new(entry)?;
+    corrections(entry)?;
     for (cell, set) in entry.figures().zip(&base.cells) {
         let fail = |what| VerifyError::Rule { cell: Box::new(cell.id.clone()), what };
         if cell.outcome == Outcome::NotAvailable {

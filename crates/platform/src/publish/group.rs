@@ -22,7 +22,7 @@ use super::contract;
 use super::ledger::{Ledger, Opened};
 use super::placing::Located;
 use super::residents::{bounds, in_use, known_upper};
-use crate::error::PlatformError;
+use crate::error::{PlatformError, causes};
 use crate::platform::Platform;
 use crate::requests;
 use crate::state::{Group, State, digest_of};
@@ -99,7 +99,8 @@ impl Platform {
         let mut held = settled.held;
         let unprovable = outcome.as_ref().is_err_and(is_unprovable);
         if asked && unprovable {
-            tracing::warn!(dataset = dataset.as_str(), "corrections cannot be protected beside what is published");
+            let causes = outcome.as_ref().err().map(|error| causes(error)).unwrap_or_default();
+            tracing::warn!(dataset = dataset.as_str(), causes, "corrections cannot be protected beside what is published");
             let settled = self.settled(current, last, &BTreeSet::new())?;
             outcome = self.attempt(work, &settled.versions);
             held = settled.held;
