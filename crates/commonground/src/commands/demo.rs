@@ -79,7 +79,7 @@ fn load(platform: &Platform, sample: &Path) -> anyhow::Result<()> {
     let outcome: anyhow::Result<()> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..platform.threads()).map(|_| scope.spawn(work)).collect();
         let defect = || Err(anyhow::anyhow!("taking in a file stopped on a defect"));
-        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| defect())).collect()
+        threads.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|_| defect()))
     });
     bar.finish_and_clear();
     outcome

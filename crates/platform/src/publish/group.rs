@@ -100,7 +100,11 @@ impl Platform {
         let unprovable = outcome.as_ref().is_err_and(is_unprovable);
         if asked && unprovable {
             let causes = outcome.as_ref().err().map(|error| causes(error)).unwrap_or_default();
-            tracing::warn!(dataset = dataset.as_str(), causes, "corrections cannot be protected beside what is published");
+            tracing::warn!(
+                dataset = dataset.as_str(),
+                causes,
+                "corrections cannot be protected beside what is published"
+            );
             let settled = self.settled(current, last, &BTreeSet::new())?;
             outcome = self.attempt(work, &settled.versions);
             held = settled.held;
