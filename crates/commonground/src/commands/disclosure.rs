@@ -85,10 +85,11 @@ fn decide(config: &Config, args: &DecisionArgs, verdict: Verdict) -> anyhow::Res
 fn revise(config: &Config, args: &ReviseArgs) -> anyhow::Result<()> {
     let dataset: DatasetId = args.dataset.parse().map_err(PlatformError::Name)?;
     let platform = super::open(config)?;
-    match platform.revise(&platform.local_reviewer()?, &dataset)? {
-        0 => Ok(note(format_args!("no correction of {dataset} waits"))),
-        _ => Ok(say(platform.publish_pending(&mut |_| ())?)?),
+    if platform.revise(&platform.local_reviewer()?, &dataset)? == 0 {
+        note(format_args!("no correction of {dataset} waits"));
+        return Ok(());
     }
+    Ok(say(platform.publish_pending(&mut |_| ())?)?)
 }
 
 fn decider(platform: &Platform, role: Decider) -> Result<Caller, PlatformError> {
