@@ -191,8 +191,8 @@ impl StepBudget {
         each_column: 2_000,
     };
 
-    /// Beside an earlier plan, of which most stays: what cannot be proved soon waits, rather than holding up others. New periods
-    /// take some ten states a column; with 50 large corrections wait that 400 can prove.
+    /// Beside an earlier plan, of which most stays: what cannot be proved soon ends soon, rather than holding up others. New periods
+    /// take some ten states a column.
     pub(crate) const fn later(self) -> Self {
         Self { each_column: if self.each_column < 400 { self.each_column } else { 400 }, ..self }
     }

@@ -1,5 +1,5 @@
 //! A reader who knows the algorithm, its parameters and everything but the key, and who kept what was shown before a correction: how
-//! sure are they of what a mark stood for, of what a figure that waits would be now, and of how few came or went?
+//! sure are they of what a mark stood for, of what is withheld now, and of how few came or went?
 //!
 //! A *world* is two small areas with their total before and after. For every pair of patterns that was shown, the reader weighs every
 //! world that shows the same pair by how often it does over what the key draws.
