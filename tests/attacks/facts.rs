@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use attack::Value;
-use model::contract::Counts;
+use model::contract::{Counts, Level, Role};
+use model::indicator::IndicatorType;
 use model::{AreaType, DatasetContract, DatasetId, Indicator, Period, View};
 use serde_json::Value as Json;
 
@@ -36,6 +37,16 @@ pub(super) struct Facts {
     pub(super) areas: BTreeMap<AreaType, BTreeMap<String, BTreeSet<String>>>,
     /// How many people live in an area in a year, where the dataset counts people.
     pub(super) residents: BTreeMap<(AreaType, String, i32), u64>,
+    /// Columns of which each is part of another: the part, and its whole.
+    pub(super) parts: BTreeMap<String, String>,
+}
+
+impl Facts {
+    /// A column with all that is inside it.
+    pub(super) fn inside(&self, column: &str) -> Vec<String> {
+        let part = |whole: &String| self.parts.iter().find(|(_, of)| *of == whole).map(|(part, _)| part.clone());
+        std::iter::successors(Some(column.to_owned()), part).collect()
+    }
 }
 
 /// Everything that was answered.
@@ -84,6 +95,24 @@ impl Definitions {
         [self.controlled(&indicator.numerator.dataset), denominator]
     }
 
+    /// What anybody takes for a part of something else: the numerator of a proportion, and of people or events what is 0 or 1 in each row.
+    fn parts(&self, dataset: &DatasetId) -> BTreeMap<String, String> {
+        let mut parts = BTreeMap::new();
+        for indicator in self.indicators.iter().filter(|indicator| indicator.numerator.dataset == *dataset) {
+            let above = &indicator.numerator;
+            let proportion = indicator.indicator_type == IndicatorType::Proportion;
+            let of = indicator.denominator.as_ref().filter(|of| proportion && of.measure != above.measure);
+            parts.extend(of.map(|of| (above.measure.clone(), of.measure.clone())));
+        }
+        let contract = &self.contracts[dataset];
+        for column in contract.columns.iter().filter(|_| contract.level != Level::Aggregate) {
+            if column.role == Role::Measure && column.range.is_some_and(|(least, most)| least >= 0 && most <= 1) {
+                parts.entry(column.name.clone()).or_insert_with(|| "count".to_owned());
+            }
+        }
+        parts
+    }
+
     fn find(&self, indicator: &str, view: &str) -> (&Indicator, &View) {
         let indicator = self.indicators.iter().find(|i| i.id.as_str() == indicator).unwrap();
         (indicator, indicator.views.iter().find(|v| v.name == view).unwrap())
@@ -103,7 +132,8 @@ pub(super) fn gather(definitions: &Definitions, tables: Vec<(String, String, Vec
             for (dataset, fact) in facts_of(definitions, indicator, view, row) {
                 let people = definitions.contracts[&dataset].counts == Counts::People;
                 let residents = if people { residents.clone() } else { BTreeMap::new() };
-                let empty = || Facts { facts: Vec::new(), areas: areas.clone(), residents };
+                let parts = definitions.parts(&dataset);
+                let empty = || Facts { facts: Vec::new(), areas: areas.clone(), residents, parts };
                 groups.entry(dataset).or_insert_with(empty).facts.push(fact);
             }
         }

@@ -35,7 +35,7 @@ pub(super) fn problem(dataset: &DatasetId, group: &Facts, belief: Belief, rules:
     let facts = &group.facts;
     let names: BTreeSet<&str> =
         facts.iter().flat_map(|fact| fact.categories.keys().chain(fact.filter.keys())).map(String::as_str).collect();
-    let mut axes = vec![measures(facts), areas(group), periods(facts)];
+    let mut axes = vec![measures(group), areas(group), periods(facts)];
     axes.extend(names.iter().map(|name| classification(name, group, belief)));
     let codes = |fact: &Fact| -> Vec<String> {
         let mut codes = vec![fact.column.clone(), fact.area.clone(), fact.period.to_string()];
@@ -69,7 +69,8 @@ pub(super) fn problem(dataset: &DatasetId, group: &Facts, belief: Belief, rules:
         let upper = group.residents.get(&(fact.area_type, fact.area.clone(), fact.period.start().year()))?;
         Some(Bound { codes: codes(fact), lower: 0, upper: Some(*upper) })
     });
-    let attackers = people.iter().map(|one| Attacker { name: one.name.clone(), known: known(one, &axes, &names) });
+    let attackers =
+        people.iter().map(|one| Attacker { name: one.name.clone(), known: known(one, group, &axes, &names) });
     Problem {
         name: dataset.to_string(),
         threshold: rules.k,
@@ -95,15 +96,18 @@ impl Axis {
 }
 
 /// Records that somebody knows to be theirs, by the atoms that they are in; what is in no table is left out.
-fn known(of: &Group, axes: &[Axis], names: &BTreeSet<&str>) -> Vec<Known> {
+fn known(of: &Group, group: &Facts, axes: &[Axis], names: &BTreeSet<&str>) -> Vec<Known> {
     let mut known: BTreeMap<Vec<String>, u64> = BTreeMap::new();
     for Record { area, month, categories, amounts, .. } in &of.records {
         for (column, amount) in amounts {
+            // What is in the part of a column is counted there.
+            let part = group.parts.iter().find(|(_, whole)| *whole == column);
+            let amount = amount - part.and_then(|(part, _)| amounts.get(part)).copied().unwrap_or(0);
             let own = [column.clone(), area.clone(), month.to_string()];
             let others = names.iter().map(|name| categories.get(*name).cloned().unwrap_or_else(|| UNKNOWN.to_owned()));
             let units: Vec<String> = own.into_iter().chain(others).collect();
             let codes: Option<Vec<String>> = axes.iter().zip(&units).map(|(axis, unit)| axis.atom(unit)).collect();
-            if let Some(codes) = codes.filter(|_| *amount > 0) {
+            if let Some(codes) = codes.filter(|_| amount > 0) {
                 *known.entry(codes).or_default() += amount;
             }
         }
@@ -117,14 +121,15 @@ fn code(fact: &Fact, dimension: &str) -> String {
     category.or_else(|| fact.filter.get(dimension).map(|values| values.join(";"))).unwrap_or_else(|| TOTAL.to_owned())
 }
 
-/// Different columns of a dataset; no table has their sum.
-fn measures(facts: &[Fact]) -> Axis {
-    let atoms: BTreeSet<&String> = facts.iter().map(|fact| &fact.column).collect();
-    let (name, total) = ("measure".to_owned(), "every measure".to_owned());
-    Axis {
-        atoms: atoms.iter().map(|atom| ((*atom).clone(), (*atom).clone())).collect(),
-        dimension: Dimension { name, atoms: atoms.into_iter().cloned().collect(), levels: Vec::new(), total },
+/// Different columns of a dataset. One that is part of another has the innermost of its atoms: those of the whole are the part's and
+/// what is left of it. Of others no table has the sum.
+fn measures(group: &Facts) -> Axis {
+    let mut levels = Levels::new();
+    for fact in &group.facts {
+        let units = group.inside(&fact.column).into_iter().collect();
+        levels.entry(fact.column.clone()).or_default().insert(fact.column.clone(), units);
     }
+    coarsest("measure", &levels, BTreeSet::new())
 }
 
 fn areas(group: &Facts) -> Axis {

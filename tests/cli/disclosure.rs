@@ -140,6 +140,39 @@ fn nobody_but_a_reviewer_is_told_why() {
 }
 
 /// Sums and differences are taken, and marks are read; what is wide enough stands.
+/// A part and its whole are a dimension with the atoms part and rest: who did not attend is a difference like any other.
+#[test]
+fn a_part_and_its_whole_are_attacked_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let tables = folder.path().join("tables");
+    fs::create_dir_all(&tables).unwrap();
+    let table = |name: &str, fixed: &str| {
+        format!(
+            r#"{{"name": "{name}", "rows": {{"file": "{name}.csv", "columns": {{"area": "area"}}{fixed}}}, "zeros_published": true}}"#
+        )
+    };
+    let (whole, part) = (table("eligible", ""), table("attended", r#", "fixed": {"measure": "part"}"#));
+    let problem = format!(
+        r#"{{"groups": [{{"name": "courses", "threshold": 5, "dimensions": [
+            {{"name": "area", "atoms": ["a", "b"]}}, {{"name": "measure", "atoms": ["part", "rest"]}}],
+            "tables": [{whole}, {part}]}}]}}"#
+    );
+    fs::write(tables.join("tables.json"), problem).unwrap();
+    let arguments = ["disclosure", "attack", "--tables", tables.to_str().unwrap()];
+    for (eligible, attended, code, words) in [
+        ("area,count\na,20\nb,60\n", "area,count\na,18\nb,30\n", 3, "small difference"),
+        ("area,count\na,20\nb,60\n", "area,count\na,14\nb,30\n", 0, "courses"),
+        // A register of 18 over lists of 5 and 14.
+        ("area,count\na,5\nb,14\n", "area,count\na,[c]\nb,[c]\nall,18\n", 3, "proved small"),
+    ] {
+        fs::write(tables.join("eligible.csv"), eligible).unwrap();
+        fs::write(tables.join("attended.csv"), attended).unwrap();
+        let (ended, text) = said(folder.path(), &arguments);
+        assert_eq!(ended, code, "{eligible}{attended}\n{text}");
+        assert!(text.to_lowercase().contains(words), "{eligible}{attended}\n{text}");
+    }
+}
+
 #[test]
 fn tables_of_any_tool_are_attacked() {
     let folder = tempfile::tempdir().unwrap();

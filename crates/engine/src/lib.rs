@@ -10,6 +10,7 @@ mod allow_list;
 mod choice;
 mod error;
 mod facts;
+mod nested;
 mod people;
 mod permitted;
 mod request;

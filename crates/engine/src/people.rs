@@ -2,6 +2,7 @@
 
 use crate::error::EngineError;
 use crate::facts::Facts;
+use crate::nested::Family;
 use crate::request::GroupRequest;
 
 /// What one contributor adds to one atom by way of one partner.
@@ -25,11 +26,11 @@ impl People {
     /// `None` where nobody is told apart: then each record is somebody's of its own, or nobody's.
     ///
     /// # Errors
-    /// If an amount is negative, or there are more partners than are told apart.
+    /// If an amount is negative, a part is more than its whole, or there are more partners than are told apart.
     pub(crate) fn new(
         facts: &Facts,
-        measure: usize,
-        (positions, atoms): (&[Option<usize>], usize),
+        family: &Family<'_>,
+        (positions, size): (&[Option<usize>], usize),
         request: &GroupRequest,
     ) -> Result<Option<Self>, EngineError> {
         if request.contributor_column().is_none() {
@@ -39,16 +40,20 @@ impl People {
             |problem: &str| EngineError::Stored { dataset: request.dataset.to_string(), problem: problem.to_owned() };
         let mut list = Vec::new();
         for (row, position) in facts.rows.iter().zip(positions) {
-            let (Some(position), Some((sum, _))) = (*position, row.sums.get(measure)) else { continue };
-            let amount = u64::try_from(*sum).map_err(|_| stored("somebody's records add up to less than nothing"))?;
+            let Some(position) = *position else { continue };
             let partner = u16::try_from(row.partner).map_err(|_| stored("it names more than 65,536 partners"))?;
-            // What adds nothing is nobody's.
-            if amount > 0 {
-                list.push(Contribution { position, who: row.contributor, partner, amount });
+            for of in family.amounts(row, request)? {
+                let negative = |_| stored("somebody's records add up to less than nothing");
+                let amount = u64::try_from(of.amount).map_err(negative)?;
+                // What adds nothing is nobody's.
+                if amount > 0 {
+                    let position = of.layer * size + position;
+                    list.push(Contribution { position, who: row.contributor, partner, amount });
+                }
             }
         }
         list.sort_unstable();
-        let mut starts = vec![0; atoms + 1];
+        let mut starts = vec![0; family.layers() * size + 1];
         for one in &list {
             if let Some(start) = starts.get_mut(one.position + 1) {
                 *start += 1;

@@ -135,6 +135,9 @@ pub struct GroupRequest {
     pub sensitive: BTreeSet<String>,
     /// What everybody knows that cells are at most; such as how many people live there, where each counts once.
     pub known_upper: BTreeMap<CellId, u64>,
+    /// Measure columns of which each is part of another, row by row: the part and its whole. Every column that any table of the group
+    /// ever summed counts.
+    pub parts: BTreeMap<String, String>,
     /// Measure columns that hold decimals; they are counted in thousandths.
     pub decimals: BTreeSet<String>,
     /// For a dataset whose rows are figures of areas, its partitions: an area without any row in one that has rows was not

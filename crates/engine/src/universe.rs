@@ -12,6 +12,7 @@ use model::{AgeBand, AreaType, CellKey, Month, Period, Sex};
 use crate::choice::{Choice, choices};
 use crate::error::EngineError;
 use crate::facts::{Facts, Row};
+use crate::nested::Family;
 use crate::people::People;
 use crate::request::{Deadline, GroupRequest, Limits, MeasureSpec, TableSpec};
 use crate::unreported::unreported;
@@ -30,16 +31,20 @@ pub(crate) fn tabulate(
     let mut needed = 0_u64;
     let mut builder = UnreleasedBuilder::new(request.group.clone(), request.revision, request.exposure.clone());
     declare_sensitive(request, &dimensions, &mut builder);
-    for (index, column) in request.measures().iter().enumerate() {
-        let tables: Vec<&TableSpec> = request.tables.iter().filter(|t| t.measure.column == *column).collect();
-        let space = Space::new(facts, request, &tables);
-        needed = needed.saturating_add(space.size());
+    for family in Family::all(request)? {
+        let tables: Vec<(usize, &TableSpec)> =
+            request.tables.iter().filter_map(|table| Some((family.layer(&table.measure.column)?, table))).collect();
+        let space = Space::new(facts, request, &tables.iter().map(|(_, table)| *table).collect::<Vec<_>>());
+        let layers = u64::try_from(family.layers()).unwrap_or(u64::MAX);
+        needed = needed.saturating_add(space.size().saturating_mul(layers));
         let size = checked(needed, space.size(), limits)?;
         let positions = space.positions_of(facts);
-        let truth = space.truth(facts, index, &positions, (request, size))?;
-        let people = People::new(facts, index, (&positions, size), request)?;
-        let mut atoms = Atoms { truth: &truth, people: people.as_ref(), numbers: vec![None; size] };
-        for (table_index, table) in tables.iter().enumerate() {
+        let truth = space.truth(facts, &family, &positions, (request, size))?;
+        let people = People::new(facts, &family, (&positions, size), request)?;
+        let numbers = vec![None; family.layers() * size];
+        let mut atoms = Atoms { truth: &truth, people: people.as_ref(), numbers, size, layer: 0 };
+        for (table_index, (layer, table)) in tables.into_iter().enumerate() {
+            atoms.layer = layer;
             space.cells((table_index, table), &dimensions, request, &mut atoms, &mut builder, deadline)?;
         }
     }
@@ -104,7 +109,7 @@ struct Axes {
     choices: Vec<Vec<Vec<usize>>>,
 }
 
-/// The mixed-radix space of atoms of one measure column.
+/// The mixed-radix space of positions of one measure column, or of several that are inside each other.
 struct Space {
     area_codes: BTreeMap<String, usize>,
     area_classes: Classes,
@@ -114,25 +119,37 @@ struct Space {
     axes: Vec<Axes>,
 }
 
+/// By layer and position.
 struct Truth {
     counts: Vec<i64>,
+    /// Whether all of the layer's own column is known.
     complete: Vec<bool>,
 }
 
-impl Truth {
-    fn len(&self) -> usize {
-        self.counts.len()
-    }
-}
-
+/// The atoms of a space: one for each position and layer.
 struct Atoms<'a> {
     truth: &'a Truth,
     /// Who stands behind each, where that is told apart.
     people: Option<&'a People>,
     numbers: Vec<Option<AtomIndex>>,
+    /// How many positions there are.
+    size: usize,
+    /// The layer of the table at hand.
+    layer: usize,
 }
 
 impl Atoms<'_> {
+    /// Whether a figure over these positions can be given.
+    fn available(&self, positions: &[usize]) -> bool {
+        let own = positions.iter().map(|position| self.layer * self.size + position);
+        own.map(|position| self.truth.complete.get(position)).all(|complete| complete.copied().unwrap_or(true))
+    }
+
+    /// Positions with all layers that the table at hand reaches over.
+    fn layered(&self, positions: &[usize]) -> Vec<usize> {
+        (0..=self.layer).flat_map(|layer| positions.iter().map(move |at| layer * self.size + at)).collect()
+    }
+
     /// The number of an atom, which is given with all its contributions the first time that a cell asks for it.
     fn number(&mut self, position: usize, builder: &mut UnreleasedBuilder) -> Option<AtomIndex> {
         let slot = self.numbers.get_mut(position)?;
@@ -264,33 +281,39 @@ impl Space {
         facts.rows.iter().map(position).collect()
     }
 
-    /// The true count of each of the `size` atoms, and whether all of it is known.
+    /// The true count at each of the `size` positions by layer, and whether all of it is known.
     fn truth(
         &self,
         facts: &Facts,
-        measure: usize,
+        family: &Family<'_>,
         positions: &[Option<usize>],
         (request, size): (&GroupRequest, usize),
     ) -> Result<Truth, EngineError> {
-        let mut truth = Truth { counts: vec![0; size], complete: vec![true; size] };
+        let atoms = family.layers() * size;
+        let mut truth = Truth { counts: vec![0; atoms], complete: vec![true; atoms] };
         for (row, position) in facts.rows.iter().zip(positions) {
-            let (Some(position), Some((sum, complete))) = (*position, row.sums.get(measure)) else { continue };
-            if let Some(count) = truth.counts.get_mut(position) {
-                *count = count.saturating_add(*sum);
-            }
-            if let Some(known) = truth.complete.get_mut(position) {
-                *known &= complete;
+            let Some(position) = *position else { continue };
+            for of in family.amounts(row, request)? {
+                let position = of.layer * size + position;
+                if let Some(count) = truth.counts.get_mut(position) {
+                    *count = count.saturating_add(of.amount);
+                }
+                if let Some(known) = truth.complete.get_mut(position) {
+                    *known &= of.known;
+                }
             }
         }
-        let block = truth.len() / (self.area_classes.count * self.month_classes.count).max(1);
+        let block = size / (self.area_classes.count * self.month_classes.count).max(1);
         for (area, month) in unreported(facts, &self.area_codes, &self.months, &request.reporting) {
             let class = |classes: &Classes, value: usize| classes.of_value.get(value).copied();
             let (Some(area), Some(month)) = (class(&self.area_classes, area), class(&self.month_classes, month)) else {
                 continue;
             };
-            let start = (area * self.month_classes.count + month) * block;
-            if let Some(known) = truth.complete.get_mut(start..start + block) {
-                known.fill(false);
+            for layer in 0..family.layers() {
+                let start = layer * size + (area * self.month_classes.count + month) * block;
+                if let Some(known) = truth.complete.get_mut(start..start + block) {
+                    known.fill(false);
+                }
             }
         }
         if truth.counts.iter().any(|count| *count < 0) {
@@ -316,7 +339,8 @@ impl Space {
                 deadline.check()?;
                 for combination in &combinations {
                     let positions = self.positions(area_classes, month_classes, axes, combination);
-                    let available = positions.iter().all(|p| atoms.truth.complete.get(*p).copied().unwrap_or(true));
+                    let available = atoms.available(&positions);
+                    let positions = atoms.layered(&positions);
                     let count: i64 = positions.iter().filter_map(|p| atoms.truth.counts.get(*p)).sum();
                     let members: Vec<AtomIndex> = positions.iter().filter_map(|p| atoms.number(*p, builder)).collect();
                     let key = table.key(area.clone(), *period, dimensions, combination)?;

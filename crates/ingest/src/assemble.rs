@@ -6,6 +6,7 @@ use geography::apportion;
 use model::contract::Level;
 
 use crate::error::IngestError;
+use crate::figures::{Number, read_number};
 use crate::findings::{At, Kind, Recorder};
 use crate::frame::TextFrame;
 use crate::gaps;
@@ -14,7 +15,7 @@ use crate::parse::Markers;
 use crate::places::{Part, Place};
 use crate::plan::Plan;
 use crate::request::CleanRequest;
-use crate::rows::{Candidates, Number, Row, UNSET, read_number};
+use crate::rows::{Candidates, Row, UNSET};
 use crate::say;
 use crate::table::{Entry, Table};
 

@@ -17,6 +17,8 @@ pub enum Kind {
     NotANumber,
     /// A number outside the contract's range. Treated as what is not a number.
     OutOfRange,
+    /// A part that is more than its whole. Refused; where a row is about an area, neither is available.
+    MoreThanWhole,
     /// Not a date in the contract's formats. Refused in the time column, `unknown` in a dimension.
     NotADate,
     /// The row belongs to another period than the file was sent for. Refused.

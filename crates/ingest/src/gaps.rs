@@ -8,12 +8,13 @@ use model::contract::{Absence, Level, Role, Treatment};
 use model::period::Month;
 
 use crate::error::IngestError;
+use crate::figures::no_figures;
 use crate::findings::{At, Kind, Recorder};
 use crate::locate::Method;
 use crate::places::Place;
 use crate::plan::Plan;
 use crate::request::CleanRequest;
-use crate::rows::{Candidates, Row, UNSET, no_figures};
+use crate::rows::{Candidates, Row, UNSET};
 use crate::source::limit;
 
 /// How much of a supplier's code is quoted.

@@ -8,6 +8,7 @@
 
 mod assemble;
 mod error;
+mod figures;
 mod findings;
 mod frame;
 mod gaps;

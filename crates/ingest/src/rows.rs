@@ -4,12 +4,13 @@ use model::contract::{Column, ColumnType, Level, LinkScheme, Role, Treatment};
 use model::period::Month;
 
 use crate::error::IngestError;
+use crate::figures::{Number, more_than_whole, no_figures, read_number};
 use crate::findings::{At, Kind, Recorder};
 use crate::frame::{TextColumn, TextFrame};
 use crate::gaps::Refused;
 use crate::intern::Interner;
 use crate::locate::Method;
-use crate::parse::{Category, Cell, Markers, Moment, Moments, birth_age, decimal, identifier, integer, listed};
+use crate::parse::{Category, Cell, Markers, Moment, Moments, birth_age, identifier, listed};
 use crate::places::{Place, Places, Verdict};
 use crate::plan::{Field, Plan};
 use crate::request::CleanRequest;
@@ -20,15 +21,6 @@ pub(crate) const UNSET: u32 = u32::MAX;
 
 /// The linkage domain of NHS numbers, one for all datasets.
 const NHS_DOMAIN: &str = "nhs";
-
-/// A measure's value; `None` is withheld or missing.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Number {
-    /// A count.
-    Integer(Option<i64>),
-    /// A score.
-    Decimal(Option<f64>),
-}
 
 /// A row that may be kept.
 #[derive(Debug)]
@@ -274,6 +266,8 @@ impl<'a> Cleaner<'a, '_> {
             if kind == Kind::Withheld {
                 self.recorder.findings.counts.withheld += 1;
                 self.recorder.tally(&column.name, kind);
+                // A row about somebody without its figure is no row: a sum without it would show that it is there.
+                parsed.refused |= column.required && column.role == Role::Measure && !keeps(column);
                 continue;
             }
             if column.role == Role::Dimension && (!column.required || kind == Kind::NotAllowed) {
@@ -290,6 +284,13 @@ impl<'a> Cleaner<'a, '_> {
             }
             let shown = say::shown(self.request.contract, column, cell);
             self.recorder.record(field.at(self.line), kind, || say::problem(kind, shown));
+        }
+        for part in more_than_whole(self.request.contract, plan, &mut parsed.numbers) {
+            let kind = Kind::MoreThanWhole;
+            let keeps = self.request.contract.level == Level::Aggregate;
+            *(if keeps { &mut parsed.unreadable } else { &mut parsed.refused }) = true;
+            let at = plan.fields.iter().find(|field| field.column.name == part).map(|field| field.at(self.line));
+            at.into_iter().for_each(|at| self.recorder.record(at, kind, || say::problem(kind, None)));
         }
         parsed
     }
@@ -400,20 +401,6 @@ impl<'a> Cleaner<'a, '_> {
     }
 }
 
-/// The values that the measures of a plan have before their cells are read.
-pub(crate) fn no_figures(plan: &Plan<'_>) -> Vec<Number> {
-    plan.measures.iter().map(|measure| empty(measure.name, measure.decimal)).collect()
-}
-
-/// The value a measure has before its cell is read: an event counts one.
-fn empty(name: &str, decimal: bool) -> Number {
-    match (name, decimal) {
-        (_, true) => Number::Decimal(None),
-        ("count", false) => Number::Integer(Some(1)),
-        (_, false) => Number::Integer(None),
-    }
-}
-
 /// Reads one cell into the row; gives what was wrong with it.
 fn read_cell(reader: &mut Reader<'_>, cell: Cell<'_>, field: &Field<'_>, parsed: &mut Parsed) -> Option<Kind> {
     match reader {
@@ -442,26 +429,6 @@ fn read_cell(reader: &mut Reader<'_>, cell: Cell<'_>, field: &Field<'_>, parsed:
         }
         Reader::Other => None,
     }
-}
-
-/// Reads a measure.
-pub(crate) fn read_number(cell: Cell<'_>, is_decimal: bool, range: Option<(i64, i64)>) -> (Number, Option<Kind>) {
-    let none = if is_decimal { Number::Decimal(None) } else { Number::Integer(None) };
-    let text = match cell {
-        Cell::Text(text) => text,
-        Cell::Empty => return (none, None),
-        Cell::Withheld => return (none, Some(Kind::Withheld)),
-    };
-    let (number, inside) = if is_decimal {
-        let Some(value) = decimal(text) else { return (none, Some(Kind::NotANumber)) };
-        #[allow(clippy::cast_precision_loss, reason = "limits are small numbers written by people")]
-        let inside = range.is_none_or(|(least, greatest)| value >= least as f64 && value <= greatest as f64);
-        (Number::Decimal(Some(value)), inside)
-    } else {
-        let Some(value) = integer(text) else { return (none, Some(Kind::NotANumber)) };
-        (Number::Integer(Some(value)), range.is_none_or(|(least, greatest)| value >= least && value <= greatest))
-    };
-    if inside { (number, None) } else { (none, Some(Kind::OutOfRange)) }
 }
 
 fn is_date(field: &Field<'_>) -> bool {

@@ -27,6 +27,7 @@ pub(crate) fn problem(kind: Kind, shown: Option<&str>) -> String {
         Kind::Missing => "no value, and the column is required",
         Kind::NotANumber => "not a number",
         Kind::OutOfRange => "outside the range the contract accepts",
+        Kind::MoreThanWhole => "more than what the contract says it is part of",
         Kind::NotADate => "not a date in the formats of the contract",
         Kind::OutsidePeriod => "outside the period of the file",
         Kind::NotAllowed => "not a value the contract lists; stored as other or unknown",

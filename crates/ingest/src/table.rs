@@ -11,11 +11,11 @@ use arrow::datatypes::{ArrowDictionaryKeyType, Field, Schema, UInt8Type, UInt16T
 use model::contract::Level;
 
 use crate::error::IngestError;
+use crate::figures::Number;
 use crate::intern::Interner;
 use crate::locate::Method;
 use crate::plan::Plan;
 use crate::request::CleanRequest;
-use crate::rows::Number;
 use crate::source::limit;
 
 /// One row of the table; texts are numbers of the interners.

@@ -4,6 +4,7 @@
 
 mod column;
 mod file;
+mod parts;
 mod place;
 
 use serde::{Deserialize, Serialize};
@@ -232,7 +233,8 @@ impl DatasetContract {
         if self.measures().is_empty() {
             return Err("an aggregate dataset needs a column with role `measure`".to_owned());
         }
-        Ok(())
+        self.check_gaps()?;
+        self.check_parts()
     }
 
     fn check_counts(&self) -> Result<(), String> {

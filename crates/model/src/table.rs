@@ -48,7 +48,7 @@ impl fmt::Display for CellKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mark {
-    /// `[c]`: withheld to protect people; primary, secondary and decoy look the same.
+    /// `[c]`: withheld to protect people; primary, secondary and decoy look the same, and so does what its supplier withholds.
     C,
     /// `[low]`: rounds to zero.
     Low,

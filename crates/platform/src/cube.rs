@@ -60,6 +60,8 @@ pub(crate) struct Layout<'a> {
     /// Categories of each dimension of the view, in the order of `view.by`.
     pub(crate) categories: Vec<Vec<String>>,
     pub(crate) denominator: Option<DenominatorRule>,
+    /// Whether a figure that the source does not have is marked like one that is withheld.
+    pub(crate) conceals_gaps: bool,
 }
 
 /// The rows of a view from released tables: a pure function of what is released.
@@ -141,7 +143,7 @@ fn row(
     denominator: Option<&GroupTables>,
 ) -> TidyRow {
     let indicator = layout.indicator;
-    let top = cell(numerator, &layout.measure, key);
+    let top = cell(numerator, &layout.measure, key, layout.conceals_gaps);
     let bottom = layout.denominator.as_ref().zip(denominator).map(|(rule, tables)| denominator_cell(rule, tables, key));
     let open_denominator = layout.denominator.as_ref().is_some_and(|rule| rule.open);
     let breakdown_type = layout.view.by.iter().find(|d| *d != "sex" && *d != "age");
@@ -213,13 +215,18 @@ fn corrected(revised: [bool; 2]) -> impl Iterator<Item = String> {
     of_what.map(|(of_what, _)| format!("{of_what} were corrected since they were first published."))
 }
 
-fn cell(tables: &GroupTables, measure: &MeasureId, key: &CellKey) -> Cell {
+/// A cell that no table has is not available whatever its source withholds.
+fn cell(tables: &GroupTables, measure: &MeasureId, key: &CellKey, conceals_gaps: bool) -> Cell {
     let id = CellId { measure: measure.clone(), key: key.clone() };
-    tables.cell(&id).unwrap_or(Cell::Withheld(Mark::X))
+    match tables.cell(&id) {
+        None => Cell::Withheld(Mark::X),
+        Some(Cell::Withheld(Mark::X)) if conceals_gaps => Cell::Withheld(Mark::C),
+        Some(cell) => cell,
+    }
 }
 
 fn denominator_cell(rule: &DenominatorRule, tables: &GroupTables, key: &CellKey) -> Cell {
-    rule.key(key).map_or(Cell::Withheld(Mark::X), |own| cell(tables, &rule.measure, &own))
+    rule.key(key).map_or(Cell::Withheld(Mark::X), |own| cell(tables, &rule.measure, &own, rule.conceals_gaps))
 }
 
 /// Value and intervals, in the indicator's unit.
@@ -360,11 +367,12 @@ period_type = "calendar-year"
     /// What a reader sees of one row, whose cells are released as these counts; `None` has no figure at its source.
     fn shown(count: u64, people: Option<u64>) -> (Status, Option<u64>, bool) {
         let method = "point".to_owned();
-        let row = written(count, people, Placing { method, modelled: false, share: None, caveat: None });
+        let placing = Placing { method, modelled: false, share: None, caveat: None };
+        let row = written(count, people, placing, false);
         (row.status, row.count, row.value.is_some())
     }
 
-    fn written(count: u64, people: Option<u64>, placing: Placing) -> TidyRow {
+    fn written(count: u64, people: Option<u64>, placing: Placing, conceals_gaps: bool) -> TidyRow {
         use disclosure::{CellFacts, OpenSource, UnreleasedBuilder};
         let indicator = Indicator::parse("indicator.toml", INDICATOR).unwrap();
         let period = Period::parse("2025-01-01/P1Y", PeriodType::CalendarYear).unwrap();
@@ -399,7 +407,9 @@ period_type = "calendar-year"
                 open: true,
                 shared: Vec::new(),
                 periods: DenominatorPeriods::Same,
+                conceals_gaps,
             }),
+            conceals_gaps: false,
         };
         let released = rows(&layout, &release(&top, Some(count)), Some(&release(&bottom, people))).unwrap();
         released.get().first().unwrap().clone()
@@ -416,7 +426,7 @@ period_type = "calendar-year"
         for (count, people, status, share) in
             [(7, Some(1000), Status::Modelled, Some(1.0)), (0, Some(0), Status::Z, None), (7, None, Status::X, None)]
         {
-            let row = written(count, people, placing.clone());
+            let row = written(count, people, placing.clone(), false);
             assert_eq!((row.status, row.modelled_share), (status, share), "{count} of {people:?}");
             assert_eq!(row.geography_method, "supplied, modelled");
             assert_eq!(row.caveat.as_deref(), Some("Redrawn."));
@@ -439,6 +449,21 @@ period_type = "calendar-year"
         assert_eq!(shown(0, Some(0)), (Status::Z, None, false));
         assert_eq!(shown(7, Some(0)), (Status::X, Some(7), false));
         assert_eq!(shown(7, None), (Status::X, Some(7), false));
+    }
+
+    /// `[x]` in an area that has one supplier unit would say that the unit's figure is one that is withheld because it is small.
+    #[test]
+    fn what_a_supplier_withholds_is_not_told_from_what_is_withheld_here() {
+        for (people, concealed, expect) in [
+            (None, true, (Status::C, None)),
+            (None, false, (Status::X, Some(7))),
+            (Some(1000), true, (Status::Ok, Some(7))),
+        ] {
+            let method = "supplied".to_owned();
+            let placing = Placing { method, modelled: false, share: None, caveat: None };
+            let row = written(7, people, placing, concealed);
+            assert_eq!((row.status, row.count), expect, "{people:?} {concealed}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::error::PlatformError;
 use crate::platform::Platform;
+use crate::publish::other_areas;
 use crate::read::Boundaries;
 use crate::registration;
 use crate::settings::Limits;
@@ -80,12 +81,13 @@ impl Platform {
     ///
     /// # Errors
     /// If the files cannot be read or do not fit together, or a view of controlled data is by areas that are too small or
-    /// differ by too few people; the geography in use then stays.
+    /// differ by too few people, or is out by areas that were others; the geography in use then stays.
     pub fn import_geography(&self, manifest: &Path, folder: Option<&Path>) -> Result<ImportReport, PlatformError> {
         let source = Source::read(manifest, folder)?;
         let digest = source.digest;
         let (gazetteer, report) = source.import()?;
         self.registrable(&gazetteer)?;
+        self.keeps_areas(&gazetteer)?;
         let bytes = gazetteer.to_bytes().map_err(PlatformError::failed("write the geography"))?;
         let name = ObjectName::new(ObjectKind::Geography, Uuid::now_v7());
         let object = self.store().put(name, &bytes).map_err(PlatformError::failed("store the geography"))?;
@@ -109,6 +111,17 @@ impl Platform {
             tracing::warn!(causes, "the old geography stays among the objects until the next start");
         }
         Ok(report)
+    }
+
+    /// Whether a geography has the areas by which figures are out, as they were.
+    fn keeps_areas(&self, gazetteer: &Gazetteer) -> Result<(), PlatformError> {
+        let state = self.state();
+        let changed = state.out.iter().filter_map(|(dataset, group)| {
+            let area_type = group.basis.areas_changed_by(gazetteer)?;
+            Some(format!("of `{dataset}`, {}", other_areas(area_type)))
+        });
+        let reasons: Vec<String> = changed.collect();
+        if reasons.is_empty() { Ok(()) } else { Err(PlatformError::Unregistrable { reasons }) }
     }
 
     /// Whether every view may be published by the areas of a geography.

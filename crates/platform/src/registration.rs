@@ -100,14 +100,15 @@ fn is_published(state: &State, dataset: &DatasetId, view: &ViewId) -> bool {
 /// The tables that are out of a dataset, those included that no view asks for any more: no reader has forgotten them.
 fn released<'a>(state: &'a State, dataset: &DatasetId) -> impl Iterator<Item = RegisteredTable> + 'a {
     let group = state.out.get(dataset).filter(|group| !group.basis.open);
-    group.into_iter().flat_map(|group| &group.basis.tables).map(|table| {
+    let contract = state.definitions.contract(dataset);
+    group.into_iter().flat_map(|group| &group.basis.tables).map(move |table| {
         let of_table = table.by.iter().map(|(name, categories)| (name, categories)).chain(&table.filter);
         let ages = of_table.filter(|(name, _)| *name == "age").flat_map(|(_, bands)| bands);
         RegisteredTable {
             name: format!("{} by {} and {}, as it was published", table.measure, table.area_type, table.period_type),
             area_type: table.area_type,
             period_type: table.period_type,
-            counts: BTreeSet::from([counted(&table.column, &table.filter)]),
+            counts: BTreeSet::from([counted(contract, &table.column, &table.filter)]),
             ages: ages.filter_map(|band| band.parse().ok()).collect(),
             categories: table.by.iter().map(|(_, categories)| categories.len() as u64 + 1).product(),
             by: table.by.iter().map(|(name, _)| name.clone()).collect(),
@@ -138,7 +139,7 @@ fn table(
         area_type: view.area_type,
         // A denominator of another dataset is taken for one of its partitions.
         period_type: if foreign { contract.partition } else { view.period_type },
-        counts: measures().map(|measure| counted(&measure.measure, &measure.filter)).collect(),
+        counts: measures().map(|measure| counted(Some(contract), &measure.measure, &measure.filter)).collect(),
         ages: ages.filter_map(|band| band.parse().ok()).collect(),
         categories: by.iter().map(|dimension| dimension.categories.len() as u64 + 1).product(),
         by: by.into_iter().map(|dimension| dimension.name).collect(),
@@ -146,8 +147,9 @@ fn table(
     })
 }
 
-/// A sum as registration looks at it: bands of ages are compared by the years in them; `unknown` is a category by itself.
-fn counted(column: &str, filter: &BTreeMap<String, Vec<String>>) -> Counted {
+/// A sum as registration looks at it: a part of another column is a choice of that; bands of ages are compared by the years in them;
+/// `unknown` is a category by itself.
+fn counted(contract: Option<&DatasetContract>, column: &str, filter: &BTreeMap<String, Vec<String>>) -> Counted {
     let years = |band: &String| -> Vec<String> {
         let Some((first, last)) = band.parse().ok().and_then(AgeBand::ages) else { return vec![band.clone()] };
         (first..=last.unwrap_or(u8::MAX)).map(|year| year.to_string()).collect()
@@ -157,6 +159,7 @@ fn counted(column: &str, filter: &BTreeMap<String, Vec<String>>) -> Counted {
             if dimension == "age" { values.iter().flat_map(years).collect() } else { values.iter().cloned().collect() };
         (dimension.clone(), values)
     };
+    let column = contract.map_or(column, |contract| contract.whole_of(column));
     Counted { column: column.to_owned(), filter: filter.iter().map(chosen).collect() }
 }
 

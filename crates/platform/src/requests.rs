@@ -95,6 +95,7 @@ pub(crate) fn group_request(
     tables: Vec<TableSpec>,
 ) -> Result<GroupRequest, PlatformError> {
     let Terms { exposure, revision, sensitive, known_upper } = terms;
+    let open = exposure.is_open();
     let reports = contract.level == Level::Aggregate && contract.absence == Absence::NotReported;
     Ok(GroupRequest {
         group: group_of(&contract.id)?,
@@ -102,15 +103,17 @@ pub(crate) fn group_request(
         dataset: contract.id.clone(),
         // Who is behind open data is of no consequence: everybody has them.
         contributors: match contract.level {
-            _ if exposure.is_open() => Contributors::Figures,
+            _ if open => Contributors::Figures,
             Level::Aggregate => Contributors::Figures,
             Level::Person | Level::Event if contract.link().is_some() => Contributors::Linked,
             Level::Person | Level::Event => Contributors::Rows,
         },
-        partner: contract.partner.clone().filter(|_| !exposure.is_open()),
+        partner: contract.partner.clone().filter(|_| !open),
         exposure,
         sensitive,
         known_upper,
+        // Open figures are shown as they are, whatever they say of each other.
+        parts: if open { BTreeMap::new() } else { parts(contract) },
         decimals: decimals(contract),
         reporting: if reports { partitions.to_vec() } else { Vec::new() },
         classifications: classifications(contract),
@@ -172,6 +175,12 @@ pub(crate) fn classifications(contract: &DatasetContract) -> BTreeMap<String, Ve
         }
     }
     all
+}
+
+/// Which measures of a dataset are parts of others.
+fn parts(contract: &DatasetContract) -> BTreeMap<String, String> {
+    let owned = |(part, whole): (&str, &str)| (part.to_owned(), whole.to_owned());
+    contract.parts().into_iter().map(owned).collect()
 }
 
 fn decimals(contract: &DatasetContract) -> BTreeSet<String> {

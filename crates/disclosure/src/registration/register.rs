@@ -72,7 +72,7 @@ fn overlap(one: &[RegisteredArea], other: &[RegisteredArea]) -> bool {
 /// What is summed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Counted {
-    /// The column.
+    /// The column; of columns that are parts of each other, the whole.
     pub column: String,
     /// By dimension, the categories that are counted; single years for ages. A dimension that is not here is not filtered.
     pub filter: BTreeMap<String, BTreeSet<String>>,

@@ -79,6 +79,7 @@ fn good() -> Case {
         partner: None,
         sensitive: BTreeSet::new(),
         known_upper: BTreeMap::new(),
+        parts: BTreeMap::new(),
         decimals: BTreeSet::new(),
         reporting: Vec::new(),
         classifications: BTreeMap::new(),

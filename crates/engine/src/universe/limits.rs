@@ -1,6 +1,6 @@
 //! How much a group may need before memory is taken for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +43,7 @@ fn request(tables: Vec<TableSpec>) -> GroupRequest {
         partner: None,
         sensitive: BTreeSet::new(),
         known_upper: BTreeMap::new(),
+        parts: BTreeMap::new(),
         decimals: BTreeSet::new(),
         reporting: Vec::new(),
         classifications: BTreeMap::new(),

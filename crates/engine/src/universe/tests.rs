@@ -6,6 +6,8 @@ use std::sync::Arc;
 use disclosure::{AuthenticatedEntry, Cell, Dominance, LedgerState, PlanKey, Policy, Share, plan, restore};
 use model::{Digest, Exposure, PeriodType};
 
+mod parts;
+
 use super::*;
 use crate::request::{AreaSet, Contributors, Dimension};
 
@@ -75,6 +77,7 @@ impl Case {
             partner: None,
             sensitive: BTreeSet::new(),
             known_upper: BTreeMap::new(),
+            parts: BTreeMap::new(),
             decimals: BTreeSet::new(),
             reporting: Vec::new(),
             classifications: BTreeMap::from([("kind".to_owned(), KINDS.map(str::to_owned).to_vec())]),

@@ -7,7 +7,7 @@ use model::contract::{Absence, Tolerance};
 use super::feeds::{police, practices};
 use super::people::CONTRACT;
 use super::{Setting, lines};
-use crate::{Counts, IngestError};
+use crate::{Counts, IngestError, Kind};
 
 /// Counts of a file that was taken or refused for its rows.
 fn counts(setting: &Setting, file: &[u8]) -> Option<Counts> {
@@ -181,6 +181,42 @@ fn an_unreadable_figure_about_an_area_is_not_available() {
         setting.contract.tolerance.refused_per_thousand = 499;
         assert!(setting.refusal(file("n/a")).contains("1 of 2 rows were refused or have a figure that cannot be read"));
         setting.ok(file("*"));
+    }
+}
+
+/// A part that is more than its whole is a fault of one of the two; neither is believed, and neither is quoted.
+#[test]
+fn a_part_that_is_more_than_its_whole_is_not_available() {
+    let mut setting = Setting::new(&practices(), "2023-04");
+    setting.contract.absence = Absence::Zero;
+    setting.contract.tolerance.refused_per_thousand = 500;
+    let register = setting.contract.columns.iter_mut().find(|column| column.name == "register").unwrap();
+    register.part_of = Some("list_size".to_owned());
+    let file = |register: &str| {
+        format!("PRACTICE_CODE,GROUP_CODE,REGISTER,PRACTICE_LIST_SIZE\nP99001,DM,{register},50\nP99002,DM,7,60\n")
+    };
+    let cleaned = setting.ok(file("51"));
+    assert_eq!(
+        lines(&cleaned.batch),
+        ["U99001|2023-04|diabetes|-|-|practice-list", "U99001|2023-04|diabetes|7|60|practice-list"]
+    );
+    assert_eq!((cleaned.findings.counts.unreadable, cleaned.findings.count(Kind::MoreThanWhole)), (1, 1));
+    assert!(cleaned.findings.first.iter().all(|finding| !finding.message.contains("51")));
+    for fits in ["50", "*", ""] {
+        assert_eq!(setting.ok(file(fits)).findings.count(Kind::MoreThanWhole), 0, "{fits}");
+    }
+}
+
+/// A sum without it would show that somebody is there; so a row about somebody has its figures, or is refused.
+#[test]
+fn a_row_about_somebody_without_its_figure_is_refused() {
+    let mut setting = Setting::new(CONTRACT, "2024-01");
+    setting.contract.file.withheld_values = vec!["*".to_owned()];
+    let header = "CallDate,NHSNumber,Postcode,Gender,Age,Contacts\n";
+    for (contacts, kept) in [("3", 2), ("", 1), ("NULL", 1), ("*", 1), ("many", 1)] {
+        let rows = format!("01/02/2024,9434765919,ZZ1 1AA,F,70,{contacts}\n02/02/2024,9434765870,ZZ1 1AA,M,40,5\n");
+        let cleaned = setting.ok(format!("{header}{rows}"));
+        assert_eq!((cleaned.batch.num_rows(), cleaned.findings.counts.kept), (kept, kept as u64), "{contacts}");
     }
 }
 

@@ -61,6 +61,7 @@ source = "Contacts"
 name = "contacts"
 type = "integer"
 role = "measure"
+required = true
 range = [0, 500]
 "#;
 
@@ -76,7 +77,7 @@ fn setting() -> Setting {
 fn people_become_pseudonyms() {
     let file = format!(
         "{HEADER}Ann,01/02/2024,943 476 5919,zz1 1aa,F,70,3\n\
-         Ann,2024-03-31,9434765919,ZZ11AB,F,70,\n\
+         Ann,2024-03-31,9434765919,ZZ11AB,F,70,4\n\
          Bob,15/01/2024,9434765918,ZZ9 9ZZ,M,15,1\n\
          Cat,15/01/2024,,ZZ1 1AA,X,NULL,1\n\
          Cat,15/01/2024,,ZZ1 1AA,X,NULL,2\n\
@@ -95,7 +96,7 @@ fn people_become_pseudonyms() {
             "E01990001|2024-01|unknown|unknown|1|2|postcode",
             "E01990002|2024-01|male|0-15|1|1|postcode",
             "E01990001|2024-02|female|65+|1|3|postcode",
-            "E01990002|2024-03|female|65+|1|-|postcode",
+            "E01990002|2024-03|female|65+|1|4|postcode",
         ]
     );
     let contributors = cleaned.batch.column_by_name("contributor").unwrap().as_fixed_size_binary();

@@ -108,6 +108,10 @@ pub struct Column {
     pub bands: Vec<AgeBand>,
     /// Least and greatest number accepted, both included.
     pub range: Option<(i64, i64)>,
+    /// For measures: the measure that this one is a part of in every row, patients on a register among those on the list. A row in which
+    /// it is more is a fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_of: Option<String>,
     /// Only rows whose value is one of these are meant by the contract; other rows are skipped and counted, not refused.
     #[serde(default)]
     pub only: Vec<String>,
@@ -144,6 +148,9 @@ impl Column {
         }
         if self.role == Role::Measure && !matches!(self.column_type, ColumnType::Integer | ColumnType::Decimal) {
             return Err(format!("column `{name}` is a measure: its type must be `integer` or `decimal`"));
+        }
+        if self.role != Role::Measure && self.part_of.is_some() {
+            return Err(format!("column `{name}`: only a measure is `part_of` another"));
         }
         if self.role == Role::Dimension { self.check_categories() } else { Ok(()) }
     }

@@ -11,6 +11,8 @@ pub(crate) struct DenominatorRule {
     /// Dimensions that the denominator's dataset has too.
     pub(crate) shared: Vec<String>,
     pub(crate) periods: DenominatorPeriods,
+    /// Whether a figure that its source does not have is marked like one that is withheld.
+    pub(crate) conceals_gaps: bool,
 }
 
 impl DenominatorRule {

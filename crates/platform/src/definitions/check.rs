@@ -35,7 +35,7 @@ pub(super) fn indicator(
         measure(of, contract)?;
     }
     if let (IndicatorType::Proportion, Some(of)) = (indicator.indicator_type, &indicator.denominator) {
-        part_of(&indicator.numerator, of)?;
+        part_of(&indicator.numerator, of, numerator)?;
     }
     match indicator.indicator_type {
         IndicatorType::Score => score(indicator, numerator)?,
@@ -93,12 +93,15 @@ fn measure(measure: &Measure, contract: &DatasetContract) -> Result<(), String> 
 }
 
 /// A proportion is a part of a whole: whatever is counted above is counted below.
-fn part_of(part: &Measure, whole: &Measure) -> Result<(), String> {
+fn part_of(part: &Measure, whole: &Measure, contract: &DatasetContract) -> Result<(), String> {
     if part.dataset != whole.dataset {
         return Err(format!(
             "a proportion is a part of a whole, but `{}` and `{}` are two datasets: make it a crude rate",
             part.dataset, whole.dataset
         ));
+    }
+    if !contract.exposure.is_open() {
+        related(part, whole, contract)?;
     }
     for (dimension, accepted) in &whole.filter {
         let inside = |value: &String| accepted.iter().any(|other| ages::within_and_share(value, other).0);
@@ -110,6 +113,30 @@ fn part_of(part: &Measure, whole: &Measure) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether the contract says of a proportion's columns that one is part of the other. What is protected needs it.
+fn related(part: &Measure, whole: &Measure, contract: &DatasetContract) -> Result<(), String> {
+    let (column, of) = (&part.measure, &whole.measure);
+    if column == of || contract.is_part(column, of) {
+        return Ok(());
+    }
+    Err(format!(
+        "a proportion is a part of a whole, but the contract of `{}` does not say that `{column}` is part of `{of}`, and what is protected must be protected against their difference: say `part_of = \"{of}\"` of the column, or make it a crude rate",
+        contract.id
+    ))
+}
+
+/// Why a dataset cannot be protected with these indicators, where an agreement protects what its contract calls open.
+pub(crate) fn unrelated<'a>(
+    mut indicators: impl Iterator<Item = &'a Indicator>,
+    contract: &DatasetContract,
+) -> Option<String> {
+    indicators.find_map(|indicator| {
+        let of = indicator.denominator.as_ref().filter(|of| of.dataset == contract.id)?;
+        let proportion = indicator.indicator_type == IndicatorType::Proportion;
+        related(&indicator.numerator, of, contract).err().filter(|_| proportion)
+    })
 }
 
 /// Whether rows of a dataset can have a category, wholly or not at all.

@@ -58,6 +58,7 @@ source = "Hours"
 name = "hours"
 type = "decimal"
 role = "measure"
+required = true
 "#;
 
 const PEOPLE: &str = r#"
@@ -289,6 +290,20 @@ fn a_proportion_is_a_part_of_its_whole() {
         ];
         check(&changes, expect);
     }
+}
+
+/// What a whole has beyond its part is protected only where the contract says that it is one.
+#[test]
+fn a_proportion_of_two_columns_needs_a_contract_that_relates_them() {
+    let homes = "[[column]]\nsource = \"Homes\"\nname = \"homes\"\ntype = \"integer\"\nrole = \"measure\"\n";
+    let score = "[[column]]\nsource = \"Score\"";
+    let (apart, related) = ([homes, score].concat(), [homes, "part_of = \"people\"\n", score].concat());
+    let proportion = ("type = \"crude-rate\"", "type = \"proportion\"");
+    let above = "dataset = \"an-organisation.people\"\nmeasure = \"homes\"";
+    let numerator = ("dataset = \"an-organisation.events\"\nmeasure = \"count\"", above);
+    check(&[(score, &apart), numerator, proportion], Some("does not say that `homes` is part of `people`"));
+    check(&[(score, &related), numerator, proportion], None);
+    check(&[(score, &apart), numerator], None);
 }
 
 #[test]

@@ -6,12 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use agreements::{Governing, OptOutEvidence, Snapshot};
 use catalog::{DatasetVersion, OptOutDeclaration};
 use engine::{GroupRequest, TableSpec};
+use geography::Gazetteer;
 use model::{AreaType, BoundaryYear, DatasetId, Digest, Period, PeriodType, ViewId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::placing::Located;
 use crate::opt_outs;
+use crate::state::digest_of;
 
 /// What a group's released cells stand on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +41,12 @@ pub(crate) struct Basis {
     /// Digest over what everybody knows that its counts are at most; `None` where nothing is known.
     #[serde(default)]
     pub(super) bounds: Option<Digest>,
+    /// What the areas of each type that a table was decided by are made of; nothing in entries that were written before this was kept.
+    #[serde(default)]
+    pub(super) areas: BTreeMap<AreaType, Digest>,
+    /// Measures that are parts of others, each with its whole.
+    #[serde(default)]
+    pub(super) parts: BTreeMap<String, String>,
     /// The partners by way of whom its rows came, in the order of their numbers.
     #[serde(default)]
     pub(crate) partners: Vec<String>,
@@ -107,21 +115,72 @@ impl Partition {
 
 impl Basis {
     /// Why nothing can be released after this that stands on another: what is out already would mean something else.
-    pub(super) fn cannot_become(&self, next: &Self) -> Option<&'static str> {
+    pub(super) fn cannot_become(&self, next: &Self) -> Option<String> {
         if self.open || next.open {
             return None;
+        }
+        if let Some(area_type) = self.other_areas(next) {
+            return Some(other_areas(area_type));
+        }
+        if let Some((part, whole)) = self.other_parts(next) {
+            return Some(format!(
+                "`{part}` and `{whole}` are out already, and whether one is part of the other was said otherwise at its last release, so that their figures were not protected together: put `part_of` (or `range`) in its contract back as it was"
+            ));
         }
         let mut changed = self.sensitive.symmetric_difference(&next.sensitive);
         // A column that no decided table is about has given no mark a meaning.
         if changed.any(|name| self.tables.iter().any(|table| table.uses(name))) {
-            return Some("what is sensitive differs from its last release, so that marks would change their meaning");
+            return Some(
+                "what is sensitive differs from its last release, so that marks would change their meaning".to_owned(),
+            );
         }
         if !next.partners.starts_with(&self.partners) {
             return Some(
-                "its contract lists partners in another order than at its last release: add new ones at the end",
+                "its contract lists partners in another order than at its last release: add new ones at the end"
+                    .to_owned(),
             );
         }
         None
+    }
+
+    /// A type of area by which a table was decided and whose areas are others now. Where nobody wrote down what they were, only the
+    /// geography as a whole tells: another one may have the same areas, but nothing says so.
+    fn other_areas(&self, next: &Self) -> Option<AreaType> {
+        let differs = |area_type: &AreaType| match self.areas.get(area_type) {
+            Some(known) => next.areas.get(area_type) != Some(known),
+            None => self.geography != next.geography,
+        };
+        self.area_types().find(differs)
+    }
+
+    /// The types of areas that figures were decided by.
+    fn area_types(&self) -> impl Iterator<Item = AreaType> + '_ {
+        self.tables.iter().filter(|table| !table.periods.is_empty()).map(|table| table.area_type)
+    }
+
+    /// A type of area by which figures are out and whose areas are others in a geography; nothing where nobody wrote down what they were.
+    pub(crate) fn areas_changed_by(&self, gazetteer: &Gazetteer) -> Option<AreaType> {
+        let differs = |area_type: &AreaType| {
+            self.areas.get(area_type).is_some_and(|known| *known != digest_of_areas(gazetteer, *area_type))
+        };
+        self.area_types().filter(|_| !self.open).find(differs)
+    }
+
+    /// Two columns that are both out and are related otherwise now.
+    fn other_parts(&self, next: &Self) -> Option<(&str, &str)> {
+        let columns: BTreeSet<&str> = self.tables.iter().map(|table| table.column.as_str()).collect();
+        let pairs = columns.iter().flat_map(|part| columns.iter().map(move |whole| (*part, *whole)));
+        pairs.filter(|(part, whole)| part != whole).find(|pair| self.is_part(*pair) != next.is_part(*pair))
+    }
+
+    fn is_part(&self, (part, whole): (&str, &str)) -> bool {
+        let chain = std::iter::successors(self.parts.get(part), |column| self.parts.get(*column));
+        chain.take(self.parts.len()).any(|column| column == whole)
+    }
+
+    /// Whether it says of every table what the areas were.
+    pub(super) fn knows_its_areas(&self) -> bool {
+        self.area_types().all(|area_type| self.areas.contains_key(&area_type))
     }
 
     /// Every table of a request, asked for or only kept.
@@ -184,9 +243,150 @@ impl Basis {
     }
 }
 
+/// Why nothing is released by other areas than what is out.
+pub(crate) fn other_areas(area_type: AreaType) -> String {
+    format!(
+        "the areas of type {area_type} are not those of its last release: what is withheld in one would follow from what others show of the same places; import a geography that has them as they were, with the same codes and the same small areas in each"
+    )
+}
+
+/// Digest over the areas of a type: their codes, and the codes of the small areas in each.
+pub(crate) fn digest_of_areas(gazetteer: &Gazetteer, area_type: AreaType) -> Digest {
+    let mut areas: Vec<Vec<&str>> = Vec::new();
+    for area in gazetteer.areas(area_type) {
+        let members = gazetteer.members(area_type, area.code.as_str()).iter();
+        let mut codes: Vec<&str> =
+            members.filter_map(|atom| gazetteer.atom_area(*atom)).map(|atom| atom.code.as_str()).collect();
+        codes.sort_unstable();
+        codes.insert(0, area.code.as_str());
+        areas.push(codes);
+    }
+    areas.sort_unstable();
+    let lines: Vec<String> = areas.iter().map(|codes| codes.join(" ")).collect();
+    digest_of(lines.iter().map(String::as_bytes))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+    use std::path::PathBuf;
+
     use super::*;
+    use crate::platform::Platform;
+    use crate::testing::{Small, copy, root};
+
+    /// The sample's geography, in which two neighbourhoods have exchanged their codes.
+    fn exchanged(small: &Small) -> PathBuf {
+        let folder = small.folder.path().join("geography");
+        copy(&root().join("sample-data/geography"), &folder);
+        let name = "lsoa21-neighbourhood25.csv";
+        let packed = std::fs::read(folder.join(format!("{name}.gz"))).unwrap();
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(packed.as_slice()).read_to_string(&mut text).unwrap();
+        let exchange = |line: &str| -> String {
+            let other = line.replace("NBH-01", "NBH-??").replace("NBH-02", "NBH-01").replace("NBH-??", "NBH-02");
+            // Names go with the codes.
+            let fields: Vec<&str> = other.split(',').collect();
+            format!("{},{},{},Name of {}\n", fields[0], fields[1], fields[2], fields[2])
+        };
+        let (header, rows) = text.split_once('\n').unwrap();
+        let rows: String = rows.lines().map(exchange).collect();
+        std::fs::write(folder.join(name), format!("{header}\n{rows}")).unwrap();
+        let manifest = folder.join("geography.toml");
+        let text = std::fs::read_to_string(&manifest).unwrap();
+        std::fs::write(&manifest, text.replace(&format!("{name}.gz"), name)).unwrap();
+        manifest
+    }
+
+    /// Fires by neighbourhood and quarter, published.
+    fn published() -> (Small, Platform) {
+        let small = Small::new();
+        let indicator = small.indicators().join("deliberate-fires.toml");
+        let text = std::fs::read_to_string(&indicator).unwrap();
+        let quarterly = text.replace("period_type = \"calendar-year\"", "period_type = \"quarter\"");
+        assert_ne!(text, quarterly);
+        std::fs::write(&indicator, quarterly).unwrap();
+        let platform = small.open();
+        Small::upload(&platform, 1);
+        assert_eq!(platform.publish_pending(&mut |_| ()).unwrap().failures, [""; 0]);
+        (small, platform)
+    }
+
+    /// What one area shows and another hides of the same places is found from both.
+    #[test]
+    fn nothing_is_released_by_other_areas_than_what_is_out() {
+        let (small, platform) = published();
+        let (manifest, before) = (exchanged(&small), platform.state().geography().unwrap().digest);
+        let refused = platform.import_geography(&manifest, None).unwrap_err().to_string();
+        assert!(refused.contains("areas of type neighbourhood are not those of its last release"), "{refused}");
+        assert!(refused.contains("import a geography that has them as they were"), "{refused}");
+        assert_eq!(platform.state().geography().unwrap().digest, before, "the one in use stays");
+
+        // Where it came into use all the same, what is out stays and nothing is released beside it.
+        let out = platform.state().released.clone();
+        platform.change(|state| state.out.clear());
+        platform.import_geography(&manifest, None).unwrap();
+        Small::upload(&platform, 2);
+        let report = platform.publish_pending(&mut |_| ()).unwrap();
+        assert!(report.failures.join(" ").contains("areas of type neighbourhood"), "{report}");
+        let shown = |groups: &BTreeMap<DatasetId, std::sync::Arc<crate::state::Group>>| -> Vec<Basis> {
+            groups.values().map(|group| group.basis.clone()).collect()
+        };
+        assert_eq!(shown(&platform.state().released), shown(&out));
+
+        // With the areas as they were it goes on.
+        let manifest = root().join("sample-data/geography/geography.toml");
+        platform.import_geography(&manifest, None).unwrap();
+        assert_eq!(platform.publish_pending(&mut |_| ()).unwrap().failures, [""; 0]);
+    }
+
+    /// An entry that was written before areas and parts were kept is read; what it does not say is not guessed.
+    #[test]
+    fn an_older_entry_is_read_and_what_it_does_not_say_is_taken_to_be_as_it_was_only_in_the_same_geography() {
+        let (_small, platform) = published();
+        let now = platform.state().released[&Small::FIRES.parse().unwrap()].basis.clone();
+        assert!(now.knows_its_areas() && now.cannot_become(&now).is_none());
+        let mut text = serde_json::to_value(&now).unwrap();
+        let fields = text.as_object_mut().unwrap();
+        for name in ["areas", "parts"] {
+            assert!(fields.remove(name).is_some(), "{name}");
+        }
+        let old: Basis = serde_json::from_value(text).unwrap();
+        assert!(!old.knows_its_areas());
+        assert_eq!(old.cannot_become(&now), None);
+        let elsewhere = Basis { geography: Digest([9; 32]), ..now.clone() };
+        assert_eq!(now.cannot_become(&elsewhere), None, "the same areas");
+        assert!(old.cannot_become(&elsewhere).unwrap().contains("areas of type"));
+        let mut other = elsewhere;
+        other.areas.insert(AreaType::Neighbourhood, Digest([1; 32]));
+        assert!(now.cannot_become(&other).unwrap().contains("type neighbourhood"));
+        other.areas.insert(AreaType::Neighbourhood, now.areas[&AreaType::Neighbourhood]);
+        other.areas.insert(AreaType::Ward, Digest([1; 32]));
+        assert_eq!(now.cannot_become(&other), None, "nothing is out by ward");
+    }
+
+    #[test]
+    fn what_was_a_part_stays_a_part() {
+        let (_small, platform) = published();
+        let basis = platform.state().released[&Small::FIRES.parse().unwrap()].basis.clone();
+        let with = |columns: &[&str], parts: &[(&str, &str)]| {
+            let table = |column: &&str| Registration { column: (*column).to_owned(), ..basis.tables[0].clone() };
+            let parts = parts.iter().map(|(part, whole)| ((*part).to_owned(), (*whole).to_owned())).collect();
+            Basis { tables: columns.iter().map(table).collect(), parts, ..basis.clone() }
+        };
+        let both = ["list", "register"];
+        let (related, apart) = (with(&both, &[("register", "list")]), with(&both, &[]));
+        assert_eq!(related.cannot_become(&related), None);
+        for (before, after) in [(&related, &apart), (&apart, &related)] {
+            let why = before.cannot_become(after).unwrap();
+            assert!(why.contains("`register` and `list` are out already"), "{why}");
+        }
+        // By way of another is a part too.
+        let between = with(&both, &[("register", "adults"), ("adults", "list")]);
+        assert_eq!(related.cannot_become(&between), None);
+        // Of one of them nothing is out.
+        assert_eq!(with(&["list"], &[]).cannot_become(&related), None);
+    }
 
     #[test]
     fn a_table_uses_what_it_sums_filters_and_tells_apart() {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use agreements::Governing;
-use model::contract::DatasetContract;
+use model::contract::{DatasetContract, Level};
 use model::indicator::{Indicator, IndicatorType, Measure, View};
 use model::{AgeBand, CellKey, DatasetId, Sex, ViewId};
 
@@ -150,6 +150,7 @@ fn layout<'a>(
         periods,
         categories: by.into_iter().map(|dimension| dimension.categories).collect(),
         denominator,
+        conceals_gaps: conceals_gaps(numerator, group),
     }))
 }
 
@@ -165,7 +166,14 @@ pub(crate) fn denominator_rule(
         open: under.basis.open,
         shared: of.dimensions().into_iter().map(str::to_owned).collect(),
         periods: DenominatorPeriods::of(numerator, of, &under.basis.periods()),
+        conceals_gaps: conceals_gaps(of, under),
     })
+}
+
+/// Whether a figure that is not available says something of somebody: that a row is there, where rows are people or events; that the
+/// supplier withheld a small one, where it withholds any. What it withheld and what it left out are stored alike.
+fn conceals_gaps(contract: &DatasetContract, group: &Group) -> bool {
+    !group.basis.open && (contract.level != Level::Aggregate || !contract.file.withheld_values.is_empty())
 }
 
 /// The areas of a view that the release has, with the vintage that they had in it.

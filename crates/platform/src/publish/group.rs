@@ -9,19 +9,21 @@ use disclosure::{
     CellId, DurableReceipt, GroupTables, LedgerState, OpenSource, Plan, PlanError, Policy, Released, Unreleased,
 };
 use engine::{GroupRequest, Permits, StoredTable};
+use geography::Gazetteer;
 use jiff::Timestamp;
 use model::contract::DatasetContract;
-use model::{DatasetId, Digest, Exposure, Period};
+use model::{AreaType, DatasetId, Digest, Exposure, Period};
 use uuid::Uuid;
 use vault::{TableIdentity, TableKeys};
 
 use super::allowed::Allowed;
 use super::audit::{Audit, views_on};
-use super::basis::{Basis, Partition};
+use super::basis::{Basis, Partition, digest_of_areas};
 use super::contract;
 use super::ledger::{Ledger, Opened};
 use super::placing::Located;
 use super::residents::{bounds, in_use, known_upper};
+use crate::definitions::check;
 use crate::error::{PlatformError, causes};
 use crate::platform::Platform;
 use crate::requests;
@@ -129,7 +131,9 @@ impl Platform {
         let allowed = self.allowed(state, contract, versions)?;
         let attempt = self.prepare(state, contract, versions, &allowed, past.last().map(|last| &last.basis))?;
         let revision = attempt.basis.revision;
-        let group = match past.last().filter(|last| !allowed.open() && last.basis.revision == revision) {
+        // An entry from before areas were kept is written once more, so that it tells what they are while they are still known.
+        let same = |last: &&Opened| last.basis.revision == revision && last.basis.knows_its_areas();
+        let group = match past.last().filter(|last| !allowed.open() && same(last)) {
             // Nothing changed: no further record.
             Some(last) => self.group_of(last)?,
             None => match state.released.get(&contract.id).filter(|group| group.basis.revision == revision) {
@@ -149,6 +153,10 @@ impl Platform {
         allowed: &'a Allowed,
         last: Option<&Basis>,
     ) -> Result<Attempt<'a>, PlatformError> {
+        let unrelated = check::unrelated(allowed.definitions.indicators_on(&contract.id), contract);
+        if let Some(reason) = unrelated.filter(|_| !allowed.open()) {
+            return Err(PlatformError::Unpublishable { reason });
+        }
         let geography = state.geography()?;
         let mut partitions: Vec<Partition> = versions.iter().map(Partition::of).collect();
         partitions.sort_unstable_by_key(|partition| partition.period);
@@ -174,7 +182,7 @@ impl Platform {
         };
         let request = requests::group_request(contract, terms, &periods, tables)?;
         let policy = rules(allowed)?;
-        let years = |area_type: model::AreaType| {
+        let years = |area_type: AreaType| {
             geography.gazetteer.areas(area_type).first().map(|area| (area_type, area.boundary_year))
         };
         let basis = Basis {
@@ -188,6 +196,8 @@ impl Platform {
             views: views_on(&allowed.definitions, &contract.id),
             sensitive: request.sensitive.clone(),
             bounds,
+            areas: areas_of(&request, &geography.gazetteer),
+            parts: request.parts.clone(),
             partners: partners(&request),
             tables: Basis::registrations(&request),
         };
@@ -383,6 +393,12 @@ const fn waits(error: &PlatformError) -> bool {
 
 fn is_unprovable(error: &PlatformError) -> bool {
     matches!(plan_error(error), Some(PlanError::Unprovable { .. }))
+}
+
+/// What the areas of every type of a request are made of.
+fn areas_of(request: &GroupRequest, gazetteer: &Gazetteer) -> BTreeMap<AreaType, Digest> {
+    let types: BTreeSet<AreaType> = request.tables.iter().map(|table| table.areas.area_type).collect();
+    types.into_iter().map(|area_type| (area_type, digest_of_areas(gazetteer, area_type))).collect()
 }
 
 /// The partners of a request, in the order of their numbers.

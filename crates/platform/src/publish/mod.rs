@@ -23,7 +23,7 @@ use model::contract::DatasetContract;
 
 pub use self::approval::Preview;
 pub(crate) use self::approval::WAITS;
-pub(crate) use self::basis::{Basis, Registration};
+pub(crate) use self::basis::{Basis, Registration, other_areas};
 pub(crate) use self::coarser::coarser_than;
 pub(crate) use self::cubes::denominator_rule;
 pub(crate) use self::ledger::{Opened, ledger_group};

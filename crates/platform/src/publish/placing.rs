@@ -242,7 +242,7 @@ column = [
   {{ source = "Code", name = "code", type = "text", role = "geography", place = "area-code" }},
   {{ source = "Lon", name = "lon", type = "decimal", role = "geography", place = "longitude", treatment = "truncate" }},
   {{ source = "Lat", name = "lat", type = "decimal", role = "geography", place = "latitude", treatment = "truncate" }},
-  {{ source = "People", name = "people", type = "integer", role = "measure" }},
+  {{ source = "People", name = "people", type = "integer", role = "measure", required = true }},
 ]
 "#
         );

@@ -177,11 +177,73 @@ fn indicators_may_not_choose_categories_that_cross() {
     }
 }
 
+/// A register is a choice of those on the list: what it is filtered by is compared with what the list is.
+#[test]
+fn a_part_may_not_choose_categories_that_cross_those_of_its_whole() {
+    let small = Small::new();
+    std::fs::remove_file(small.indicators().join("deliberate-fires.toml")).unwrap();
+    let text = std::fs::read_to_string(root().join("sample-data/indicators/diabetes-prevalence.toml")).unwrap();
+    let (head, _) = text.split_once("[numerator]").unwrap();
+    let view = &text[text.find("[[view]]").unwrap()..];
+    let write = |name: &str, measure: &str, chosen: &str| {
+        let head = head
+            .replace("diabetes-prevalence", name)
+            .replace("type = \"proportion\"", "type = \"count\"")
+            .replace("multiplier = 100", "multiplier = 1")
+            .replace("decimals = 2", "decimals = 0")
+            .replace("interval = \"wilson\"", "interval = \"none\"");
+        let dataset = "nhs-chorley-and-south-ribble-ccg.practice-prevalence";
+        let of = format!(
+            "[numerator]\ndataset = \"{dataset}\"\nmeasure = \"{measure}\"\nfilter = {{ condition = [{chosen}] }}\n\n"
+        );
+        std::fs::write(small.indicators().join(format!("{name}.toml")), format!("{head}{of}{view}")).unwrap();
+    };
+    write("all-listed", "list_size", "\"copd\", \"diabetes\"");
+    write("on-register", "register", "\"diabetes\"");
+    assert_eq!(small.open().refused_views(), [""; 0]);
+    write("on-register", "register", "\"diabetes\", \"asthma\"");
+    let refused = small.open().refused_views();
+    assert!(refused.len() == 1 && refused[0].contains("`on-register/"), "{refused:?}");
+    assert!(refused[0].contains("counts a choice of `condition`"), "{refused:?}");
+}
+
+/// From a file to what is shown: all but two of a network's list have the condition.
+#[test]
+fn what_a_list_has_beyond_its_register_is_protected() {
+    use std::io::Read as _;
+    let dataset = "nhs-chorley-and-south-ribble-ccg.practice-prevalence";
+    let mut text = String::new();
+    let packed = Small::sample(dataset, "2023-24");
+    flate2::read::GzDecoder::new(packed.as_slice()).read_to_string(&mut text).unwrap();
+    let lines = |without: u64| -> String {
+        let mut left = without;
+        let line = |line: &str| {
+            let mut fields: Vec<String> = line.split(',').map(str::to_owned).collect();
+            if matches!(fields[0].as_str(), "P99001" | "P99002" | "P99003" | "P99004") && fields[1] == "DM" {
+                let list: u64 = fields[4].parse().unwrap();
+                fields[2] = (list - std::mem::take(&mut left)).to_string();
+            }
+            format!("{}\n", fields.join(","))
+        };
+        text.lines().map(line).collect()
+    };
+    for (without, visible) in [(2, false), (50, true)] {
+        let small = Small::of(&["diabetes-prevalence"]);
+        let platform = small.open();
+        Small::take_in(&platform, dataset, "2023-04-01/P1Y", lines(without).as_bytes());
+        assert_eq!(platform.publish_pending(&mut |_| ()).unwrap().failures, [""; 0]);
+        let state = platform.state();
+        let cube = state.cubes.values().next().unwrap();
+        let row = cube.rows.get().iter().find(|row| row.area_code.as_str() == "U99001").unwrap();
+        assert_eq!((row.value.is_some(), row.denominator.is_some()), (visible, visible), "{without}: {row:?}");
+    }
+}
+
 #[test]
 fn choices_of_ages_are_compared_by_years() {
     let of = |bands: &[&str]| {
         let bands = bands.iter().map(|band| (*band).to_owned()).collect();
-        super::counted("count", &std::collections::BTreeMap::from([("age".to_owned(), bands)]))
+        super::counted(None, "count", &std::collections::BTreeMap::from([("age".to_owned(), bands)]))
     };
     let [inside, around, beside] = [of(&["16-17", "18-24"]), of(&["0-15", "16-24"]), of(&["18-24", "25+"])];
     assert!(!of(&["0-17", "unknown"]).filter["age"].is_disjoint(&of(&["18+", "unknown"]).filter["age"]));
