@@ -1,7 +1,7 @@
 //! Plans synthetic groups of the size of the sample partnership and reports what is lost and how long it takes.
 //!
 //! `cargo run --release -p disclosure --example groups [decoys per thousand] [only this group] [apart: without nested differences, people: with contributors,
-//! revised: and once more, corrected]`
+//! revised: and once more, corrected] [so many records of one quarter gone]`
 
 #![allow(clippy::disallowed_methods, reason = "an example reads files and measures time")]
 
@@ -61,11 +61,22 @@ struct Shape {
     fine: AreaType,
 }
 
-/// A group; later one atom in 50 has one record more, and one in 50 has one less.
-fn group(shape: &Shape, people: bool, late: bool) -> Result<Unreleased, Box<dyn Error>> {
+/// Which records a correction changes.
+#[derive(Clone, Copy)]
+enum Late {
+    Nothing,
+    /// One atom in 50 has one record more, and one in 50 has one less.
+    Everywhere,
+    /// So many records of one quarter go.
+    Gone(u64),
+}
+
+/// A group, as it is or corrected.
+fn group(shape: &Shape, people: bool, late: Late) -> Result<Unreleased, Box<dyn Error>> {
     let group: GroupId = shape.name.parse()?;
     let mut builder = UnreleasedBuilder::new(group, Digest([0; 32]), Exposure::Controlled);
     let (mut random, mut random_late) = (Random(shape.mean * 7919 + shape.part), Random(7));
+    let mut gone = if let Late::Gone(records) = late { records } else { 0 };
     let mut atoms = Vec::new();
     for lsoa in 0..LSOAS {
         let weight = 20 + random.below(160);
@@ -80,9 +91,17 @@ fn group(shape: &Shape, people: bool, late: bool) -> Result<Unreleased, Box<dyn 
                         for _ in 0..8 {
                             count += u64::from(random.below(800_000) < expected) + expected / 800_000;
                         }
-                        match if late { random_late.below(50) } else { 2 } {
-                            0 => count += 1,
-                            1 => count = count.saturating_sub(1),
+                        match late {
+                            Late::Everywhere => match random_late.below(50) {
+                                0 => count += 1,
+                                1 => count = count.saturating_sub(1),
+                                _ => {}
+                            },
+                            Late::Gone(_) if gone > 0 && count > 0 && (24..27).contains(&month) => {
+                                if random_late.below(10) == 0 {
+                                    (count, gone) = (count - 1, gone - 1);
+                                }
+                            }
                             _ => {}
                         }
                         let month = Month::new(2023 + month / 12, month % 12 + 1).ok_or("month")?;
@@ -187,10 +206,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let nested = std::env::args().nth(3).is_none_or(|what| what != "apart");
     let people = std::env::args().nth(3).is_some_and(|what| what == "people");
     let revised = std::env::args().nth(3).is_some_and(|what| what == "revised");
+    let late = match std::env::args().nth(4) {
+        Some(records) => Late::Gone(records.parse()?),
+        None => Late::Everywhere,
+    };
     let only = std::env::args().nth(2).unwrap_or_default();
     let policies = [ZeroPolicy::Publish, ZeroPolicy::HideShare { per_thousand: 200 }];
     for shape in shapes.into_iter().filter(|shape| only.is_empty() || shape.name == only) {
-        let truth = group(&shape, people, false)?;
+        let truth = group(&shape, people, Late::Nothing)?;
         for zeros in policies.iter().copied() {
             let policy =
                 Policy { zeros, decoys_per_thousand: decoys, nested_differences: nested, ..Policy::threshold(5) };
@@ -203,7 +226,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             println!("    checked in {:.3} s", support::seconds_to_verify(&plan, clock)?);
             if revised {
                 let entry = AuthenticatedEntry::from_vault(plan.ledger_entry().secret_bytes().to_vec());
-                let later = group(&shape, people, true)?;
+                let later = group(&shape, people, late)?;
                 let start = support::seconds(clock);
                 let past = LedgerState::decode(shape.name.parse()?, Some(&entry))?;
                 report(

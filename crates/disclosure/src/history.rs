@@ -1,10 +1,10 @@
 //! What the plans before decided about a group, as the last of them left it: its atoms, and every figure ever decided.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::contributions::{Contribution, Contributions};
 use crate::ids::CellId;
-use crate::ledger::{Entry, EntryCell, LedgerError, Outcome};
+use crate::ledger::{Entry, EntryCell, EntryTable, LedgerError, Outcome};
 use crate::policy::Policy;
 use crate::rules::Reason;
 use crate::unreleased::CellFacts;
@@ -39,6 +39,15 @@ pub(crate) struct Figure {
     pub(crate) reason: Option<Reason>,
 }
 
+/// The worlds of one table of the last plan.
+#[derive(Debug)]
+pub(crate) struct Proof {
+    /// By atom of that table: the atoms in it.
+    pub(crate) inside: Vec<Vec<u32>>,
+    /// Changes of the truth: atom of that table, and difference.
+    pub(crate) worlds: Vec<Vec<(u32, i64)>>,
+}
+
 /// See the module.
 pub(crate) struct History {
     pub(crate) policy: Policy,
@@ -46,8 +55,8 @@ pub(crate) struct History {
     pub(crate) contributions: Contributions,
     /// For each atom, the first of its place.
     pub(crate) origins: Vec<u32>,
-    /// Into how many tables the last plan was split.
-    pub(crate) tables: usize,
+    /// Of each table into which the last plan was split.
+    pub(crate) proofs: Vec<Proof>,
     /// What is shown, in the order of ids.
     pub(crate) shown: Vec<Figure>,
     /// What was shown and is not any more, oldest first.
@@ -57,7 +66,8 @@ pub(crate) struct History {
 impl History {
     /// Reads an entry, which holds all that those before decided.
     pub(crate) fn new(entry: Entry) -> Result<Self, LedgerError> {
-        let columns = Columns::new(&entry)?;
+        let proofs: Vec<Proof> = entry.tables.iter().map(Proof::new).collect::<Result<_, _>>()?;
+        let columns = Columns::new(&entry, &proofs)?;
         let figure = |cell: EntryCell| -> Option<Result<Figure, LedgerError>> {
             let past = match cell.outcome {
                 Outcome::Released => Past::Released(cell.count),
@@ -87,7 +97,7 @@ impl History {
         Ok(Self {
             policy: entry.policy,
             origins: entry.origins,
-            tables: entry.tables.len(),
+            proofs,
             contributions: Contributions::new(contributions, entry.truth.len()),
             truth: entry.truth.into_iter().map(crate::material::signed).collect(),
             shown,
@@ -108,19 +118,59 @@ struct Columns {
     columns: Vec<Vec<Vec<u32>>>,
 }
 
+impl Proof {
+    fn new(table: &EntryTable) -> Result<Self, LedgerError> {
+        let mut inside: Vec<Vec<u32>> = vec![Vec::new(); table.atoms as usize];
+        for (place, atom) in table.places.iter().zip(0_u32..) {
+            let Some(place) = place else { continue };
+            inside.get_mut(*place as usize).ok_or(LedgerError::Unreadable)?.push(atom);
+        }
+        Ok(Self { inside, worlds: table.worlds.clone() })
+    }
+
+    /// What may become of its worlds where each atom became some, and some have others in their place besides: the others stay as they
+    /// are, or change alone, or as well.
+    pub(crate) fn after(&self, became: &[Vec<u32>], again: &[Vec<u32>]) -> Vec<Self> {
+        fn row(rows: &[Vec<u32>], atom: u32) -> &[u32] {
+            rows.get(atom as usize).map_or(&[], Vec::as_slice)
+        }
+        let old = self.over(|atom| row(became, atom));
+        if again.iter().all(Vec::is_empty) {
+            return vec![old];
+        }
+        let alone = self.over(|atom| Some(row(again, atom)).filter(|new| !new.is_empty()).unwrap_or(row(became, atom)));
+        let new = self.over(|atom| row(again, atom));
+        let offset = u32::try_from(self.inside.len()).unwrap_or(u32::MAX);
+        let also = |(place, delta): &(u32, i64)| {
+            let any = new.inside.get(*place as usize).is_some_and(|atoms| !atoms.is_empty());
+            any.then_some((place + offset, *delta))
+        };
+        let twice = |world: &Vec<(u32, i64)>| world.iter().copied().chain(world.iter().filter_map(also)).collect();
+        let worlds = self.worlds.iter().map(twice).collect();
+        let both = Self { inside: old.inside.iter().chain(&new.inside).cloned().collect(), worlds };
+        vec![old, alone, both]
+    }
+
+    /// The same over other atoms: those that each atom became, the first that are first of theirs before the others.
+    pub(crate) fn over<'a>(&self, became: impl Fn(u32) -> &'a [u32]) -> Self {
+        let place = |atoms: &Vec<u32>| -> Vec<u32> {
+            let firsts = atoms.iter().filter_map(|atom| became(*atom).first());
+            let others = atoms.iter().flat_map(|atom| became(*atom).iter().skip(1));
+            let mut seen = BTreeSet::new();
+            firsts.chain(others).copied().filter(|atom| seen.insert(*atom)).collect()
+        };
+        Self { inside: self.inside.iter().map(place).collect(), worlds: self.worlds.clone() }
+    }
+}
+
 impl Columns {
-    fn new(entry: &Entry) -> Result<Self, LedgerError> {
+    fn new(entry: &Entry, proofs: &[Proof]) -> Result<Self, LedgerError> {
         let mut columns = Vec::with_capacity(entry.tables.len());
-        for table in &entry.tables {
-            let mut inside: Vec<Vec<u32>> = vec![Vec::new(); table.atoms as usize];
-            for (place, atom) in table.places.iter().zip(0_u32..) {
-                let Some(place) = place else { continue };
-                inside.get_mut(*place as usize).ok_or(LedgerError::Unreadable)?.push(atom);
-            }
+        for (table, proof) in entry.tables.iter().zip(proofs) {
             let of_column = |atoms: &[u32]| -> Result<Vec<u32>, LedgerError> {
                 let mut all = Vec::new();
                 for atom in atoms {
-                    all.extend(inside.get(*atom as usize).ok_or(LedgerError::Unreadable)?);
+                    all.extend(proof.inside.get(*atom as usize).ok_or(LedgerError::Unreadable)?);
                 }
                 all.sort_unstable();
                 Ok(all)

@@ -2,8 +2,9 @@
 //!
 //! Records have no names, so what stayed is what both have in common: by contributor and partner where those are known, by number
 //! otherwise. Any other division would give every cell of every plan the same count, so the division says nothing false; it
-//! only decides what the worlds may change. Where something changed, records may have come everywhere in the same periods, and
-//! gone if any have: nobody is told where it was. Atoms of other periods stay whole.
+//! only decides what the worlds may change. Where something changed, records may have come everywhere in the same periods: nobody is
+//! told where it was. Of a source that only ever adds records readers may be sure that none has gone. Where some have, others may
+//! have gone and come anywhere in those periods, so that nothing need have stayed. Atoms of other periods stay whole.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -31,6 +32,8 @@ pub(crate) struct Matched {
     pub(crate) of_old: Vec<Vec<u32>>,
     /// By atom after: the atoms that it is made of.
     pub(crate) of_new: Vec<Vec<u32>>,
+    /// By atom before: where nothing need have stayed, the atoms of its place after.
+    pub(crate) again: Vec<Vec<u32>>,
     /// For each atom, the first of its place: of those that differ in nothing but when their records came and went.
     pub(crate) origins: Vec<u32>,
 }
@@ -53,6 +56,7 @@ pub(crate) fn matched(old: &Side<'_>, new: &Side<'_>, periods: &[Period]) -> Mat
     let mut out = Matched {
         of_old: vec![Vec::new(); old.truth.len()],
         of_new: vec![Vec::new(); new.truth.len()],
+        again: vec![Vec::new(); old.truth.len()],
         ..Matched::default()
     };
     let places: Vec<Place<'_>> = places
@@ -64,9 +68,16 @@ pub(crate) fn matched(old: &Side<'_>, new: &Side<'_>, periods: &[Period]) -> Mat
         })
         .collect();
     let changes = Changes::new(&places, (old, new), periods);
-    for place in places {
+    for mut place in places {
         let open = changes.may_be_in(&place, periods);
-        out.place(old, new, place, open);
+        if open[0] {
+            place.stayed.clear();
+        }
+        let (before, after) = (place.before.clone(), place.after.clone());
+        out.place(old, new, place, open[1]);
+        if open[0] {
+            out.note_again(&before, &after);
+        }
     }
     out.find_origins(old);
     out
@@ -84,22 +95,20 @@ struct Place<'a> {
     stayed: Pairs,
 }
 
-/// Whether anything went or came, and in which periods.
+/// Whether anything went, and in which periods anything changed.
 struct Changes {
     went: bool,
-    came: bool,
     periods: BTreeSet<Period>,
 }
 
 impl Changes {
     fn new(places: &[Place<'_>], (old, new): (&Side<'_>, &Side<'_>), periods: &[Period]) -> Self {
-        let mut changes = Self { went: false, came: false, periods: BTreeSet::new() };
+        let mut changes = Self { went: false, periods: BTreeSet::new() };
         for Place { signature, before, after, stayed } in places.iter().filter(|place| !place.stayed.is_empty()) {
             let of = |side: &Side<'_>, atoms: &[u32]| atoms.iter().map(|atom| at(side.truth, *atom)).sum::<i64>();
             let kept: i64 = stayed.values().flatten().map(|token| token.1).sum();
             let (went, came) = (of(old, before) > kept, of(new, after) > kept);
             changes.went |= went;
-            changes.came |= came;
             if went || came {
                 // The shortest say when it was.
                 let of_place = || signature.iter().filter_map(|cell| periods.get(*cell as usize));
@@ -114,7 +123,7 @@ impl Changes {
     fn may_be_in(&self, place: &Place<'_>, periods: &[Period]) -> [bool; 2] {
         let inside = |cell: &u32| periods.get(*cell as usize).is_some_and(|period| self.periods.contains(period));
         let same = !place.stayed.is_empty() && place.signature.iter().any(inside);
-        [same && self.went, same && self.came]
+        [same && self.went, same]
     }
 }
 
@@ -208,7 +217,7 @@ impl Side<'_> {
 
 impl Matched {
     /// Adds the atoms of one place: what stayed, and from each side what is left, or might be.
-    fn place(&mut self, old: &Side<'_>, new: &Side<'_>, place: Place<'_>, open: [bool; 2]) {
+    fn place(&mut self, old: &Side<'_>, new: &Side<'_>, place: Place<'_>, may_have_come: bool) {
         let Place { before, after, stayed, .. } = place;
         let of = |side: &Side<'_>, atoms: &[u32]| -> BTreeMap<u32, Holding> {
             atoms.iter().map(|atom| (*atom, side.tokens(*atom).into_iter().collect())).collect()
@@ -225,8 +234,7 @@ impl Matched {
             push(&mut self.of_old, *b, number);
             push(&mut self.of_new, *a, number);
         }
-        let [may_have_gone, may_have_come] = open;
-        let sides = [(gone, paired_before, true, may_have_gone), (come, paired_after, false, may_have_come)];
+        let sides = [(gone, paired_before, true, false), (come, paired_after, false, may_have_come)];
         for (rest, paired, is_old, open) in sides {
             for (atom, tokens) in rest {
                 let tokens: Vec<Token> = tokens.into_iter().filter(|(_, amount)| *amount > 0).collect();
@@ -238,6 +246,12 @@ impl Matched {
                 push(if is_old { &mut self.of_old } else { &mut self.of_new }, atom, number);
             }
         }
+    }
+
+    fn note_again(&mut self, before: &[u32], after: &[u32]) {
+        let of = |atom: &u32| self.of_new.get(*atom as usize).map_or(&[][..], Vec::as_slice);
+        let now: Vec<u32> = after.iter().flat_map(of).copied().collect();
+        before.iter().for_each(|atom| set(&mut self.again, *atom, now.clone()));
     }
 
     /// What stayed comes before what went and what came, so the first of an atom is of its place.

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::contributions::{Contribution, Contributions};
-use crate::history::{Figure, History, Past};
+use crate::history::{Figure, History, Past, Proof};
 use crate::ids::{CellId, GroupId};
 use crate::key::PlanKey;
 use crate::ledger::LedgerState;
@@ -29,7 +29,7 @@ pub(crate) struct MaterialCell {
     pub(crate) past: Option<Past>,
     /// Why that plan withheld it.
     pub(crate) because: Option<Reason>,
-    /// What was released of it before is so close that it would say how few came or went.
+    /// What was decided of it before is so close that it would say how few came or went, or nearly what was withheld.
     pub(crate) near: bool,
 }
 
@@ -45,6 +45,8 @@ pub(crate) struct Material {
     pub(crate) cells: Vec<MaterialCell>,
     /// What was shown and is not any more, oldest first.
     pub(crate) superseded: Vec<MaterialCell>,
+    /// The worlds that proved the plan before.
+    pub(crate) inherited: Vec<Proof>,
 }
 
 impl Material {
@@ -104,6 +106,7 @@ impl Data<'_> {
             superseded: Vec::new(),
             origins: self.numbers(),
             truth: self.counts.clone(),
+            inherited: Vec::new(),
         }
     }
 
@@ -157,6 +160,7 @@ impl Data<'_> {
             }
         }
         self.find_what_is_near(&mut cells, superseded.iter().flatten());
+        let inherited = history.proofs.iter().flat_map(|proof| proof.after(&matched.of_old, &matched.again)).collect();
         let gone = |figure: &&Figure| self.truth.cells.get(&figure.id).is_none_or(|entry| entry.facts.not_available);
         superseded.extend(history.shown.iter().filter(gone).map(|figure| Some(decided(figure))));
         Material {
@@ -166,21 +170,24 @@ impl Data<'_> {
             contributions: matched.contributions,
             cells,
             superseded: superseded.into_iter().flatten().collect(),
+            inherited,
         }
     }
 
-    /// Whether two figures of a cell that are both shown would differ by few.
+    /// Whether two figures of a cell that are both shown would differ by few, or one would say nearly what another withheld.
     fn find_what_is_near<'a>(&self, cells: &mut [MaterialCell], before: impl Iterator<Item = &'a MaterialCell>) {
-        let mut shown: HashMap<&CellId, Vec<u64>> = HashMap::new();
+        let mut known: HashMap<&CellId, Vec<Past>> = HashMap::new();
         for figure in before {
-            if let Some(Past::Released(count)) = figure.past {
-                shown.entry(&figure.id).or_default().push(count);
-            }
+            known.entry(&figure.id).or_default().extend(figure.past);
         }
         for cell in cells.iter_mut().filter(|cell| cell.past.is_none()) {
             let count = self.truth.cells.get(&cell.id).map_or(0, |entry| self.count(entry));
-            let near = |before: &u64| (1..self.k).contains(&before.abs_diff(count));
-            cell.near = shown.get(&cell.id).is_some_and(|counts| counts.iter().any(near));
+            let near = |before: &Past| match before {
+                Past::Released(before) => (1..self.k).contains(&before.abs_diff(count)),
+                // None left says so of all that there were.
+                Past::Withheld(before) => count > 0 && before.abs_diff(count) < self.k,
+            };
+            cell.near = known.get(&cell.id).is_some_and(|figures| figures.iter().any(near));
         }
     }
 

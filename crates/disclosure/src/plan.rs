@@ -230,7 +230,8 @@ pub(crate) fn decide(
         group: truth.group.clone(),
         cell: name_of(&material, universe, column),
     };
-    if past.history.as_ref().is_some_and(|history| has_grown_together(&universe, readers, split, history.tables)) {
+    if past.history.as_ref().is_some_and(|history| has_grown_together(&universe, readers, split, history.proofs.len()))
+    {
         return Err(unprovable(&universe, None));
     }
     let (mut rounds, mut steps) = (0, 0);

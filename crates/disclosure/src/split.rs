@@ -134,10 +134,14 @@ fn split_off(
     pinned.extend(fixed);
     let first = *next_slab;
     *next_slab += total;
+    let around = slabs.around(&of_universe, &universe.origins);
     let with_slab = |sets: Sets, start: u32| -> Piece {
         let rows = sets.rows.into_iter().zip(start..).map(|(mut row, node)| {
             if slabs.is_slab(node) {
-                row.push(first + at(&slabs.roots, node));
+                let root = at(&slabs.roots, node);
+                let others = around.get(&root).map_or(&[][..], Vec::as_slice);
+                row.extend(others.iter().chain([&root]).map(|slab| first + slab));
+                row.sort_unstable();
             }
             row
         });
@@ -223,6 +227,25 @@ impl Slabs {
         full.then(|| Self { roots: roots.to_vec(), real, sizes })
     }
 
+    /// By slab: those of what went from there and came to it. Their totals are kept together with its own, which says the same, and
+    /// what went has no total then that what stayed at its place has not.
+    fn around(&self, of_universe: &[Option<(u32, u32)>], origins: &[u32]) -> BTreeMap<u32, Vec<u32>> {
+        let root = |atom: u32| at(of_universe, atom).map(|(ours, _)| at(&self.roots, ours));
+        let mut homes: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+        for (origin, atom) in origins.iter().zip(0_u32..) {
+            if let (Some(slab), Some(home)) = (root(atom), root(*origin)) {
+                homes.entry(slab).or_default().insert(home);
+            }
+        }
+        let mut around: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for (slab, homes) in homes {
+            if let (1, Some(home)) = (homes.len(), homes.first().filter(|home| **home != slab)) {
+                around.entry(*home).or_default().push(slab);
+            }
+        }
+        around
+    }
+
     fn is_slab(&self, node: u32) -> bool {
         at(&self.real, at(&self.roots, node))
     }
@@ -263,6 +286,8 @@ fn part(piece: Piece, universe: &Universe<'_>, readers: Readers, pinned: &BTreeS
     let columns = ids.iter().map(column).collect();
     let of_universe = |id: &u32| ((*id as usize) < universe.columns.len()).then_some(*id);
     let mut table = Table::new(piece.truth, columns, atoms);
+    let became = |atom: u32| piece.places.get(atom as usize).map_or(&[][..], Option::as_slice);
+    table.inherited = universe.inherited.iter().flat_map(|proof| table.changes(&proof.over(became))).collect();
     table.known = known_records(universe, readers, &piece.places, table.truth.len());
     Part { columns: ids.iter().map(of_universe).collect(), table, places: piece.places }
 }

@@ -1,5 +1,9 @@
 //! A table as the search sees it: a 0/1 matrix of cells over atoms, with the truth. One group is one or several tables.
 
+use std::collections::BTreeMap;
+
+use crate::history::Proof;
+
 /// Rows of numbers, stored one after the other.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rows {
@@ -144,6 +148,14 @@ impl Default for Column {
     }
 }
 
+impl Change {
+    /// What it does to a column.
+    pub(crate) fn net(&self, index: u32) -> i64 {
+        let place = self.nets.binary_search_by_key(&index, |net| net.0).ok();
+        place.and_then(|place| self.nets.get(place)).map_or(0, |net| net.1)
+    }
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
@@ -158,6 +170,15 @@ pub(crate) struct Table {
     pub(crate) live: Vec<bool>,
     /// Own records of single readers.
     pub(crate) known: Known,
+    /// What the worlds of the plan before come to in this table.
+    pub(crate) inherited: Vec<Change>,
+}
+
+/// An integer change of atoms (`atoms`) and what it does to columns (`nets`), both sorted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) atoms: Vec<(u32, i64)>,
+    pub(crate) nets: Vec<(u32, i64)>,
 }
 
 impl Table {
@@ -173,7 +194,38 @@ impl Table {
                 atoms.row(index).iter().for_each(|atom| set(&mut live, *atom, false));
             }
         }
-        Self { truth, columns, atoms, members, live, known: Known::default() }
+        Self { truth, columns, atoms, members, live, known: Known::default(), inherited: Vec::new() }
+    }
+
+    /// The worlds of a proof as changes of this table's atoms; those are left out that are about something else.
+    pub(crate) fn changes(&self, proof: &Proof) -> Vec<Change> {
+        proof.worlds.iter().filter_map(|world| self.change(&proof.inside, world)).collect()
+    }
+
+    /// What comes to a place comes to its first atom, what goes is taken from the first that have it. `None` where a place is not in
+    /// the table, or has not as much.
+    fn change(&self, inside: &[Vec<u32>], world: &[(u32, i64)]) -> Option<Change> {
+        let mut atoms: BTreeMap<u32, i64> = BTreeMap::new();
+        for (place, delta) in world {
+            let mut left = *delta;
+            for atom in inside.get(*place as usize)? {
+                let change = atoms.entry(*atom).or_insert(0);
+                let here = left.max(-(at(&self.truth, *atom) + *change));
+                *change += here;
+                left -= here;
+            }
+            if left != 0 {
+                return None;
+            }
+        }
+        atoms.retain(|_, delta| *delta != 0);
+        let mut nets: BTreeMap<u32, i64> = BTreeMap::new();
+        for (atom, delta) in &atoms {
+            self.members.row(*atom).iter().for_each(|column| *nets.entry(*column).or_insert(0) += delta);
+        }
+        nets.retain(|_, net| *net != 0);
+        let any = !nets.is_empty();
+        any.then(|| Change { atoms: atoms.into_iter().collect(), nets: nets.into_iter().collect() })
     }
 
     pub(crate) fn column(&self, index: u32) -> Column {

@@ -7,7 +7,7 @@ use model::{AreaType, PeriodType};
 
 use crate::contributions::Contributions;
 use crate::differences::{Differences, differences};
-use crate::history::Past;
+use crate::history::{Past, Proof};
 use crate::ids::CellId;
 use crate::key::PlanKey;
 use crate::material::{Material, MaterialCell, signed};
@@ -30,6 +30,8 @@ pub(crate) struct Universe<'a> {
     /// For each atom, the first of its place.
     pub(crate) origins: Vec<u32>,
     pub(crate) contributions: Contributions,
+    /// The worlds that proved the plan before.
+    pub(crate) inherited: Vec<Proof>,
     /// Per figure of the material: its column, or `None` where the source has no figure.
     pub(crate) places: Vec<Option<u32>>,
     /// Per column: the number of its demographic table, if it has one.
@@ -97,6 +99,7 @@ impl<'a> Universe<'a> {
             truth: merged.truth,
             origins: merged.origins,
             contributions: merged.contributions,
+            inherited: merged.inherited,
             places,
             families,
             reasons,
@@ -196,6 +199,7 @@ struct Merged {
     truth: Vec<i64>,
     origins: Vec<u32>,
     contributions: Contributions,
+    inherited: Vec<Proof>,
 }
 
 impl Merged {
@@ -224,7 +228,9 @@ impl Merged {
         let of_place = |(origin, merged): (&u32, u32)| place.get(*origin as usize).copied().flatten().unwrap_or(merged);
         let origins = firsts.iter().zip(0_u32..).map(of_place).collect();
         let contributions = material.merged_contributions(&place, truth.len());
-        Self { atoms: Rows::new(rows).transposed(sets.len()), truth, origins, contributions }
+        let became = |atom: u32| place.get(atom as usize).map_or(&[][..], Option::as_slice);
+        let inherited = material.inherited.iter().map(|proof| proof.over(became)).collect();
+        Self { atoms: Rows::new(rows).transposed(sets.len()), truth, origins, contributions, inherited }
     }
 }
 
@@ -290,7 +296,7 @@ impl Maker<'_> {
             Some(Past::Withheld(_)) => return (Role::Protected, Some(verdict.unsafe_for.unwrap_or(Reason::Earlier))),
             None => {}
         }
-        if draft.near {
+        if draft.near && facts.value > 0 {
             return (Role::Protected, Some(verdict.unsafe_for.unwrap_or(Reason::Correction)));
         }
         let drawn = |what: &[u8], per_thousand: u16| self.key.chooses(what, self.group, name, per_thousand);

@@ -5,11 +5,11 @@ use std::collections::VecDeque;
 use super::gauss;
 use super::kernel::{Kernel, Left, Reach};
 use super::linear::{self, Pay, Wanted};
-use super::search::{Change, Effort, Search};
+use super::search::{Effort, Search};
 use super::worlds::{Need, Worlds, starts_withheld};
 use super::{Solution, Unprovable};
 use crate::policy::StepBudget;
-use crate::table::{Column, Reader, Role, Table, at, set};
+use crate::table::{Change, Column, Reader, Role, Table, at, set};
 
 /// More than any table costs.
 pub(super) const ANY_COST: i64 = 1 << 40;
@@ -80,6 +80,7 @@ impl<'a> Cover<'a> {
 
     /// Protects everything that is withheld now, and whatever that makes withheld.
     pub(super) fn run(&mut self) -> Result<(), Unprovable> {
+        self.inherit();
         let small = linear::suits(self.table);
         if small {
             self.give_up_early()?;
@@ -97,7 +98,7 @@ impl<'a> Cover<'a> {
             if self.covered(index) || (small && self.cover_free(index)) {
                 continue;
             }
-            let bought = match self.cover_paid(index) {
+            let bought = match self.cover_paid(index).or_else(|| self.cover_mended(index)) {
                 Some(bought) => bought,
                 None => self.escalate(index)?,
             };
@@ -108,6 +109,34 @@ impl<'a> Cover<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Keeps the worlds of the plan before that still are worlds and show what is not shown yet.
+    fn inherit(&mut self) {
+        let table = self.table;
+        for change in &table.inherited {
+            let open = |(column, _): &(u32, i64)| !self.covered(*column);
+            if self.worlds.agrees(change, &self.withheld) && change.nets.iter().any(open) {
+                self.worlds.keep(change.clone());
+            }
+        }
+    }
+
+    /// The world of the plan before that shows more of a column for what costs least to withhold, and what that is.
+    fn cheapest_inherited(
+        &self,
+        index: u32,
+        need: Need,
+        reader: Option<Reader>,
+    ) -> Option<(i64, &'a Change, Vec<u32>)> {
+        let cost = |change: &'a Change| {
+            let bought = self.worlds.missing_for(change, &self.withheld)?;
+            let cost = bought.iter().map(|column| self.table.column(*column).cost).sum::<i64>();
+            Some((cost, change, bought))
+        };
+        let helps = |change: &&'a Change| self.worlds.helps(change, index, need, reader);
+        let found = self.table.inherited.iter().filter(helps).filter_map(cost);
+        found.min_by_key(|(cost, ..)| *cost)
     }
 
     /// Fails at once if what is released for good determines a column that is to be protected.
@@ -245,7 +274,13 @@ impl<'a> Cover<'a> {
         if let Some(bought) = self.cover_linear(index, &amounts, readers) {
             return Some(bought);
         }
+        let inherited = self.cheapest_inherited(index, need, readers.first().copied());
+        let dearest = inherited.as_ref().map_or(i64::MAX, |(cost, ..)| cost - 1);
         for Rung { cost, headlines, times, turn } in LADDER {
+            if dearest < cost && (dearest <= 0 || cost == ANY_COST) {
+                break;
+            }
+            let cost = cost.min(dearest);
             // Where any cost is allowed, the first way out is taken; `thrift` makes it cheaper.
             let hurry = cost == ANY_COST;
             let mut limit = cost;
@@ -267,7 +302,31 @@ impl<'a> Cover<'a> {
                 return Some(bought);
             }
         }
-        None
+        let (_, change, bought) = inherited?;
+        self.withhold(&bought);
+        self.worlds.keep(change.clone());
+        Some(bought)
+    }
+
+    /// Covers a column by a world of the plan before, mended until it is a world of this one.
+    fn cover_mended(&mut self, index: u32) -> Option<Vec<u32>> {
+        let (need, readers) = self.missing(index)?;
+        let reader = readers.first().copied();
+        let known = self.worlds.extremes(index, reader);
+        self.search.floors = self.worlds.floors(readers.get(..1).unwrap_or(&[]));
+        let effort =
+            Effort { states: self.budget.paid_search * 20, cost: ANY_COST, headlines: true, hurry: true, turn: 4 };
+        let table = self.table;
+        [known.above + 1, -known.below - 1].into_iter().find_map(|least| {
+            let helps = |change: &&Change| {
+                self.worlds.helps(change, index, need, reader) && change.net(index).signum() == least.signum()
+            };
+            let starts: Vec<&Change> = table.inherited.iter().filter(helps).collect();
+            let (change, bought) = self.search.mend(&self.withheld, (index, least), &starts, effort)?;
+            self.withhold(&bought);
+            self.worlds.keep(change);
+            Some(bought)
+        })
     }
 
     /// Covers a column by linear programs where the table is small enough: up or down, whichever costs less.

@@ -6,8 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::program::{Microlp, Program, Relation, Solver};
-use super::search::Change;
-use crate::table::{Column, Role, Table, at};
+use crate::table::{Change, Column, Role, Table, at};
 
 /// Tables with more atoms or columns are left to the search for circuits.
 const MOST_ATOMS: usize = 1_000;

@@ -10,9 +10,7 @@ mod search;
 mod worlds;
 
 use crate::policy::StepBudget;
-use crate::table::Table;
-
-pub(crate) use search::Change;
+use crate::table::{Change, Table};
 
 /// The outcome for one table.
 #[derive(Debug, Default)]

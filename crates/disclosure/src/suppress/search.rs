@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, BinaryHeap};
 use std::rc::Rc;
 
 use crate::policy::StepBudget;
-use crate::table::{Column, Role, Rows, Table, add, at};
+use crate::table::{Change, Column, Role, Rows, Table, add, at};
 
 /// How many of the best atoms are tried to mend one fault.
 const BRANCHES: usize = 6;
@@ -19,17 +19,12 @@ const STARTS: usize = 12;
 const SCAN: usize = 400;
 /// Columns with more atoms are not searched for twins.
 const TWIN_SCAN: usize = 64;
+/// How many twins of an atom are looked at.
+const TWINS: usize = 3;
 /// What a headline total counts for in the search once it may be withheld.
 const DEAR: i64 = 200;
 /// Guessed cost of a fault that only other atoms can mend.
 const STUCK: i64 = 64;
-
-/// An integer change of atoms (`atoms`) and what it does to columns (`nets`), both sorted.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Change {
-    pub(crate) atoms: Vec<(u32, i64)>,
-    pub(crate) nets: Vec<(u32, i64)>,
-}
 
 /// What a search may spend.
 #[derive(Debug, Clone, Copy)]
@@ -142,14 +137,29 @@ fn moves(table: &Table) -> (Vec<Move>, Rows) {
             !row.is_empty() && row.len() < own.len() && row.iter().all(|column| own.binary_search(column).is_ok())
         };
         let near = own.iter().map(|column| table.atoms.row(*column)).filter(|atoms| atoms.len() <= TWIN_SCAN);
-        let twin = near.flatten().copied().filter(inside).max_by_key(|other| (table.members.row(*other).len(), *other));
-        if let Some(twin) = twin {
+        let found: BTreeSet<u32> = near.flatten().copied().filter(inside).collect();
+        for twin in nearest(table, found) {
             let row = table.members.row(twin);
             moves.push(Move { plus: atom, minus: Some(twin) });
             gains.push(own.iter().filter(|column| row.binary_search(column).is_err()).copied().collect());
         }
     }
     (moves, Rows::new(gains))
+}
+
+/// Of atoms whose columns are some of another's: those that have the most of them, each in some way of its own.
+fn nearest(table: &Table, found: BTreeSet<u32>) -> Vec<u32> {
+    let mut found: Vec<u32> = found.into_iter().collect();
+    found.sort_by_key(|other| (Reverse(table.members.row(*other).len()), Reverse(*other)));
+    let mut nearest: Vec<u32> = Vec::new();
+    for other in found {
+        let row = table.members.row(other);
+        let within = |twin: &u32| row.iter().all(|column| table.members.row(*twin).binary_search(column).is_ok());
+        if nearest.len() < TWINS && !nearest.iter().any(within) {
+            nearest.push(other);
+        }
+    }
+    nearest
 }
 
 const fn mix(number: u64) -> u64 {
@@ -365,13 +375,52 @@ impl<'a> Search<'a> {
     fn circuit(&mut self, target: u32, sign: i64, effort: Effort) -> Option<Circuit> {
         let hash = self.table.columns.get(target as usize).map_or(0, |column| column.order) ^ mix(effort.turn);
         let empty = State { atoms: Vec::new(), nets: Vec::new(), paid: Vec::new(), spent: 0, guess: 0, hash };
+        let first = self.best(&empty, target, sign, STARTS, effort);
+        let starts = first.into_iter().map(|(guess, _, step)| self.after(&empty, step, sign, guess)).collect();
+        self.explore(starts, (target, sign), effort)
+    }
+
+    /// A world that moves `target` by at least `sign` in its direction, made of one that other readers could not exclude; and what must
+    /// be withheld for it.
+    pub(crate) fn mend(
+        &mut self,
+        withheld: &[bool],
+        (target, least): (u32, i64),
+        starts: &[&Change],
+        effort: Effort,
+    ) -> Option<(Change, Vec<u32>)> {
+        self.withheld.clear();
+        self.withheld.extend_from_slice(withheld);
+        let state = |change: &&Change| {
+            let (atoms, nets) = (change.atoms.clone(), change.nets.clone());
+            let fault = |(index, net): &(u32, i64)| {
+                let column = self.table.columns.get(*index as usize);
+                column.map_or(0, |column| self.fault(*index, column, *net, &[], effort))
+            };
+            let guess = nets.iter().map(fault).sum();
+            let mark = |(atom, delta): &(u32, i64)| mix(u64::from(*atom) + 1).wrapping_mul(delta.cast_unsigned());
+            let hash = atoms.iter().map(mark).fold(effort.turn, u64::wrapping_add);
+            State { atoms, nets, paid: Vec::new(), spent: 0, guess, hash }
+        };
+        let mut starts: Vec<State> = starts.iter().map(state).collect();
+        starts.sort_by_key(|state| state.guess);
+        starts.truncate(STARTS);
+        let circuit = self.explore(starts, (target, least), effort)?;
+        let mut bought = circuit.paid;
+        bought.sort_unstable();
+        Some((Change { atoms: circuit.atoms, nets: circuit.nets }, bought))
+    }
+
+    /// Mends states, the best first, until one has no fault and moves `target` by at least so much.
+    fn explore(&mut self, starts: Vec<State>, (target, least): (u32, i64), effort: Effort) -> Option<Circuit> {
         let branches = if effort.hurry { 2 * BRANCHES } else { BRANCHES };
+        let moves_enough = |moved: i64| moved * least.signum() >= least.abs();
         let mut states = Vec::new();
         let mut heap = BinaryHeap::new();
         let mut seen = BTreeSet::new();
-        for (guess, _, step) in self.best(&empty, target, sign, STARTS, effort) {
-            heap.push(Reverse((guess, states.len())));
-            states.push(Some(Next::Made(self.after(&empty, step, sign, guess))));
+        for state in starts {
+            heap.push(Reverse((state.guess, states.len())));
+            states.push(Some(Next::Made(state)));
         }
         for _ in 0..effort.states {
             if self.steps >= self.most {
@@ -385,7 +434,7 @@ impl<'a> Search<'a> {
             });
             let moved = value_in(&state.nets, target);
             let Some((worst, net)) = self.worst(&state, effort) else {
-                if moved * sign > 0 {
+                if moves_enough(moved) {
                     return Some(Circuit {
                         atoms: state.atoms.clone(),
                         nets: state.nets.clone(),
@@ -404,7 +453,7 @@ impl<'a> Search<'a> {
             for (guess, _, step) in self.best(&state, worst, delta, branches, effort) {
                 let gained = if self.gains.row(step).binary_search(&target).is_ok() { delta } else { 0 };
                 // The target must not be mended back to where it was.
-                if (moved + gained) * sign > 0 {
+                if moves_enough(moved + gained) {
                     let (spent, hash) = self.mark_after(&state, step, delta);
                     keep(spent + guess, hash, Next::After(Rc::clone(&state), step, delta, guess));
                 }

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::search::Change;
-use crate::table::{Column, Reader, Role, Table, at};
+use crate::table::{Change, Column, Reader, Role, Table, at};
 
 /// How far above and below the truth a column is in the worlds that a reader cannot exclude, and in which.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -68,6 +67,47 @@ impl<'a> Worlds<'a> {
             holdings,
             partners,
         }
+    }
+
+    /// Whether a change is a world before readers who see all but these columns.
+    pub(super) fn agrees(&self, change: &Change, withheld: &[bool]) -> bool {
+        change.nets.iter().all(|(index, net)| at(withheld, *index) && self.is_possible(*index, *net))
+    }
+
+    /// What has to be withheld besides for a change to be a world; `None` if that cannot be.
+    pub(super) fn missing_for(&self, change: &Change, withheld: &[bool]) -> Option<Vec<u32>> {
+        let mut missing = Vec::new();
+        for (index, net) in &change.nets {
+            if !self.is_possible(*index, *net) {
+                return None;
+            }
+            if !at(withheld, *index) {
+                let column = self.table.columns.get(*index as usize)?;
+                if !matches!(column.role, Role::Open | Role::Headline) || column.value < column.lower {
+                    return None;
+                }
+                missing.push(*index);
+            }
+        }
+        Some(missing)
+    }
+
+    /// Whether a change shows more of what is needed of a column, to a reader.
+    pub(super) fn helps(&self, change: &Change, index: u32, need: Need, reader: Option<Reader>) -> bool {
+        let net = change.net(index);
+        let known = self.extremes(index, reader);
+        let up = (need.up > 0 || need.apart > 0) && net > known.above;
+        let down = (need.down > 0 || need.apart > 0) && -net > known.below;
+        (up || down) && reader.is_none_or(|reader| self.excluded_by(change).binary_search(&reader).is_err())
+    }
+
+    /// Whether a column can be by so much more or less.
+    fn is_possible(&self, index: u32, net: i64) -> bool {
+        let column = self.table.columns.get(index as usize);
+        column.is_some_and(|column| {
+            let sum = column.value + net;
+            sum >= column.lower && column.upper.is_none_or(|upper| sum <= upper)
+        })
     }
 
     pub(super) const fn len(&self) -> usize {

@@ -1,6 +1,6 @@
 //! Figures of several revisions together, against an enumeration of every world of records that stayed, went and came.
 //!
-//! The attacker sees every revision; records may have come everywhere if any came, and gone if any went.
+//! The attacker sees every revision; records may have come everywhere if anything changed, and gone if any went.
 
 use std::collections::BTreeMap;
 
@@ -55,16 +55,17 @@ impl Both {
     fn new(before: &[u64], after: &[u64]) -> Self {
         let stayed = before.iter().zip(after).map(|(a, b)| *a.min(b));
         let mut both = Self { truth: stayed.collect(), went: Vec::new(), came: Vec::new() };
-        let mut changed = |counts: Vec<u64>| -> Vec<Option<usize>> {
-            let any = counts.iter().any(|count| *count > 0);
+        let mut changed = |counts: Vec<u64>, any: bool| -> Vec<Option<usize>> {
             let mut atom = |count: u64| {
                 both.truth.push(count);
                 both.truth.len() - 1
             };
             counts.into_iter().map(|count| any.then(|| atom(count))).collect()
         };
-        let went = changed(before.iter().zip(after).map(|(a, b)| a.saturating_sub(*b)).collect());
-        let came = changed(before.iter().zip(after).map(|(a, b)| b.saturating_sub(*a)).collect());
+        let went = before.iter().zip(after).map(|(a, b)| a.saturating_sub(*b)).collect::<Vec<u64>>();
+        let any = went.iter().any(|count| *count > 0);
+        let went = changed(went, any);
+        let came = changed(before.iter().zip(after).map(|(a, b)| b.saturating_sub(*a)).collect(), before != after);
         (both.went, both.came) = (went, came);
         both
     }

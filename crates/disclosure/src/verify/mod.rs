@@ -87,15 +87,23 @@ pub(crate) struct Checked {
 
 /// No figure is shown that differs from what was shown of its cell before by fewer than k.
 fn corrections(entry: &Entry) -> Result<(), VerifyError> {
-    let released = |cell: &&EntryCell| cell.outcome == Outcome::Released;
-    let mut before: BTreeMap<&CellId, Vec<u64>> = BTreeMap::new();
-    for figure in entry.superseded.iter().filter(released) {
-        before.entry(&figure.id).or_default().push(figure.count);
+    let mut before: BTreeMap<&CellId, Vec<&EntryCell>> = BTreeMap::new();
+    for figure in &entry.superseded {
+        before.entry(&figure.id).or_default().push(figure);
     }
-    for cell in entry.cells.iter().filter(released).filter(|cell| !cell.earlier) {
-        let close = |count: &u64| *count != cell.count && count.abs_diff(cell.count) < entry.policy.k;
-        if before.get(&cell.id).is_some_and(|counts| counts.iter().any(close)) {
-            let what = "it is shown and differs by few from what was shown of it before";
+    let shown = entry.cells.iter().filter(|cell| cell.outcome == Outcome::Released && !cell.earlier);
+    for cell in shown {
+        for figure in before.get(&cell.id).into_iter().flatten() {
+            let close = figure.count.abs_diff(cell.count) < entry.policy.k;
+            let what = match figure.outcome {
+                Outcome::Released if close && figure.count != cell.count => {
+                    "it is shown and differs by few from what was shown of it before"
+                }
+                Outcome::Withheld if close && cell.count > 0 => {
+                    "it is shown and differs by few from what was withheld of it before"
+                }
+                _ => continue,
+            };
             return Err(VerifyError::Rule { cell: Box::new(cell.id.clone()), what });
         }
     }
