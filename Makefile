@@ -45,7 +45,7 @@ browser-test: dashboard
 # groups.
 attack-long:
 	$(CARGO) test --release --locked -p attack -- --ignored --nocapture long_
-	$(CARGO) test --release --locked -p disclosure -- --ignored --nocapture all_small_tables
+	$(CARGO) test --release --locked -p disclosure -- --ignored --nocapture all_small
 
 # Format, lints and dependency rules, as .ci/run calls them.
 check:

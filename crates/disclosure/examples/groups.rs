@@ -97,10 +97,9 @@ fn group(shape: &Shape, people: bool, late: Late) -> Result<Unreleased, Box<dyn 
                                 1 => count = count.saturating_sub(1),
                                 _ => {}
                             },
-                            Late::Gone(_) if gone > 0 && count > 0 && (24..27).contains(&month) => {
-                                if random_late.below(10) == 0 {
-                                    (count, gone) = (count - 1, gone - 1);
-                                }
+                            Late::Gone(_) if (24..27).contains(&month) && random_late.below(10) == 0 => {
+                                let less = count.min(1).min(gone);
+                                (count, gone) = (count - less, gone - less);
                             }
                             _ => {}
                         }

@@ -8,9 +8,10 @@ use proptest::prelude::*;
 
 use super::brute_force::{Attacker, K, masks, policy, zeros};
 use super::{Small, group, key, name, numbered};
-use crate::ledger::{AuthenticatedEntry, restore};
+use crate::ledger::{AuthenticatedEntry, Outcome, restore};
 use crate::plan::decide;
 use crate::rules::Rules;
+use crate::verify::verify;
 use crate::{Cell, CellId, LedgerError, LedgerState, Plan, PlanError, Policy, ZeroPolicy, plan, verify_ledger};
 
 type Shown = BTreeMap<CellId, Cell>;
@@ -231,6 +232,46 @@ fn a_mark_that_is_replaced_does_not_say_what_it_stood_for() {
     for after in [[5, 3, 40], [8, 9, 40], [14, 13, 40], [3, 4, 40], [9, 4, 41]] {
         let (entries, _) = row(&[4, 3, 40], &after, &k5);
         verify_ledger(&entries).unwrap();
+    }
+}
+
+/// What was withheld beside a small count would tell that count if it were shown later, of all who believe that it did not change.
+#[test]
+fn what_was_withheld_is_not_shown_while_it_is_close() {
+    let k5 = Policy::threshold(5);
+    for after in [[3, 20, 30, 47], [9, 21, 33, 40], [12, 18, 27, 38]] {
+        let (entries, shown) = row(&[3, 20, 30, 40], &after, &k5);
+        verify_ledger(&entries).unwrap();
+        let values = |shown: &Shown| -> Vec<Option<u64>> { shown.values().map(|cell| cell.value()).collect() };
+        let (old, new) = (values(&shown[0]), values(&shown[1]));
+        let mut beside = (1..4).filter(|area| old[*area].is_none()).peekable();
+        assert!(beside.peek().is_some(), "{old:?}");
+        assert!(beside.all(|area| new[area].is_none()), "{old:?} {new:?}");
+        assert_ne!(old, new, "the rest is shown");
+    }
+}
+
+/// An entry that shows it all the same is refused by the independent check.
+#[test]
+fn the_check_knows_what_was_withheld() {
+    let k5 = Policy::threshold(5);
+    let (entries, _) = row(&[3, 20, 30, 40, 50], &[33, 21, 32, 43, 54], &k5);
+    let mut entry = entries[1].decode().unwrap();
+    verify(&entry).unwrap();
+    let shown = |id: &CellId| {
+        entry.cells.iter().find(|cell| cell.id == *id && cell.outcome == Outcome::Released).map(|cell| cell.count)
+    };
+    let (number, count) = entry
+        .superseded
+        .iter()
+        .enumerate()
+        .filter(|(_, figure)| figure.outcome == Outcome::Withheld)
+        .find_map(|(number, figure)| Some((number, shown(&figure.id)?)))
+        .unwrap();
+    for close in [count - 4, count, count + 4] {
+        entry.superseded[number].count = close;
+        let what = verify(&entry).unwrap_err().to_string();
+        assert!(what.contains("withheld of it before"), "{close}: {what}");
     }
 }
 
