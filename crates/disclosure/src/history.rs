@@ -7,6 +7,7 @@ use crate::ids::CellId;
 use crate::ledger::{Entry, EntryCell, EntryTable, LedgerError, Outcome};
 use crate::policy::Policy;
 use crate::rules::Reason;
+use crate::table::{at, set};
 use crate::unreleased::CellFacts;
 
 /// What was decided about a figure.
@@ -105,10 +106,23 @@ impl History {
         })
     }
 
-    /// For each cell that was ever decided, the atoms that it was last decided over.
-    pub(crate) fn latest(&self) -> HashMap<&CellId, &[u32]> {
+    /// For each cell by which records of before and now can be compared, its atoms: what is shown, and what was and could be again
+    /// as it was. A figure that a revision left behind is of other records than those that are here now.
+    pub(crate) fn comparable(&self) -> HashMap<&CellId, &[u32]> {
+        let mut current = vec![false; self.truth.len()];
+        self.shown.iter().flat_map(|figure| &figure.atoms).for_each(|atom| set(&mut current, *atom, true));
+        let mut places: HashMap<u32, Vec<u32>> = HashMap::new();
+        for (origin, atom) in self.origins.iter().zip(0_u32..).filter(|(_, atom)| at(&current, *atom)) {
+            places.entry(*origin).or_default().push(atom);
+        }
+        let whole = |figure: &&Figure| {
+            figure.atoms.iter().all(|atom| {
+                let place = places.get(&at(&self.origins, *atom)).map_or(&[][..], Vec::as_slice);
+                at(&current, *atom) && place.iter().all(|other| figure.atoms.binary_search(other).is_ok())
+            })
+        };
         // What is shown comes last, and so wins.
-        let figures = self.superseded.iter().chain(&self.shown);
+        let figures = self.superseded.iter().filter(whole).chain(&self.shown);
         figures.map(|figure| (&figure.id, figure.atoms.as_slice())).collect()
     }
 }

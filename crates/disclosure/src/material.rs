@@ -184,8 +184,7 @@ impl Data<'_> {
             let count = self.truth.cells.get(&cell.id).map_or(0, |entry| self.count(entry));
             let near = |before: &Past| match before {
                 Past::Released(before) => (1..self.k).contains(&before.abs_diff(count)),
-                // None left says so of all that there were.
-                Past::Withheld(before) => count > 0 && before.abs_diff(count) < self.k,
+                Past::Withheld(before) => before.abs_diff(count) < self.k,
             };
             cell.near = known.get(&cell.id).is_some_and(|figures| figures.iter().any(near));
         }
@@ -221,11 +220,11 @@ impl Data<'_> {
 
     /// Which records are still there.
     fn match_with(&self, history: &History) -> Matched {
-        let latest = history.latest();
+        let comparable = history.comparable();
         let both = self.truth.cells.iter().filter(|(_, entry)| !entry.facts.not_available);
         let (mut before, mut after, mut periods) = (Vec::new(), Vec::new(), Vec::new());
         for (id, entry) in both {
-            let Some(atoms) = latest.get(id) else { continue };
+            let Some(atoms) = comparable.get(id) else { continue };
             periods.push(id.key.period);
             before.push(atoms.to_vec());
             after.push(entry.atoms.clone());

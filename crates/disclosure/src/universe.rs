@@ -296,7 +296,8 @@ impl Maker<'_> {
             Some(Past::Withheld(_)) => return (Role::Protected, Some(verdict.unsafe_for.unwrap_or(Reason::Earlier))),
             None => {}
         }
-        if draft.near && facts.value > 0 {
+        // Where zeros are always shown, none left is told of all that there were.
+        if draft.near && !(facts.value == 0 && self.marks_exclude_zero(draft)) {
             return (Role::Protected, Some(verdict.unsafe_for.unwrap_or(Reason::Correction)));
         }
         let drawn = |what: &[u8], per_thousand: u16| self.key.chooses(what, self.group, name, per_thousand);

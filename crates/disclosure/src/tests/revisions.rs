@@ -33,7 +33,7 @@ fn publish(
         match plan(&past, &group(counts, cells), policy, &key(secret)) {
             Ok(plan) => entries.push(sealed(&plan)),
             Err(PlanError::Unprovable { .. }) => {}
-            Err(other) => panic!("{other}"),
+            Err(other) => panic!("{other:?}"),
         }
         let tables = restore(entries.last().unwrap()).unwrap();
         shown.push(tables.get().iter().map(|(id, cell)| (id.clone(), cell)).collect());
@@ -165,6 +165,40 @@ proptest! {
         check(&before, &apply(&before, &changes), &masks(&list, 4), &policy(zeros, 0), secret);
     }
 
+    /// What nobody revised stays, though another cell comes back that was away while it was revised.
+    #[test]
+    fn what_comes_back_opens_nothing_else(
+        before in prop::collection::vec(0_u64..30, 5),
+        changes in prop::collection::vec(changed(true), 5),
+        list in prop::collection::vec(1_u32..31, 3..8),
+        away in any::<prop::sample::Index>(),
+        zeros in zeros(),
+        secret in any::<u8>(),
+    ) {
+        let (cells, policy, after) = (masks(&list, 5), policy(zeros, 0), apply(&before, &changes));
+        let mut left = cells.clone();
+        left.remove(away.index(cells.len() - 1));
+        let mut entries: Vec<AuthenticatedEntry> = Vec::new();
+        for (counts, cells) in [(&before, &cells), (&after, &left), (&after, &cells)] {
+            let past = LedgerState::decode(name("test"), entries.last()).unwrap();
+            match plan(&past, &group(counts, cells), &policy, &key(secret)) {
+                Ok(plan) => entries.push(sealed(&plan)),
+                Err(PlanError::Unprovable { .. }) => return Ok(()),
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+        verify_ledger(&entries).unwrap();
+        let shown = |entry: &AuthenticatedEntry| -> Shown {
+            restore(entry).unwrap().get().iter().map(|(id, cell)| (id.clone(), cell)).collect()
+        };
+        let (second, third) = (shown(&entries[1]), shown(&entries[2]));
+        for (id, cell) in second {
+            prop_assert_eq!(cell, third[&id], "{}", id);
+        }
+        let figures = |entry: &AuthenticatedEntry| entry.decode().unwrap().superseded.len();
+        prop_assert!(figures(&entries[2]) <= figures(&entries[1]) + 1, "what was shown is decided anew");
+    }
+
     /// Any number of revisions, with cells that go and come back: every entry proves itself and keeps all those before.
     #[test]
     fn a_long_life_is_verified_from_its_ledger(
@@ -190,7 +224,7 @@ proptest! {
                 Ok(plan) => entries.push(sealed(&plan)),
                 // A cell that is new may have no room beside what was released of others; then nothing is published.
                 Err(PlanError::Unprovable { .. }) => {}
-                Err(other) => panic!("{other}"),
+                Err(other) => panic!("{other:?}"),
             }
         }
         verify_ledger(&entries).unwrap();

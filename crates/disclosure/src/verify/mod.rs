@@ -8,7 +8,7 @@ mod rules;
 mod split;
 mod worlds;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ids::CellId;
 use crate::ledger::{Entry, EntryCell, Outcome};
@@ -85,13 +85,19 @@ pub(crate) struct Checked {
     pub(crate) worlds: usize,
 }
 
-/// No figure is shown that differs from what was shown of its cell before by fewer than k.
+/// No figure is shown that differs from what was shown of its cell before by fewer than k, or by fewer or nothing from what was withheld.
 fn corrections(entry: &Entry) -> Result<(), VerifyError> {
     let mut before: BTreeMap<&CellId, Vec<&EntryCell>> = BTreeMap::new();
     for figure in &entry.superseded {
         before.entry(&figure.id).or_default().push(figure);
     }
-    let shown = entry.cells.iter().filter(|cell| cell.outcome == Outcome::Released && !cell.earlier);
+    // Figures of the same records are one, whatever they are called.
+    let zeros = entry.cells.iter().filter(|cell| rules::never_withheld_at_zero(entry, cell));
+    let always: BTreeSet<Option<(u32, u32)>> = zeros.map(|cell| cell.place).collect();
+    let known: BTreeSet<Option<(u32, u32)>> =
+        entry.cells.iter().filter(|cell| cell.earlier).map(|cell| cell.place).collect();
+    let is_new = |cell: &&EntryCell| cell.outcome == Outcome::Released && !known.contains(&cell.place);
+    let shown = entry.cells.iter().filter(is_new);
     for cell in shown {
         for figure in before.get(&cell.id).into_iter().flatten() {
             let close = figure.count.abs_diff(cell.count) < entry.policy.k;
@@ -99,7 +105,7 @@ fn corrections(entry: &Entry) -> Result<(), VerifyError> {
                 Outcome::Released if close && figure.count != cell.count => {
                     "it is shown and differs by few from what was shown of it before"
                 }
-                Outcome::Withheld if close && cell.count > 0 => {
+                Outcome::Withheld if close && !(cell.count == 0 && always.contains(&cell.place)) => {
                     "it is shown and differs by few from what was withheld of it before"
                 }
                 _ => continue,

@@ -392,7 +392,8 @@ const fn waits(error: &PlatformError) -> bool {
 }
 
 fn is_unprovable(error: &PlatformError) -> bool {
-    matches!(plan_error(error), Some(PlanError::Unprovable { .. }))
+    let plan = plan_error(error);
+    matches!(plan, Some(PlanError::Unprovable { .. } | PlanError::TooManyDifferences(_) | PlanError::Unverified { .. }))
 }
 
 /// What the areas of every type of a request are made of.
