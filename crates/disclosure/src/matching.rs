@@ -234,8 +234,9 @@ impl Matched {
             push(&mut self.of_old, *b, number);
             push(&mut self.of_new, *a, number);
         }
-        let sides = [(gone, paired_before, true, false), (come, paired_after, false, may_have_come)];
-        for (rest, paired, is_old, open) in sides {
+        let sides = [(gone, paired_before, true), (come, paired_after, false)];
+        for (rest, paired, is_old) in sides {
+            let open = may_have_come && !is_old;
             for (atom, tokens) in rest {
                 let tokens: Vec<Token> = tokens.into_iter().filter(|(_, amount)| *amount > 0).collect();
                 // An atom without a pair stays an atom.

@@ -380,8 +380,7 @@ impl<'a> Search<'a> {
         self.explore(starts, (target, sign), effort)
     }
 
-    /// A world that moves `target` by at least `sign` in its direction, made of one that other readers could not exclude; and what must
-    /// be withheld for it.
+    /// A world that moves `target` by at least `least` in its direction, made by mending one of these; and what must be withheld for it.
     pub(crate) fn mend(
         &mut self,
         withheld: &[bool],

@@ -99,7 +99,7 @@ impl Platform {
         let settled = self.settled(current, last, &revised)?;
         let mut outcome = self.attempt(work, &settled.versions);
         let mut held = settled.held;
-        let unprovable = outcome.as_ref().is_err_and(is_unprovable);
+        let unprovable = outcome.as_ref().is_err_and(has_no_plan);
         if asked && unprovable {
             let causes = outcome.as_ref().err().map(|error| causes(error)).unwrap_or_default();
             tracing::warn!(
@@ -391,7 +391,7 @@ const fn waits(error: &PlatformError) -> bool {
     matches!(error, PlatformError::AwaitsApproval { .. })
 }
 
-fn is_unprovable(error: &PlatformError) -> bool {
+fn has_no_plan(error: &PlatformError) -> bool {
     let plan = plan_error(error);
     matches!(plan, Some(PlanError::Unprovable { .. } | PlanError::TooManyDifferences(_) | PlanError::Unverified { .. }))
 }
