@@ -250,7 +250,7 @@ impl Entry {
 }
 
 /// A released count as it is written.
-fn shown(count: u64, rounding: Rounding) -> Cell {
+pub(crate) fn shown(count: u64, rounding: Rounding) -> Cell {
     match rounding {
         Rounding::Nearest(base) if base > 1 => {
             let base = u64::from(base);

@@ -17,6 +17,7 @@ use crate::ledger::{
 use crate::material::{Material, MaterialCell};
 use crate::policy::Policy;
 use crate::released::{Cell, GroupTables};
+use crate::report::{Changes, ReportedView};
 use crate::rules::{Reason, Rules};
 use crate::split::{Part, Readers, parts};
 use crate::suppress::{Solution, Unprovable, solve};
@@ -63,6 +64,12 @@ pub enum PlanError {
         /// The cell, or one of those around a difference of cells.
         cell: String,
     },
+    /// A large group that was proved in parts would have to be proved as one.
+    #[error(
+        "tables of group `{0}` that were proved apart share a total that is not shown any more, and are too large to be \
+         proved together: publish coarser tables, or revise once corrections change that total by the threshold at least"
+    )]
+    GrownTogether(GroupId),
     /// What released cells give away together was not all found, or not all hidden, within the limits.
     #[error(
         "released cells of group `{0}` give away too much together to be hidden within the limits: publish coarser tables or \
@@ -115,6 +122,12 @@ impl Plan {
     #[must_use]
     pub const fn summary(&self) -> &Summary {
         &self.summary
+    }
+
+    /// What it would change of what everybody sees.
+    #[must_use]
+    pub fn changes(&self, past: &LedgerState, views: &[ReportedView]) -> Changes {
+        Changes::new(past, &self.tables, views)
     }
 
     pub(crate) fn into_tables(self) -> GroupTables {
@@ -232,7 +245,7 @@ pub(crate) fn decide(
     };
     if past.history.as_ref().is_some_and(|history| has_grown_together(&universe, readers, split, history.proofs.len()))
     {
-        return Err(unprovable(&universe, None));
+        return Err(PlanError::GrownTogether(truth.group.clone()));
     }
     let (mut rounds, mut steps) = (0, 0);
     let solved = loop {

@@ -7,9 +7,11 @@ use std::fmt;
 
 use model::{AgeBand, AreaType, PeriodType, Sex};
 
+use crate::history::Past;
 use crate::ids::{CellId, GroupId, MeasureId};
-use crate::ledger::{AuthenticatedEntry, Entry, LedgerError, Outcome};
+use crate::ledger::{AuthenticatedEntry, Entry, LedgerError, LedgerState, Outcome, shown};
 use crate::policy::{Policy, Rounding, ZeroPolicy};
+use crate::released::{Cell, GroupTables};
 use crate::rules::Reason;
 use crate::verify::verify;
 
@@ -17,6 +19,8 @@ use crate::verify::verify;
 const FEW_CELLS: usize = 50;
 /// A view of which more is withheld, in percent, is too fine.
 const MOST_WITHHELD: usize = 40;
+/// Last line of every table.
+const TOGETHER: &str = "everything together";
 
 /// Share of a value that is withheld, in a band: exact shares would narrow what is withheld.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -203,6 +207,64 @@ pub fn report(entry: &AuthenticatedEntry, views: &[ReportedView]) -> Result<Publ
     })
 }
 
+/// What becomes of the numbers that some cells show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Change {
+    /// Numbers that are shown.
+    pub shown: usize,
+    /// Of these, numbers that would be others.
+    pub changed: usize,
+    /// Of these, numbers that would be marks.
+    pub withheld: usize,
+}
+
+/// What a plan would change of what everybody sees. Of what is shown for the first time it says nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Changes {
+    /// By view, in the order given.
+    pub views: Vec<(String, Change)>,
+    /// All cells of the group.
+    pub all: Change,
+    /// Headline totals that would not be shown any more, in the order of ids.
+    pub totals: Vec<CellId>,
+}
+
+impl Changes {
+    pub(crate) fn new(past: &LedgerState, next: &GroupTables, views: &[ReportedView]) -> Self {
+        let mut changes =
+            Self { views: views.iter().map(|view| (view.name.clone(), Change::default())).collect(), ..Self::default() };
+        let Some(history) = &past.history else { return changes };
+        for figure in &history.shown {
+            let Past::Released(count) = figure.past else { continue };
+            let Cell::Value(before) = shown(count, history.policy.rounding) else { continue };
+            let after = next.cell(&figure.id).and_then(Cell::value);
+            let of_view = views.iter().zip(&mut changes.views).filter(|(view, _)| view.shows(&figure.id));
+            for change in of_view.map(|(_, (_, change))| change).chain(std::iter::once(&mut changes.all)) {
+                change.shown += 1;
+                change.changed += usize::from(after.is_some_and(|after| after != before));
+                change.withheld += usize::from(after.is_none());
+            }
+            if figure.facts.headline && after.is_none() {
+                changes.totals.push(figure.id.clone());
+            }
+        }
+        changes
+    }
+}
+
+impl fmt::Display for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.views.iter().map(|(name, _)| name.len()).max().unwrap_or(0).max(TOGETHER.len());
+        writeln!(f, "{:<width$}  {:>13}  {:>12}  {:>12}", "", "numbers shown", "would change", "would be [c]")?;
+        let all = (TOGETHER.to_owned(), self.all);
+        for (name, change) in self.views.iter().chain(std::iter::once(&all)) {
+            let Change { shown, changed, withheld } = change;
+            writeln!(f, "{name:<width$}  {shown:>13}  {changed:>12}  {withheld:>12}")?;
+        }
+        self.totals.iter().try_for_each(|total| writeln!(f, "total not shown any more: {total}"))
+    }
+}
+
 /// The family of a rule, for people.
 const fn family(reason: Reason) -> &'static str {
     match reason {
@@ -267,9 +329,9 @@ impl PublicationReport {
     }
 
     fn table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.views.iter().map(|(name, _)| name.len()).max().unwrap_or(0).max("everything together".len());
+        let width = self.views.iter().map(|(name, _)| name.len()).max().unwrap_or(0).max(TOGETHER.len());
         writeln!(f, "\n{:<width$}  {:>16}  {:>9}  {:>10}", "", "cells withheld", "of cells", "of value")?;
-        let all = ("everything together".to_owned(), self.all);
+        let all = (TOGETHER.to_owned(), self.all);
         for (name, loss) in self.views.iter().chain(std::iter::once(&all)) {
             let value = loss.share_of_value().map_or("not said", ShareBand::as_str);
             let withheld = format!("{} of {}", loss.withheld, loss.cells);

@@ -49,6 +49,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) sensitive: bool,
     pub(crate) past: Option<Past>,
     near: bool,
+    /// How often the cell that it is called by was decided before and is not any more.
+    earlier: usize,
 }
 
 /// A table by categories: cells of one level, one period type and one further dimension, broken down.
@@ -174,6 +176,8 @@ fn drafts(material: &Material) -> (Vec<Draft<'_>>, Vec<&[u32]>, Vec<Option<u32>>
     let mut sets: Vec<&[u32]> = Vec::new();
     let mut known: HashMap<&[u32], u32> = HashMap::new();
     let mut places = Vec::with_capacity(material.cells.len());
+    let mut earlier: HashMap<&CellId, usize> = HashMap::new();
+    material.superseded.iter().for_each(|cell| *earlier.entry(&cell.id).or_default() += 1);
     for cell in material.figures() {
         if cell.facts.not_available {
             places.push(None);
@@ -185,7 +189,7 @@ fn drafts(material: &Material) -> (Vec<Draft<'_>>, Vec<&[u32]>, Vec<Option<u32>>
         match drafts.get_mut(place as usize) {
             Some(draft) => draft.merge(cell),
             None => {
-                drafts.push(Draft::new(cell));
+                drafts.push(Draft::new(cell, earlier.get(&cell.id).copied().unwrap_or(0)));
                 sets.push(&cell.atoms);
             }
         }
@@ -235,7 +239,7 @@ impl Merged {
 }
 
 impl<'a> Draft<'a> {
-    fn new(cell: &'a MaterialCell) -> Self {
+    fn new(cell: &'a MaterialCell, earlier: usize) -> Self {
         Self {
             ids: vec![&cell.id],
             contributors: cell.contributors,
@@ -244,6 +248,7 @@ impl<'a> Draft<'a> {
             sensitive: cell.sensitive,
             past: cell.past,
             near: cell.near,
+            earlier,
         }
     }
 
@@ -300,7 +305,9 @@ impl Maker<'_> {
         if draft.near && !(facts.value == 0 && self.marks_exclude_zero(draft)) {
             return (Role::Protected, Some(verdict.unsafe_for.unwrap_or(Reason::Correction)));
         }
-        let drawn = |what: &[u8], per_thousand: u16| self.key.chooses(what, self.group, name, per_thousand);
+        // Drawn anew with each revision: of those that the same draw left, marks would tell what changed.
+        let name = if draft.earlier == 0 { name.to_owned() } else { format!("{name} after {}", draft.earlier) };
+        let drawn = |what: &[u8], per_thousand: u16| self.key.chooses(what, self.group, &name, per_thousand);
         if let Some(reason) = verdict.unsafe_for {
             return (Role::Protected, Some(reason));
         }

@@ -117,8 +117,14 @@ fn invert(policy: &Policy, rules: Rules) -> Found {
 #[test]
 #[ignore = "a measure, part of the long attack; the figures are in docs/gate.md"]
 fn all_small_corrections() {
-    for (name, rules) in [("together", Rules::ALL), ("each by itself", Rules { revisions: false, ..Rules::ALL })] {
-        let found = invert(&Policy::threshold(K), rules);
+    let alone = Rules { revisions: false, ..Rules::ALL };
+    for (name, rules, decoys_per_thousand) in [
+        ("together", Rules::ALL, 0),
+        ("together, 5 % decoys", Rules::ALL, 50),
+        ("together, 25 % decoys", Rules::ALL, 250),
+        ("each by itself", alone, 0),
+    ] {
+        let found = invert(&Policy { decoys_per_thousand, ..Policy::threshold(K) }, rules);
         let share = |of: f64| 100.0 * of / found.small;
         println!(
             "revisions planned {name}: {:.1} % certain, {:.1} % above 95 %, of {:.0}",

@@ -347,3 +347,57 @@ fn revisions_planned_each_by_itself_give_away_who_came() {
     assert_eq!(after(Rules { revisions: false, ..Rules::ALL }), Some(21), "21 - 20 is one person");
     assert_eq!(after(Rules::ALL), None);
 }
+
+/// Twenty areas of many, one of them corrected: cells that did not change are drawn anew, and what the plan changes is told
+/// before it is published.
+#[test]
+fn what_did_not_change_is_drawn_anew_and_told_beforehand() {
+    let cells = masks(&(0..20).map(|area| 1 << area).collect::<Vec<u32>>(), 20);
+    let policy = Policy { decoys_per_thousand: 200, ..Policy::threshold(K) };
+    let before: Vec<u64> = (0..20).map(|area| 100 + 10 * area).collect();
+    let mut after = before.clone();
+    after[7] -= 50;
+    let (mut drawn, mut drawn_at_first) = (0, 0);
+    for secret in 0..10 {
+        let first = plan(&LedgerState::empty(name("test")), &group(&before, &cells), &policy, &key(secret)).unwrap();
+        let past = || LedgerState::decode(name("test"), Some(&sealed(&first))).unwrap();
+        let reason = |entry: &AuthenticatedEntry, id: &CellId| {
+            let entry = entry.decode().unwrap();
+            entry.cells.iter().find(|cell| cell.id == *id).unwrap().reason
+        };
+        let second = plan(&past(), &group(&after, &cells), &policy, &key(secret)).unwrap();
+        let [old, new] = [&first, &second].map(|plan| restore(&sealed(plan)).unwrap());
+        let shown = |id: &CellId| [&old, &new].map(|tables| tables.get().cell(id).unwrap().value());
+        let was_shown = |small: &&Small| shown(&small.id)[0].is_some();
+        drawn_at_first += cells.iter().filter(|small| !was_shown(small)).count();
+        let now_drawn = |small: &&Small| reason(&sealed(&second), &small.id) == Some(crate::Reason::Decoy);
+        drawn += cells.iter().filter(was_shown).filter(now_drawn).count();
+
+        let changes = second.changes(&past(), &[]);
+        let pairs: Vec<[Option<u64>; 2]> = cells.iter().filter(was_shown).map(|small| shown(&small.id)).collect();
+        let count = |is: &dyn Fn(&[Option<u64>; 2]) -> bool| pairs.iter().filter(|pair| is(pair)).count();
+        let expected = crate::Change {
+            shown: pairs.len(),
+            changed: count(&|[old, new]| new.is_some() && old != new),
+            withheld: count(&|[_, new]| new.is_none()),
+        };
+        assert_eq!(changes.all, expected);
+        assert_eq!(changes.totals, Vec::new(), "the total changed by fifty");
+    }
+    assert!(drawn_at_first > 20 && drawn > 10, "{drawn_at_first} at first, {drawn} more with the revision");
+}
+
+/// A total that changed by fewer than the threshold is named beforehand.
+#[test]
+fn a_total_that_would_go_is_named_beforehand() {
+    let (cells, policy) = (masks(&[1, 2, 4], 3), Policy::threshold(K));
+    let total = cells.iter().find(|small| small.facts.headline).unwrap().id.clone();
+    let first = plan(&LedgerState::empty(name("test")), &group(&[20, 30, 40], &cells), &policy, &key(1)).unwrap();
+    let changes = |counts: &[u64]| {
+        let past = LedgerState::decode(name("test"), Some(&sealed(&first))).unwrap();
+        plan(&past, &group(counts, &cells), &policy, &key(1)).unwrap().changes(&past, &[])
+    };
+    assert_eq!(changes(&[20, 30, 39]).totals, [total.clone()]);
+    assert!(changes(&[20, 30, 39]).to_string().contains(&format!("total not shown any more: {total}")));
+    assert_eq!(changes(&[20, 30, 60]).totals, Vec::new());
+}

@@ -393,7 +393,15 @@ const fn waits(error: &PlatformError) -> bool {
 
 fn has_no_plan(error: &PlatformError) -> bool {
     let plan = plan_error(error);
-    matches!(plan, Some(PlanError::Unprovable { .. } | PlanError::TooManyDifferences(_) | PlanError::Unverified { .. }))
+    matches!(
+        plan,
+        Some(
+            PlanError::Unprovable { .. }
+                | PlanError::GrownTogether(_)
+                | PlanError::TooManyDifferences(_)
+                | PlanError::Unverified { .. }
+        )
+    )
 }
 
 /// What the areas of every type of a request are made of.
