@@ -108,14 +108,31 @@ async fn a_correction_waits_for_a_revision() {
     assert!(before.iter().all(|row| longer.contains(row)));
     assert!(!rows[0]["caveat"].as_str().unwrap_or_default().contains("corrected"), "{}", rows[0]);
 
-    // A revision is published as a whole and shows nobody coming or going, or nothing of it is and the correction waits on.
+    // What a revision would change is told before it is asked for, and tells nobody else anything.
     let demo = again(demo, |_| ());
-    assert_eq!(demo.platform.revise(&reviewer, &fires).unwrap(), 1);
+    let releases = records(demo.folder.path(), "released");
+    let preview = demo.platform.preview_revision(&reviewer, &fires).unwrap();
+    assert_eq!((preview.corrections, records(demo.folder.path(), "released")), (1, releases), "{preview}");
+    assert_eq!(counts(&figures(&demo).await), longer);
+    assert!(preview.plan.is_some() != preview.refused.is_some(), "{preview}");
+    assert_eq!(demo.platform.preview_revision(&reviewer, &fires).unwrap(), preview);
+
+    // Something else than was previewed is not published, and the correction waits on.
+    let other = model::Digest([7; 32]);
+    assert_eq!(demo.platform.revise(&reviewer, &fires, other).unwrap(), 1);
     let report = demo.platform.publish_pending(&mut |_| ()).unwrap();
-    let rows = figures(&demo).await;
-    let revised = counts(&rows);
-    if report.failures.is_empty() {
-        assert_eq!((report.published.as_slice(), report.corrected.len()), ([fires.clone()].as_slice(), 0));
+    assert!(report.failures[0].contains("its corrections are not published: "), "{report}");
+    assert_eq!((report.published.len(), report.corrected.len()), (0, 1), "{report}");
+    assert_eq!(counts(&figures(&demo).await), longer);
+
+    // A revision is published as a whole and shows nobody coming or going; where it cannot be, that was said.
+    let mut revised = longer.clone();
+    if let Some(plan) = &preview.plan {
+        assert_eq!(demo.platform.revise(&reviewer, &fires, plan.digest).unwrap(), 1);
+        let report = demo.platform.publish_pending(&mut |_| ()).unwrap();
+        assert_eq!((report.published.as_slice(), report.corrected.len()), ([fires.clone()].as_slice(), 0), "{report}");
+        let rows = figures(&demo).await;
+        revised = counts(&rows);
         assert!(
             rows[0]["caveat"].as_str().unwrap().contains("corrected since they were first published"),
             "{}",
@@ -123,13 +140,13 @@ async fn a_correction_waits_for_a_revision() {
         );
         assert!(revised.len() == longer.len() && revised != longer);
         nobody_is_seen(&longer, &revised);
-    } else {
-        assert!(
-            report.failures[0].contains("its corrections cannot be protected beside what is published"),
-            "{report}"
-        );
-        assert_eq!((report.published.len(), report.corrected.len()), (0, 1), "{report}");
-        assert_eq!(revised, longer);
+        let view = |(name, _): &&(String, _)| name == "fire-incidents/district-month";
+        let (_, told) = plan.changes.views.iter().find(view).unwrap();
+        let pairs = || longer.iter().zip(&revised).filter(|(old, _)| old.1.is_some());
+        let changed = pairs().filter(|(old, new)| new.1.is_some() && old != new).count();
+        let withheld = pairs().filter(|(_, new)| new.1.is_none()).count();
+        assert_eq!((told.shown, told.changed, told.withheld), (pairs().count(), changed, withheld), "{preview}");
+        assert_eq!(demo.platform.preview_revision(&reviewer, &fires).unwrap().corrections, 0);
     }
     demo.platform.verify_ledger(&reviewer, &fires).unwrap();
     // It is not tried again, and all is the same after a start.

@@ -42,6 +42,16 @@ macro_rules! decision {
     };
 }
 
+macro_rules! revision {
+    ($dataset:literal) => {
+        concat!(
+            "/v1/publications/",
+            $dataset,
+            "/revision?digest=0000000000000000000000000000000000000000000000000000000000000000"
+        )
+    };
+}
+
 fn cases() -> Vec<Case> {
     let get = |operation, path, key, status, problem| case(operation, Method::GET, path, key, status, problem);
     let upload = "post /v1/datasets/{id}/versions";
@@ -49,6 +59,7 @@ fn cases() -> Vec<Case> {
     let put = |path, key, status, problem| {
         case("put /v1/publications/{id}/decision", Method::PUT, path, key, status, problem)
     };
+    let foresee = "get /v1/publications/{id}/revision";
     let revise = |path, key, status, problem| {
         case("put /v1/publications/{id}/revision", Method::PUT, path, key, status, problem)
     };
@@ -151,9 +162,21 @@ fn cases() -> Vec<Case> {
         get("get /v1/publications", "/v1/publications", None, 404, "not-found"),
         get("get /v1/publications", "/v1/publications", Some("analyst"), 404, "not-found"),
         get("get /v1/publications", "/v1/publications?x=1", None, 400, "unknown-parameter"),
-        revise("/v1/publications/lancashire-fire-and-rescue.incidents/revision", None, 404, "not-found"),
-        revise("/v1/publications/lancashire-fire-and-rescue.incidents/revision", Some("officer"), 404, "not-found"),
-        revise("/v1/publications/no-such.dataset/revision", Some("analyst"), 404, "not-found"),
+        get(foresee, "/v1/publications/lancashire-fire-and-rescue.incidents/revision", None, 404, "not-found"),
+        get(
+            foresee,
+            "/v1/publications/lancashire-fire-and-rescue.incidents/revision",
+            Some("officer"),
+            404,
+            "not-found",
+        ),
+        get(foresee, "/v1/publications/no-such.dataset/revision", Some("analyst"), 404, "not-found"),
+        get(foresee, "/v1/publications/no-such.dataset/revision?digest=x", Some("analyst"), 400, "unknown-parameter"),
+        revise(revision!("lancashire-fire-and-rescue.incidents"), None, 404, "not-found"),
+        revise(revision!("lancashire-fire-and-rescue.incidents"), Some("officer"), 404, "not-found"),
+        revise(revision!("no-such.dataset"), Some("analyst"), 404, "not-found"),
+        revise("/v1/publications/no-such.dataset/revision", Some("analyst"), 400, "bad-parameter"),
+        revise("/v1/publications/no-such.dataset/revision?digest=1", Some("analyst"), 400, "bad-parameter"),
         revise("/v1/publications/no-such.dataset/revision?x=1", Some("analyst"), 400, "unknown-parameter"),
         put(decision!("lancashire-fire-and-rescue.incidents", "approved"), None, 404, "not-found"),
         put(decision!("lancashire-fire-and-rescue.incidents", "approved"), Some("officer"), 404, "not-found"),

@@ -10,7 +10,7 @@ use crate::App;
 use crate::headers::{apart, caller};
 use crate::params::Params;
 use crate::problem::{self, Problem};
-use crate::schema::{PublicationItem, PublicationList, RevisionItem};
+use crate::schema::{PublicationItem, PublicationList, RevisionItem, RevisionPreviewItem};
 
 /// The publications that wait and that the caller may decide about. Each question is on record.
 #[utoipa::path(get, path = "/v1/publications", tag = "publications",
@@ -29,10 +29,30 @@ pub(crate) async fn waiting(
     .await
 }
 
-/// Publishes the corrections of a dataset that wait, with the next run: every figure that they change is decided anew. It is on
-/// record. Without it, what was published stays as it was.
-#[utoipa::path(put, path = "/v1/publications/{id}/revision", tag = "publications",
+/// What a revision would publish of the corrections of a dataset that wait: nothing is published. It is on record.
+#[utoipa::path(get, path = "/v1/publications/{id}/revision", tag = "publications",
     params(("id" = String, Path, description = "dataset id")),
+    responses((status = 200, body = RevisionPreviewItem), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
+pub(crate) async fn preview_revision(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Json<RevisionPreviewItem>, Problem> {
+    Params::read(&uri, &[], app.limits.query_bytes)?;
+    apart(move || {
+        let caller = caller(&app.platform, &headers)?;
+        Ok(Json(RevisionPreviewItem::from(app.platform.preview_revision(&caller, &dataset(&id)?)?)))
+    })
+    .await
+}
+
+/// Publishes the corrections of a dataset that wait, with the next run, if that shows exactly what was previewed: every figure that
+/// they change is decided anew. It is on record. Without it, what was published stays as it was.
+#[utoipa::path(put, path = "/v1/publications/{id}/revision", tag = "publications",
+    params(("id" = String, Path, description = "dataset id"),
+        ("digest" = String, Query, description = "what is asked for: the digest that the preview gave")),
     responses((status = 200, body = RevisionItem), (status = 400, body = Problem), (status = 401, body = Problem),
         (status = 403, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn revise(
@@ -41,14 +61,24 @@ pub(crate) async fn revise(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Json<RevisionItem>, Problem> {
-    Params::read(&uri, &[], app.limits.query_bytes)?;
+    let params = Params::read(&uri, &["digest"], app.limits.query_bytes)?;
+    let previewed = digest(&params, "`/v1/publications/{id}/revision`")?;
     apart(move || {
         let caller = caller(&app.platform, &headers)?;
-        let missing = || PlatformError::NotFound { what: "this publication".to_owned() };
-        let dataset: DatasetId = id.parse().map_err(|_| missing())?;
-        Ok(Json(RevisionItem { corrections: app.platform.revise(&caller, &dataset)? }))
+        Ok(Json(RevisionItem { corrections: app.platform.revise(&caller, &dataset(&id)?, previewed)? }))
     })
     .await
+}
+
+/// The digest of a request, which a preview gave.
+fn digest(params: &Params, from: &str) -> Result<Digest, Problem> {
+    params.required("digest")?.parse().map_err(|_| {
+        Problem::new(problem::BAD_PARAMETER, format!("`digest`: write the digest that {from} gives, 64 hex digits"))
+    })
+}
+
+fn dataset(id: &str) -> Result<DatasetId, PlatformError> {
+    id.parse().map_err(|_| PlatformError::NotFound { what: "this publication".to_owned() })
 }
 
 /// Approves or rejects exactly what was previewed. It is on record before it counts; what is approved by each role that is
@@ -67,16 +97,12 @@ pub(crate) async fn decide(
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     let params = Params::read(&uri, &["digest", "verdict", "because"], app.limits.query_bytes)?;
-    let digest = params.required("digest")?.parse::<Digest>().map_err(|_| {
-        Problem::new(problem::BAD_PARAMETER, "`digest`: write the digest that `/v1/publications` gives, 64 hex digits")
-    })?;
+    let digest = digest(&params, "`/v1/publications`")?;
     let verdict: Verdict = params.needed("verdict")?;
     let grounds = params.needed("because")?;
     apart(move || {
         let caller = caller(&app.platform, &headers)?;
-        let missing = || PlatformError::NotFound { what: "this publication".to_owned() };
-        let dataset: DatasetId = id.parse().map_err(|_| missing())?;
-        app.platform.decide_publication(&caller, &dataset, digest, verdict, grounds)?;
+        app.platform.decide_publication(&caller, &dataset(&id)?, digest, verdict, grounds)?;
         Ok(StatusCode::NO_CONTENT)
     })
     .await

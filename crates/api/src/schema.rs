@@ -1,7 +1,7 @@
 //! Answers as they are written: plain text and numbers, described in OpenAPI.
 
 use model::Period;
-use platform::{AreaCard, IndicatorCard, Loss, Me, Preview, ShareBand, ViewCard};
+use platform::{AreaCard, Change, IndicatorCard, Loss, Me, Preview, RevisionPreview, ShareBand, ViewCard};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -164,6 +164,56 @@ pub(crate) struct PublicationList {
 pub(crate) struct RevisionItem {
     /// How many corrected files it is about.
     pub(crate) corrections: usize,
+}
+
+/// What a revision would publish. Nothing in it is a figure of a cell.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RevisionPreviewItem {
+    /// The dataset.
+    dataset: String,
+    /// How many corrected files wait.
+    corrections: usize,
+    /// What to send when asking for exactly this; none where nothing waits or it cannot be published.
+    digest: Option<String>,
+    /// Why it cannot be published, if it cannot.
+    refused: Option<String>,
+    /// What becomes of the numbers that are shown now, by view.
+    views: Vec<ViewChange>,
+    /// Headline totals that would not be shown any more: measure, area, period and whom they are about.
+    totals: Vec<String>,
+}
+
+/// What a revision would change of a view.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ViewChange {
+    /// Its name.
+    view: String,
+    /// Numbers that are shown.
+    shown: usize,
+    /// How many of them would be others.
+    changed: usize,
+    /// How many of them would be `[c]`.
+    withheld: usize,
+}
+
+impl From<RevisionPreview> for RevisionPreviewItem {
+    fn from(preview: RevisionPreview) -> Self {
+        let changes = preview.plan.as_ref().map(|plan| &plan.changes);
+        let change = |(view, change): &(String, Change)| ViewChange {
+            view: view.clone(),
+            shown: change.shown,
+            changed: change.changed,
+            withheld: change.withheld,
+        };
+        Self {
+            dataset: preview.dataset.to_string(),
+            corrections: preview.corrections,
+            digest: preview.plan.as_ref().map(|plan| plan.digest.to_string()),
+            views: changes.iter().flat_map(|changes| &changes.views).map(change).collect(),
+            totals: changes.iter().flat_map(|changes| &changes.totals).map(ToString::to_string).collect(),
+            refused: preview.refused,
+        }
+    }
 }
 
 /// A publication that waits for approval. Nothing in it is a figure of a cell.

@@ -57,6 +57,7 @@ fn operations() -> OpenApiRouter<App> {
         .routes(routes!(uploads::version))
         .routes(routes!(publications::waiting))
         .routes(routes!(publications::decide))
+        .routes(routes!(publications::preview_revision))
         .routes(routes!(publications::revise))
 }
 

@@ -51,6 +51,8 @@ pub enum Question {
     Explain,
     /// What waits for approval.
     Preview,
+    /// What a revision would publish.
+    PreviewRevision,
     /// That the corrections which wait be published.
     Revise,
 }

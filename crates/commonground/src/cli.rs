@@ -166,8 +166,9 @@ pub(crate) enum DisclosureCommand {
     Approve(DecisionArgs),
     /// Reject what was previewed; what was published stays. On record.
     Reject(DecisionArgs),
-    /// Publish the corrections of a dataset: without it, what was published stays as it was. All figures that they change are decided
-    /// anew, and those that would tell how few people were added or taken away are withheld, for good. On record.
+    /// Say what publishing the corrections of a dataset would change, or publish exactly that. Without it, what was published stays as
+    /// it was. All figures that they change are decided anew, and those that would tell how few people were added or taken away are
+    /// withheld, for good. On record.
     Revise(ReviseArgs),
     /// Why figures look as they do: mark, rule and parameters. For reviewers: the reason of a withheld cell is confidential.
     Explain(ExplainArgs),
@@ -190,6 +191,9 @@ pub(crate) struct ReviewArgs {
 pub(crate) struct ReviseArgs {
     /// Dataset, for example lancashire-fire-and-rescue.incidents.
     pub(crate) dataset: String,
+    /// Publish what was previewed: the digest that the preview gave. If it would be something else by now, nothing is published.
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) publish: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -231,8 +231,10 @@ pub struct Changes {
 
 impl Changes {
     pub(crate) fn new(past: &LedgerState, next: &GroupTables, views: &[ReportedView]) -> Self {
-        let mut changes =
-            Self { views: views.iter().map(|view| (view.name.clone(), Change::default())).collect(), ..Self::default() };
+        let mut changes = Self {
+            views: views.iter().map(|view| (view.name.clone(), Change::default())).collect(),
+            ..Self::default()
+        };
         let Some(history) = &past.history else { return changes };
         for figure in &history.shown {
             let Past::Released(count) = figure.past else { continue };

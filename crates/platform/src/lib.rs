@@ -50,13 +50,13 @@ pub use holdings::{Holdings, findings_text};
 pub use import::check_geography;
 pub use intake::UploadRequest;
 pub use platform::{Platform, exists};
-pub use publish::{Preview, PublishReport};
+pub use publish::{Preview, PublishReport, RevisionPlan, RevisionPreview};
 pub use read::{
     AreaCard, AreasRequest, Boundaries, DataAnswer, DataRequest, IndicatorCard, Me, ParentCard, PeriodChoice, ViewCard,
 };
 pub use readiness::Readiness;
 pub use receipt::UploadReceipt;
-pub use review::{Explanation, Loss, PublicationReport, RowExplanation, ShareBand, Verification};
+pub use review::{Change, Changes, Explanation, Loss, PublicationReport, RowExplanation, ShareBand, Verification};
 pub use revocation::ask_to_revoke;
 pub use settings::{Limits, Settings};
 

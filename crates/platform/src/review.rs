@@ -6,7 +6,7 @@ use std::fmt;
 
 use agreements::{Denial, Level, Release, Request, Role, decide};
 use disclosure::{CellId, Explainer, MeasureId, ReportedView};
-pub use disclosure::{Explanation, Loss, PublicationReport, ShareBand, Verification};
+pub use disclosure::{Change, Changes, Explanation, Loss, PublicationReport, ShareBand, Verification};
 use model::table::Breakdown;
 use model::{CellKey, DatasetId, PurposeId, TidyRow};
 
@@ -188,7 +188,11 @@ struct Part<'a> {
 }
 
 /// The views of a publication that are still defined, as cells of its group.
-fn reported_views(state: &State, dataset: &DatasetId, basis: &Basis) -> Result<Vec<ReportedView>, PlatformError> {
+pub(crate) fn reported_views(
+    state: &State,
+    dataset: &DatasetId,
+    basis: &Basis,
+) -> Result<Vec<ReportedView>, PlatformError> {
     let mut views = Vec::new();
     for id in &basis.views {
         let Some((indicator, view)) = state.definitions.view(id) else { continue };

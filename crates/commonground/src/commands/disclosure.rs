@@ -73,23 +73,37 @@ fn preview(config: &Config, args: &PreviewArgs) -> anyhow::Result<()> {
 fn decide(config: &Config, args: &DecisionArgs, verdict: Verdict) -> anyhow::Result<()> {
     let grounds: Grounds = args.because.parse().map_err(Usage)?;
     let dataset: DatasetId = args.dataset.parse().map_err(PlatformError::Name)?;
-    let digest: Digest = args
-        .digest
-        .parse()
-        .map_err(|_| Usage(format!("`{}` is no digest: `disclosure preview` says which one to give", args.digest)))?;
+    let digest = digest(&args.digest, "disclosure preview")?;
     let platform = super::open(config)?;
     platform.decide_publication(&decider(&platform, args.role)?, &dataset, digest, verdict, grounds)?;
     Ok(say(platform.publish_pending(&mut |_| ())?)?)
 }
 
+/// Says what a revision would change, or publishes what was previewed.
 fn revise(config: &Config, args: &ReviseArgs) -> anyhow::Result<()> {
     let dataset: DatasetId = args.dataset.parse().map_err(PlatformError::Name)?;
+    let previewed = args.publish.as_ref().map(|text| digest(text, "disclosure revise DATASET")).transpose()?;
     let platform = super::open(config)?;
-    if platform.revise(&platform.local_reviewer()?, &dataset)? == 0 {
+    let reviewer = platform.local_reviewer()?;
+    let Some(previewed) = previewed else {
+        say(platform.preview_revision(&reviewer, &dataset)?)?;
+        return Ok(());
+    };
+    if platform.revise(&reviewer, &dataset, previewed)? == 0 {
         note(format_args!("no correction of {dataset} waits"));
         return Ok(());
     }
-    Ok(say(platform.publish_pending(&mut |_| ())?)?)
+    let report = platform.publish_pending(&mut |_| ())?;
+    say(&report)?;
+    let waits = report.unapproved.iter().any(|waiting| waiting.starts_with(&args.dataset));
+    if report.published.contains(&dataset) || waits {
+        return Ok(());
+    }
+    Err(Refused(format!("the corrections of {dataset} are not published: what was published stays")).into())
+}
+
+fn digest(text: &str, from: &str) -> Result<Digest, Usage> {
+    text.parse().map_err(|_| Usage(format!("`{text}` is no digest: `{from}` says which one to give")))
 }
 
 fn decider(platform: &Platform, role: Decider) -> Result<Caller, PlatformError> {

@@ -227,7 +227,7 @@ impl Platform {
         }
         if verdict == Verdict::Rejected {
             // With the plan goes the revision that it was made for: what is published goes on without.
-            self.remember(dataset, |remembered| remembered.revised.clear())?;
+            self.remember(dataset, super::ledger::Remembered::end_revision)?;
         }
         self.wake_publisher();
         Ok(())

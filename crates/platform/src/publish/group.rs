@@ -6,7 +6,8 @@ use std::sync::Arc;
 use agreements::Governing;
 use catalog::{DatasetVersion, VersionStatus};
 use disclosure::{
-    CellId, DurableReceipt, GroupTables, LedgerState, OpenSource, Plan, PlanError, Policy, Released, Unreleased,
+    CellId, Changes, DurableReceipt, GroupTables, LedgerState, OpenSource, Plan, PlanError, Policy, Released,
+    Unreleased,
 };
 use engine::{GroupRequest, Permits, StoredTable};
 use geography::Gazetteer;
@@ -20,13 +21,15 @@ use super::allowed::Allowed;
 use super::audit::{Audit, views_on};
 use super::basis::{Basis, Partition, digest_of_areas};
 use super::contract;
-use super::ledger::{Ledger, Opened};
+use super::ledger::{Ledger, Opened, Remembered};
 use super::placing::Located;
+use super::queue::public_reason;
 use super::residents::{bounds, in_use, known_upper};
 use crate::definitions::check;
 use crate::error::{PlatformError, causes};
 use crate::platform::Platform;
 use crate::requests;
+use crate::review::reported_views;
 use crate::state::{Group, State, digest_of};
 
 /// What publishing one dataset came to.
@@ -41,10 +44,10 @@ pub(super) struct Outcome {
 }
 
 /// What publishing a dataset starts from.
-struct Work<'a> {
-    state: &'a State,
-    contract: &'a DatasetContract,
-    past: &'a [Opened],
+pub(super) struct Work<'a> {
+    pub(super) state: &'a State,
+    pub(super) contract: &'a DatasetContract,
+    pub(super) past: &'a [Opened],
 }
 
 /// One try: some versions, and everything that the agreements allow of them.
@@ -55,6 +58,8 @@ pub(super) struct Attempt<'a> {
     allowed: &'a Allowed,
     request: GroupRequest,
     basis: Basis,
+    /// The digest of what it has to show, if a revision was asked for.
+    agreed: Option<Option<Digest>>,
 }
 
 impl Attempt<'_> {
@@ -94,30 +99,22 @@ impl Platform {
     /// ends the revision.
     fn revise_or_extend(&self, work: &Work<'_>, current: &[DatasetVersion]) -> Result<Outcome, PlatformError> {
         let (dataset, last) = (&work.contract.id, work.past.last().map(|last| &last.basis));
-        let revised = self.remembered(dataset)?.revised;
+        let Remembered { revised, agreed, .. } = self.remembered(dataset)?;
         let asked = !revised.is_empty();
         let settled = self.settled(current, last, &revised)?;
-        let mut outcome = self.attempt(work, &settled.versions);
-        let mut held = settled.held;
-        let unprovable = outcome.as_ref().is_err_and(has_no_plan);
-        if asked && unprovable {
-            let causes = outcome.as_ref().err().map(|error| causes(error)).unwrap_or_default();
-            tracing::warn!(
-                dataset = dataset.as_str(),
-                causes,
-                "corrections cannot be protected beside what is published"
-            );
+        let mut outcome = self.attempt(work, &settled.versions, asked.then_some(agreed));
+        let (mut held, mut unrevised) = (settled.held, None);
+        if let Some(error) = outcome.as_ref().err().filter(|error| asked && ends_revision(error)) {
+            tracing::warn!(dataset = dataset.as_str(), causes = causes(error), "a revision is not published");
+            unrevised = Some(format!("{dataset}: its corrections are not published: {}", public_reason(error)));
             let settled = self.settled(current, last, &BTreeSet::new())?;
-            outcome = self.attempt(work, &settled.versions);
+            outcome = self.attempt(work, &settled.versions, None);
             held = settled.held;
         }
         let (group, mut refused) = outcome?;
-        if asked && unprovable {
-            refused
-                .push(format!("{dataset}: its corrections cannot be protected beside what is published, which stays"));
-        }
+        refused.extend(unrevised);
         if asked {
-            self.remember(dataset, |remembered| remembered.revised.clear())?;
+            self.remember(dataset, Remembered::end_revision)?;
         }
         Ok(Outcome { group, held, refused, fresh: false })
     }
@@ -126,10 +123,12 @@ impl Platform {
         &self,
         work: &Work<'_>,
         versions: &[DatasetVersion],
+        agreed: Option<Option<Digest>>,
     ) -> Result<(Arc<Group>, Vec<String>), PlatformError> {
         let Work { state, contract, past } = work;
         let allowed = self.allowed(state, contract, versions)?;
-        let attempt = self.prepare(state, contract, versions, &allowed, past.last().map(|last| &last.basis))?;
+        let last = past.last().map(|last| &last.basis);
+        let attempt = Attempt { agreed, ..self.prepare(state, contract, versions, &allowed, last)? };
         let revision = attempt.basis.revision;
         // An entry from before areas were kept is written once more, so that it tells what they are while they are still known.
         let same = |last: &&Opened| last.basis.revision == revision && last.basis.knows_its_areas();
@@ -204,10 +203,38 @@ impl Platform {
         if let Some(why) = last.and_then(|last| last.cannot_become(&basis)) {
             return Err(PlatformError::Unpublishable { reason: format!("of `{}`, {why}", contract.id) });
         }
-        Ok(Attempt { state, contract, versions, allowed, request, basis })
+        Ok(Attempt { state, contract, versions, allowed, request, basis, agreed: None })
+    }
+
+    /// What a plan of some versions would show and change; nothing is published.
+    pub(super) fn foresee(
+        &self,
+        work: &Work<'_>,
+        versions: &[DatasetVersion],
+    ) -> Result<(Digest, Changes), PlatformError> {
+        let Work { state, contract, past } = work;
+        let allowed = self.allowed(state, contract, versions)?;
+        let last = past.last();
+        let attempt = self.prepare(state, contract, versions, &allowed, last.map(|last| &last.basis))?;
+        let views = reported_views(state, &contract.id, &attempt.basis)?;
+        self.on_record(&attempt, |_| {
+            let unreleased = self.tabulate(&attempt)?;
+            let past = ledger_state(&contract.id, past)?;
+            let plan = self.plan(&contract.id, &past, &unreleased, &allowed.policy)?;
+            Ok((plan.digest(), plan.changes(&past, &views)))
+        })
     }
 
     fn release(&self, attempt: &Attempt<'_>, past: &[Opened]) -> Result<Arc<Group>, PlatformError> {
+        self.on_record(attempt, |work_id| self.release_as(work_id, attempt, past))
+    }
+
+    /// Does work on what an attempt is about, between its intent and its end in the audit log.
+    fn on_record<T>(
+        &self,
+        attempt: &Attempt<'_>,
+        work: impl FnOnce(Uuid) -> Result<T, PlatformError>,
+    ) -> Result<T, PlatformError> {
         let allowed = attempt.allowed;
         let work_id = Uuid::now_v7();
         let permit = allowed.permits.values().next();
@@ -220,7 +247,7 @@ impl Platform {
             agreements: allowed.permits.values().flat_map(|permit| permit.agreements().keys().copied()).collect(),
             epoch: attempt.state.snapshot.epoch().digest(),
         })?;
-        let outcome = self.release_as(work_id, attempt, past);
+        let outcome = work(work_id);
         self.record_end(work_id, &outcome);
         outcome
     }
@@ -264,7 +291,14 @@ impl Platform {
         audit: &mut Audit<'_>,
     ) -> Result<Arc<Group>, PlatformError> {
         let (dataset, basis) = (&attempt.contract.id, &attempt.basis);
-        let plan = self.plan(dataset, past, unreleased, &attempt.allowed.policy)?;
+        let plan = self.plan(dataset, &ledger_state(dataset, past)?, unreleased, &attempt.allowed.policy)?;
+        if attempt.agreed.is_some_and(|agreed| agreed != Some(plan.digest())) {
+            let reason = format!(
+                "what they would change is not what was previewed any more: `commonground disclosure revise {dataset}` says \
+                 what it is now"
+            );
+            return Err(PlatformError::Unpublishable { reason });
+        }
         let same = |last: &&Opened| last.shown == Some(plan.digest()) && last.basis.stands_on_the_same(basis);
         if let Some(last) = past.last().filter(same) {
             return self.group_of(last);
@@ -284,14 +318,12 @@ impl Platform {
     fn plan(
         &self,
         dataset: &DatasetId,
-        past: &[Opened],
+        past: &LedgerState,
         unreleased: &Unreleased,
         policy: &Policy,
     ) -> Result<Plan, PlatformError> {
-        let past = LedgerState::decode(requests::group_of(dataset)?, past.last().map(|opened| &opened.entry))
-            .map_err(PlatformError::failed("read the ledger"))?;
         let key = self.keys().plan_key(dataset)?;
-        disclosure::plan(&past, unreleased, policy, &key).map_err(PlatformError::failed("plan what is released"))
+        disclosure::plan(past, unreleased, policy, &key).map_err(PlatformError::failed("plan what is released"))
     }
 
     /// What an entry released, its proof checked once more.
@@ -391,17 +423,25 @@ const fn waits(error: &PlatformError) -> bool {
     matches!(error, PlatformError::AwaitsApproval { .. })
 }
 
-fn has_no_plan(error: &PlatformError) -> bool {
-    let plan = plan_error(error);
-    matches!(
-        plan,
+/// Whether a revision ends with it, and everything else goes on without: its corrections cannot be protected beside what is
+/// published, or not as was previewed. They wait until somebody asks again.
+pub(super) fn ends_revision(error: &PlatformError) -> bool {
+    let no_plan = matches!(
+        plan_error(error),
         Some(
             PlanError::Unprovable { .. }
                 | PlanError::GrownTogether(_)
                 | PlanError::TooManyDifferences(_)
                 | PlanError::Unverified { .. }
         )
-    )
+    );
+    no_plan || matches!(error, PlatformError::Unpublishable { .. })
+}
+
+/// What was decided of a dataset before.
+fn ledger_state(dataset: &DatasetId, past: &[Opened]) -> Result<LedgerState, PlatformError> {
+    LedgerState::decode(requests::group_of(dataset)?, past.last().map(|opened| &opened.entry))
+        .map_err(PlatformError::failed("read the ledger"))
 }
 
 /// What the areas of every type of a request are made of.

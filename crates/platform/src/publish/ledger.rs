@@ -37,6 +37,17 @@ pub(super) struct Remembered {
     /// The corrections that a revision was asked of and that are not published yet.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) revised: BTreeSet<Uuid>,
+    /// What that revision was to show, by the digest that was previewed: it is published as this or not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) agreed: Option<Digest>,
+}
+
+impl Remembered {
+    /// Of a revision that was asked for nothing is left.
+    pub(super) fn end_revision(&mut self) {
+        self.revised.clear();
+        self.agreed = None;
+    }
 }
 
 impl Platform {

@@ -393,6 +393,10 @@ pub(super) fn public_reason(error: &PlatformError) -> String {
             PlanError::Unprovable { .. } => {
                 "its tables cannot be protected beside what is published: register coarser views"
             }
+            PlanError::GrownTogether(_) => {
+                "a total that its tables share would change by too little to be shown, and they are too large to be protected \
+                 without it: wait until it changes by more, or register coarser views"
+            }
             _ => "no plan of what to release could be made; what was published stays",
         }
         .to_owned();

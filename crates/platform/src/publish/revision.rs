@@ -3,15 +3,19 @@
 //! its figures were published from.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use catalog::{DatasetVersion, VersionStatus};
-use model::DatasetId;
+use disclosure::Changes;
+use model::{DatasetId, Digest};
 use uuid::Uuid;
 
 use super::basis::Basis;
 use super::contract;
+use super::group::{Work, ends_revision};
+use super::queue::public_reason;
 use crate::caller::Caller;
-use crate::error::PlatformError;
+use crate::error::{PlatformError, causes};
 use crate::platform::Platform;
 
 /// Some versions for each partition of a dataset.
@@ -20,6 +24,28 @@ pub(super) struct Settled {
     pub(super) versions: Vec<DatasetVersion>,
     /// Corrections that wait for a revision.
     pub(super) held: BTreeSet<Uuid>,
+}
+
+/// What a revision would publish, for those who may ask for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevisionPreview {
+    /// The dataset.
+    pub dataset: DatasetId,
+    /// How many corrected files wait.
+    pub corrections: usize,
+    /// What it would show; none where nothing waits or it cannot be published.
+    pub plan: Option<RevisionPlan>,
+    /// Why it cannot be published, if it cannot.
+    pub refused: Option<String>,
+}
+
+/// What a revision would show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevisionPlan {
+    /// SHA-256 over all that everybody would see: this is asked for and nothing else.
+    pub digest: Digest,
+    /// What becomes of the numbers that are shown now.
+    pub changes: Changes,
 }
 
 impl Platform {
@@ -57,21 +83,73 @@ impl Platform {
         Ok(self.settled(&self.current_versions(dataset)?, Some(last), &BTreeSet::new())?.held.len())
     }
 
-    /// Asks that the corrections of a dataset that wait be published with the next run, all figures that they change decided anew; on
-    /// record. How many there are.
+    /// What a revision would publish of the corrections of a dataset that wait; nothing is published. On record.
+    ///
+    /// # Errors
+    /// If the agreements do not let the caller review the dataset, nothing of it was published by a plan, or it cannot be computed
+    /// now.
+    pub fn preview_revision(&self, caller: &Caller, dataset: &DatasetId) -> Result<RevisionPreview, PlatformError> {
+        let _nobody_publishes = self.publishing();
+        self.refresh_agreements()?;
+        let past = self.reviewed(caller, dataset, audit::Question::PreviewRevision)?;
+        let state = self.state();
+        let work = Work { state: &state, contract: contract(&state, dataset)?, past: &past };
+        let current = self.current_versions(dataset)?;
+        let last = past.last().map(|last| &last.basis);
+        let held = self.settled(&current, last, &BTreeSet::new())?.held;
+        let mut preview =
+            RevisionPreview { dataset: dataset.clone(), corrections: held.len(), plan: None, refused: None };
+        if held.is_empty() {
+            return Ok(preview);
+        }
+        match self.foresee(&work, &self.settled(&current, last, &held)?.versions) {
+            Ok((digest, changes)) => preview.plan = Some(RevisionPlan { digest, changes }),
+            Err(error) if ends_revision(&error) => {
+                tracing::warn!(dataset = dataset.as_str(), causes = causes(&error), "a revision has no plan");
+                preview.refused = Some(public_reason(&error));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(preview)
+    }
+
+    /// Asks that the corrections of a dataset that wait be published with the next run, all figures that they change decided anew, if
+    /// that shows exactly what was previewed; on record. How many there are.
     ///
     /// # Errors
     /// If the agreements do not let the caller review the dataset, or nothing of it was published by a plan.
-    pub fn revise(&self, caller: &Caller, dataset: &DatasetId) -> Result<usize, PlatformError> {
+    pub fn revise(&self, caller: &Caller, dataset: &DatasetId, previewed: Digest) -> Result<usize, PlatformError> {
         let entries = self.reviewed(caller, dataset, audit::Question::Revise)?;
         contract(&self.state(), dataset)?;
         let current = self.current_versions(dataset)?;
         let last = entries.last().map(|last| &last.basis);
         let held = self.settled(&current, last, &BTreeSet::new())?.held;
         // What is asked for first, so that no run that is begun by the jobs misses it.
-        self.remember(dataset, |remembered| remembered.revised.clone_from(&held))?;
+        self.remember(dataset, |remembered| {
+            remembered.end_revision();
+            if !held.is_empty() {
+                (remembered.revised, remembered.agreed) = (held.clone(), Some(previewed));
+            }
+        })?;
         self.queue_versions(&held.iter().copied().collect::<Vec<_>>())?;
         self.wake_publisher();
         Ok(held.len())
+    }
+}
+
+impl fmt::Display for RevisionPreview {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { dataset, corrections, plan, refused } = self;
+        let files = if *corrections == 1 { "file waits" } else { "files wait" };
+        writeln!(f, "{dataset}: {corrections} corrected {files}")?;
+        refused.iter().try_for_each(|why| writeln!(f, "cannot be published: {why}"))?;
+        let Some(RevisionPlan { digest, changes }) = plan else { return Ok(()) };
+        writeln!(f, "\n{changes}")?;
+        writeln!(
+            f,
+            "What is [c] then stays so while it is close to what was shown. New marks may tell where something was corrected,"
+        )?;
+        writeln!(f, "so do not say what it was. Nothing is published yet; exactly this is by")?;
+        writeln!(f, "  commonground disclosure revise {dataset} --publish {digest}")
     }
 }
