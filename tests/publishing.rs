@@ -145,7 +145,11 @@ async fn a_correction_waits_for_a_revision() {
         let pairs = || longer.iter().zip(&revised).filter(|(old, _)| old.1.is_some());
         let changed = pairs().filter(|(old, new)| new.1.is_some() && old != new).count();
         let withheld = pairs().filter(|(_, new)| new.1.is_none()).count();
-        assert_eq!((told.shown, told.changed, told.withheld), (pairs().count(), changed, withheld), "{preview}");
+        assert_eq!(
+            (told.before.numbers, told.changed, told.withheld),
+            (pairs().count(), changed, withheld),
+            "{preview}"
+        );
         assert_eq!(demo.platform.preview_revision(&reviewer, &fires).unwrap().corrections, 0);
     }
     demo.platform.verify_ledger(&reviewer, &fires).unwrap();

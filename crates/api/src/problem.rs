@@ -141,6 +141,7 @@ impl From<PlatformError> for Problem {
                 Self { reference: Some(logged(&error)), ..Self::new(FULL, "the disk is full") }
             }
             PlatformError::Unpublishable { .. }
+            | PlatformError::TakesTooMuch { .. }
             | PlatformError::AwaitsApproval { .. }
             | PlatformError::Unregistrable { .. }
             | PlatformError::Folder(_)

@@ -201,7 +201,7 @@ impl From<RevisionPreview> for RevisionPreviewItem {
         let changes = preview.plan.as_ref().map(|plan| &plan.changes);
         let change = |(view, change): &(String, Change)| ViewChange {
             view: view.clone(),
-            shown: change.shown,
+            shown: change.before.numbers,
             changed: change.changed,
             withheld: change.withheld,
         };

@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use model::{AgeBand, AreaType, PeriodType, Sex};
+use model::{AgeBand, AreaType, Mark, PeriodType, Sex};
 
-use crate::history::Past;
+use crate::history::{Figure, Past};
 use crate::ids::{CellId, GroupId, MeasureId};
 use crate::ledger::{AuthenticatedEntry, Entry, LedgerError, LedgerState, Outcome, shown};
 use crate::policy::{Policy, Rounding, ZeroPolicy};
@@ -17,8 +17,6 @@ use crate::verify::verify;
 
 /// Below so many withheld cells nothing is said of their value.
 const FEW_CELLS: usize = 50;
-/// A view of which more is withheld, in percent, is too fine.
-const MOST_WITHHELD: usize = 40;
 /// Last line of every table.
 const TOGETHER: &str = "everything together";
 
@@ -134,7 +132,7 @@ impl Loss {
     /// Whether so much of it is withheld that it should be coarser.
     #[must_use]
     pub const fn is_too_fine(&self) -> bool {
-        self.withheld * 100 > self.cells * MOST_WITHHELD
+        !Shown { cells: self.cells, numbers: self.cells.saturating_sub(self.withheld) }.is_enough()
     }
 
     /// Share of the value withheld; `None` where so few cells are withheld that, beside a small total, it would narrow what each
@@ -207,18 +205,53 @@ pub fn report(entry: &AuthenticatedEntry, views: &[ReportedView]) -> Result<Publ
     })
 }
 
-/// What becomes of the numbers that some cells show.
+/// How many of some cells are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Shown {
+    /// Cells for which the source has a figure.
+    pub cells: usize,
+    /// Of these, with a number.
+    pub numbers: usize,
+}
+
+impl Shown {
+    /// So many of 100 cells of a view have to be shown, or it is too fine.
+    pub const LEAST_PERCENT: usize = 60;
+
+    /// Whether it is not too fine.
+    #[must_use]
+    pub const fn is_enough(self) -> bool {
+        self.numbers.saturating_mul(100) >= self.cells.saturating_mul(Self::LEAST_PERCENT)
+    }
+
+    /// Whole percent, rounded down: what is short of the limit is never written as the limit.
+    #[must_use]
+    pub fn percent(self) -> usize {
+        self.numbers.saturating_mul(100).checked_div(self.cells).unwrap_or(100)
+    }
+
+    fn add(&mut self, number: Option<u64>) {
+        self.cells += 1;
+        self.numbers += usize::from(number.is_some());
+    }
+}
+
+/// What becomes of some cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Change {
-    /// Numbers that are shown.
-    pub shown: usize,
-    /// Of these, numbers that would be others.
+    /// What is shown now.
+    pub before: Shown,
+    /// What would be.
+    pub after: Shown,
+    /// Of what would be, cells of which nothing was decided before.
+    pub new: Shown,
+    /// Of the numbers that are shown now, those that would be others.
     pub changed: usize,
-    /// Of these, numbers that would be marks.
+    /// Of the numbers that are shown now, those that would be marks, or not there.
     pub withheld: usize,
 }
 
-/// What a plan would change of what everybody sees. Of what is shown for the first time it says nothing.
+/// What a plan would change of what everybody sees.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Changes {
     /// By view, in the order given.
@@ -231,26 +264,41 @@ pub struct Changes {
 
 impl Changes {
     pub(crate) fn new(past: &LedgerState, next: &GroupTables, views: &[ReportedView]) -> Self {
-        let mut changes = Self {
-            views: views.iter().map(|view| (view.name.clone(), Change::default())).collect(),
-            ..Self::default()
-        };
-        let Some(history) = &past.history else { return changes };
-        for figure in &history.shown {
-            let Past::Released(count) = figure.past else { continue };
-            let Cell::Value(before) = shown(count, history.policy.rounding) else { continue };
+        let named = |view: &ReportedView| (view.name.clone(), Change::default());
+        let mut changes = Self { views: views.iter().map(named).collect(), ..Self::default() };
+        let rounding = past.history.as_ref().map_or(Rounding::None, |history| history.policy.rounding);
+        let known: &[Figure] = past.history.as_ref().map_or(&[], |history| &history.shown);
+        let is_new = |id: &CellId| known.binary_search_by(|figure| figure.id.cmp(id)).is_err();
+        for (id, cell) in next.iter().filter(|(_, cell)| *cell != Cell::Withheld(Mark::X)) {
+            changes.count(views, id, |change| {
+                change.after.add(cell.value());
+                if is_new(id) {
+                    change.new.add(cell.value());
+                }
+            });
+        }
+        for figure in known {
+            let before = match figure.past {
+                Past::Released(count) => shown(count, rounding).value(),
+                Past::Withheld(_) => None,
+            };
             let after = next.cell(&figure.id).and_then(Cell::value);
-            let of_view = views.iter().zip(&mut changes.views).filter(|(view, _)| view.shows(&figure.id));
-            for change in of_view.map(|(_, (_, change))| change).chain(std::iter::once(&mut changes.all)) {
-                change.shown += 1;
-                change.changed += usize::from(after.is_some_and(|after| after != before));
-                change.withheld += usize::from(after.is_none());
-            }
-            if figure.facts.headline && after.is_none() {
+            changes.count(views, &figure.id, |change| {
+                change.before.add(before);
+                change.changed += usize::from(before.zip(after).is_some_and(|(before, after)| before != after));
+                change.withheld += usize::from(before.is_some() && after.is_none());
+            });
+            if figure.facts.headline && before.is_some() && after.is_none() {
                 changes.totals.push(figure.id.clone());
             }
         }
         changes
+    }
+
+    /// Counts a cell in each view that shows it, and in all.
+    fn count(&mut self, views: &[ReportedView], id: &CellId, count: impl Fn(&mut Change)) {
+        let of_view = views.iter().zip(&mut self.views).filter(|(view, _)| view.shows(id));
+        of_view.map(|(_, (_, change))| change).chain(std::iter::once(&mut self.all)).for_each(count);
     }
 }
 
@@ -260,8 +308,8 @@ impl fmt::Display for Changes {
         writeln!(f, "{:<width$}  {:>13}  {:>12}  {:>12}", "", "numbers shown", "would change", "would be [c]")?;
         let all = (TOGETHER.to_owned(), self.all);
         for (name, change) in self.views.iter().chain(std::iter::once(&all)) {
-            let Change { shown, changed, withheld } = change;
-            writeln!(f, "{name:<width$}  {shown:>13}  {changed:>12}  {withheld:>12}")?;
+            let Change { before, changed, withheld, .. } = change;
+            writeln!(f, "{name:<width$}  {:>13}  {changed:>12}  {withheld:>12}", before.numbers)?;
         }
         self.totals.iter().try_for_each(|total| writeln!(f, "total not shown any more: {total}"))
     }
@@ -400,6 +448,16 @@ mod tests {
             (u64::MAX, u64::MAX, "over 50 %"),
         ] {
             assert_eq!(ShareBand::of(part, whole).as_str(), band, "{part} of {whole}");
+        }
+    }
+
+    #[test]
+    fn sixty_of_a_hundred_are_enough() {
+        for (cells, numbers, enough, percent) in
+            [(0, 0, true, 100), (5, 3, true, 60), (1_000, 599, false, 59), (1_000, 600, true, 60), (7, 7, true, 100)]
+        {
+            let shown = Shown { cells, numbers };
+            assert_eq!((shown.is_enough(), shown.percent()), (enough, percent), "{shown:?}");
         }
     }
 

@@ -92,6 +92,12 @@ pub enum PlatformError {
         /// Why, and what would help.
         reason: String,
     },
+    /// Views that are new would take too much from those that are shown.
+    #[error("cannot be published: {reason}")]
+    TakesTooMuch {
+        /// Which view would lose, and what would help.
+        reason: String,
+    },
     /// A publication that its agreements want approved is not yet.
     #[error("{reason}")]
     AwaitsApproval {

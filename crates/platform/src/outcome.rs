@@ -50,6 +50,7 @@ fn ended(work_id: Uuid, error: &PlatformError) -> Result<Entry, IdError> {
         PlatformError::BadParameter { .. } | PlatformError::Name(_) => (true, "bad-parameter"),
         PlatformError::NotFound { .. } => (true, "not-found"),
         PlatformError::Unpublishable { .. } => (true, "unpublishable"),
+        PlatformError::TakesTooMuch { .. } => (true, "takes-too-much"),
         PlatformError::AwaitsApproval { .. } => (true, "awaits-approval"),
         PlatformError::Unregistrable { .. } => (true, "unregistrable"),
         PlatformError::Unavailable { .. } => (false, "unavailable"),

@@ -376,8 +376,11 @@ fn what_did_not_change_is_drawn_anew_and_told_beforehand() {
         let changes = second.changes(&past(), &[]);
         let pairs: Vec<[Option<u64>; 2]> = cells.iter().filter(was_shown).map(|small| shown(&small.id)).collect();
         let count = |is: &dyn Fn(&[Option<u64>; 2]) -> bool| pairs.iter().filter(|pair| is(pair)).count();
+        let now_shown = cells.iter().filter(|small| shown(&small.id)[1].is_some()).count();
         let expected = crate::Change {
-            shown: pairs.len(),
+            before: crate::Shown { cells: 21, numbers: pairs.len() },
+            after: crate::Shown { cells: 21, numbers: now_shown },
+            new: crate::Shown::default(),
             changed: count(&|[old, new]| new.is_some() && old != new),
             withheld: count(&|[_, new]| new.is_none()),
         };

@@ -13,6 +13,7 @@ use model::contract::DatasetContract;
 use model::indicator::{Indicator, View};
 use model::{Exposure, IndicatorId};
 
+use super::basis::Basis;
 use super::residents::too_small;
 use crate::definitions::Definitions;
 use crate::error::PlatformError;
@@ -45,6 +46,22 @@ pub(super) struct Allowed {
 impl Allowed {
     pub(super) const fn open(&self) -> bool {
         self.exposure.is_open()
+    }
+
+    /// Leaves out the views that are in no release yet, for this reason; whether any is, and others are left.
+    pub(super) fn leave_out_new(&mut self, contract: &DatasetContract, last: &Basis, reason: &str) -> bool {
+        let left_out = leave_out(&mut self.definitions, contract, |indicator, view| {
+            let is_new = indicator.view_id(view).is_ok_and(|id| !last.views.contains(&id));
+            is_new.then(|| format!("view `{}/{}` is not published: {reason}", indicator.id, view.name))
+        });
+        let any = !left_out.is_empty();
+        self.refused.extend(left_out);
+        any && self.shows_something(contract)
+    }
+
+    /// Whether any view of a dataset is left.
+    pub(super) fn shows_something(&self, contract: &DatasetContract) -> bool {
+        self.definitions.indicators_on(&contract.id).next().is_some()
     }
 }
 
@@ -112,7 +129,7 @@ impl Platform {
 }
 
 /// The supplier reads this, and may not know of every indicator that stands on its data.
-fn nothing_left(refused: &[String], contract: &DatasetContract) -> PlatformError {
+pub(super) fn nothing_left(refused: &[String], contract: &DatasetContract) -> PlatformError {
     let (id, views) = (&contract.id, refused.len());
     PlatformError::Unpublishable {
         reason: format!("none of the {views} views on `{id}` may be registered: the service's log says which, and why"),

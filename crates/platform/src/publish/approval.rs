@@ -13,6 +13,7 @@ use model::{DatasetId, Digest, Label};
 
 use super::audit::Audit;
 use super::contract;
+use super::group::Work;
 use super::ledger::{Ledger, Opened, ledger_group};
 use super::queue::public_reason;
 use super::waiting::{Standing, Waiting};
@@ -305,11 +306,14 @@ impl Platform {
         let tries = [&revised, &BTreeSet::new()].map(|revised| self.settled(&current, last, revised));
         let tries =
             tries.into_iter().map(|tried| tried.map(|settled| settled.versions)).collect::<Result<Vec<_>, _>>()?;
+        let work = Work { state: &state, contract, past: &past };
         let mut changed = None;
-        for versions in &tries {
-            let allowed = match self.allowed(&state, contract, versions) {
+        // Without the views that are new it is made for a revision, or where these would take too much.
+        for (versions, all_views) in tries.iter().flat_map(|versions| [(versions, true), (versions, false)]) {
+            let allowed = match self.allowed_of(&work, versions, !all_views) {
                 Ok(allowed) => allowed,
                 Err(PlatformError::Denied { .. }) => return Ok(Some("the agreements do not allow it any more")),
+                Err(PlatformError::Unpublishable { .. }) if !all_views => continue,
                 Err(PlatformError::Unpublishable { .. }) => return Ok(Some(CANNOT_BE_MADE)),
                 Err(error) => return Err(error),
             };

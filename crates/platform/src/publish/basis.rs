@@ -190,6 +190,12 @@ impl Basis {
         tables
     }
 
+    /// Whether a table of it was not decided by another, of whatever periods: a view is new, or shows something else under its name.
+    pub(super) fn registers_more_than(&self, other: &Self) -> bool {
+        let same = |a: &Registration, b: &Registration| *a == Registration { periods: a.periods.clone(), ..b.clone() };
+        self.tables.iter().any(|table| !other.tables.iter().any(|known| same(table, known)))
+    }
+
     /// The periods of its partitions, in order.
     pub(crate) fn periods(&self) -> Vec<Period> {
         let mut periods: Vec<Period> = self.partitions.iter().map(|partition| partition.period).collect();

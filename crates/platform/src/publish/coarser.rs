@@ -1,37 +1,17 @@
 //! Views of which too little can be shown, and what would show more.
 
 use agreements::Level;
+use disclosure::Shown;
 use model::indicator::{Indicator, View};
 use model::{AreaType, DatasetId};
 
 use crate::cube::visible;
 use crate::state::State;
 
-/// So many of 100 cells of a view must be visible, or it is too fine.
-const LEAST_VISIBLE: u64 = 60;
-
 /// The published views of a dataset's indicators: how many there are, and in words those that are too fine.
 pub(super) struct Fineness {
     pub(super) views: usize,
     pub(super) too_fine: Vec<String>,
-}
-
-/// How much of a table can be seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Shown {
-    cells: u64,
-    visible: u64,
-}
-
-impl Shown {
-    const fn is_enough(self) -> bool {
-        self.visible.saturating_mul(100) >= self.cells.saturating_mul(LEAST_VISIBLE)
-    }
-
-    /// Whole percent, rounded down: what is short of the limit is never written as the limit.
-    fn percent(self) -> u64 {
-        self.visible.saturating_mul(100).checked_div(self.cells).unwrap_or(100)
-    }
 }
 
 pub(super) fn fineness(state: &State, dataset: &DatasetId) -> Fineness {
@@ -43,10 +23,11 @@ pub(super) fn fineness(state: &State, dataset: &DatasetId) -> Fineness {
         fineness.views += tables.len();
         for (view, shown) in tables.iter().filter(|(_, shown)| !shown.is_enough()) {
             fineness.too_fine.push(format!(
-                "view `{}/{}` shows {} % of its cells, and {LEAST_VISIBLE} % is the least: {}",
+                "view `{}/{}` shows {} % of its cells, and {} % is the least: {}",
                 indicator.id,
                 view.name,
                 shown.percent(),
+                Shown::LEAST_PERCENT,
                 proposal(view, &tables)
             ));
         }
@@ -56,7 +37,7 @@ pub(super) fn fineness(state: &State, dataset: &DatasetId) -> Fineness {
 
 fn shown(state: &State, indicator: &Indicator, view: &View) -> Option<Shown> {
     let rows = state.cubes.get(&indicator.view_id(view).ok()?)?.rows.get();
-    Some(Shown { cells: u64::try_from(rows.len()).unwrap_or(u64::MAX), visible: visible(rows) })
+    Some(Shown { cells: rows.len(), numbers: usize::try_from(visible(rows)).unwrap_or(usize::MAX) })
 }
 
 /// What to register in the place of a view that is too fine, where nothing is known of the others.
@@ -76,7 +57,7 @@ fn proposal(view: &View, tables: &[(&View, Shown)]) -> String {
             && other.by.iter().all(|dimension| view.by.contains(dimension))
     };
     let there = tables.iter().filter(|(other, shown)| coarser(other) && shown.is_enough());
-    if let Some((other, shown)) = there.max_by_key(|(_, shown)| shown.visible) {
+    if let Some((other, shown)) = there.max_by_key(|(_, shown)| shown.numbers) {
         return format!("leave it out, the coarser view `{}` shows {} %", other.name, shown.percent());
     }
     if let Some((last, rest)) = view.by.split_last() {
@@ -103,16 +84,6 @@ mod tests {
     }
 
     #[test]
-    fn sixty_of_a_hundred_are_enough() {
-        for (cells, visible, enough, percent) in
-            [(0, 0, true, 100), (5, 3, true, 60), (1_000, 599, false, 59), (1_000, 600, true, 60), (7, 7, true, 100)]
-        {
-            let shown = Shown { cells, visible };
-            assert_eq!((shown.is_enough(), shown.percent()), (enough, percent), "{shown:?}");
-        }
-    }
-
-    #[test]
     fn a_coarser_view_is_proposed() {
         let fine = "fine lsoa quarter type sex";
         for (view_text, others, expect) in [
@@ -128,9 +99,11 @@ mod tests {
             ("fine county month", vec![], "register it for longer periods"),
         ] {
             let fine = view(view_text);
-            let others: Vec<(View, Shown)> =
-                others.into_iter().map(|(text, visible)| (view(text), Shown { cells: 100, visible })).collect();
-            let tables: Vec<(&View, Shown)> = std::iter::once((&fine, Shown { cells: 100, visible: 10 }))
+            let others: Vec<(View, Shown)> = others
+                .into_iter()
+                .map(|(text, visible)| (view(text), Shown { cells: 100, numbers: visible }))
+                .collect();
+            let tables: Vec<(&View, Shown)> = std::iter::once((&fine, Shown { cells: 100, numbers: 10 }))
                 .chain(others.iter().map(|(view, shown)| (view, *shown)))
                 .collect();
             let text = proposal(&fine, &tables);

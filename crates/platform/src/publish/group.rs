@@ -6,7 +6,7 @@ use std::sync::Arc;
 use agreements::Governing;
 use catalog::{DatasetVersion, VersionStatus};
 use disclosure::{
-    CellId, Changes, DurableReceipt, GroupTables, LedgerState, OpenSource, Plan, PlanError, Policy, Released,
+    CellId, Changes, DurableReceipt, GroupTables, LedgerState, OpenSource, Plan, PlanError, Policy, Released, Shown,
     Unreleased,
 };
 use engine::{GroupRequest, Permits, StoredTable};
@@ -17,7 +17,7 @@ use model::{AreaType, DatasetId, Digest, Exposure, Period};
 use uuid::Uuid;
 use vault::{TableIdentity, TableKeys};
 
-use super::allowed::Allowed;
+use super::allowed::{Allowed, nothing_left};
 use super::audit::{Audit, views_on};
 use super::basis::{Basis, Partition, digest_of_areas};
 use super::contract;
@@ -112,35 +112,84 @@ impl Platform {
             held = settled.held;
         }
         let (group, mut refused) = outcome?;
-        refused.extend(unrevised);
         if asked {
+            // Before it is over, so that what a revision left aside is published however this ends.
+            if unrevised.is_none() && !refused.is_empty() {
+                self.queue_versions(&revised.into_iter().collect::<Vec<_>>())?;
+            }
             self.remember(dataset, Remembered::end_revision)?;
         }
+        refused.extend(unrevised);
         Ok(Outcome { group, held, refused, fresh: false })
     }
 
+    /// With everything that the agreements allow; without the views that are new where these would take too much from the others, or
+    /// have no plan beside them.
     fn attempt(
         &self,
         work: &Work<'_>,
         versions: &[DatasetVersion],
         agreed: Option<Option<Digest>>,
     ) -> Result<(Arc<Group>, Vec<String>), PlatformError> {
+        let Work { contract, past, .. } = work;
+        let mut allowed = self.allowed_of(work, versions, agreed.is_some())?;
+        let mut outcome = self.attempt_of(work, versions, &allowed, agreed);
+        let reason = match &outcome {
+            Err(PlatformError::TakesTooMuch { reason }) => Some(reason.clone()),
+            Err(error) if has_no_plan(error) => Some(public_reason(error)),
+            _ => None,
+        };
+        if let Some((reason, last)) = reason.zip(past.last())
+            && allowed.leave_out_new(contract, &last.basis, &reason)
+        {
+            outcome = self.attempt_of(work, versions, &allowed, agreed);
+        }
+        Ok((outcome?, allowed.refused))
+    }
+
+    /// What the agreements allow; of a revision only what is shown already: of all who believe that little changed, what is new would
+    /// tell who kept the old figures what was withheld among them.
+    pub(super) fn allowed_of(
+        &self,
+        work: &Work<'_>,
+        versions: &[DatasetVersion],
+        revises: bool,
+    ) -> Result<Allowed, PlatformError> {
+        let mut allowed = self.allowed(work.state, work.contract, versions)?;
+        if let Some(last) = work.past.last().filter(|_| revises) {
+            let reason = "corrections are published first, and it with the next run";
+            if !allowed.leave_out_new(work.contract, &last.basis, reason) && !allowed.shows_something(work.contract) {
+                return Err(nothing_left(&allowed.refused, work.contract));
+            }
+        }
+        Ok(allowed)
+    }
+
+    fn attempt_of(
+        &self,
+        work: &Work<'_>,
+        versions: &[DatasetVersion],
+        allowed: &Allowed,
+        agreed: Option<Option<Digest>>,
+    ) -> Result<Arc<Group>, PlatformError> {
         let Work { state, contract, past } = work;
-        let allowed = self.allowed(state, contract, versions)?;
         let last = past.last().map(|last| &last.basis);
-        let attempt = Attempt { agreed, ..self.prepare(state, contract, versions, &allowed, last)? };
+        let mut attempt = self.prepare(state, contract, versions, allowed, last)?;
+        attempt.agreed = agreed;
+        if agreed.is_some() {
+            shows_nothing_new(&attempt, last)?;
+        }
         let revision = attempt.basis.revision;
         // An entry from before areas were kept is written once more, so that it tells what they are while they are still known.
         let same = |last: &&Opened| last.basis.revision == revision && last.basis.knows_its_areas();
-        let group = match past.last().filter(|last| !allowed.open() && same(last)) {
+        match past.last().filter(|last| !allowed.open() && same(last)) {
             // Nothing changed: no further record.
-            Some(last) => self.group_of(last)?,
+            Some(last) => self.group_of(last),
             None => match state.released.get(&contract.id).filter(|group| group.basis.revision == revision) {
-                Some(group) if allowed.open() => Arc::clone(group),
-                _ => self.release(&attempt, past)?,
+                Some(group) if allowed.open() => Ok(Arc::clone(group)),
+                _ => self.release(&attempt, past),
             },
-        };
-        Ok((group, allowed.refused))
+        }
     }
 
     /// What will be tabulated, and what it will stand on.
@@ -213,9 +262,10 @@ impl Platform {
         versions: &[DatasetVersion],
     ) -> Result<(Digest, Changes), PlatformError> {
         let Work { state, contract, past } = work;
-        let allowed = self.allowed(state, contract, versions)?;
-        let last = past.last();
-        let attempt = self.prepare(state, contract, versions, &allowed, last.map(|last| &last.basis))?;
+        let allowed = self.allowed_of(work, versions, true)?;
+        let last = past.last().map(|last| &last.basis);
+        let attempt = self.prepare(state, contract, versions, &allowed, last)?;
+        shows_nothing_new(&attempt, last)?;
         let views = reported_views(state, &contract.id, &attempt.basis)?;
         self.on_record(&attempt, |_| {
             let unreleased = self.tabulate(&attempt)?;
@@ -291,13 +341,17 @@ impl Platform {
         audit: &mut Audit<'_>,
     ) -> Result<Arc<Group>, PlatformError> {
         let (dataset, basis) = (&attempt.contract.id, &attempt.basis);
-        let plan = self.plan(dataset, &ledger_state(dataset, past)?, unreleased, &attempt.allowed.policy)?;
+        let known = ledger_state(dataset, past)?;
+        let plan = self.plan(dataset, &known, unreleased, &attempt.allowed.policy)?;
         if attempt.agreed.is_some_and(|agreed| agreed != Some(plan.digest())) {
             let reason = format!(
                 "what they would change is not what was previewed any more: `commonground disclosure revise {dataset}` says \
                  what it is now"
             );
             return Err(PlatformError::Unpublishable { reason });
+        }
+        if let Some(last) = past.last() {
+            spares_others(attempt, &last.basis, &plan, &known)?;
         }
         let same = |last: &&Opened| last.shown == Some(plan.digest()) && last.basis.stands_on_the_same(basis);
         if let Some(last) = past.last().filter(same) {
@@ -426,7 +480,11 @@ const fn waits(error: &PlatformError) -> bool {
 /// Whether a revision ends with it, and everything else goes on without: its corrections cannot be protected beside what is
 /// published, or not as was previewed. They wait until somebody asks again.
 pub(super) fn ends_revision(error: &PlatformError) -> bool {
-    let no_plan = matches!(
+    has_no_plan(error) || matches!(error, PlatformError::Unpublishable { .. })
+}
+
+fn has_no_plan(error: &PlatformError) -> bool {
+    matches!(
         plan_error(error),
         Some(
             PlanError::Unprovable { .. }
@@ -434,8 +492,40 @@ pub(super) fn ends_revision(error: &PlatformError) -> bool {
                 | PlanError::TooManyDifferences(_)
                 | PlanError::Unverified { .. }
         )
-    );
-    no_plan || matches!(error, PlatformError::Unpublishable { .. })
+    )
+}
+
+/// Refuses to revise what shows something else under its old name; see [`Platform::allowed_of`].
+fn shows_nothing_new(attempt: &Attempt<'_>, last: Option<&Basis>) -> Result<(), PlatformError> {
+    if last.is_some_and(|last| attempt.basis.registers_more_than(last)) {
+        let reason = "a view of it was defined otherwise and is not published as it is now: ask again when it is";
+        return Err(PlatformError::Unpublishable { reason: reason.to_owned() });
+    }
+    Ok(())
+}
+
+/// Refuses what is registered anew where views of which enough was shown would show too little beside it: what is withheld once
+/// stays so.
+fn spares_others(attempt: &Attempt<'_>, last: &Basis, plan: &Plan, known: &LedgerState) -> Result<(), PlatformError> {
+    if !attempt.basis.registers_more_than(last) {
+        return Ok(());
+    }
+    let mut views = reported_views(attempt.state, &attempt.contract.id, &attempt.basis)?;
+    let established: BTreeSet<String> = last.views.iter().map(ToString::to_string).collect();
+    views.retain(|view| established.contains(&view.name));
+    for (name, change) in &plan.changes(known, &views).views {
+        // What was shown stays shown: a long past must not hide that nearly nothing is added to it.
+        let too_little = [change.after, change.new].into_iter().find(|shown| !shown.is_enough());
+        let Some(shown) = too_little.filter(|_| change.before.is_enough()) else { continue };
+        let reason = format!(
+            "beside what is registered anew, view `{name}` would show {} % of its new cells, for good, and {} % is the least: \
+             register coarser views, or fewer",
+            shown.percent(),
+            Shown::LEAST_PERCENT
+        );
+        return Err(PlatformError::TakesTooMuch { reason });
+    }
+    Ok(())
 }
 
 /// What was decided of a dataset before.

@@ -406,6 +406,10 @@ pub(super) fn public_reason(error: &PlatformError) -> String {
         PlatformError::Unavailable { .. } | PlatformError::Unpublishable { .. } | PlatformError::Denied { .. } => {
             error.to_string()
         }
+        // The supplier may not know of every view.
+        PlatformError::TakesTooMuch { .. } => {
+            "views that are new would take too much from those that are shown: the service's log says which".to_owned()
+        }
         _ => "it could not be published: the service's log says why".to_owned(),
     }
 }

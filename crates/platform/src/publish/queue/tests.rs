@@ -3,7 +3,7 @@ use catalog::JobReason;
 
 use super::*;
 use crate::Readiness;
-use crate::testing::Small;
+use crate::testing::{Small, root};
 
 fn publish(platform: &Platform) -> Result<PublishReport, PlatformError> {
     platform.publish_pending(&mut |_| ())
@@ -224,12 +224,10 @@ fn every_intent_has_an_end() {
     assert_eq!(kinds, ["ingested", "unchanged", "refused", "failed", "released", "failed"]);
 }
 
-/// The operator hears which view is too fine, and what would show more; the supplier hears that there is one.
-#[test]
-fn a_view_that_shows_too_little_is_told_with_a_coarser_one() {
-    let small = Small::new();
-    let sample = small.folder.path().join("indicators/deliberate-fires.toml");
-    let text = std::fs::read_to_string(&sample).unwrap();
+/// Fires by quarter, in views by areas of these types and by these dimensions, in the place of the sample's indicator.
+fn fires_by_kind(small: &Small, views: &[(&str, &str, &str)]) {
+    let sample = small.indicators().join("deliberate-fires.toml");
+    let text = std::fs::read_to_string(root().join("sample-data/indicators/deliberate-fires.toml")).unwrap();
     let (head, _) = text.split_at(text.find("[denominator]").unwrap());
     let head = head
         .replace("deliberate-fires", "fires-by-kind")
@@ -238,13 +236,19 @@ fn a_view_that_shows_too_little_is_told_with_a_coarser_one() {
         .replace("decimals = 1", "decimals = 0")
         .replace("filter = ", "# filter = ")
         .replace("expected_per_year = 270", "");
-    let view = |name: &str, area_type: &str| {
-        format!(
-            "[[view]]\nname = \"{name}\"\narea_type = \"{area_type}\"\nperiod_type = \"quarter\"\nby = [\"incident_type\"]\n\n"
-        )
+    let view = |(name, area_type, by): &(&str, &str, &str)| {
+        format!("[[view]]\nname = \"{name}\"\narea_type = \"{area_type}\"\nperiod_type = \"quarter\"\nby = [{by}]\n\n")
     };
-    std::fs::write(&sample, format!("{head}{}{}", view("ward-quarter", "ward"), view("district-quarter", "district")))
-        .unwrap();
+    let views: String = views.iter().map(view).collect();
+    std::fs::write(&sample, format!("{head}{views}")).unwrap();
+}
+
+/// The operator hears which view is too fine, and what would show more; the supplier hears that there is one.
+#[test]
+fn a_view_that_shows_too_little_is_told_with_a_coarser_one() {
+    let small = Small::new();
+    let kind = "\"incident_type\"";
+    fires_by_kind(&small, &[("ward-quarter", "ward", kind), ("district-quarter", "district", kind)]);
     let platform = small.open();
     let receipt = Small::upload(&platform, 1);
     let report = publish(&platform).unwrap();
@@ -255,6 +259,36 @@ fn a_view_that_shows_too_little_is_told_with_a_coarser_one() {
     let publication = Small::publication(&platform, &receipt);
     assert!(publication.starts_with("done: published; 1 of 2 views show less than 60 %"), "{publication}");
     assert!(!publication.contains("ward"), "{publication}");
+}
+
+/// What is withheld once stays so: views that are new do not take what others show, and what others show goes on without them.
+#[test]
+fn new_views_take_nothing_from_others() {
+    for (established, new, why) in [
+        // Its categories would leave few totals of the next quarter.
+        ("neighbourhood", "neighbourhood", "view `fires-by-kind/established` would show"),
+        // Nothing can be hidden beside totals that are out.
+        ("ward", "ward", "its tables cannot be protected beside what is published"),
+    ] {
+        let small = Small::new();
+        let established = ("established", established, "");
+        fires_by_kind(&small, &[established]);
+        let platform = small.open();
+        Small::upload(&platform, 1);
+        assert_eq!(publish(&platform).unwrap().failures, [""; 0]);
+        drop(platform);
+
+        fires_by_kind(&small, &[established, ("by-kind", new, "\"incident_type\"")]);
+        let platform = small.open();
+        let receipt = Small::upload(&platform, 2);
+        let report = publish(&platform).unwrap();
+        assert_eq!(report.failures.len(), 1, "{report}");
+        let told = &report.failures[0];
+        assert!(told.starts_with("view `fires-by-kind/by-kind` is not published: ") && told.contains(why), "{told}");
+        assert_eq!((report.published.len(), report.too_fine.len()), (1, 0), "{report}");
+        let publication = Small::publication(&platform, &receipt);
+        assert_eq!(publication, "done: published", "a supplier hears nothing of the view");
+    }
 }
 
 /// Waits until something is so, for as long as slow machines take.
