@@ -119,8 +119,11 @@ fn number(value: i64) -> f64 {
 }
 
 impl Model {
-    fn new(component: &Component, direction: OptimizationDirection, whole: bool) -> Self {
+    fn new(component: &Component, direction: OptimizationDirection, whole: bool, options: &Options) -> Self {
         let mut problem = Problem::new(direction);
+        if let Some(left) = options.time_left {
+            problem.set_time_limit(left());
+        }
         let mut variables = Vec::new();
         for (low, high) in &component.columns {
             let variable = if whole {
@@ -238,7 +241,8 @@ impl<'a> Search<'a> {
     fn allowed(&mut self) -> bool {
         self.outcome.solves += 1;
         let size = self.component.columns.len().saturating_mul(self.component.constraints.len());
-        self.outcome.solves <= self.options.max_solves && size <= self.options.max_size
+        let in_time = self.options.time_left.is_none_or(|left| !left().is_zero());
+        in_time && self.outcome.solves <= self.options.max_solves && size <= self.options.max_size
     }
 
     /// Learns what a real-valued world shows.
@@ -303,7 +307,7 @@ impl<'a> Search<'a> {
         if !self.allowed() {
             return;
         }
-        let mut model = Model::new(self.component, OptimizationDirection::Minimize, false);
+        let mut model = Model::new(self.component, OptimizationDirection::Minimize, false, self.options);
         for (_, query, _) in self.undecided() {
             let free = model.problem.add_var(1.0, (0.0, f64::INFINITY));
             let difference = model.difference(free, query);
@@ -325,7 +329,7 @@ impl<'a> Search<'a> {
                 return;
             }
             let count = wanted.len();
-            let mut model = Model::new(self.component, OptimizationDirection::Maximize, false);
+            let mut model = Model::new(self.component, OptimizationDirection::Maximize, false, self.options);
             for (query, to) in wanted {
                 let raised = model.problem.add_var(1.0, (0.0, number(to.min(LARGE))));
                 let difference = model.difference(raised, query);
@@ -368,7 +372,7 @@ impl<'a> Search<'a> {
         }
         let slot = if up { &mut self.upwards } else { &mut self.downwards };
         if slot.is_none() {
-            *slot = Start::new(self.component, up);
+            *slot = Start::new(self.component, up, self.options);
         }
         let start = slot.as_ref()?;
         let solution = start.extreme(query, up)?;
@@ -388,7 +392,11 @@ impl<'a> Search<'a> {
                 }
                 self.extreme(query, up);
                 let range = self.range(number);
-                if range.whole_reaches(query, up) || !self.allowed() {
+                if range.whole_reaches(query, up) {
+                    continue;
+                }
+                if !self.allowed() {
+                    self.outcome.ranges.get_mut(number).into_iter().for_each(|range| range.unfinished = true);
                     continue;
                 }
                 let target = range.whole_target(query, up);
@@ -409,13 +417,14 @@ impl<'a> Search<'a> {
     /// The extreme of a query over whole-number worlds, no further than the target; `None` if the nodes run out.
     fn whole_extreme(&mut self, query: &Query, target: i64, up: bool) -> Option<i64> {
         let direction = if up { OptimizationDirection::Maximize } else { OptimizationDirection::Minimize };
-        let mut model = Model::new(self.component, direction, true);
+        let mut model = Model::new(self.component, direction, true, self.options);
         let bounds = if up { (-1.0, number(target.min(LARGE))) } else { (number(target.max(0)), number(LARGE)) };
         let reached = model.problem.add_var(1.0, bounds);
         let difference = model.difference(reached, query);
         model.problem.add_constraint(difference, if up { ComparisonOp::Le } else { ComparisonOp::Ge }, 0.0);
         let mut options = SolveOptions::default();
         options.node_limit = Some(self.options.max_nodes);
+        options.time_limit = self.options.time_left.map(|left| left());
         let outcome = model.problem.solve_with(options).ok()?;
         let optimal = outcome.is_optimal();
         let SolveOutcome::Solution(solution) = outcome else { return None };
@@ -468,9 +477,9 @@ fn optimum(problem: &Problem) -> Option<Solution> {
 }
 
 impl Start {
-    fn new(component: &Component, up: bool) -> Option<Self> {
+    fn new(component: &Component, up: bool, options: &Options) -> Option<Self> {
         let direction = if up { OptimizationDirection::Maximize } else { OptimizationDirection::Minimize };
-        let mut model = Model::new(component, direction, false);
+        let mut model = Model::new(component, direction, false, options);
         let limit = model.problem.add_var(1.0, (-1.0, number(LARGE)));
         let solution = optimum(&model.problem)?;
         Some(Self { model, limit, solution })

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use crate::AttackError;
 use crate::bounds::{self, Outcome};
@@ -46,6 +47,9 @@ pub struct Options {
     pub max_nodes: u64,
     /// Most cells times unknowns of a component in which single contributors are tried one after another.
     pub max_contributors: usize,
+    /// How long it may go on, for who waits no longer; what is not decided by then counts as not decided. Without one it goes on to the
+    /// end, and the report depends on nothing but the tables.
+    pub time_left: Option<fn() -> Duration>,
     /// Called with what is done next, for whoever waits. Nothing else depends on it.
     pub progress: Option<fn(&str)>,
 }
@@ -73,6 +77,7 @@ impl Default for Options {
             max_overlaps: 8_000_000,
             max_nodes: 100,
             max_contributors: 400_000_000,
+            time_left: None,
             progress: None,
         }
     }

@@ -243,6 +243,9 @@ pub(crate) struct AttackArgs {
     /// Most cells, limits and comparisons that are read from all files.
     #[arg(long, default_value_t = attack::InputLimits::default().max_cells)]
     pub(crate) max_cells: u64,
+    /// Minutes after which no more is tried: what is not decided by then is named, and the command ends with exit code 3.
+    #[arg(long, default_value_t = 240)]
+    pub(crate) max_minutes: u32,
     /// Print the whole report as JSON. It holds what was found about withheld cells.
     #[arg(long)]
     pub(crate) json: bool,

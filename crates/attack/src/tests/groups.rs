@@ -68,6 +68,23 @@ fn tiny_groups_agree_with_enumeration() {
     assert!(tried > 150, "{tried}");
 }
 
+/// Who ends an attack early hears what was not decided, and never that nothing was found where something is.
+#[test]
+fn an_attack_without_time_passes_nothing() {
+    let in_time = Options { threads: 1, ..Options::default() };
+    let late = Options { time_left: Some(|| std::time::Duration::ZERO), ..in_time.clone() };
+    let (mut undecided, mut found) = (0, 0);
+    for seed in 0..400 {
+        let problem = released(&random_group(seed, Size::Tiny), seed);
+        let [all, some] = [&in_time, &late].map(|options| crate::attack_all(&[problem.clone()], options).unwrap());
+        assert!(some.failures().len() >= usize::from(!all.failures().is_empty()), "{seed}");
+        undecided += usize::from(some.failures().iter().any(|failure| failure.promise == crate::Promise::Decided));
+        found += usize::from(!all.failures().is_empty());
+        assert!(all.failures().iter().all(|failure| failure.promise != crate::Promise::Decided), "{seed}");
+    }
+    assert!(undecided > 10 && found > 10, "{undecided} not decided, {found} found");
+}
+
 /// Public limits, published ranges and comparisons, drawn around the truth.
 fn informed(group: &Group, seed: u64) -> Problem {
     let mut numbers = Numbers::new(seed);

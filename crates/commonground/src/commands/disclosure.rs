@@ -1,5 +1,8 @@
 //! `commonground disclosure`: what reviewers ask of the ledger, and the attacker.
 
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
 use anyhow::Context;
 use attack::{Feed, InputLimits, Options, attack_all, read_over_time};
 use model::{DatasetId, Digest};
@@ -140,10 +143,25 @@ fn to_review(config: &Config, args: &ReviewArgs) -> anyhow::Result<(Platform, Ve
     Ok((platform, datasets))
 }
 
+/// When an attack has to end.
+static DEADLINE: OnceLock<Option<Instant>> = OnceLock::new();
+
+fn time_left() -> Duration {
+    let deadline = DEADLINE.get().copied().flatten();
+    deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()))
+}
+
 fn attack(args: &AttackArgs) -> anyhow::Result<()> {
     let feed = if args.corrects { Feed::Corrects } else { Feed::Appends };
     let limits = InputLimits { max_bytes: args.max_bytes, max_cells: args.max_cells };
-    let options = Options { threads: args.threads.max(1), progress: Some(|step| note(step)), ..Options::default() };
+    let minutes = Duration::from_secs(60 * u64::from(args.max_minutes));
+    let _first_of_this_process = DEADLINE.set(Instant::now().checked_add(minutes));
+    let options = Options {
+        threads: args.threads.max(1),
+        time_left: Some(time_left),
+        progress: Some(|step| note(step)),
+        ..Options::default()
+    };
     let problems = read_over_time(&args.tables, feed, &limits).context("could not read the tables")?;
     let report = attack_all(&problems, &options).context("could not attack the tables")?;
     if args.json {
