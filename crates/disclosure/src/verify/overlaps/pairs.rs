@@ -2,7 +2,7 @@
 //! kind has in common with a cell of the other must be able to hold k, or else all those people whom k would take. Circuits are
 //! sought depth first.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use super::{Eye, Shown};
@@ -39,36 +39,66 @@ pub(super) fn layers(shown: &Shown<'_>, atoms: usize) -> Vec<Layer> {
     all
 }
 
-/// A cell of either kind, or what is in none of that kind.
-type Side = Option<usize>;
+/// The place of a cell among those of its kind, after what is in none of them.
+type Side = usize;
+/// What is in no cell of a kind.
+const OUTSIDE: Side = 0;
 
 /// What cells of two kinds have in common, part by part.
 pub(super) struct Common {
     /// Those that hold something; a part of nothing else has none.
     atoms: Vec<Vec<u32>>,
     ends: Vec<(Side, Side)>,
-    of_first: HashMap<Side, Vec<usize>>,
-    of_second: HashMap<Side, Vec<usize>>,
+    first: Sides,
+    second: Sides,
+}
+
+/// The cells of a kind.
+struct Sides {
+    cells: Vec<usize>,
+    /// The parts of each side.
+    parts: Vec<Vec<usize>>,
+}
+
+impl Sides {
+    fn new(layer: &Layer) -> Self {
+        Self { cells: layer.0.clone(), parts: vec![Vec::new(); layer.0.len() + 1] }
+    }
+
+    fn parts(&self, side: Side) -> impl Iterator<Item = usize> {
+        self.parts.get(side).into_iter().flatten().copied()
+    }
+
+    /// The cells of some sides that have parts.
+    fn cells(&self, wanted: impl Fn(Side) -> bool) -> impl Iterator<Item = usize> {
+        let sides = self.cells.iter().zip(self.parts.iter().skip(1)).zip(1..);
+        sides.filter(move |((_, parts), side)| !parts.is_empty() && wanted(*side)).map(|((cell, _), _)| *cell)
+    }
 }
 
 impl Common {
     pub(super) fn new(shown: &Shown<'_>, one: &Layer, two: &Layer) -> Self {
         let mut common =
-            Self { atoms: Vec::new(), ends: Vec::new(), of_first: HashMap::new(), of_second: HashMap::new() };
+            Self { atoms: Vec::new(), ends: Vec::new(), first: Sides::new(one), second: Sides::new(two) };
         let outside: Vec<u32> =
             (0_u32..).zip(&one.1).filter(|(_, side)| side.is_none()).map(|(atom, _)| atom).collect();
-        // By the place of the second side: the part that it has in common with the first side at hand, and which that was.
-        let mut found: Vec<(usize, usize)> = vec![(usize::MAX, 0); shown.atoms.len() + 1];
-        let cells = one.0.iter().map(|cell| (Some(*cell), shown.atoms(*cell)));
-        for (turn, (first, atoms)) in std::iter::once((None, outside.as_slice())).chain(cells).enumerate() {
+        let mut places: Vec<Side> = vec![OUTSIDE; shown.atoms.len()];
+        for (cell, place) in two.0.iter().zip(1..) {
+            places.get_mut(*cell).into_iter().for_each(|slot| *slot = place);
+        }
+        // By the second side: the part that it has in common with the first side at hand, and which that was.
+        let mut found: Vec<(Side, usize)> = vec![(usize::MAX, 0); two.0.len() + 1];
+        let cells = one.0.iter().map(|cell| shown.atoms(*cell));
+        for (first, atoms) in std::iter::once(outside.as_slice()).chain(cells).enumerate() {
             for atom in atoms {
-                let second = two.1.get(*atom as usize).copied().flatten();
-                if first.is_none() && second.is_none() {
+                let cell = two.1.get(*atom as usize).copied().flatten();
+                let second = cell.and_then(|cell| places.get(cell)).copied().unwrap_or(OUTSIDE);
+                if first == OUTSIDE && second == OUTSIDE {
                     continue;
                 }
-                let Some(slot) = found.get_mut(second.map_or(0, |cell| cell + 1)) else { continue };
-                if slot.0 != turn {
-                    *slot = (turn, common.begin((first, second)));
+                let Some(slot) = found.get_mut(second) else { continue };
+                if slot.0 != first {
+                    *slot = (first, common.begin((first, second)));
                 }
                 if shown.counted.get(*atom as usize) == Some(&true) {
                     common.atoms.get_mut(slot.1).into_iter().for_each(|part| part.push(*atom));
@@ -80,8 +110,8 @@ impl Common {
 
     fn begin(&mut self, ends: (Side, Side)) -> usize {
         let number = self.ends.len();
-        self.of_first.entry(ends.0).or_default().push(number);
-        self.of_second.entry(ends.1).or_default().push(number);
+        self.first.parts.get_mut(ends.0).into_iter().for_each(|parts| parts.push(number));
+        self.second.parts.get_mut(ends.1).into_iter().for_each(|parts| parts.push(number));
         self.ends.push(ends);
         self.atoms.push(Vec::new());
         number
@@ -155,15 +185,27 @@ fn steps(way: &Way) -> Vec<(usize, bool)> {
     std::iter::successors(way.as_ref(), |step| step.2.as_ref()).map(|step| (step.0, step.1)).collect()
 }
 
-fn parts_at(map: &HashMap<Side, Vec<usize>>, side: Side) -> impl Iterator<Item = usize> {
-    map.get(&side).into_iter().flatten().copied()
+/// The sides of either kind that a search came to.
+struct Reached([Vec<bool>; 2]);
+
+impl Reached {
+    fn has(&self, kind: usize, side: Side) -> bool {
+        self.0.get(kind).and_then(|sides| sides.get(side)).copied().unwrap_or(false)
+    }
+
+    /// Whether it is new.
+    fn insert(&mut self, kind: usize, side: Side) -> bool {
+        let slot = self.0.get_mut(kind).and_then(|sides| sides.get_mut(side));
+        slot.is_some_and(|slot| !std::mem::replace(slot, true))
+    }
 }
 
 impl Parts<'_> {
     /// Fills one part up to k; if it cannot be, what stands in the way must not be few.
     fn fill(&self, shown: &Shown<'_>, part: usize, mut holds: u64, mut left: Left<'_>) -> Result<(), VerifyError> {
         while holds < self.eye.k {
-            let mut reached = (BTreeSet::new(), BTreeSet::new());
+            let of = |sides: &Sides| vec![false; sides.parts.len()];
+            let mut reached = Reached([of(&self.common.first), of(&self.common.second)]);
             let Some(circuit) = self.circuit(part, &left, &mut reached) else {
                 return self.judge(shown, &reached);
             };
@@ -179,69 +221,59 @@ impl Parts<'_> {
         Ok(())
     }
 
-    fn judge(&self, shown: &Shown<'_>, reached: &(BTreeSet<Side>, BTreeSet<Side>)) -> Result<(), VerifyError> {
+    fn judge(&self, shown: &Shown<'_>, reached: &Reached) -> Result<(), VerifyError> {
         let cut = self.common.ends.iter().zip(&self.common.atoms);
-        let cut = cut.filter(|((first, second), _)| reached.0.contains(first) && !reached.1.contains(second));
+        let cut = cut.filter(|((first, second), _)| reached.has(0, *first) && !reached.has(1, *second));
         let mut atoms: Vec<u32> = cut.flat_map(|(_, atoms)| atoms.iter().copied()).collect();
         atoms.sort_unstable();
         if !self.eye.few(&atoms) {
             return Ok(());
         }
         // Cells on the side of the cut that does not hold what is in none.
-        let whole = reached.0.contains(&None);
-        let first = self.common.of_first.keys().filter(|cell| reached.0.contains(cell) != whole);
-        let second = self.common.of_second.keys().filter(|cell| reached.1.contains(cell) != whole);
-        let mut cells: Vec<usize> = first.chain(second).flatten().copied().collect();
+        let whole = reached.has(0, OUTSIDE);
+        let first = self.common.first.cells(|side| reached.has(0, side) != whole);
+        let second = self.common.second.cells(|side| reached.has(1, side) != whole);
+        let mut cells: Vec<usize> = first.chain(second).collect();
         cells.sort_unstable();
         shown.fail(&cells)
     }
 
     /// Parts that give and take in turn, from the first end of a part to its second; all that is reached otherwise.
-    fn circuit(
-        &self,
-        start: usize,
-        left: &Left<'_>,
-        reached: &mut (BTreeSet<Side>, BTreeSet<Side>),
-    ) -> Option<Vec<(usize, bool)>> {
-        let (from, to) = *self.common.ends.get(start)?;
+    fn circuit(&self, start: usize, left: &Left<'_>, reached: &mut Reached) -> Option<Vec<(usize, bool)>> {
+        let Common { ends, first: one, second: two, .. } = self.common;
+        let (from, to) = *ends.get(start)?;
         let gives = |part: &usize| *part != start && left.get(*part) > 0;
-        let closing: HashMap<Side, usize> = parts_at(&self.common.of_second, to)
-            .filter(gives)
-            .filter_map(|p| Some((self.common.ends.get(p)?.0, p)))
-            .collect();
+        let mut closing: Vec<Option<usize>> = vec![None; one.parts.len()];
+        for part in two.parts(to).filter(gives) {
+            let side = ends.get(part).and_then(|(first, _)| closing.get_mut(*first));
+            side.into_iter().for_each(|slot| *slot = Some(part));
+        }
+        let closes = |side: Side| closing.get(side).copied().flatten();
         // Sides of the first kind to look at, each with the way there.
         let mut stack: Vec<(Side, Way)> = vec![(from, None)];
-        reached.0.insert(from);
+        reached.insert(0, from);
         'next: while let Some((side, path)) = stack.pop() {
-            if let Some(part) = closing.get(&side) {
-                return Some(steps(&further(&path, Some((*part, true)))));
+            if let Some(part) = closes(side) {
+                return Some(steps(&further(&path, Some((part, true)))));
             }
             // What is in no cell of the first kind may move to where it is in none of the second, unseen.
-            if side.is_none() && to.is_none() {
+            if side == OUTSIDE && to == OUTSIDE {
                 return Some(steps(&path));
             }
-            let giving = parts_at(&self.common.of_first, side).filter(gives);
-            let mut ways: Vec<(Side, Option<usize>)> =
-                giving.filter_map(|part| Some((self.common.ends.get(part)?.1, Some(part)))).collect();
-            if side.is_none() {
-                ways.push((None, None));
-            }
-            for (second, by) in ways {
-                if !reached.1.insert(second) {
+            let giving = one.parts(side).filter(gives).filter_map(|part| Some((ends.get(part)?.1, Some(part))));
+            let unseen = (side == OUTSIDE).then_some((OUTSIDE, None));
+            for (second, by) in giving.chain(unseen) {
+                if !reached.insert(1, second) {
                     continue;
                 }
                 let path = further(&path, by.map(|part| (part, true)));
-                let taking = parts_at(&self.common.of_second, second).filter(|part| *part != start);
-                let mut next: Vec<(Side, Option<usize>)> =
-                    taking.filter_map(|part| Some((self.common.ends.get(part)?.0, Some(part)))).collect();
-                if second.is_none() {
-                    next.push((None, None));
-                }
-                for (first, by) in next {
-                    if reached.0.insert(first) {
-                        let near = closing.contains_key(&first);
+                let taking = two.parts(second).filter(|part| *part != start);
+                let taking = taking.filter_map(|part| Some((ends.get(part)?.0, Some(part))));
+                let unseen = (second == OUTSIDE).then_some((OUTSIDE, None));
+                for (first, by) in taking.chain(unseen) {
+                    if reached.insert(0, first) {
                         stack.push((first, further(&path, by.map(|part| (part, false)))));
-                        if near {
+                        if closes(first).is_some() {
                             continue 'next;
                         }
                     }
