@@ -43,16 +43,20 @@ impl PlanKey {
         self.draw(&[what, group.as_bytes(), cell.as_bytes()]) % 1000 < u64::from(per_thousand)
     }
 
-    /// A number drawn for these parts: HMAC-SHA-256 over each part behind its length, first eight bytes.
+    /// A number drawn for these parts: the first eight bytes of their code.
     pub(crate) fn draw(&self, parts: &[&[u8]]) -> u64 {
+        self.code(parts).iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte))
+    }
+
+    /// HMAC-SHA-256 over each part behind its length.
+    pub(crate) fn code(&self, parts: &[&[u8]]) -> [u8; 32] {
         // An HMAC takes a key of any length, so there is no failure to report.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.bytes) else { return 0 };
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.bytes) else { return [0; 32] };
         for part in parts {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);
         }
-        let bytes = mac.finalize().into_bytes();
-        bytes.iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte))
+        mac.finalize().into_bytes().into()
     }
 }
 

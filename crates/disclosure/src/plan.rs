@@ -118,6 +118,13 @@ impl Plan {
         self.digest
     }
 
+    /// Names what everybody would see, and what it would stand on, before it is released: under the key, as people would try figures
+    /// until a digest without one fits.
+    #[must_use]
+    pub fn code(&self, key: &PlanKey, basis: Digest) -> Digest {
+        Digest(key.code(&[b"plan", self.group().as_str().as_bytes(), &basis.0, &self.digest.0]))
+    }
+
     /// Counts of cells; nothing secret.
     #[must_use]
     pub const fn summary(&self) -> &Summary {

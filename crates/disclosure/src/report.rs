@@ -7,7 +7,7 @@ use std::fmt;
 
 use model::{AgeBand, AreaType, Mark, PeriodType, Sex};
 
-use crate::history::{Figure, Past};
+use crate::history::Past;
 use crate::ids::{CellId, GroupId, MeasureId};
 use crate::ledger::{AuthenticatedEntry, Entry, LedgerError, LedgerState, Outcome, shown};
 use crate::policy::{Policy, Rounding, ZeroPolicy};
@@ -243,8 +243,6 @@ pub struct Change {
     pub before: Shown,
     /// What would be.
     pub after: Shown,
-    /// Of what would be, cells of which nothing was decided before.
-    pub new: Shown,
     /// Of the numbers that are shown now, those that would be others.
     pub changed: usize,
     /// Of the numbers that are shown now, those that would be marks, or not there.
@@ -267,17 +265,10 @@ impl Changes {
         let named = |view: &ReportedView| (view.name.clone(), Change::default());
         let mut changes = Self { views: views.iter().map(named).collect(), ..Self::default() };
         let rounding = past.history.as_ref().map_or(Rounding::None, |history| history.policy.rounding);
-        let known: &[Figure] = past.history.as_ref().map_or(&[], |history| &history.shown);
-        let is_new = |id: &CellId| known.binary_search_by(|figure| figure.id.cmp(id)).is_err();
         for (id, cell) in next.iter().filter(|(_, cell)| *cell != Cell::Withheld(Mark::X)) {
-            changes.count(views, id, |change| {
-                change.after.add(cell.value());
-                if is_new(id) {
-                    change.new.add(cell.value());
-                }
-            });
+            changes.count(views, id, |change| change.after.add(cell.value()));
         }
-        for figure in known {
+        for figure in past.history.iter().flat_map(|history| &history.shown) {
             let before = match figure.past {
                 Past::Released(count) => shown(count, rounding).value(),
                 Past::Withheld(_) => None,

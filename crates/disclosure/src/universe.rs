@@ -49,7 +49,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) sensitive: bool,
     pub(crate) past: Option<Past>,
     near: bool,
-    /// How often the cell that it is called by was decided before and is not any more.
+    /// How many figures of its cells were decided before and are not shown any more, at most.
     earlier: usize,
 }
 
@@ -178,6 +178,7 @@ fn drafts(material: &Material) -> (Vec<Draft<'_>>, Vec<&[u32]>, Vec<Option<u32>>
     let mut places = Vec::with_capacity(material.cells.len());
     let mut earlier: HashMap<&CellId, usize> = HashMap::new();
     material.superseded.iter().for_each(|cell| *earlier.entry(&cell.id).or_default() += 1);
+    let before = |cell: &MaterialCell| earlier.get(&cell.id).copied().unwrap_or(0);
     for cell in material.figures() {
         if cell.facts.not_available {
             places.push(None);
@@ -187,9 +188,9 @@ fn drafts(material: &Material) -> (Vec<Draft<'_>>, Vec<&[u32]>, Vec<Option<u32>>
         let place = *known.entry(&cell.atoms).or_insert(next);
         places.push(Some(place));
         match drafts.get_mut(place as usize) {
-            Some(draft) => draft.merge(cell),
+            Some(draft) => draft.merge(cell, before(cell)),
             None => {
-                drafts.push(Draft::new(cell, earlier.get(&cell.id).copied().unwrap_or(0)));
+                drafts.push(Draft::new(cell, before(cell)));
                 sets.push(&cell.atoms);
             }
         }
@@ -252,7 +253,8 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn merge(&mut self, cell: &'a MaterialCell) {
+    fn merge(&mut self, cell: &'a MaterialCell, earlier: usize) {
+        self.earlier = self.earlier.max(earlier);
         self.ids.push(&cell.id);
         self.contributors = self.contributors.min(cell.contributors);
         self.headline |= cell.facts.headline;

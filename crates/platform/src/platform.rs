@@ -304,6 +304,15 @@ impl Platform {
         self.0.publishing.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
+    /// Unless somebody publishes at this moment.
+    pub(crate) fn try_publishing(&self) -> Option<std::sync::MutexGuard<'_, ()>> {
+        match self.0.publishing.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(std::sync::TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(std::sync::TryLockError::WouldBlock) => None,
+        }
+    }
+
     pub(crate) fn deciding(&self) -> std::sync::MutexGuard<'_, ()> {
         self.0.deciding.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }

@@ -8,7 +8,7 @@ use agreements::{Denial, Level, Release, Request, Role, decide};
 use disclosure::{CellId, Explainer, MeasureId, ReportedView};
 pub use disclosure::{Change, Changes, Explanation, Loss, PublicationReport, ShareBand, Verification};
 use model::table::Breakdown;
-use model::{CellKey, DatasetId, PurposeId, TidyRow};
+use model::{CellKey, DatasetId, PurposeId, TidyRow, ViewId};
 
 use crate::caller::Caller;
 use crate::cube::DenominatorRule;
@@ -85,7 +85,7 @@ impl Platform {
     /// What an entry releases and withholds, by the views that stand on it.
     pub(crate) fn report_on(&self, dataset: &DatasetId, opened: &Opened) -> Result<PublicationReport, PlatformError> {
         let state = self.state();
-        let views = reported_views(&state, dataset, &opened.basis)?;
+        let views = reported_views(&state, dataset, opened.basis.views.iter().collect())?;
         let mut report =
             disclosure::report(&opened.entry, &views).map_err(PlatformError::failed("report on a publication"))?;
         let agreements = opened.basis.agreements();
@@ -187,14 +187,14 @@ struct Part<'a> {
     entry: &'a Explainer,
 }
 
-/// The views of a publication that are still defined, as cells of its group.
+/// Those of some views that are still defined, as cells of a dataset's group.
 pub(crate) fn reported_views(
     state: &State,
     dataset: &DatasetId,
-    basis: &Basis,
+    ids: BTreeSet<&ViewId>,
 ) -> Result<Vec<ReportedView>, PlatformError> {
     let mut views = Vec::new();
-    for id in &basis.views {
+    for id in ids {
         let Some((indicator, view)) = state.definitions.view(id) else { continue };
         let Some(numerator) = state.definitions.contract(&indicator.numerator.dataset) else { continue };
         let own = std::iter::once(&indicator.numerator).chain(&indicator.denominator);

@@ -98,11 +98,14 @@ fn revise(config: &Config, args: &ReviseArgs) -> anyhow::Result<()> {
     }
     let report = platform.publish_pending(&mut |_| ())?;
     say(&report)?;
-    let waits = report.unapproved.iter().any(|waiting| waiting.starts_with(&args.dataset));
-    if report.published.contains(&dataset) || waits {
-        return Ok(());
+    if !report.revised.contains(&dataset) && !platform.awaits_revision(&dataset)? {
+        return Err(Refused(format!("the corrections of {dataset} are not published: what was published stays")).into());
     }
-    Err(Refused(format!("the corrections of {dataset} are not published: what was published stays")).into())
+    // What a revision leaves aside comes after it.
+    if platform.pending()? > 0 {
+        say(platform.publish_pending(&mut |_| ())?)?;
+    }
+    Ok(())
 }
 
 fn digest(text: &str, from: &str) -> Result<Digest, Usage> {

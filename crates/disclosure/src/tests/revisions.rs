@@ -380,7 +380,6 @@ fn what_did_not_change_is_drawn_anew_and_told_beforehand() {
         let expected = crate::Change {
             before: crate::Shown { cells: 21, numbers: pairs.len() },
             after: crate::Shown { cells: 21, numbers: now_shown },
-            new: crate::Shown::default(),
             changed: count(&|[old, new]| new.is_some() && old != new),
             withheld: count(&|[_, new]| new.is_none()),
         };

@@ -48,15 +48,15 @@ impl Allowed {
         self.exposure.is_open()
     }
 
-    /// Leaves out the views that are in no release yet, for this reason; whether any is, and others are left.
-    pub(super) fn leave_out_new(&mut self, contract: &DatasetContract, last: &Basis, reason: &str) -> bool {
+    /// Leaves out the views that are in no release yet, for this reason; how many.
+    pub(super) fn leave_out_new(&mut self, contract: &DatasetContract, last: &Basis, reason: &str) -> usize {
         let left_out = leave_out(&mut self.definitions, contract, |indicator, view| {
             let is_new = indicator.view_id(view).is_ok_and(|id| !last.views.contains(&id));
             is_new.then(|| format!("view `{}/{}` is not published: {reason}", indicator.id, view.name))
         });
-        let any = !left_out.is_empty();
+        let count = left_out.len();
         self.refused.extend(left_out);
-        any && self.shows_something(contract)
+        count
     }
 
     /// Whether any view of a dataset is left.

@@ -307,27 +307,24 @@ impl Platform {
         let tries =
             tries.into_iter().map(|tried| tried.map(|settled| settled.versions)).collect::<Result<Vec<_>, _>>()?;
         let work = Work { state: &state, contract, past: &past };
-        let mut changed = None;
+        let (mut changed, mut cannot_be_made) = (None, None);
         // Without the views that are new it is made for a revision, or where these would take too much.
         for (versions, all_views) in tries.iter().flat_map(|versions| [(versions, true), (versions, false)]) {
             let allowed = match self.allowed_of(&work, versions, !all_views) {
-                Ok(allowed) => allowed,
                 Err(PlatformError::Denied { .. }) => return Ok(Some("the agreements do not allow it any more")),
-                Err(PlatformError::Unpublishable { .. }) if !all_views => continue,
-                Err(PlatformError::Unpublishable { .. }) => return Ok(Some(CANNOT_BE_MADE)),
-                Err(error) => return Err(error),
+                allowed => allowed,
             };
-            let attempt = match self.prepare(&state, contract, versions, &allowed, last) {
-                Ok(attempt) => attempt,
-                Err(PlatformError::Unpublishable { .. }) => return Ok(Some(CANNOT_BE_MADE)),
+            let difference = allowed.and_then(|allowed| {
+                Ok(self.prepare(&state, contract, versions, &allowed, last)?.basis().differs_in(basis))
+            });
+            match difference {
+                Ok(None) => return Ok(None),
+                Ok(difference) => changed = changed.or(difference),
+                Err(PlatformError::Unpublishable { .. }) => cannot_be_made = Some(CANNOT_BE_MADE),
                 Err(error) => return Err(error),
-            };
-            match attempt.basis().differs_in(basis) {
-                None => return Ok(None),
-                difference => changed = changed.or(difference),
             }
         }
-        Ok(changed)
+        Ok(changed.or(cannot_be_made))
     }
 
     /// The versions of a plan that waits which are in no release; at least one.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use agreements::Governing;
 use catalog::{DatasetVersion, VersionStatus};
 use disclosure::{
-    CellId, Changes, DurableReceipt, GroupTables, LedgerState, OpenSource, Plan, PlanError, Policy, Released, Shown,
+    CellId, Change, DurableReceipt, GroupTables, LedgerState, OpenSource, Plan, PlanError, Policy, Released, Shown,
     Unreleased,
 };
 use engine::{GroupRequest, Permits, StoredTable};
@@ -25,6 +25,8 @@ use super::ledger::{Ledger, Opened, Remembered};
 use super::placing::Located;
 use super::queue::public_reason;
 use super::residents::{bounds, in_use, known_upper};
+use super::revision::{RevisionPlan, Settled};
+use crate::caller::Caller;
 use crate::definitions::check;
 use crate::error::{PlatformError, causes};
 use crate::platform::Platform;
@@ -41,6 +43,8 @@ pub(super) struct Outcome {
     pub(super) refused: Vec<String>,
     /// Whether it stands on something else than what was shown before.
     pub(super) fresh: bool,
+    /// Whether it shows corrections that a revision was asked of.
+    pub(super) revised: bool,
 }
 
 /// What publishing a dataset starts from.
@@ -58,8 +62,8 @@ pub(super) struct Attempt<'a> {
     allowed: &'a Allowed,
     request: GroupRequest,
     basis: Basis,
-    /// The digest of what it has to show, if a revision was asked for.
-    agreed: Option<Option<Digest>>,
+    /// Names what it has to show, if a revision was asked for.
+    agreed: Option<Digest>,
 }
 
 impl Attempt<'_> {
@@ -101,9 +105,15 @@ impl Platform {
         let (dataset, last) = (&work.contract.id, work.past.last().map(|last| &last.basis));
         let Remembered { revised, agreed, .. } = self.remembered(dataset)?;
         let asked = !revised.is_empty();
-        let settled = self.settled(current, last, &revised)?;
-        let mut outcome = self.attempt(work, &settled.versions, asked.then_some(agreed));
-        let (mut held, mut unrevised) = (settled.held, None);
+        let Settled { versions, mut held, later } = self.settled(current, last, &revised)?;
+        // Asked for before anything was previewed, or of files that others took the place of since.
+        let is_there = |id: &Uuid| current.iter().any(|version| version.facts.id == *id);
+        let agreed = agreed.filter(|_| revised.iter().all(is_there));
+        let mut outcome = match (asked, agreed) {
+            (true, None) => Err(not_as_previewed(dataset)),
+            (_, agreed) => self.attempt(work, &versions, agreed),
+        };
+        let mut unrevised = None;
         if let Some(error) = outcome.as_ref().err().filter(|error| asked && ends_revision(error)) {
             tracing::warn!(dataset = dataset.as_str(), causes = causes(error), "a revision is not published");
             unrevised = Some(format!("{dataset}: its corrections are not published: {}", public_reason(error)));
@@ -112,15 +122,23 @@ impl Platform {
             held = settled.held;
         }
         let (group, mut refused) = outcome?;
+        let is_revised = asked && unrevised.is_none();
+        if is_revised {
+            // What was left aside is published next. Before the revision is over, so that no end in between forgets it.
+            let next: Vec<Uuid> =
+                if refused.is_empty() { later } else { later.into_iter().chain(revised.clone()).collect() };
+            self.queue_versions(&next)?;
+        }
         if asked {
-            // Before it is over, so that what a revision left aside is published however this ends.
-            if unrevised.is_none() && !refused.is_empty() {
-                self.queue_versions(&revised.into_iter().collect::<Vec<_>>())?;
-            }
-            self.remember(dataset, Remembered::end_revision)?;
+            self.remember(dataset, |remembered| {
+                // Somebody may have asked for another one since.
+                if remembered.revised == revised {
+                    remembered.end_revision();
+                }
+            })?;
         }
         refused.extend(unrevised);
-        Ok(Outcome { group, held, refused, fresh: false })
+        Ok(Outcome { group, held, refused, fresh: false, revised: is_revised })
     }
 
     /// With everything that the agreements allow; without the views that are new where these would take too much from the others, or
@@ -129,26 +147,35 @@ impl Platform {
         &self,
         work: &Work<'_>,
         versions: &[DatasetVersion],
-        agreed: Option<Option<Digest>>,
+        agreed: Option<Digest>,
     ) -> Result<(Arc<Group>, Vec<String>), PlatformError> {
         let Work { contract, past, .. } = work;
         let mut allowed = self.allowed_of(work, versions, agreed.is_some())?;
         let mut outcome = self.attempt_of(work, versions, &allowed, agreed);
         let reason = match &outcome {
             Err(PlatformError::TakesTooMuch { reason }) => Some(reason.clone()),
-            Err(error) if has_no_plan(error) => Some(public_reason(error)),
+            // A plan that fails its own check is a defect: it is told, and nothing is tried around it.
+            Err(error) if matches!(plan_error(error), Some(PlanError::Unverified { .. })) => None,
+            Err(error) if has_no_plan(error) => {
+                tracing::warn!(
+                    dataset = contract.id.as_str(),
+                    causes = causes(error),
+                    "no plan with the views that are new"
+                );
+                Some(public_reason(error))
+            }
             _ => None,
         };
         if let Some((reason, last)) = reason.zip(past.last())
-            && allowed.leave_out_new(contract, &last.basis, &reason)
+            && allowed.leave_out_new(contract, &last.basis, &reason) > 0
+            && allowed.shows_something(contract)
         {
             outcome = self.attempt_of(work, versions, &allowed, agreed);
         }
         Ok((outcome?, allowed.refused))
     }
 
-    /// What the agreements allow; of a revision only what is shown already: of all who believe that little changed, what is new would
-    /// tell who kept the old figures what was withheld among them.
+    /// What the agreements allow; of a revision only what is shown already: see [`Settled::later`].
     pub(super) fn allowed_of(
         &self,
         work: &Work<'_>,
@@ -158,7 +185,8 @@ impl Platform {
         let mut allowed = self.allowed(work.state, work.contract, versions)?;
         if let Some(last) = work.past.last().filter(|_| revises) {
             let reason = "corrections are published first, and it with the next run";
-            if !allowed.leave_out_new(work.contract, &last.basis, reason) && !allowed.shows_something(work.contract) {
+            allowed.leave_out_new(work.contract, &last.basis, reason);
+            if !allowed.shows_something(work.contract) {
                 return Err(nothing_left(&allowed.refused, work.contract));
             }
         }
@@ -170,7 +198,7 @@ impl Platform {
         work: &Work<'_>,
         versions: &[DatasetVersion],
         allowed: &Allowed,
-        agreed: Option<Option<Digest>>,
+        agreed: Option<Digest>,
     ) -> Result<Arc<Group>, PlatformError> {
         let Work { state, contract, past } = work;
         let last = past.last().map(|last| &last.basis);
@@ -255,34 +283,42 @@ impl Platform {
         Ok(Attempt { state, contract, versions, allowed, request, basis, agreed: None })
     }
 
-    /// What a plan of some versions would show and change; nothing is published.
+    /// What a revision by some versions would show and change, for who asks; nothing is published.
     pub(super) fn foresee(
         &self,
+        caller: &Caller,
         work: &Work<'_>,
         versions: &[DatasetVersion],
-    ) -> Result<(Digest, Changes), PlatformError> {
+    ) -> Result<RevisionPlan, PlatformError> {
         let Work { state, contract, past } = work;
         let allowed = self.allowed_of(work, versions, true)?;
         let last = past.last().map(|last| &last.basis);
         let attempt = self.prepare(state, contract, versions, &allowed, last)?;
         shows_nothing_new(&attempt, last)?;
-        let views = reported_views(state, &contract.id, &attempt.basis)?;
-        self.on_record(&attempt, |_| {
+        let ids = last.into_iter().flat_map(|last| &last.views).chain(&attempt.basis.views).collect();
+        let views = reported_views(state, &contract.id, ids)?;
+        self.on_record(&attempt, (audit::Work::Review, caller.actor.clone()), |_| {
             let unreleased = self.tabulate(&attempt)?;
             let past = ledger_state(&contract.id, past)?;
             let plan = self.plan(&contract.id, &past, &unreleased, &allowed.policy)?;
-            Ok((plan.digest(), plan.changes(&past, &views)))
+            Ok(RevisionPlan { digest: self.code_of(&plan, &attempt)?, changes: plan.changes(&past, &views) })
         })
     }
 
+    /// Names what a plan would show, for who may say that it is to be shown.
+    fn code_of(&self, plan: &Plan, attempt: &Attempt<'_>) -> Result<Digest, PlatformError> {
+        Ok(plan.code(&self.keys().plan_key(&attempt.contract.id)?, attempt.revision()))
+    }
+
     fn release(&self, attempt: &Attempt<'_>, past: &[Opened]) -> Result<Arc<Group>, PlatformError> {
-        self.on_record(attempt, |work_id| self.release_as(work_id, attempt, past))
+        self.on_record(attempt, (audit::Work::Publish, None), |work_id| self.release_as(work_id, attempt, past))
     }
 
     /// Does work on what an attempt is about, between its intent and its end in the audit log.
     fn on_record<T>(
         &self,
         attempt: &Attempt<'_>,
+        (kind, actor): (audit::Work, Option<audit::Actor>),
         work: impl FnOnce(Uuid) -> Result<T, PlatformError>,
     ) -> Result<T, PlatformError> {
         let allowed = attempt.allowed;
@@ -290,8 +326,8 @@ impl Platform {
         let permit = allowed.permits.values().next();
         self.record(audit::Entry::Intent {
             work_id,
-            work: audit::Work::Publish,
-            actor: None,
+            work: kind,
+            actor,
             purpose: permit.map(|permit| permit.purpose().clone()),
             datasets: BTreeSet::from([attempt.contract.id.clone()]),
             agreements: allowed.permits.values().flat_map(|permit| permit.agreements().keys().copied()).collect(),
@@ -343,15 +379,13 @@ impl Platform {
         let (dataset, basis) = (&attempt.contract.id, &attempt.basis);
         let known = ledger_state(dataset, past)?;
         let plan = self.plan(dataset, &known, unreleased, &attempt.allowed.policy)?;
-        if attempt.agreed.is_some_and(|agreed| agreed != Some(plan.digest())) {
-            let reason = format!(
-                "what they would change is not what was previewed any more: `commonground disclosure revise {dataset}` says \
-                 what it is now"
-            );
-            return Err(PlatformError::Unpublishable { reason });
+        if let Some(agreed) = attempt.agreed
+            && agreed != self.code_of(&plan, attempt)?
+        {
+            return Err(not_as_previewed(dataset));
         }
-        if let Some(last) = past.last() {
-            spares_others(attempt, &last.basis, &plan, &known)?;
+        if let Some(last) = past.last().filter(|last| attempt.basis.registers_more_than(&last.basis)) {
+            self.spares_others(attempt, &last.basis, unreleased, &known)?;
         }
         let same = |last: &&Opened| last.shown == Some(plan.digest()) && last.basis.stands_on_the_same(basis);
         if let Some(last) = past.last().filter(same) {
@@ -367,6 +401,33 @@ impl Platform {
         self.remember(dataset, |remembered| (remembered.released, remembered.open) = (sequence, None))?;
         let tables = disclosure::commit(plan, receipt).map_err(PlatformError::failed("release"))?;
         Ok(Arc::new(Group { tables, basis: basis.clone() }))
+    }
+
+    /// Refuses what is registered anew where views of which enough is shown would show too little beside it in the periods to come: what
+    /// is withheld once stays so. What is out is shown whatever is new, so the plan that tells is one of all periods by nothing before.
+    fn spares_others(
+        &self,
+        attempt: &Attempt<'_>,
+        last: &Basis,
+        unreleased: &Unreleased,
+        known: &LedgerState,
+    ) -> Result<(), PlatformError> {
+        let dataset = &attempt.contract.id;
+        let nothing = LedgerState::empty(requests::group_of(dataset)?);
+        let plan = self.plan(dataset, &nothing, unreleased, &attempt.allowed.policy)?;
+        let views = reported_views(attempt.state, dataset, last.views.intersection(&attempt.basis.views).collect())?;
+        for (name, Change { before, after, .. }) in plan.changes(known, &views).views {
+            if before.is_enough() && !after.is_enough() {
+                let reason = format!(
+                    "beside what is registered anew, view `{name}` would show {} % of its cells in periods to come, and {} % is the \
+                     least: register coarser views, or fewer",
+                    after.percent(),
+                    Shown::LEAST_PERCENT
+                );
+                return Err(PlatformError::TakesTooMuch { reason });
+            }
+        }
+        Ok(())
     }
 
     fn plan(
@@ -504,28 +565,11 @@ fn shows_nothing_new(attempt: &Attempt<'_>, last: Option<&Basis>) -> Result<(), 
     Ok(())
 }
 
-/// Refuses what is registered anew where views of which enough was shown would show too little beside it: what is withheld once
-/// stays so.
-fn spares_others(attempt: &Attempt<'_>, last: &Basis, plan: &Plan, known: &LedgerState) -> Result<(), PlatformError> {
-    if !attempt.basis.registers_more_than(last) {
-        return Ok(());
-    }
-    let mut views = reported_views(attempt.state, &attempt.contract.id, &attempt.basis)?;
-    let established: BTreeSet<String> = last.views.iter().map(ToString::to_string).collect();
-    views.retain(|view| established.contains(&view.name));
-    for (name, change) in &plan.changes(known, &views).views {
-        // What was shown stays shown: a long past must not hide that nearly nothing is added to it.
-        let too_little = [change.after, change.new].into_iter().find(|shown| !shown.is_enough());
-        let Some(shown) = too_little.filter(|_| change.before.is_enough()) else { continue };
-        let reason = format!(
-            "beside what is registered anew, view `{name}` would show {} % of its new cells, for good, and {} % is the least: \
-             register coarser views, or fewer",
-            shown.percent(),
-            Shown::LEAST_PERCENT
-        );
-        return Err(PlatformError::TakesTooMuch { reason });
-    }
-    Ok(())
+fn not_as_previewed(dataset: &DatasetId) -> PlatformError {
+    let reason = format!(
+        "what they would change is not what was previewed any more: `commonground disclosure revise {dataset}` says what it is now"
+    );
+    PlatformError::Unpublishable { reason }
 }
 
 /// What was decided of a dataset before.

@@ -39,6 +39,8 @@ use crate::state::State;
 pub struct PublishReport {
     /// Datasets whose tables are published anew.
     pub published: Vec<DatasetId>,
+    /// Those of them that show corrections which a revision was asked of.
+    pub revised: Vec<DatasetId>,
     /// What could not be published, in words; what was published before stays.
     pub failures: Vec<String>,
     /// Datasets whose publication waits for approval, in words; what was published before stays.

@@ -210,7 +210,8 @@ impl Platform {
         let state = self.state();
         for (dataset, outcome) in outcomes {
             match outcome {
-                Ok(Outcome { held, refused, fresh, .. }) => {
+                Ok(Outcome { held, refused, fresh, revised, .. }) => {
+                    report.revised.extend(revised.then(|| dataset.clone()));
                     // A view that stands on several datasets is told once.
                     for view in refused {
                         if !report.failures.contains(&view) {

@@ -98,7 +98,8 @@ impl Platform {
         }
         let remembered = self.remembered(&contract.id)?;
         let target = target(state, contract, &versions, self.now())?;
-        let changed = remembered.tried != Some(target) && !pending;
+        // Whoever asked for a revision has its answer, also where the job was not queued any more.
+        let changed = (remembered.tried != Some(target) || !remembered.revised.is_empty()) && !pending;
         let changed = versions.last().filter(|_| changed).map(|version| version.facts.id);
         let group = match (self.is_open(&contract.id, &remembered)?, past.last()) {
             (true, _) => self.restore_open(state, contract, &versions, remembered.open)?,

@@ -24,6 +24,9 @@ pub(super) struct Settled {
     pub(super) versions: Vec<DatasetVersion>,
     /// Corrections that wait for a revision.
     pub(super) held: BTreeSet<Uuid>,
+    /// What is of periods that are not out: not together with a revision. Of all who believe that little changed, what is new would tell
+    /// who kept the old figures what was withheld among them.
+    pub(super) later: Vec<Uuid>,
 }
 
 /// What a revision would publish, for those who may ask for it.
@@ -42,7 +45,7 @@ pub struct RevisionPreview {
 /// What a revision would show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RevisionPlan {
-    /// SHA-256 over all that everybody would see: this is asked for and nothing else.
+    /// Names all that everybody would see, under a key of the dataset: this is asked for and nothing else.
     pub digest: Digest,
     /// What becomes of the numbers that are shown now.
     pub changes: Changes,
@@ -59,10 +62,15 @@ impl Platform {
     ) -> Result<Settled, PlatformError> {
         // Open figures have no plan that a correction could be seen through.
         let last = last.filter(|last| !last.open);
-        let mut settled = Settled { versions: Vec::with_capacity(current.len()), held: BTreeSet::new() };
+        let mut settled =
+            Settled { versions: Vec::with_capacity(current.len()), held: BTreeSet::new(), later: Vec::new() };
         for version in current {
             let facts = &version.facts;
             let used = last.into_iter().flat_map(|last| &last.partitions).find(|used| used.period == facts.period);
+            if used.is_none() && !revised.is_empty() {
+                settled.later.push(facts.id);
+                continue;
+            }
             let used = used.filter(|used| used.version != facts.id && !revised.contains(&facts.id));
             let earlier = used.map(|used| self.catalog().version(used.version)).transpose();
             let earlier = earlier.map_err(PlatformError::failed("read a version"))?.flatten();
@@ -89,10 +97,12 @@ impl Platform {
     /// If the agreements do not let the caller review the dataset, nothing of it was published by a plan, or it cannot be computed
     /// now.
     pub fn preview_revision(&self, caller: &Caller, dataset: &DatasetId) -> Result<RevisionPreview, PlatformError> {
-        let _nobody_publishes = self.publishing();
+        // Whoever may not ask waits for nothing.
+        self.reviewed(caller, dataset, audit::Question::PreviewRevision)?;
+        let busy = || PlatformError::Unavailable { reason: "something is being published: ask again soon".to_owned() };
+        let _nobody_publishes = self.try_publishing().ok_or_else(busy)?;
         self.refresh_agreements()?;
-        let past = self.reviewed(caller, dataset, audit::Question::PreviewRevision)?;
-        let state = self.state();
+        let (state, past) = (self.state(), self.released_entries(dataset)?);
         let work = Work { state: &state, contract: contract(&state, dataset)?, past: &past };
         let current = self.current_versions(dataset)?;
         let last = past.last().map(|last| &last.basis);
@@ -102,8 +112,8 @@ impl Platform {
         if held.is_empty() {
             return Ok(preview);
         }
-        match self.foresee(&work, &self.settled(&current, last, &held)?.versions) {
-            Ok((digest, changes)) => preview.plan = Some(RevisionPlan { digest, changes }),
+        match self.foresee(caller, &work, &self.settled(&current, last, &held)?.versions) {
+            Ok(plan) => preview.plan = Some(plan),
             Err(error) if ends_revision(&error) => {
                 tracing::warn!(dataset = dataset.as_str(), causes = causes(&error), "a revision has no plan");
                 preview.refused = Some(public_reason(&error));
@@ -117,23 +127,38 @@ impl Platform {
     /// that shows exactly what was previewed; on record. How many there are.
     ///
     /// # Errors
-    /// If the agreements do not let the caller review the dataset, or nothing of it was published by a plan.
+    /// If the agreements do not let the caller review the dataset, nothing of it was published by a plan, or another revision was asked
+    /// for and waits.
     pub fn revise(&self, caller: &Caller, dataset: &DatasetId, previewed: Digest) -> Result<usize, PlatformError> {
         let entries = self.reviewed(caller, dataset, audit::Question::Revise)?;
         contract(&self.state(), dataset)?;
+        let waiting = self.remembered(dataset)?.agreed.filter(|agreed| *agreed != previewed);
+        if waiting.is_some() && self.awaits_revision(dataset)? {
+            let problem = "another revision was asked for and waits to be published or approved: ask again when it is, or \
+                           reject it";
+            return Err(PlatformError::BadParameter { parameter: "digest", problem: problem.to_owned() });
+        }
         let current = self.current_versions(dataset)?;
         let last = entries.last().map(|last| &last.basis);
         let held = self.settled(&current, last, &BTreeSet::new())?.held;
+        if held.is_empty() {
+            return Ok(0);
+        }
         // What is asked for first, so that no run that is begun by the jobs misses it.
         self.remember(dataset, |remembered| {
-            remembered.end_revision();
-            if !held.is_empty() {
-                (remembered.revised, remembered.agreed) = (held.clone(), Some(previewed));
-            }
+            (remembered.revised, remembered.agreed) = (held.clone(), Some(previewed));
         })?;
         self.queue_versions(&held.iter().copied().collect::<Vec<_>>())?;
         self.wake_publisher();
         Ok(held.len())
+    }
+
+    /// Whether a revision was asked for that is not published yet, and not over.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be read.
+    pub fn awaits_revision(&self, dataset: &DatasetId) -> Result<bool, PlatformError> {
+        Ok(!self.remembered(dataset)?.revised.is_empty())
     }
 }
 
@@ -153,3 +178,6 @@ impl fmt::Display for RevisionPreview {
         writeln!(f, "  commonground disclosure revise {dataset} --publish {digest}")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,8 +78,7 @@ impl Sides {
 
 impl Common {
     pub(super) fn new(shown: &Shown<'_>, one: &Layer, two: &Layer) -> Self {
-        let mut common =
-            Self { atoms: Vec::new(), ends: Vec::new(), first: Sides::new(one), second: Sides::new(two) };
+        let mut common = Self { atoms: Vec::new(), ends: Vec::new(), first: Sides::new(one), second: Sides::new(two) };
         let outside: Vec<u32> =
             (0_u32..).zip(&one.1).filter(|(_, side)| side.is_none()).map(|(atom, _)| atom).collect();
         let mut places: Vec<Side> = vec![OUTSIDE; shown.atoms.len()];

@@ -280,12 +280,19 @@ fn new_views_take_nothing_from_others() {
 
         fires_by_kind(&small, &[established, ("by-kind", new, "\"incident_type\"")]);
         let platform = small.open();
+        // They are tried once more with what comes.
+        let early = publish(&platform).unwrap();
         let receipt = Small::upload(&platform, 2);
         let report = publish(&platform).unwrap();
-        assert_eq!(report.failures.len(), 1, "{report}");
-        let told = &report.failures[0];
-        assert!(told.starts_with("view `fires-by-kind/by-kind` is not published: ") && told.contains(why), "{told}");
-        assert_eq!((report.published.len(), report.too_fine.len()), (1, 0), "{report}");
+        for report in [&early, &report] {
+            assert_eq!(report.failures.len(), 1, "{report}");
+            let told = &report.failures[0];
+            assert!(
+                told.starts_with("view `fires-by-kind/by-kind` is not published: ") && told.contains(why),
+                "{told}"
+            );
+        }
+        assert_eq!((early.published.len(), report.published.len(), report.too_fine.len()), (0, 1, 0), "{report}");
         let publication = Small::publication(&platform, &receipt);
         assert_eq!(publication, "done: published", "a supplier hears nothing of the view");
     }
