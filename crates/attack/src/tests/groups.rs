@@ -76,7 +76,8 @@ fn an_attack_without_time_passes_nothing() {
     let (mut undecided, mut found) = (0, 0);
     for seed in 0..400 {
         let problem = released(&random_group(seed, Size::Tiny), seed);
-        let [all, some] = [&in_time, &late].map(|options| crate::attack_all(&[problem.clone()], options).unwrap());
+        let [all, some] =
+            [&in_time, &late].map(|options| crate::attack_all(std::slice::from_ref(&problem), options).unwrap());
         assert!(some.failures().len() >= usize::from(!all.failures().is_empty()), "{seed}");
         undecided += usize::from(some.failures().iter().any(|failure| failure.promise == crate::Promise::Decided));
         found += usize::from(!all.failures().is_empty());

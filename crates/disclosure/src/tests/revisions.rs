@@ -399,7 +399,7 @@ fn a_total_that_would_go_is_named_beforehand() {
         let past = LedgerState::decode(name("test"), Some(&sealed(&first))).unwrap();
         plan(&past, &group(counts, &cells), &policy, &key(1)).unwrap().changes(&past, &[])
     };
-    assert_eq!(changes(&[20, 30, 39]).totals, [total.clone()]);
+    assert_eq!(changes(&[20, 30, 39]).totals, std::slice::from_ref(&total));
     assert!(changes(&[20, 30, 39]).to_string().contains(&format!("total not shown any more: {total}")));
     assert_eq!(changes(&[20, 30, 60]).totals, Vec::new());
 }
