@@ -220,7 +220,7 @@ impl Platform {
                     }
                     if !held.is_empty() {
                         report.corrected.push(format!(
-                            "{dataset}: {} corrected files; `commonground disclosure revise {dataset}` publishes what they change",
+                            "{dataset}: {} corrected files; `commonground disclosure revise {dataset}` says what they would change",
                             held.len()
                         ));
                     }
