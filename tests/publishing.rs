@@ -6,7 +6,7 @@ use std::path::Path;
 use agreements::{EventKind, Registry, SourceFile, demo::event};
 use axum::http::Method;
 use catalog::{Catalog, DataFolder, LedgerEntry, SqliteCatalog};
-use platform::{Platform, Settings, UploadRequest};
+use platform::{Platform, Settings};
 use serde_json::Value;
 
 use crate::support::{self, Demo, root};
@@ -117,13 +117,9 @@ async fn a_correction_waits_for_a_revision() {
     assert!(preview.plan.is_some() != preview.refused.is_some(), "{preview}");
     assert_eq!(demo.platform.preview_revision(&reviewer, &fires).unwrap(), preview);
 
-    // Something else than was previewed is not published, and the correction waits on.
-    let other = model::Digest([7; 32]);
-    assert_eq!(demo.platform.revise(&reviewer, &fires, other).unwrap(), 1);
-    let report = demo.platform.publish_pending(&mut |_| ()).unwrap();
-    assert!(report.failures[0].contains("its corrections are not published: "), "{report}");
-    assert_eq!((report.published.len(), report.corrected.len()), (0, 1), "{report}");
-    assert_eq!(counts(&figures(&demo).await), longer);
+    // Nothing else than what was previewed can be asked for.
+    let other = demo.platform.revise(&reviewer, &fires, model::Digest([7; 32])).unwrap_err();
+    assert!(other.to_string().contains("not what was previewed last"), "{other}");
 
     // A revision is published as a whole and shows nobody coming or going; where it cannot be, that was said.
     let mut revised = longer.clone();
@@ -140,8 +136,9 @@ async fn a_correction_waits_for_a_revision() {
         );
         assert!(revised.len() == longer.len() && revised != longer);
         nobody_is_seen(&longer, &revised);
-        let view = |(name, _): &&(String, _)| name == "fire-incidents/district-month";
-        let (_, told) = plan.changes.views.iter().find(view).unwrap();
+        let view = plan.changes.views.iter().find(|view| view.name == "fire-incidents/district-month").unwrap();
+        let told = view.all;
+        assert_eq!(told.withheld, view.periods.values().map(|period| period.withheld).sum::<usize>(), "{preview}");
         let pairs = || longer.iter().zip(&revised).filter(|(old, _)| old.1.is_some());
         let changed = pairs().filter(|(old, new)| new.1.is_some() && old != new).count();
         let withheld = pairs().filter(|(_, new)| new.1.is_none()).count();
@@ -410,16 +407,8 @@ fn publication_of(demo: &Demo, feed: &str) -> String {
     let file = support::files(&root().join("sample-data/partners").join(feed)).pop().unwrap();
     let dataset = feed.replace('/', ".").parse().unwrap();
     let name = file.file_name().unwrap().to_string_lossy().split('.').next().unwrap().to_owned();
-    let request = UploadRequest {
-        period: demo.platform.partition(&dataset, &name).unwrap().to_string(),
-        dataset,
-        idempotency_key: None,
-        digest: None,
-        empty: false,
-        opt_outs_applied: None,
-    };
-    let caller = demo.platform.local_officer(&request.dataset).unwrap();
-    let known = demo.platform.already_stored(&caller, &request, fs::File::open(file).unwrap()).unwrap();
+    let period = demo.platform.partition(&dataset, &name).unwrap();
+    let known = demo.platform.stored(&dataset, period).unwrap();
     known.unwrap().publication
 }
 

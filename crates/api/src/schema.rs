@@ -1,7 +1,7 @@
 //! Answers as they are written: plain text and numbers, described in OpenAPI.
 
 use model::Period;
-use platform::{AreaCard, Change, IndicatorCard, Loss, Me, Preview, RevisionPreview, ShareBand, ViewCard};
+use platform::{AreaCard, Change, IndicatorCard, Loss, Me, Preview, RevisionPreview, ShareBand, ViewCard, ViewChange};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -178,16 +178,34 @@ pub(crate) struct RevisionPreviewItem {
     /// Why it cannot be published, if it cannot.
     refused: Option<String>,
     /// What becomes of the numbers that are shown now, by view.
-    views: Vec<ViewChange>,
+    views: Vec<ViewChangeItem>,
     /// Headline totals that would not be shown any more: measure, area, period and whom they are about.
     totals: Vec<String>,
 }
 
 /// What a revision would change of a view.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ViewChange {
+pub(crate) struct ViewChangeItem {
     /// Its name.
     view: String,
+    #[serde(flatten)]
+    all: ChangeItem,
+    /// The periods in which numbers would be `[c]`.
+    periods: Vec<PeriodChangeItem>,
+}
+
+/// What a revision would change of a period of a view.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PeriodChangeItem {
+    /// The period.
+    period: String,
+    #[serde(flatten)]
+    all: ChangeItem,
+}
+
+/// What a revision would change.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ChangeItem {
     /// Numbers that are shown.
     shown: usize,
     /// How many of them would be others.
@@ -196,20 +214,31 @@ pub(crate) struct ViewChange {
     withheld: usize,
 }
 
+impl From<&Change> for ChangeItem {
+    fn from(change: &Change) -> Self {
+        Self { shown: change.before.numbers, changed: change.changed, withheld: change.withheld }
+    }
+}
+
+impl From<&ViewChange> for ViewChangeItem {
+    fn from(view: &ViewChange) -> Self {
+        let losing = view.periods.iter().filter(|(_, change)| change.withheld > 0);
+        let period = |(period, change): (&model::Period, &Change)| PeriodChangeItem {
+            period: period.to_string(),
+            all: change.into(),
+        };
+        Self { view: view.name.clone(), all: (&view.all).into(), periods: losing.map(period).collect() }
+    }
+}
+
 impl From<RevisionPreview> for RevisionPreviewItem {
     fn from(preview: RevisionPreview) -> Self {
         let changes = preview.plan.as_ref().map(|plan| &plan.changes);
-        let change = |(view, change): &(String, Change)| ViewChange {
-            view: view.clone(),
-            shown: change.before.numbers,
-            changed: change.changed,
-            withheld: change.withheld,
-        };
         Self {
             dataset: preview.dataset.to_string(),
             corrections: preview.corrections,
             digest: preview.plan.as_ref().map(|plan| plan.digest.to_string()),
-            views: changes.iter().flat_map(|changes| &changes.views).map(change).collect(),
+            views: changes.iter().flat_map(|changes| &changes.views).map(ViewChangeItem::from).collect(),
             totals: changes.iter().flat_map(|changes| &changes.totals).map(ToString::to_string).collect(),
             refused: preview.refused,
         }

@@ -46,7 +46,7 @@ pub use registration::{
     Counted, Geographies, Refusal, Register, RegisteredArea, RegisteredTable, screen_areas, screen_table,
 };
 pub use released::{Cell, GroupTables, OpenError, OpenSource, Released};
-pub use report::{Change, Changes, Loss, PublicationReport, ReportedView, ShareBand, Shown, report};
+pub use report::{Change, Changes, Loss, PublicationReport, ReportedView, ShareBand, Shown, ViewChange, report};
 pub use review::{Explainer, Explanation, Verification, verify_ledger};
 pub use rules::Reason;
 pub use unreleased::{AtomIndex, BuildError, CellFacts, Unreleased, UnreleasedBuilder};

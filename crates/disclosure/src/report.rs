@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use model::{AgeBand, AreaType, Mark, PeriodType, Sex};
+use model::{AgeBand, AreaType, Mark, Period, PeriodType, Sex};
 
 use crate::history::Past;
 use crate::ids::{CellId, GroupId, MeasureId};
@@ -249,11 +249,22 @@ pub struct Change {
     pub withheld: usize,
 }
 
+/// What becomes of a view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ViewChange {
+    /// Its name for people.
+    pub name: String,
+    /// All its cells.
+    pub all: Change,
+    /// The same by period.
+    pub periods: BTreeMap<Period, Change>,
+}
+
 /// What a plan would change of what everybody sees.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Changes {
     /// By view, in the order given.
-    pub views: Vec<(String, Change)>,
+    pub views: Vec<ViewChange>,
     /// All cells of the group.
     pub all: Change,
     /// Headline totals that would not be shown any more, in the order of ids.
@@ -262,7 +273,11 @@ pub struct Changes {
 
 impl Changes {
     pub(crate) fn new(past: &LedgerState, next: &GroupTables, views: &[ReportedView]) -> Self {
-        let named = |view: &ReportedView| (view.name.clone(), Change::default());
+        let named = |view: &ReportedView| ViewChange {
+            name: view.name.clone(),
+            all: Change::default(),
+            periods: BTreeMap::new(),
+        };
         let mut changes = Self { views: views.iter().map(named).collect(), ..Self::default() };
         let rounding = past.history.as_ref().map_or(Rounding::None, |history| history.policy.rounding);
         for (id, cell) in next.iter().filter(|(_, cell)| *cell != Cell::Withheld(Mark::X)) {
@@ -288,18 +303,27 @@ impl Changes {
 
     /// Counts a cell in each view that shows it, and in all.
     fn count(&mut self, views: &[ReportedView], id: &CellId, count: impl Fn(&mut Change)) {
-        let of_view = views.iter().zip(&mut self.views).filter(|(view, _)| view.shows(id));
-        of_view.map(|(_, (_, change))| change).chain(std::iter::once(&mut self.all)).for_each(count);
+        for (_, change) in views.iter().zip(&mut self.views).filter(|(view, _)| view.shows(id)) {
+            count(&mut change.all);
+            count(change.periods.entry(id.key.period).or_default());
+        }
+        count(&mut self.all);
     }
 }
 
 impl fmt::Display for Changes {
+    /// A line for each view, and one for each period in which it loses numbers.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.views.iter().map(|(name, _)| name.len()).max().unwrap_or(0).max(TOGETHER.len());
+        let mut lines: Vec<(String, Change)> = Vec::new();
+        for view in &self.views {
+            lines.push((view.name.clone(), view.all));
+            let losing = view.periods.iter().filter(|(_, change)| change.withheld > 0);
+            lines.extend(losing.map(|(period, change)| (format!("  {}", period.label()), *change)));
+        }
+        lines.push((TOGETHER.to_owned(), self.all));
+        let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
         writeln!(f, "{:<width$}  {:>13}  {:>12}  {:>12}", "", "numbers shown", "would change", "would be [c]")?;
-        let all = (TOGETHER.to_owned(), self.all);
-        for (name, change) in self.views.iter().chain(std::iter::once(&all)) {
-            let Change { before, changed, withheld, .. } = change;
+        for (name, Change { before, changed, withheld, .. }) in &lines {
             writeln!(f, "{name:<width$}  {:>13}  {changed:>12}  {withheld:>12}", before.numbers)?;
         }
         self.totals.iter().try_for_each(|total| writeln!(f, "total not shown any more: {total}"))

@@ -1,52 +1,26 @@
 //! Files that are stored already: recognised by a keyed digest, so that nobody can test guesses against the catalogue.
 
 use std::collections::BTreeSet;
-use std::io::Read;
 
 use catalog::{DatasetVersion, Upload, VersionStatus};
 use model::contract::DatasetContract;
 use model::{DatasetId, Digest, Period};
-use sha2::Digest as _;
-use zeroize::Zeroizing;
 
-use crate::caller::Caller;
 use crate::error::PlatformError;
-use crate::intake::{Intake, UploadRequest, conflict, parse_period};
-use crate::opt_outs;
+use crate::intake::{Intake, conflict};
 use crate::platform::Platform;
 use crate::receipt::UploadReceipt;
 use crate::state::{State, digest_of};
 
 impl Platform {
-    /// What is stored of exactly this file under the agreements as they are, if it is the version in use: then it need not be
-    /// sent. Nothing is stored and nothing is recorded, so nothing is said to whoever could not send it.
+    /// What is in use of a period, if anything is: at the machine, for who loads files and must not take the place of what came since.
+    /// Nothing is recorded.
     ///
     /// # Errors
-    /// If a parameter cannot be used, the file cannot be read, or the catalogue cannot.
-    pub fn already_stored(
-        &self,
-        caller: &Caller,
-        request: &UploadRequest,
-        mut file: impl Read,
-    ) -> Result<Option<UploadReceipt>, PlatformError> {
-        let applied = opt_outs::parse(request.opt_outs_applied.as_deref(), self.now())?;
-        let state = self.state();
-        let Some(contract) = state.definitions.contract(&request.dataset) else { return Ok(None) };
-        let period = parse_period(contract, &request.period)?;
-        let Ok(permit) = self.decide_ingest(&state, caller, contract, Some(period), applied) else { return Ok(None) };
-        let mut hasher = sha2::Sha256::new();
-        let mut buffer = Zeroizing::new(vec![0_u8; 64 * 1024]);
-        loop {
-            let count = file.read(&mut buffer).map_err(PlatformError::failed("read a file"))?;
-            if count == 0 {
-                break;
-            }
-            hasher.update(buffer.get(..count).unwrap_or_default());
-        }
-        let agreements = permit.agreements().keys().copied().collect();
-        let digest = self.content_digest(&state, contract, &agreements, Digest(hasher.finalize().into()))?;
-        let known = self.current_file(&contract.id, period, digest)?;
-        known.map(|known| self.receipt(&known, false)).transpose()
+    /// If the catalogue cannot be read.
+    pub fn stored(&self, dataset: &DatasetId, period: Period) -> Result<Option<UploadReceipt>, PlatformError> {
+        let current = self.current(dataset)?.into_iter().find(|version| version.facts.period == period);
+        current.map(|known| self.receipt(&known, false)).transpose()
     }
 
     /// The version that a file is already, by its idempotency key or as what is current. It is answered under the same
@@ -94,6 +68,11 @@ impl Platform {
         self.keys().keyed_digest(&digest_of(parts).0)
     }
 
+    fn current(&self, dataset: &DatasetId) -> Result<Vec<DatasetVersion>, PlatformError> {
+        let current = self.catalog().versions(Some(dataset), Some(VersionStatus::Current));
+        current.map_err(PlatformError::failed("read versions"))
+    }
+
     /// The version of a partition that is in use, if it is of this file.
     fn current_file(
         &self,
@@ -101,10 +80,7 @@ impl Platform {
         period: Period,
         file: Digest,
     ) -> Result<Option<DatasetVersion>, PlatformError> {
-        let current = self
-            .catalog()
-            .versions(Some(dataset), Some(VersionStatus::Current))
-            .map_err(PlatformError::failed("read versions"))?;
+        let current = self.current(dataset)?;
         Ok(current.into_iter().find(|version| version.facts.period == period && version.facts.file == Some(file)))
     }
 }

@@ -56,7 +56,9 @@ pub use read::{
 };
 pub use readiness::Readiness;
 pub use receipt::UploadReceipt;
-pub use review::{Change, Changes, Explanation, Loss, PublicationReport, RowExplanation, ShareBand, Verification};
+pub use review::{
+    Change, Changes, Explanation, Loss, PublicationReport, RowExplanation, ShareBand, Verification, ViewChange,
+};
 pub use revocation::ask_to_revoke;
 pub use settings::{Limits, Settings};
 

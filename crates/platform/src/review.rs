@@ -6,7 +6,7 @@ use std::fmt;
 
 use agreements::{Denial, Level, Release, Request, Role, decide};
 use disclosure::{CellId, Explainer, MeasureId, ReportedView};
-pub use disclosure::{Change, Changes, Explanation, Loss, PublicationReport, ShareBand, Verification};
+pub use disclosure::{Change, Changes, Explanation, Loss, PublicationReport, ShareBand, Verification, ViewChange};
 use model::table::Breakdown;
 use model::{CellKey, DatasetId, PurposeId, TidyRow, ViewId};
 

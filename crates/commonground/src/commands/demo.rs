@@ -87,8 +87,11 @@ fn load(platform: &Platform, sample: &Path) -> anyhow::Result<()> {
 
 /// Uploads one file as its partner does.
 fn take_in(platform: &Platform, file: &PartnerFile, declared: &str) -> anyhow::Result<()> {
+    // Starting the demo again sends nothing, leaves no record of having tried, and takes the place of nothing that came since.
+    if platform.stored(&file.dataset, file.period)?.is_some() {
+        return Ok(());
+    }
     let caller = platform.local_officer(&file.dataset)?;
-    let open = || std::fs::File::open(&file.path).with_context(|| format!("could not open `{}`", file.path.display()));
     let request = UploadRequest {
         dataset: file.dataset.clone(),
         period: file.period.to_string(),
@@ -98,12 +101,9 @@ fn take_in(platform: &Platform, file: &PartnerFile, declared: &str) -> anyhow::R
         // The synthetic partners leave opted-out people out, and say so as real ones must.
         opt_outs_applied: Some(declared.to_owned()),
     };
-    // Starting the demo again sends nothing, and leaves no record of having tried.
-    if platform.already_stored(&caller, &request, open()?)?.is_none() {
-        platform
-            .upload(&caller, &request, open()?)
-            .with_context(|| format!("could not take in `{}`", file.path.display()))?;
-    }
+    let path = file.path.display();
+    let content = std::fs::File::open(&file.path).with_context(|| format!("could not open `{path}`"))?;
+    platform.upload(&caller, &request, content).with_context(|| format!("could not take in `{path}`"))?;
     Ok(())
 }
 

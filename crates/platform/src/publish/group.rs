@@ -7,7 +7,7 @@ use agreements::Governing;
 use catalog::{DatasetVersion, VersionStatus};
 use disclosure::{
     CellId, Change, DurableReceipt, GroupTables, LedgerState, OpenSource, Plan, PlanError, Policy, Released, Shown,
-    Unreleased,
+    Unreleased, ViewChange,
 };
 use engine::{GroupRequest, Permits, StoredTable};
 use geography::Gazetteer;
@@ -416,7 +416,7 @@ impl Platform {
         let nothing = LedgerState::empty(requests::group_of(dataset)?);
         let plan = self.plan(dataset, &nothing, unreleased, &attempt.allowed.policy)?;
         let views = reported_views(attempt.state, dataset, last.views.intersection(&attempt.basis.views).collect())?;
-        for (name, Change { before, after, .. }) in plan.changes(known, &views).views {
+        for ViewChange { name, all: Change { before, after, .. }, .. } in plan.changes(known, &views).views {
             if before.is_enough() && !after.is_enough() {
                 let reason = format!(
                     "beside what is registered anew, view `{name}` would show {} % of its cells in periods to come, and {} % is the \

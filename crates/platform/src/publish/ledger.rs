@@ -40,6 +40,19 @@ pub(super) struct Remembered {
     /// What that revision was to show, by the digest that was previewed: it is published as this or not at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) agreed: Option<Digest>,
+    /// What was last previewed of a revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) previewed: Option<Previewed>,
+}
+
+/// A revision that was previewed: nothing else can be asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Previewed {
+    /// Names what everybody would see, under a key.
+    pub(super) digest: Digest,
+    /// The corrections.
+    pub(super) held: BTreeSet<Uuid>,
 }
 
 impl Remembered {

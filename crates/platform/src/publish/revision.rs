@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::basis::Basis;
 use super::contract;
 use super::group::{Work, ends_revision};
+use super::ledger::Previewed;
 use super::queue::public_reason;
 use crate::caller::Caller;
 use crate::error::{PlatformError, causes};
@@ -113,7 +114,11 @@ impl Platform {
             return Ok(preview);
         }
         match self.foresee(caller, &work, &self.settled(&current, last, &held)?.versions) {
-            Ok(plan) => preview.plan = Some(plan),
+            Ok(plan) => {
+                let previewed = Some(Previewed { digest: plan.digest, held });
+                self.remember(dataset, |remembered| remembered.previewed = previewed)?;
+                preview.plan = Some(plan);
+            }
             Err(error) if ends_revision(&error) => {
                 tracing::warn!(dataset = dataset.as_str(), causes = causes(&error), "a revision has no plan");
                 preview.refused = Some(public_reason(&error));
@@ -127,22 +132,28 @@ impl Platform {
     /// that shows exactly what was previewed; on record. How many there are.
     ///
     /// # Errors
-    /// If the agreements do not let the caller review the dataset, nothing of it was published by a plan, or another revision was asked
-    /// for and waits.
+    /// If the agreements do not let the caller review the dataset, nothing of it was published by a plan, another revision was asked for
+    /// and waits, or this is not what was previewed last of these corrections.
     pub fn revise(&self, caller: &Caller, dataset: &DatasetId, previewed: Digest) -> Result<usize, PlatformError> {
         let entries = self.reviewed(caller, dataset, audit::Question::Revise)?;
         contract(&self.state(), dataset)?;
-        let waiting = self.remembered(dataset)?.agreed.filter(|agreed| *agreed != previewed);
-        if waiting.is_some() && self.awaits_revision(dataset)? {
-            let problem = "another revision was asked for and waits to be published or approved: ask again when it is, or \
-                           reject it";
-            return Err(PlatformError::BadParameter { parameter: "digest", problem: problem.to_owned() });
-        }
         let current = self.current_versions(dataset)?;
         let last = entries.last().map(|last| &last.basis);
         let held = self.settled(&current, last, &BTreeSet::new())?.held;
         if held.is_empty() {
             return Ok(0);
+        }
+        let bad = |problem: &str| Err(PlatformError::BadParameter { parameter: "digest", problem: problem.to_owned() });
+        let remembered = self.remembered(dataset)?;
+        if !remembered.revised.is_empty() && remembered.agreed != Some(previewed) {
+            return bad(
+                "another revision was asked for and waits to be published or approved: ask again when it is, or reject it",
+            );
+        }
+        if remembered.previewed != Some(Previewed { digest: previewed, held: held.clone() }) {
+            return bad(
+                "it is not what was previewed last, or other corrections came since: preview the revision again",
+            );
         }
         // What is asked for first, so that no run that is begun by the jobs misses it.
         self.remember(dataset, |remembered| {

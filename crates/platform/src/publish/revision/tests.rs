@@ -119,6 +119,22 @@ fn one_revision_waits_at_a_time() {
     assert_eq!(fires.publish().revised.len(), 1);
 }
 
+/// What nobody previewed is not asked for, nor what was previewed of other corrections.
+#[test]
+fn what_was_not_previewed_is_refused() {
+    let fires = Fires::published();
+    assert_eq!(fires.revise(Digest([7; 32])).unwrap(), 0, "nothing waits");
+    fires.take_in(FIRST, &without(1, 150));
+    fires.publish();
+    let plan = fires.preview().plan.unwrap();
+    let refused = |digest| fires.revise(digest).unwrap_err().to_string();
+    assert!(refused(Digest([7; 32])).contains("not what was previewed last"));
+    fires.take_in(FIRST, &without(1, 120));
+    fires.publish();
+    assert!(refused(plan.digest).contains("other corrections came since"));
+    assert_eq!(fires.revise(fires.preview().plan.unwrap().digest).unwrap(), 1);
+}
+
 /// Who may not ask hears so at once; who may is told to come back while something is published.
 #[test]
 fn nobody_waits_for_a_publication() {
