@@ -51,6 +51,10 @@ impl Policy {
     }
 }
 
+/// Of 1,000 releasable cells that a revision decides anew, how many are withheld without need at least. Otherwise a mark there says that its
+/// cell changed: where a total grew by ten and ten of its parts are marked, each grew by one.
+const LEAST_DECOYS_OF_A_REVISION: u16 = 100;
+
 /// Partners who share what they supplied, each known by its number.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -65,6 +69,11 @@ pub enum Coalitions {
 }
 
 impl Policy {
+    /// Of 1,000 releasable cells, how many the key withholds without need: cells that are decided for the first time, or once more.
+    pub(crate) fn decoys_of(&self, revised: bool) -> u16 {
+        if revised { self.decoys_per_thousand.max(LEAST_DECOYS_OF_A_REVISION) } else { self.decoys_per_thousand }
+    }
+
     /// Every set of partners that the proof must hold against, where these supplied records: first each alone, if there are
     /// several.
     pub(crate) fn reading(&self, partners: &BTreeSet<u16>) -> Vec<Vec<u16>> {

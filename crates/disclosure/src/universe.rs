@@ -322,7 +322,7 @@ impl Maker<'_> {
                 _ => (Role::Open, None),
             };
         }
-        let decoys = self.policy.decoys_per_thousand;
+        let decoys = self.policy.decoys_of(draft.earlier > 0);
         if draft.headline {
             (Role::Headline, None)
         } else if self.rules.decoys && decoys > 0 && drawn(b"decoy", decoys) {
