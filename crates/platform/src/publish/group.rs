@@ -1,38 +1,31 @@
-//! One group: tabulated, planned, recorded, released.
+//! One group: planned, recorded, released.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use agreements::Governing;
 use catalog::{DatasetVersion, VersionStatus};
 use disclosure::{
-    CellId, Change, DurableReceipt, GroupTables, LedgerState, OpenSource, Plan, PlanError, Policy, Released, Shown,
-    Unreleased, ViewChange,
+    Change, DurableReceipt, GroupTables, LedgerState, OpenSource, Plan, PlanError, Policy, Released, Shown, Unreleased,
+    ViewChange,
 };
-use engine::{GroupRequest, Permits, StoredTable};
-use geography::Gazetteer;
-use jiff::Timestamp;
 use model::contract::DatasetContract;
-use model::{AreaType, DatasetId, Digest, Exposure, Period};
+use model::{DatasetId, Digest, Exposure};
 use uuid::Uuid;
-use vault::{TableIdentity, TableKeys};
 
 use super::allowed::{Allowed, nothing_left};
-use super::audit::{Audit, views_on};
-use super::basis::{Basis, Partition, digest_of_areas};
+use super::attempt::{Attempt, target};
+use super::audit::Audit;
+use super::basis::Basis;
 use super::contract;
 use super::ledger::{Ledger, Opened, Remembered};
-use super::placing::Located;
 use super::queue::public_reason;
-use super::residents::{bounds, in_use, known_upper};
 use super::revision::{RevisionPlan, Settled};
 use crate::caller::Caller;
-use crate::definitions::check;
 use crate::error::{PlatformError, causes};
 use crate::platform::Platform;
 use crate::requests;
 use crate::review::reported_views;
-use crate::state::{Group, State, digest_of};
+use crate::state::{Group, State};
 
 /// What publishing one dataset came to.
 pub(super) struct Outcome {
@@ -52,30 +45,6 @@ pub(super) struct Work<'a> {
     pub(super) state: &'a State,
     pub(super) contract: &'a DatasetContract,
     pub(super) past: &'a [Opened],
-}
-
-/// One try: some versions, and everything that the agreements allow of them.
-pub(super) struct Attempt<'a> {
-    state: &'a State,
-    contract: &'a DatasetContract,
-    versions: &'a [DatasetVersion],
-    allowed: &'a Allowed,
-    request: GroupRequest,
-    basis: Basis,
-    /// Names what it has to show, if a revision was asked for.
-    agreed: Option<Digest>,
-}
-
-impl Attempt<'_> {
-    /// Digest over everything that its tables depend on.
-    pub(super) const fn revision(&self) -> Digest {
-        self.basis.revision
-    }
-
-    /// What a plan of it stands on.
-    pub(super) const fn basis(&self) -> &Basis {
-        &self.basis
-    }
 }
 
 impl Platform {
@@ -154,8 +123,6 @@ impl Platform {
         let mut outcome = self.attempt_of(work, versions, &allowed, agreed);
         let reason = match &outcome {
             Err(PlatformError::TakesTooMuch { reason }) => Some(reason.clone()),
-            // A plan that fails its own check is a defect: it is told, and nothing is tried around it.
-            Err(error) if matches!(plan_error(error), Some(PlanError::Unverified { .. })) => None,
             Err(error) if has_no_plan(error) => {
                 tracing::warn!(
                     dataset = contract.id.as_str(),
@@ -218,69 +185,6 @@ impl Platform {
                 _ => self.release(&attempt, past),
             },
         }
-    }
-
-    /// What will be tabulated, and what it will stand on.
-    pub(super) fn prepare<'a>(
-        &self,
-        state: &'a State,
-        contract: &'a DatasetContract,
-        versions: &'a [DatasetVersion],
-        allowed: &'a Allowed,
-        last: Option<&Basis>,
-    ) -> Result<Attempt<'a>, PlatformError> {
-        let unrelated = check::unrelated(allowed.definitions.indicators_on(&contract.id), contract);
-        if let Some(reason) = unrelated.filter(|_| !allowed.open()) {
-            return Err(PlatformError::Unpublishable { reason });
-        }
-        let geography = state.geography()?;
-        let mut partitions: Vec<Partition> = versions.iter().map(Partition::of).collect();
-        partitions.sort_unstable_by_key(|partition| partition.period);
-        let periods: Vec<Period> = partitions.iter().map(|partition| partition.period).collect();
-        let tables = requests::tables(
-            &allowed.definitions,
-            &geography.gazetteer,
-            contract,
-            &periods,
-            last.map(|last| last.tables.as_slice()).unwrap_or_default(),
-        )?;
-        let known_upper =
-            if bounds(contract) && !allowed.open() { known_upper(state, contract, &tables)? } else { BTreeMap::new() };
-        let bounds = digest_of_bounds(&known_upper)?;
-        let revision = revision(geography.digest, contract, &partitions, allowed, bounds)?;
-        let names: BTreeSet<&str> = contract.dimensions().into_iter().chain(contract.measures()).collect();
-        let sensitive = allowed.primary.sensitive.iter().filter(|name| names.contains(name.as_str()));
-        let terms = requests::Terms {
-            exposure: allowed.exposure.clone(),
-            revision,
-            sensitive: sensitive.cloned().collect(),
-            known_upper,
-        };
-        let request = requests::group_request(contract, terms, &periods, tables)?;
-        let policy = rules(allowed)?;
-        let years = |area_type: AreaType| {
-            geography.gazetteer.areas(area_type).first().map(|area| (area_type, area.boundary_year))
-        };
-        let basis = Basis {
-            revision,
-            policy: digest_of(policy.iter().map(Vec::as_slice)),
-            geography: geography.digest,
-            boundary_years: geography.gazetteer.area_types().filter_map(years).collect::<BTreeMap<_, _>>(),
-            located: Located::of_partitions(contract, &geography.gazetteer, versions)?,
-            open: allowed.open(),
-            partitions,
-            views: views_on(&allowed.definitions, &contract.id),
-            sensitive: request.sensitive.clone(),
-            bounds,
-            areas: areas_of(&request, &geography.gazetteer),
-            parts: request.parts.clone(),
-            partners: partners(&request),
-            tables: Basis::registrations(&request),
-        };
-        if let Some(why) = last.and_then(|last| last.cannot_become(&basis)) {
-            return Err(PlatformError::Unpublishable { reason: format!("of `{}`, {why}", contract.id) });
-        }
-        Ok(Attempt { state, contract, versions, allowed, request, basis, agreed: None })
     }
 
     /// What a revision by some versions would show and change, for who asks; nothing is published.
@@ -459,58 +363,6 @@ impl Platform {
         Err(PlatformError::Unavailable { reason: reason.to_owned() })
     }
 
-    fn tabulate(&self, attempt: &Attempt<'_>) -> Result<Unreleased, PlatformError> {
-        let (snapshot, now) = (&attempt.state.snapshot, self.now());
-        let tables = attempt.versions.iter().map(|version| {
-            let mut table = self.stored_table(version)?;
-            // A version of an agreement may stand in the place of the one that the data came under.
-            let bound = Governing { dataset: version.facts.dataset.clone(), agreements: table.agreements };
-            table.agreements = snapshot.rebound(&bound, now).agreements;
-            Ok(table)
-        });
-        let tables = tables.collect::<Result<Vec<_>, PlatformError>>()?;
-        let limits = self.settings().limits.engine();
-        let permits = Permits { of: &attempt.allowed.permits, snapshot, now };
-        let work = || -> Result<Unreleased, PlatformError> {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_time()
-                .build()
-                .map_err(PlatformError::failed("start the query engine"))?;
-            runtime.block_on(engine::tabulate(&permits, &tables, &attempt.request, &limits)).map_err(
-                |error| match error {
-                    // It would be the same another time.
-                    engine::EngineError::TooLarge { .. } => PlatformError::Unpublishable { reason: error.to_string() },
-                    error => PlatformError::failed("tabulate a dataset")(error),
-                },
-            )
-        };
-        // Its own thread: the caller may be inside another runtime.
-        std::thread::scope(|scope| scope.spawn(work).join())
-            .unwrap_or_else(|_| Err(PlatformError::Unavailable { reason: "the query engine stopped".to_owned() }))
-    }
-
-    fn stored_table(&self, version: &DatasetVersion) -> Result<StoredTable, PlatformError> {
-        let facts = &version.facts;
-        let destroyed = || PlatformError::Unpublishable {
-            reason: format!("the keys of a version of `{}` are destroyed", facts.dataset),
-        };
-        let wrapped = version.table_keys.as_deref().ok_or_else(destroyed)?;
-        let wrapped = serde_json::from_str(wrapped).map_err(PlatformError::failed("read the keys of a table"))?;
-        let identity =
-            TableIdentity { dataset: facts.dataset.clone(), version: facts.id, agreements: facts.agreements.clone() };
-        let keys = TableKeys::unwrap(self.keys().vault(), &wrapped, identity, None)
-            .map_err(PlatformError::failed("open the keys of a table"))?;
-        let path = self.store().checked_path(&facts.table).map_err(PlatformError::failed("find a table"))?;
-        // The reader would take a plain file too.
-        let mut file = std::fs::File::open(&path).map_err(PlatformError::failed("open a table"))?;
-        vault::require_encrypted(&mut file).map_err(PlatformError::failed("open a table"))?;
-        Ok(StoredTable {
-            path,
-            decryption: keys.decryption_properties().map_err(PlatformError::failed("open a table"))?,
-            agreements: facts.agreements.clone(),
-        })
-    }
-
     pub(super) fn current_versions(&self, dataset: &DatasetId) -> Result<Vec<DatasetVersion>, PlatformError> {
         let versions = self.catalog().versions(Some(dataset), Some(VersionStatus::Current));
         versions.map_err(PlatformError::failed("read versions"))
@@ -541,19 +393,14 @@ const fn waits(error: &PlatformError) -> bool {
 /// Whether a revision ends with it, and everything else goes on without: its corrections cannot be protected beside what is
 /// published, or not as was previewed. They wait until somebody asks again.
 pub(super) fn ends_revision(error: &PlatformError) -> bool {
-    has_no_plan(error) || matches!(error, PlatformError::Unpublishable { .. })
+    let fails_its_check = matches!(plan_error(error), Some(PlanError::Unverified { .. }));
+    has_no_plan(error) || fails_its_check || matches!(error, PlatformError::Unpublishable { .. })
 }
 
+/// Whether there is none. One that fails its own check is a defect, and nothing is tried around it.
 fn has_no_plan(error: &PlatformError) -> bool {
-    matches!(
-        plan_error(error),
-        Some(
-            PlanError::Unprovable { .. }
-                | PlanError::GrownTogether(_)
-                | PlanError::TooManyDifferences(_)
-                | PlanError::Unverified { .. }
-        )
-    )
+    let plan = plan_error(error);
+    matches!(plan, Some(PlanError::Unprovable { .. } | PlanError::GrownTogether(_) | PlanError::TooManyDifferences(_)))
 }
 
 /// Refuses to revise what shows something else under its old name; see [`Platform::allowed_of`].
@@ -576,82 +423,4 @@ fn not_as_previewed(dataset: &DatasetId) -> PlatformError {
 fn ledger_state(dataset: &DatasetId, past: &[Opened]) -> Result<LedgerState, PlatformError> {
     LedgerState::decode(requests::group_of(dataset)?, past.last().map(|opened| &opened.entry))
         .map_err(PlatformError::failed("read the ledger"))
-}
-
-/// What the areas of every type of a request are made of.
-fn areas_of(request: &GroupRequest, gazetteer: &Gazetteer) -> BTreeMap<AreaType, Digest> {
-    let types: BTreeSet<AreaType> = request.tables.iter().map(|table| table.areas.area_type).collect();
-    types.into_iter().map(|area_type| (area_type, digest_of_areas(gazetteer, area_type))).collect()
-}
-
-/// The partners of a request, in the order of their numbers.
-fn partners(request: &GroupRequest) -> Vec<String> {
-    let names = request.partner.as_ref().and_then(|name| request.classifications.get(name));
-    names.cloned().unwrap_or_default()
-}
-
-/// Everything that the agreements ask for before anything is shown.
-fn rules(allowed: &Allowed) -> Result<[Vec<u8>; 2], PlatformError> {
-    let write = PlatformError::failed::<serde_json::Error>;
-    let policy = serde_json::to_vec(&allowed.policy).map_err(write("write a policy"))?;
-    Ok([policy, serde_json::to_vec(&allowed.primary).map_err(write("write primary rules"))?])
-}
-
-fn digest_of_bounds(known_upper: &BTreeMap<CellId, u64>) -> Result<Option<Digest>, PlatformError> {
-    if known_upper.is_empty() {
-        return Ok(None);
-    }
-    let known_upper: Vec<(&CellId, &u64)> = known_upper.iter().collect();
-    let text = serde_json::to_vec(&known_upper).map_err(PlatformError::failed("write what is known"))?;
-    Ok(Some(digest_of([text.as_slice()])))
-}
-
-/// Digest over everything that a group's tables depend on.
-fn revision(
-    geography: Digest,
-    contract: &DatasetContract,
-    partitions: &[Partition],
-    allowed: &Allowed,
-    bounds: Option<Digest>,
-) -> Result<Digest, PlatformError> {
-    let write = PlatformError::failed::<serde_json::Error>;
-    let mut parts = vec![
-        serde_json::to_vec(contract).map_err(write("write a contract"))?,
-        bounds.map_or_else(Vec::new, |bounds| bounds.0.to_vec()),
-        serde_json::to_vec(&allowed.exposure).map_err(write("write an exposure"))?,
-        geography.0.to_vec(),
-        serde_json::to_vec(partitions).map_err(write("write a partition"))?,
-    ];
-    parts.extend(rules(allowed)?);
-    for indicator in allowed.definitions.indicators_on(&contract.id) {
-        parts.push(serde_json::to_vec(indicator).map_err(write("write an indicator"))?);
-    }
-    Ok(digest_of(parts.iter().map(Vec::as_slice)))
-}
-
-/// Digest over everything that may make a group publish something else than it does: what is asked of it, before the
-/// agreements were, where these stand at the moment, and which figures of residents are in use.
-pub(super) fn target(
-    state: &State,
-    contract: &DatasetContract,
-    versions: &[DatasetVersion],
-    now: Timestamp,
-) -> Result<Digest, PlatformError> {
-    let write = PlatformError::failed::<serde_json::Error>;
-    let mut parts = vec![
-        serde_json::to_vec(contract).map_err(write("write a contract"))?,
-        state.geography()?.digest.0.to_vec(),
-        state.snapshot.epoch().digest().0.to_vec(),
-    ];
-    for indicator in state.definitions.indicators_on(&contract.id) {
-        parts.push(serde_json::to_vec(indicator).map_err(write("write an indicator"))?);
-    }
-    for agreement in state.snapshot.agreements().filter(|agreement| agreement.dataset(&contract.id).is_some()) {
-        let status = state.snapshot.status(&agreement.digest(), now);
-        parts.push(status.map_or_else(Vec::new, |status| format!("{} {status}", agreement.digest()).into_bytes()));
-    }
-    parts.extend(versions.iter().map(|version| version.facts.id.as_bytes().to_vec()));
-    let others = state.definitions.residents().is_some_and(|residents| residents.id != contract.id);
-    parts.extend(in_use(state).filter(|_| others).map(|figures| figures.0.to_vec()));
-    Ok(digest_of(parts.iter().map(Vec::as_slice)))
 }

@@ -2,6 +2,7 @@
 
 mod allowed;
 mod approval;
+mod attempt;
 mod audit;
 mod basis;
 mod coarser;

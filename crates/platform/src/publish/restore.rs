@@ -8,7 +8,7 @@ use model::DatasetId;
 use model::contract::DatasetContract;
 use uuid::Uuid;
 
-use super::group::target;
+use super::attempt::target;
 use super::ledger::{Remembered, ledger_group};
 use super::releases::last_was_open;
 use super::residents::in_use;
