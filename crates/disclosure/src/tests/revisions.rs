@@ -403,3 +403,15 @@ fn a_total_that_would_go_is_named_beforehand() {
     assert!(changes(&[20, 30, 39]).to_string().contains(&format!("total not shown any more: {total}")));
     assert_eq!(changes(&[20, 30, 60]).totals, Vec::new());
 }
+
+/// What names a plan before it is released depends on the key and on what the plan stands on, and is not the digest on record.
+#[test]
+fn a_plan_is_named_under_a_key() {
+    let (cells, policy) = (masks(&[1, 2, 4], 3), Policy::threshold(K));
+    let plan = plan(&LedgerState::empty(name("test")), &group(&[20, 30, 40], &cells), &policy, &key(1)).unwrap();
+    let basis = |byte| model::Digest([byte; 32]);
+    let codes =
+        [plan.code(&key(1), basis(1)), plan.code(&key(2), basis(1)), plan.code(&key(1), basis(2)), plan.digest()];
+    assert_eq!(codes.iter().collect::<std::collections::BTreeSet<_>>().len(), 4, "{codes:?}");
+    assert_eq!(plan.code(&key(1), basis(1)), codes[0]);
+}

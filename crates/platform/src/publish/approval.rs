@@ -315,7 +315,7 @@ impl Platform {
                 allowed => allowed,
             };
             let difference = allowed.and_then(|allowed| {
-                Ok(self.prepare(&state, contract, versions, &allowed, last)?.basis().differs_in(basis))
+                Ok(self.prepare(&state, contract, versions, &allowed, last)?.basis.differs_in(basis))
             });
             match difference {
                 Ok(None) => return Ok(None),

@@ -40,11 +40,6 @@ impl Attempt<'_> {
     pub(super) const fn revision(&self) -> Digest {
         self.basis.revision
     }
-
-    /// What a plan of it stands on.
-    pub(super) const fn basis(&self) -> &Basis {
-        &self.basis
-    }
 }
 
 impl Platform {

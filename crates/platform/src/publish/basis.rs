@@ -95,6 +95,13 @@ impl Registration {
 }
 
 impl Registration {
+    /// Whether it shows the same, of whatever periods.
+    fn is_as(&self, other: &Self) -> bool {
+        let Self { measure, column, filter, area_type, period_type, periods: _, by } = self;
+        (measure, column, filter, area_type, period_type, by)
+            == (&other.measure, &other.column, &other.filter, &other.area_type, &other.period_type, &other.by)
+    }
+
     /// Whether a dimension or measure has a part in it.
     fn uses(&self, name: &str) -> bool {
         self.column == name || self.filter.contains_key(name) || self.by.iter().any(|(dimension, _)| dimension == name)
@@ -192,8 +199,7 @@ impl Basis {
 
     /// Whether a table of it was not decided by another, of whatever periods: a view is new, or shows something else under its name.
     pub(super) fn registers_more_than(&self, other: &Self) -> bool {
-        let same = |a: &Registration, b: &Registration| *a == Registration { periods: a.periods.clone(), ..b.clone() };
-        self.tables.iter().any(|table| !other.tables.iter().any(|known| same(table, known)))
+        self.tables.iter().any(|table| !other.tables.iter().any(|known| table.is_as(known)))
     }
 
     /// The periods of its partitions, in order.

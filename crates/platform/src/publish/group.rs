@@ -123,20 +123,15 @@ impl Platform {
         let mut outcome = self.attempt_of(work, versions, &allowed, agreed);
         let reason = match &outcome {
             Err(PlatformError::TakesTooMuch { reason }) => Some(reason.clone()),
-            Err(error) if has_no_plan(error) => {
-                tracing::warn!(
-                    dataset = contract.id.as_str(),
-                    causes = causes(error),
-                    "no plan with the views that are new"
-                );
-                Some(public_reason(error))
-            }
+            Err(error) if has_no_plan(error) => Some(public_reason(error)),
             _ => None,
         };
         if let Some((reason, last)) = reason.zip(past.last())
             && allowed.leave_out_new(contract, &last.basis, &reason) > 0
             && allowed.shows_something(contract)
         {
+            let causes = outcome.as_ref().err().map(|error| causes(error)).unwrap_or_default();
+            tracing::warn!(dataset = contract.id.as_str(), causes, "not published with the views that are new");
             outcome = self.attempt_of(work, versions, &allowed, agreed);
         }
         Ok((outcome?, allowed.refused))

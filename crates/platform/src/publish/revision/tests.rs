@@ -33,6 +33,14 @@ impl Fires {
         Self { _folder: small, platform, reviewer, dataset: Small::FIRES.parse().unwrap() }
     }
 
+    /// The first quarter published, and a correction of it that waits.
+    fn corrected() -> Self {
+        let fires = Self::published();
+        fires.take_in(FIRST, &without(1, 150));
+        fires.publish();
+        fires
+    }
+
     fn take_in(&self, period: &str, file: &[u8]) {
         Small::take_in(&self.platform, Small::FIRES, period, file);
     }
@@ -58,9 +66,7 @@ impl Fires {
 /// What is new comes after a revision, never with it, and is not forgotten.
 #[test]
 fn nothing_new_comes_with_a_revision() {
-    let fires = Fires::published();
-    fires.take_in(FIRST, &without(1, 150));
-    fires.publish();
+    let fires = Fires::corrected();
     fires.take_in(SECOND, &without(2, 0));
     let plan = fires.preview().plan.unwrap();
     assert_eq!(fires.revise(plan.digest).unwrap(), 1);
@@ -72,17 +78,11 @@ fn nothing_new_comes_with_a_revision() {
     assert_eq!((fires.platform.pending().unwrap(), fires.preview().corrections), (0, 0));
 }
 
-/// What everybody would see is named under a key: without it nobody can try figures until the name fits. It names what the figures
-/// stand on too.
+/// What everybody would see is named under a key: without it nobody can try figures until the name fits.
 #[test]
 fn a_preview_is_named_under_a_key() {
-    let [fires, others] = [Fires::published(), Fires::published()];
-    for fires in [&fires, &others] {
-        fires.take_in(FIRST, &without(1, 150));
-        fires.publish();
-    }
-    let [plan, other] = [fires.preview().plan.unwrap(), others.preview().plan.unwrap()];
-    assert_ne!(plan.digest, other.digest);
+    let fires = Fires::corrected();
+    let plan = fires.preview().plan.unwrap();
     fires.revise(plan.digest).unwrap();
     fires.publish();
     let group = crate::publish::ledger_group(&fires.dataset).unwrap();
@@ -93,9 +93,7 @@ fn a_preview_is_named_under_a_key() {
 /// A revision is of the files that were previewed: where others took their place, it ends and says so.
 #[test]
 fn a_revision_of_other_files_ends() {
-    let fires = Fires::published();
-    fires.take_in(FIRST, &without(1, 150));
-    fires.publish();
+    let fires = Fires::corrected();
     let plan = fires.preview().plan.unwrap();
     fires.revise(plan.digest).unwrap();
     fires.take_in(FIRST, &without(1, 120));
@@ -108,9 +106,7 @@ fn a_revision_of_other_files_ends() {
 /// Nobody takes the place of a revision that was asked for, and asking twice is asking once.
 #[test]
 fn one_revision_waits_at_a_time() {
-    let fires = Fires::published();
-    fires.take_in(FIRST, &without(1, 150));
-    fires.publish();
+    let fires = Fires::corrected();
     let plan = fires.preview().plan.unwrap();
     fires.revise(plan.digest).unwrap();
     let refused = fires.revise(Digest([0; 32])).unwrap_err().to_string();
