@@ -165,6 +165,7 @@ fn release(group: &Group, setting: Setting) -> Option<(Problem, Vec<usize>)> {
     let mut memory = Memory::default();
     let mut revisions: Vec<Problem> = Vec::new();
     let mut published: Vec<usize> = Vec::new();
+    let mut withheld_once = BTreeSet::new();
     for revision in 1..=group.revisions {
         let last = memory.entries.last().map(|entry| AuthenticatedEntry::from_vault(entry.clone()));
         let past = LedgerState::decode(id.clone(), last.as_ref()).unwrap();
@@ -177,6 +178,13 @@ fn release(group: &Group, setting: Setting) -> Option<(Problem, Vec<usize>)> {
         let _ = released.as_ref().map(|tables| {
             for table in &mut problem.tables {
                 table.cells = seen(group, table, |id| tables.cell(id));
+            }
+            // A rule by which some are shown again would tell, whoever knows it, of what was withheld.
+            for (id, cell) in tables.iter() {
+                match cell.value() {
+                    None => drop(withheld_once.insert(id.clone())),
+                    Some(value) => assert!(value == 0 || !withheld_once.contains(id), "{id} is shown again"),
+                }
             }
         });
         revisions.push(problem);

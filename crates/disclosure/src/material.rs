@@ -29,8 +29,9 @@ pub(crate) struct MaterialCell {
     pub(crate) past: Option<Past>,
     /// Why that plan withheld it.
     pub(crate) because: Option<Reason>,
-    /// What was decided of it before is so close that it would say how few came or went, or nearly what was withheld.
-    pub(crate) near: bool,
+    /// What was decided of it before keeps it back: it was withheld, or what was shown is so close that it would say how few came or
+    /// went.
+    pub(crate) kept_back: bool,
 }
 
 /// See the module.
@@ -119,7 +120,7 @@ impl Data<'_> {
             sensitive: self.truth.sensitive.covers(id),
             past: None,
             because: None,
-            near: false,
+            kept_back: false,
         }
     }
 
@@ -159,7 +160,7 @@ impl Data<'_> {
                 None => cells.push(cell),
             }
         }
-        self.find_what_is_near(&mut cells, superseded.iter().flatten());
+        self.find_what_is_kept_back(&mut cells, superseded.iter().flatten());
         let inherited = history.proofs.iter().flat_map(|proof| proof.after(&matched.of_old, &matched.again)).collect();
         let gone = |figure: &&Figure| self.truth.cells.get(&figure.id).is_none_or(|entry| entry.facts.not_available);
         superseded.extend(history.shown.iter().filter(gone).map(|figure| Some(decided(figure))));
@@ -174,19 +175,24 @@ impl Data<'_> {
         }
     }
 
-    /// Whether two figures of a cell that are both shown would differ by few, or one would say nearly what another withheld.
-    fn find_what_is_near<'a>(&self, cells: &mut [MaterialCell], before: impl Iterator<Item = &'a MaterialCell>) {
+    /// Whether two figures of a cell that are both shown would differ by few, or a figure of it was withheld. Which figures are shown
+    /// again must not depend on what was withheld: of a rule by distance, whoever knows it learns that distance.
+    fn find_what_is_kept_back<'a>(
+        &self,
+        cells: &mut [MaterialCell],
+        before: impl Iterator<Item = &'a MaterialCell>,
+    ) {
         let mut known: HashMap<&CellId, Vec<Past>> = HashMap::new();
         for figure in before {
             known.entry(&figure.id).or_default().extend(figure.past);
         }
         for cell in cells.iter_mut().filter(|cell| cell.past.is_none()) {
             let count = self.truth.cells.get(&cell.id).map_or(0, |entry| self.count(entry));
-            let near = |before: &Past| match before {
+            let keeps_back = |before: &Past| match before {
                 Past::Released(before) => (1..self.k).contains(&before.abs_diff(count)),
-                Past::Withheld(before) => before.abs_diff(count) < self.k,
+                Past::Withheld(_) => true,
             };
-            cell.near = known.get(&cell.id).is_some_and(|figures| figures.iter().any(near));
+            cell.kept_back = known.get(&cell.id).is_some_and(|figures| figures.iter().any(keeps_back));
         }
     }
 
@@ -210,7 +216,7 @@ impl Data<'_> {
             sensitive: figure.sensitive,
             past: Some(figure.past),
             because: figure.reason,
-            near: false,
+            kept_back: false,
         }
     }
 

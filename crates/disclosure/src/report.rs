@@ -341,7 +341,7 @@ const fn family(reason: Reason) -> &'static str {
         Reason::HiddenZero => "zeros, drawn by a key",
         Reason::Decoy => "drawn by a key, so that a mark tells nothing",
         Reason::Earlier => "withheld by an earlier publication",
-        Reason::Correction => "would tell how few a correction added or took away",
+        Reason::Correction => "withheld before a correction, or changed by too few",
         Reason::Secondary => "would let others be worked out",
     }
 }

@@ -145,7 +145,7 @@ impl fmt::Display for Explanation {
             Reason::HiddenZero => "one of the zeros that a key withholds".to_owned(),
             Reason::Decoy => "drawn by a key".to_owned(),
             Reason::Earlier => "withheld by an earlier plan".to_owned(),
-            Reason::Correction => "too close to what was released before a correction".to_owned(),
+            Reason::Correction => "withheld before a correction, or too close to what was released then".to_owned(),
             Reason::Secondary => "protects other cells".to_owned(),
         };
         write!(f, "\nfor reviewers: {why}")

@@ -28,7 +28,7 @@ pub enum Reason {
     Decoy,
     /// Withheld by an earlier plan.
     Earlier,
-    /// Too close to what was released of the same cell before a correction.
+    /// Withheld before a correction, or too close to what was released of the same cell then.
     Correction,
     /// To protect other cells.
     Secondary,

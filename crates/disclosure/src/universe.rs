@@ -48,7 +48,7 @@ pub(crate) struct Draft<'a> {
     upper: Option<u64>,
     pub(crate) sensitive: bool,
     pub(crate) past: Option<Past>,
-    near: bool,
+    kept_back: bool,
     /// How many figures of its cells were decided before and are not shown any more, at most.
     earlier: usize,
 }
@@ -248,7 +248,7 @@ impl<'a> Draft<'a> {
             upper: cell.facts.known_upper,
             sensitive: cell.sensitive,
             past: cell.past,
-            near: cell.near,
+            kept_back: cell.kept_back,
             earlier,
         }
     }
@@ -260,7 +260,7 @@ impl<'a> Draft<'a> {
         self.headline |= cell.facts.headline;
         self.upper = min_bound(self.upper, cell.facts.known_upper);
         self.sensitive |= cell.sensitive;
-        self.near |= cell.near;
+        self.kept_back |= cell.kept_back;
         // What was ever released under one of the names stays released.
         self.past = match (self.past, cell.past) {
             (Some(Past::Released(value)), _) | (_, Some(Past::Released(value))) => Some(Past::Released(value)),
@@ -304,7 +304,7 @@ impl Maker<'_> {
             None => {}
         }
         // Where zeros are always shown, none left is told of all that there were.
-        if draft.near && !(facts.value == 0 && self.marks_exclude_zero(draft)) {
+        if draft.kept_back && !(facts.value == 0 && self.marks_exclude_zero(draft)) {
             return (Role::Protected, Some(verdict.unsafe_for.unwrap_or(Reason::Correction)));
         }
         // Drawn anew with each revision: of those that the same draw left, marks would tell what changed.

@@ -80,6 +80,28 @@ impl Keys {
         Ok(())
     }
 
+    /// Keys that are the same in every run, in a folder that is not in use yet: what a plan withholds follows from them.
+    #[cfg(test)]
+    pub(crate) fn fix(settings: &Settings, datasets: &[&str]) {
+        struct Fixed;
+        impl vault::Entropy for Fixed {
+            fn fill(&mut self, buffer: &mut [u8]) -> Result<(), VaultError> {
+                buffer.fill(20);
+                Ok(())
+            }
+        }
+        let vault = Vault::new(std::sync::Arc::new(vault::FileKey::open(&settings.key_file, &settings.data).unwrap()));
+        let catalog = catalog::SqliteCatalog::open(&settings.data.join(catalog::CATALOG)).unwrap();
+        let stored = catalog.setting(&label(SETTING).unwrap()).unwrap().unwrap();
+        let mut ring: KeyRing = serde_json::from_str(&stored).unwrap();
+        let pseudonyms = datasets.iter().map(|dataset| format!("pseudonym/{dataset}"));
+        for name in [PLANS, RECORDS].map(str::to_owned).into_iter().chain(pseudonyms) {
+            ring.destroy(&name);
+            ring.ensure(&vault, &name, &mut Fixed).unwrap();
+        }
+        catalog.replace_setting(&label(SETTING).unwrap(), Some(&stored), &text_of(&ring).unwrap()).unwrap();
+    }
+
     pub(crate) const fn vault(&self) -> &Vault {
         &self.vault
     }

@@ -209,6 +209,7 @@ impl Small {
         }
         let small = Self { folder, faults: Faults::default(), limits: Limits::default() };
         Platform::create(&small.settings()).unwrap();
+        crate::keys::Keys::fix(&small.settings(), &[Self::FIRES]);
         small
     }
 

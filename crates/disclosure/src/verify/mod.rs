@@ -85,14 +85,15 @@ pub(crate) struct Checked {
     pub(crate) worlds: usize,
 }
 
-/// No figure is shown that differs from what was shown of its cell before by fewer than k, or by fewer or nothing from what was withheld.
-fn corrections(entry: &Entry) -> Result<(), VerifyError> {
+/// No figure is shown of a cell that was withheld before, or that differs by fewer than k from what was shown of it before. Zeros are,
+/// where they always are.
+pub(crate) fn corrections(entry: &Entry) -> Result<(), VerifyError> {
     let mut before: BTreeMap<&CellId, Vec<&EntryCell>> = BTreeMap::new();
     for figure in &entry.superseded {
         before.entry(&figure.id).or_default().push(figure);
     }
     // Figures of the same records are one, whatever they are called.
-    let zeros = entry.cells.iter().filter(|cell| rules::never_withheld_at_zero(entry, cell));
+    let zeros = entry.cells.iter().filter(|cell| cell.count == 0 && rules::never_withheld_at_zero(entry, cell));
     let always: BTreeSet<Option<(u32, u32)>> = zeros.map(|cell| cell.place).collect();
     let known: BTreeSet<Option<(u32, u32)>> =
         entry.cells.iter().filter(|cell| cell.earlier).map(|cell| cell.place).collect();
@@ -100,14 +101,11 @@ fn corrections(entry: &Entry) -> Result<(), VerifyError> {
     let shown = entry.cells.iter().filter(is_new);
     for cell in shown {
         for figure in before.get(&cell.id).into_iter().flatten() {
-            let close = figure.count.abs_diff(cell.count) < entry.policy.k;
             let what = match figure.outcome {
-                Outcome::Released if close && figure.count != cell.count => {
+                Outcome::Released if (1..entry.policy.k).contains(&figure.count.abs_diff(cell.count)) => {
                     "it is shown and differs by few from what was shown of it before"
                 }
-                Outcome::Withheld if close && !(cell.count == 0 && always.contains(&cell.place)) => {
-                    "it is shown and differs by few from what was withheld of it before"
-                }
+                Outcome::Withheld if !always.contains(&cell.place) => "it is shown and was withheld before",
                 _ => continue,
             };
             return Err(VerifyError::Rule { cell: Box::new(cell.id.clone()), what });
