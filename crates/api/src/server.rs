@@ -55,6 +55,7 @@ fn operations() -> OpenApiRouter<App> {
         .routes(routes!(data::json))
         .routes(routes!(uploads::create))
         .routes(routes!(uploads::version))
+        .routes(routes!(uploads::withdraw))
         .routes(routes!(publications::waiting))
         .routes(routes!(publications::decide))
         .routes(routes!(publications::preview_revision))

@@ -98,6 +98,28 @@ pub(crate) async fn version(
     .await
 }
 
+/// Withdraws a period with all its corrections: for its supplier, and for the partnership's operator. When this is answered, nothing that
+/// stands on it is served; what is left of the dataset is again as soon as it is published without. It is on record.
+#[utoipa::path(delete, path = "/v1/datasets/{id}/versions", tag = "datasets",
+    params(("id" = String, Path, description = "dataset id"),
+        ("period" = String, Query, description = "the period as it was sent, for example 2024-01-01/P3M")),
+    responses((status = 200, description = "how many files were withdrawn", body = Object), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
+pub(crate) async fn withdraw(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let params = Params::read(&uri, &["period"], app.limits.query_bytes)?;
+    let period = params.required("period")?.to_owned();
+    apart(move || {
+        let caller = caller(&app.platform, &headers)?;
+        Ok(Json(app.platform.withdraw(&caller, &dataset(&id)?, &period)?).into_response())
+    })
+    .await
+}
+
 /// A body that ends in an error where nothing comes for too long, or the whole takes too long: whoever sends slowly must
 /// not keep a place.
 fn in_time(body: Body, limits: &HttpLimits) -> impl Stream<Item = io::Result<Bytes>> + use<> {

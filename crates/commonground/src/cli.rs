@@ -70,6 +70,8 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Take in one file of one period of a dataset, as an upload through the API would.
     Ingest(IngestArgs),
+    /// Withdraw a period of a dataset with all its corrections: nothing that stands on it is shown any more.
+    Withdraw(WithdrawArgs),
     /// Sharing agreements.
     #[command(subcommand)]
     Agreements(AgreementsCommand),
@@ -130,6 +132,14 @@ pub(crate) struct IngestArgs {
     /// Store only: publish later, when `serve` or the next `ingest` runs.
     #[arg(long)]
     pub(crate) no_publish: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WithdrawArgs {
+    /// Dataset, for example lancashire-fire-and-rescue.incidents.
+    pub(crate) dataset: String,
+    /// The period as it was taken in, for example 2025-01-01/P3M.
+    pub(crate) period: String,
 }
 
 #[derive(Debug, Subcommand)]

@@ -9,6 +9,7 @@ mod ingest;
 mod licences;
 mod query;
 mod serve;
+mod withdraw;
 
 use platform::Platform;
 
@@ -25,6 +26,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Demo(args) => demo::run(&config, args),
         Command::Serve(args) => serve::run(&config, args),
         Command::Ingest(args) => ingest::run(&config, args),
+        Command::Withdraw(args) => withdraw::run(&config, args),
         Command::Agreements(command) => agreements::run(&config, command),
         Command::Geography(command) => geography::run(&config, command),
         Command::Query(args) => query::run(&config, args),

@@ -109,11 +109,11 @@ impl Platform {
         self.local(dataset.organisation()?, Role::PartnerOfficer)
     }
 
-    /// Somebody at the machine who reads what is published.
+    /// Somebody at the machine who runs the service for the partnership.
     ///
     /// # Errors
     /// If the register of agreements was not loaded.
-    pub fn local_reader(&self) -> Result<Caller, PlatformError> {
+    pub fn local_operator(&self) -> Result<Caller, PlatformError> {
         let organisation = self.state().snapshot.partnership().partnership.id.clone();
         self.local(organisation, Role::Operator)
     }

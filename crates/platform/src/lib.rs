@@ -37,6 +37,7 @@ mod staging;
 mod state;
 #[cfg(test)]
 mod testing;
+mod withdrawal;
 
 use std::process::ExitCode;
 
@@ -61,6 +62,7 @@ pub use review::{
 };
 pub use revocation::ask_to_revoke;
 pub use settings::{Limits, Settings};
+pub use withdrawal::Withdrawal;
 
 /// The hidden subcommand under which the program reads one workbook and ends.
 pub const WORKBOOK_COMMAND: &str = "__workbook";

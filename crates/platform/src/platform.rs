@@ -193,6 +193,7 @@ impl Platform {
         self.record_agreement_changes(&self.state().snapshot)?;
         self.clear_quarantine()?;
         self.settle_staged()?;
+        self.finish_withdrawals()?;
         self.end_interrupted()?;
         self.set_aside_unreferenced()?;
         self.remove_what_was_set_aside()?;

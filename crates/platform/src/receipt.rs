@@ -1,6 +1,6 @@
 //! What a sender is told of a file, and its findings as they are stored: encrypted, beside the table.
 
-use catalog::{DatasetVersion, ObjectKind, ObjectName, ObjectRef};
+use catalog::{DatasetVersion, ObjectKind, ObjectName, ObjectRef, VersionStatus};
 use ingest::Findings;
 use jiff::Timestamp;
 use model::DatasetId;
@@ -33,7 +33,7 @@ pub struct UploadReceipt {
     /// Row by row: kept, dropped, corrected, refused.
     pub findings: Findings,
     /// How far its publication has come: `pending`, `running`, `done` or `failed`, with a sentence where there is
-    /// one, or that it waits for approval.
+    /// one, that it waits for approval, or `withdrawn`.
     pub publication: String,
 }
 
@@ -71,15 +71,16 @@ impl Platform {
         let facts = &version.facts;
         let jobs = self.catalog().jobs(None).map_err(PlatformError::failed("read jobs"))?;
         let job = jobs.iter().rev().find(|job| job.facts.version == Some(facts.id));
-        let publication = job.map_or_else(
-            || "none".to_owned(),
-            |job| match &job.message {
+        let publication = match job {
+            _ if version.status == VersionStatus::Withdrawn => "withdrawn".to_owned(),
+            None => "none".to_owned(),
+            Some(job) => match &job.message {
                 // The job is done, and somebody else is to do something.
                 Some(message) if message.starts_with(WAITS) => message.clone(),
                 Some(message) => format!("{}: {message}", job.state.as_str()),
                 None => job.state.as_str().to_owned(),
             },
-        );
+        };
         Ok(UploadReceipt {
             dataset: facts.dataset.clone(),
             period: facts.period.to_string(),

@@ -8,7 +8,7 @@ use engine::{AreaSet, Contributors, Dimension, GroupRequest, MeasureSpec, TableS
 use geography::Gazetteer;
 use model::contract::{Absence, ColumnType, Counts, DatasetContract, Level};
 use model::indicator::{Indicator, Measure, View};
-use model::{AreaCode, AreaType, DatasetId, Digest, Exposure, Period, PeriodType};
+use model::{AreaCode, AreaType, DatasetId, Digest, Exposure, Month, Period, PeriodType};
 
 use crate::cube::{DenominatorPeriods, covered};
 use crate::definitions::Definitions;
@@ -59,14 +59,18 @@ pub(crate) fn tables(
     if contract.counts == Counts::Residents {
         tables.add_residents(definitions, partitions)?;
     }
+    // Of what was withdrawn there is nothing to count, and none counted is not the same.
+    let months: BTreeSet<Month> = partitions.iter().flat_map(|period| period.months()).collect();
+    let is_there = |period: &Period| period.months().all(|month| months.contains(&month));
     for table in decided {
         let measure = MeasureSpec {
             id: table.measure.parse().map_err(PlatformError::failed("name a measure"))?,
             column: table.column.clone(),
             filter: table.filter.clone(),
         };
+        let periods = table.periods.iter().copied().filter(is_there).collect();
         let by = table.by.iter().cloned().map(|(name, categories)| Dimension { name, categories }).collect();
-        tables.add(measure, (table.area_type, table.period_type), table.periods.clone(), by);
+        tables.add(measure, (table.area_type, table.period_type), periods, by);
     }
     Ok(tables.tables.into_values().collect())
 }

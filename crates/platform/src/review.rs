@@ -76,7 +76,7 @@ impl Platform {
         };
         report.facts.extend(at.map(|at| ("released", at.strftime("%-d %B %Y, %H:%M UTC").to_string())));
         report.facts.extend(plan.map(|(_, plan)| ("found in", format!("{} steps of search", plan.steps))));
-        let waiting = entries.last().map_or(Ok(0), |last| self.corrections(dataset, &last.basis))?;
+        let waiting = self.corrections(dataset, &entries)?;
         let waits = || format!("{waiting}, which wait for a revision: `disclosure revise {dataset}`");
         report.facts.extend((waiting > 0).then(|| ("corrections", waits())));
         Ok(report)

@@ -13,7 +13,7 @@ pub(crate) fn run(config: &Config, args: &QueryArgs) -> anyhow::Result<()> {
     let platform = super::open(config)?;
     let Some(indicator) = &args.indicator else { return list(&platform) };
     let request = request(indicator, &args.rows)?;
-    let answer = platform.data(&platform.local_reader()?, &request)?;
+    let answer = platform.data(&platform.local_operator()?, &request)?;
     match args.format {
         Format::Csv => print(&api::csv(&answer.rows, answer.synthetic.then_some(api::SYNTHETIC_NOTICE))?)?,
         Format::Json => print(format!("{}\n", serde_json::to_string_pretty(&api::json(&answer.rows))?).as_bytes())?,
@@ -48,7 +48,7 @@ pub(super) fn request(indicator: &str, args: &RowsArgs) -> Result<DataRequest, P
 
 fn list(platform: &Platform) -> anyhow::Result<()> {
     let mut out = String::new();
-    for card in platform.indicators(&platform.local_reader()?) {
+    for card in platform.indicators(&platform.local_operator()?) {
         writeln!(out, "{:<36} {}", card.id.as_str(), card.title)?;
         for view in card.views {
             let by = if view.by.is_empty() { String::new() } else { format!(" by {}", view.by.join(" and ")) };

@@ -303,7 +303,7 @@ impl Platform {
         }
         // With the corrections that a revision was asked of, or without any.
         let revised = self.remembered(dataset)?.revised;
-        let tries = [&revised, &BTreeSet::new()].map(|revised| self.settled(&current, last, revised));
+        let tries = [&revised, &BTreeSet::new()].map(|revised| self.settled(&current, &past, revised));
         let tries =
             tries.into_iter().map(|tried| tried.map(|settled| settled.versions)).collect::<Result<Vec<_>, _>>()?;
         let work = Work { state: &state, contract, past: &past };

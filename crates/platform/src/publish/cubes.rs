@@ -19,7 +19,7 @@ use crate::state::{Group, State, digest_of};
 impl Platform {
     /// Puts new cells in place, takes others away, and writes anew every table that stands on either; readers see all of it
     /// or none.
-    pub(super) fn swap(
+    pub(crate) fn swap(
         &self,
         fresh: BTreeMap<DatasetId, Arc<Group>>,
         gone: &BTreeSet<DatasetId>,
@@ -40,10 +40,12 @@ impl Platform {
                 }
             }
         }
+        // What was withdrawn since it was computed is not shown. Until this is done nothing is withdrawn, and from then on it is found.
+        let recorded = self.recorded();
         self.change(|current| {
             current.released.retain(|dataset, _| !gone.contains(dataset));
             current.out.extend(fresh.clone());
-            current.released.extend(fresh);
+            current.released.extend(fresh.into_iter().filter(|(_, group)| !recorded.is_withdrawn(&group.basis)));
             current.cubes.retain(|view, _| !written.contains(view));
             // Another group may have been taken out of service meanwhile.
             let definitions = Arc::clone(&current.definitions);

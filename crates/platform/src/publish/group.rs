@@ -71,10 +71,10 @@ impl Platform {
     /// With the corrections that a revision was asked of; without them where they cannot be protected beside what is published, which
     /// ends the revision.
     fn revise_or_extend(&self, work: &Work<'_>, current: &[DatasetVersion]) -> Result<Outcome, PlatformError> {
-        let (dataset, last) = (&work.contract.id, work.past.last().map(|last| &last.basis));
+        let dataset = &work.contract.id;
         let Remembered { revised, agreed, .. } = self.remembered(dataset)?;
         let asked = !revised.is_empty();
-        let Settled { versions, mut held, later } = self.settled(current, last, &revised)?;
+        let Settled { versions, mut held, later } = self.settled(current, work.past, &revised)?;
         // Asked for before anything was previewed, or of files that others took the place of since.
         let is_there = |id: &Uuid| current.iter().any(|version| version.facts.id == *id);
         let agreed = agreed.filter(|_| revised.iter().all(is_there));
@@ -86,9 +86,11 @@ impl Platform {
         if let Some(error) = outcome.as_ref().err().filter(|error| asked && ends_revision(error)) {
             tracing::warn!(dataset = dataset.as_str(), causes = causes(error), "a revision is not published");
             unrevised = Some(format!("{dataset}: its corrections are not published: {}", public_reason(error)));
-            let settled = self.settled(current, last, &BTreeSet::new())?;
+            let settled = self.settled(current, work.past, &BTreeSet::new())?;
             outcome = self.attempt(work, &settled.versions, None);
             held = settled.held;
+            // Whatever becomes of the rest.
+            self.end_revision(dataset, &revised)?;
         }
         let (group, mut refused) = outcome?;
         let is_revised = asked && unrevised.is_none();
@@ -97,17 +99,19 @@ impl Platform {
             let next: Vec<Uuid> =
                 if refused.is_empty() { later } else { later.into_iter().chain(revised.clone()).collect() };
             self.queue_versions(&next)?;
-        }
-        if asked {
-            self.remember(dataset, |remembered| {
-                // Somebody may have asked for another one since.
-                if remembered.revised == revised {
-                    remembered.end_revision();
-                }
-            })?;
+            self.end_revision(dataset, &revised)?;
         }
         refused.extend(unrevised);
         Ok(Outcome { group, held, refused, fresh: false, revised: is_revised })
+    }
+
+    /// Of a revision by these corrections nothing is left; somebody may have asked for another one since.
+    fn end_revision(&self, dataset: &DatasetId, revised: &BTreeSet<Uuid>) -> Result<(), PlatformError> {
+        self.remember(dataset, |remembered| {
+            if remembered.revised == *revised {
+                remembered.end_revision();
+            }
+        })
     }
 
     /// With everything that the agreements allow; without the views that are new where these would take too much from the others, or
@@ -119,6 +123,13 @@ impl Platform {
         agreed: Option<Digest>,
     ) -> Result<(Arc<Group>, Vec<String>), PlatformError> {
         let Work { contract, past, .. } = work;
+        if versions.is_empty() {
+            let reason = format!(
+                "`{}` was withdrawn, and what came in its place waits until a reviewer asks for a revision",
+                contract.id
+            );
+            return Err(PlatformError::Unpublishable { reason });
+        }
         let mut allowed = self.allowed_of(work, versions, agreed.is_some())?;
         let mut outcome = self.attempt_of(work, versions, &allowed, agreed);
         let reason = match &outcome {
@@ -359,8 +370,14 @@ impl Platform {
     }
 
     pub(super) fn current_versions(&self, dataset: &DatasetId) -> Result<Vec<DatasetVersion>, PlatformError> {
-        let versions = self.catalog().versions(Some(dataset), Some(VersionStatus::Current));
-        versions.map_err(PlatformError::failed("read versions"))
+        let mut versions = self
+            .catalog()
+            .versions(Some(dataset), Some(VersionStatus::Current))
+            .map_err(PlatformError::failed("read versions"))?;
+        // A withdrawal may not have got as far as the catalogue.
+        let recorded = self.recorded();
+        versions.retain(|version| !recorded.withdrawn().contains(&version.facts.id));
+        Ok(versions)
     }
 }
 

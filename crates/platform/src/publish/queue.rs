@@ -71,8 +71,10 @@ impl Platform {
         if claimed.iter().any(|one| one.dataset.is_none()) {
             datasets.extend(self.held()?);
         }
-        // Reference data that no indicator uses has nothing to publish.
-        datasets.retain(|dataset| self.state().definitions.indicators_on(dataset).next().is_some());
+        // Reference data that no indicator uses has nothing to publish, nor has what was withdrawn as a whole.
+        let used = |dataset: &DatasetId| self.state().definitions.indicators_on(dataset).next().is_some();
+        let withdrawn = |dataset: &DatasetId| self.current_versions(dataset).is_ok_and(|versions| versions.is_empty());
+        datasets.retain(|dataset| used(dataset) && !withdrawn(dataset));
         let (mut report, mut run) = (PublishReport::default(), Run::default());
         // First how many people live where: it bounds what others count.
         let residents = self.state().definitions.residents().map(|contract| contract.id.clone());

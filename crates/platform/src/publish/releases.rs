@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use model::{Label, OrganisationId};
 use uuid::Uuid;
 
+use super::basis::Basis;
 use super::waiting::{Decision, Waiting};
 
 /// What is read from the audit log once, and followed from then on.
@@ -30,6 +31,8 @@ pub(crate) struct Recorded {
     unfinished: BTreeSet<Uuid>,
     /// Every dataset version that was taken in.
     versions: BTreeSet<Uuid>,
+    /// Those of them that were withdrawn.
+    withdrawn: BTreeSet<Uuid>,
     /// Every credential that was issued, with whom it was issued to.
     issued: BTreeMap<Label, OrganisationId>,
     /// Every credential that was revoked.
@@ -66,6 +69,9 @@ impl Recorded {
         match entry {
             Entry::Ingested { version, .. } => {
                 self.versions.insert(*version);
+            }
+            Entry::Withdrawn { version, .. } => {
+                self.withdrawn.insert(*version);
             }
             Entry::Credential { credential, organisation, change } => match change {
                 CredentialChange::Issued => {
@@ -116,6 +122,16 @@ impl Recorded {
     /// Every dataset version that was taken in.
     pub(crate) const fn versions(&self) -> &BTreeSet<Uuid> {
         &self.versions
+    }
+
+    /// Every dataset version that was withdrawn.
+    pub(crate) const fn withdrawn(&self) -> &BTreeSet<Uuid> {
+        &self.withdrawn
+    }
+
+    /// Whether what was released stands on something that was withdrawn since.
+    pub(crate) fn is_withdrawn(&self, basis: &Basis) -> bool {
+        basis.partitions.iter().any(|partition| self.withdrawn.contains(&partition.version))
     }
 
     /// Whom a credential was issued to; `None` if it never was.

@@ -103,8 +103,8 @@ impl Platform {
         let changed = versions.last().filter(|_| changed).map(|version| version.facts.id);
         let group = match (self.is_open(&contract.id, &remembered)?, past.last()) {
             (true, _) => self.restore_open(state, contract, &versions, remembered.open)?,
-            (false, Some(last)) => Some(self.group_of(last)?),
-            (false, None) => None,
+            (false, Some(last)) if !self.recorded().is_withdrawn(&last.basis) => Some(self.group_of(last)?),
+            (false, _) => None,
         };
         Ok(Restored { group, changed })
     }

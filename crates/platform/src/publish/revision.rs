@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::basis::Basis;
 use super::contract;
 use super::group::{Work, ends_revision};
-use super::ledger::Previewed;
+use super::ledger::{Opened, Previewed};
 use super::queue::public_reason;
 use crate::caller::Caller;
 use crate::error::{PlatformError, causes};
@@ -54,42 +54,45 @@ pub struct RevisionPlan {
 
 impl Platform {
     /// The versions that the last release stands on, where there are any; for what was never released, and for the corrections that
-    /// a revision was asked of, the current ones.
+    /// a revision was asked of, the current ones. None of a period of which something was released and withdrawn.
     pub(super) fn settled(
         &self,
         current: &[DatasetVersion],
-        last: Option<&Basis>,
+        past: &[Opened],
         revised: &BTreeSet<Uuid>,
     ) -> Result<Settled, PlatformError> {
         // Open figures have no plan that a correction could be seen through.
-        let last = last.filter(|last| !last.open);
+        let past = if past.last().is_some_and(|last| last.basis.open) { &[] } else { past };
+        let partition = |basis: &Basis, period| basis.partitions.iter().find(|used| used.period == period).map(|used| used.version);
+        let was_out = |period| past.iter().any(|opened| partition(&opened.basis, period).is_some());
         let mut settled =
             Settled { versions: Vec::with_capacity(current.len()), held: BTreeSet::new(), later: Vec::new() };
         for version in current {
             let facts = &version.facts;
-            let used = last.into_iter().flat_map(|last| &last.partitions).find(|used| used.period == facts.period);
-            if used.is_none() && !revised.is_empty() {
+            let is_new = !was_out(facts.period);
+            if is_new && !revised.is_empty() {
                 settled.later.push(facts.id);
                 continue;
             }
-            let used = used.filter(|used| used.version != facts.id && !revised.contains(&facts.id));
-            let earlier = used.map(|used| self.catalog().version(used.version)).transpose();
+            let used = past.last().and_then(|last| partition(&last.basis, facts.period));
+            if is_new || used == Some(facts.id) || revised.contains(&facts.id) {
+                settled.versions.push(version.clone());
+                continue;
+            }
+            settled.held.insert(facts.id);
+            let earlier = used.map(|used| self.catalog().version(used)).transpose();
             let earlier = earlier.map_err(PlatformError::failed("read a version"))?.flatten();
             // What was withdrawn or erased is never opened again.
-            match earlier.filter(|old| old.status == VersionStatus::Superseded && old.table_keys.is_some()) {
-                Some(earlier) => {
-                    settled.held.insert(facts.id);
-                    settled.versions.push(earlier);
-                }
-                None => settled.versions.push(version.clone()),
-            }
+            settled
+                .versions
+                .extend(earlier.filter(|old| old.status == VersionStatus::Superseded && old.table_keys.is_some()));
         }
         Ok(settled)
     }
 
     /// How many corrections of a dataset wait for a revision.
-    pub(crate) fn corrections(&self, dataset: &DatasetId, last: &Basis) -> Result<usize, PlatformError> {
-        Ok(self.settled(&self.current_versions(dataset)?, Some(last), &BTreeSet::new())?.held.len())
+    pub(crate) fn corrections(&self, dataset: &DatasetId, past: &[Opened]) -> Result<usize, PlatformError> {
+        Ok(self.settled(&self.current_versions(dataset)?, past, &BTreeSet::new())?.held.len())
     }
 
     /// What a revision would publish of the corrections of a dataset that wait; nothing is published. On record.
@@ -106,14 +109,13 @@ impl Platform {
         let (state, past) = (self.state(), self.released_entries(dataset)?);
         let work = Work { state: &state, contract: contract(&state, dataset)?, past: &past };
         let current = self.current_versions(dataset)?;
-        let last = past.last().map(|last| &last.basis);
-        let held = self.settled(&current, last, &BTreeSet::new())?.held;
+        let held = self.settled(&current, &past, &BTreeSet::new())?.held;
         let mut preview =
             RevisionPreview { dataset: dataset.clone(), corrections: held.len(), plan: None, refused: None };
         if held.is_empty() {
             return Ok(preview);
         }
-        match self.foresee(caller, &work, &self.settled(&current, last, &held)?.versions) {
+        match self.foresee(caller, &work, &self.settled(&current, &past, &held)?.versions) {
             Ok(plan) => {
                 let previewed = Some(Previewed { digest: plan.digest, held });
                 self.remember(dataset, |remembered| remembered.previewed = previewed)?;
@@ -138,8 +140,7 @@ impl Platform {
         let entries = self.reviewed(caller, dataset, audit::Question::Revise)?;
         contract(&self.state(), dataset)?;
         let current = self.current_versions(dataset)?;
-        let last = entries.last().map(|last| &last.basis);
-        let held = self.settled(&current, last, &BTreeSet::new())?.held;
+        let held = self.settled(&current, &entries, &BTreeSet::new())?.held;
         if held.is_empty() {
             return Ok(0);
         }

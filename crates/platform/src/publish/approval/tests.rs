@@ -39,7 +39,7 @@ fn periods(platform: &Platform) -> usize {
         breakdown: None,
         purpose: None,
     };
-    platform.data(&platform.local_reader().unwrap(), &request).map_or(0, |answer| answer.rows.get().len() / 2)
+    platform.data(&platform.local_operator().unwrap(), &request).map_or(0, |answer| answer.rows.get().len() / 2)
 }
 
 /// Fires alone, without the denominator that only a whole sample has.
