@@ -212,11 +212,24 @@ pub(crate) struct ChangeItem {
     changed: usize,
     /// How many of them would be `[c]`.
     withheld: usize,
+    /// Share of the cells that are shown now, in whole percent.
+    percent_now: usize,
+    /// Share of the cells that would be shown.
+    percent_then: usize,
+    /// Whether enough is shown now, and too little would be.
+    becomes_too_fine: bool,
 }
 
 impl From<&Change> for ChangeItem {
     fn from(change: &Change) -> Self {
-        Self { shown: change.before.numbers, changed: change.changed, withheld: change.withheld }
+        Self {
+            shown: change.before.numbers,
+            changed: change.changed,
+            withheld: change.withheld,
+            percent_now: change.before.percent(),
+            percent_then: change.after.percent(),
+            becomes_too_fine: change.becomes_too_fine(),
+        }
     }
 }
 

@@ -177,11 +177,7 @@ impl Data<'_> {
 
     /// Whether two figures of a cell that are both shown would differ by few, or a figure of it was withheld. Which figures are shown
     /// again must not depend on what was withheld: of a rule by distance, whoever knows it learns that distance.
-    fn find_what_is_kept_back<'a>(
-        &self,
-        cells: &mut [MaterialCell],
-        before: impl Iterator<Item = &'a MaterialCell>,
-    ) {
+    fn find_what_is_kept_back<'a>(&self, cells: &mut [MaterialCell], before: impl Iterator<Item = &'a MaterialCell>) {
         let mut known: HashMap<&CellId, Vec<Past>> = HashMap::new();
         for figure in before {
             known.entry(&figure.id).or_default().extend(figure.past);

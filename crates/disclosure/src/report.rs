@@ -249,6 +249,14 @@ pub struct Change {
     pub withheld: usize,
 }
 
+impl Change {
+    /// Whether enough is shown now, and too little would be: what is withheld once stays so.
+    #[must_use]
+    pub const fn becomes_too_fine(&self) -> bool {
+        self.before.is_enough() && !self.after.is_enough()
+    }
+}
+
 /// What becomes of a view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ViewChange {
@@ -326,7 +334,24 @@ impl fmt::Display for Changes {
         for (name, Change { before, changed, withheld, .. }) in &lines {
             writeln!(f, "{name:<width$}  {:>13}  {changed:>12}  {withheld:>12}", before.numbers)?;
         }
-        self.totals.iter().try_for_each(|total| writeln!(f, "total not shown any more: {total}"))
+        self.totals.iter().try_for_each(|total| writeln!(f, "total not shown any more: {total}"))?;
+        for view in &self.views {
+            let periods =
+                view.periods.iter().map(|(period, change)| (format!("{} of {}", view.name, period.label()), change));
+            for (name, Change { before, after, .. }) in std::iter::once((view.name.clone(), &view.all))
+                .chain(periods)
+                .filter(|(_, change)| change.becomes_too_fine())
+            {
+                writeln!(
+                    f,
+                    "too fine then: {name} would show {} % of its cells for good, {} % are shown now; {} % is the least",
+                    after.percent(),
+                    before.percent(),
+                    Shown::LEAST_PERCENT
+                )?;
+            }
+        }
+        Ok(())
     }
 }
 

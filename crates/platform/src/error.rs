@@ -103,6 +103,8 @@ pub enum PlatformError {
     AwaitsApproval {
         /// By whom.
         reason: String,
+        /// The dataset versions that it stands on.
+        versions: std::collections::BTreeSet<uuid::Uuid>,
     },
     /// A geography cannot be used beside what is published by its areas.
     #[error("the geography is refused, the one in use stays: {}", reasons.join("; "))]

@@ -284,6 +284,15 @@ impl Small {
         std::fs::read(root().join("sample-data").join(name)).unwrap()
     }
 
+    /// A quarter of fires without its last lines.
+    pub(crate) fn without(quarter: u8, dropped: usize) -> Vec<u8> {
+        let packed = Self::sample(Self::FIRES, &format!("2025-Q{quarter}"));
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(packed.as_slice()), &mut text).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        format!("{}\n", lines[..lines.len() - dropped].join("\n")).into_bytes()
+    }
+
     /// Takes a file in from its supplier.
     pub(crate) fn take_in(platform: &Platform, dataset: &str, period: &str, file: &[u8]) -> crate::UploadReceipt {
         let caller = platform.local_officer(&dataset.parse().unwrap()).unwrap();

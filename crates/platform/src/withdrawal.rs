@@ -37,12 +37,7 @@ impl Platform {
     /// # Errors
     /// If the caller is neither of these, nothing of the period is stored, or catalogue or audit log cannot be written: asked again, it
     /// goes on where it stopped.
-    pub fn withdraw(
-        &self,
-        caller: &Caller,
-        dataset: &DatasetId,
-        period: &str,
-    ) -> Result<Withdrawal, PlatformError> {
+    pub fn withdraw(&self, caller: &Caller, dataset: &DatasetId, period: &str) -> Result<Withdrawal, PlatformError> {
         if !self.may_withdraw(caller, dataset)? {
             let missing = PlatformError::NotFound { what: format!("dataset `{dataset}`") };
             return Err(self.unregistered(caller, Work::Withdraw, dataset.as_str(), missing));

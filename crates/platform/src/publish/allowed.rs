@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use agreements::{
-    Derive, Governing, Level, Method, Permit, PrimaryRules, Principal, Release, Request, Role, Terms, Zeros, decide,
+    Denial, Derive, Governing, Level, Method, Permit, PrimaryRules, Principal, Release, Request, Role, Terms, Zeros,
+    decide,
 };
 use catalog::DatasetVersion;
 use disclosure::{Dominance, Policy, Rounding, Share, ZeroPolicy};
@@ -85,20 +86,30 @@ impl Platform {
         let (definitions, mut refused) = registered(state, contract, limits, now)?;
         let mut allowed = definitions.clone();
         let (mut permits, mut releases, mut denial) = (BTreeMap::new(), Vec::new(), None);
-        for indicator in definitions.indicators_on(&contract.id) {
+        let ask = |indicator: &Indicator| {
             let request = Request::new(operator.clone(), indicator.purpose.clone(), inputs.clone())
                 .with_outputs(levels_on(indicator, contract))
                 .with_opt_outs(opt_outs.clone())
                 .for_tier(indicator.tier);
-            let derive = decide::<Derive>(&state.snapshot, &request, now);
-            let release = decide::<Release>(&state.snapshot, &request, now);
-            match (derive, release) {
-                (Ok(derive), Ok(release)) => {
+            let derive = decide::<Derive>(&state.snapshot, &request, now)?;
+            decide::<Release>(&state.snapshot, &request, now).map(|release| (derive, release))
+        };
+        for indicator in definitions.indicators_on(&contract.id) {
+            let decided = ask(indicator).or_else(|refusal| {
+                tracing::warn!(indicator = indicator.id.as_str(), %refusal, blockers = ?refusal.blockers, "may not be published");
+                // One view that is too fine takes no other with it.
+                let alone = |view: &View| ask(&Indicator { views: vec![view.clone()], ..indicator.clone() }).err();
+                let too_fine = leave_out_of(&mut allowed, indicator, |view| alone(view).map(|why| in_words(indicator, view, &why)));
+                let left = allowed.indicator(&indicator.id).ok_or(refusal)?;
+                refused.extend(too_fine);
+                ask(left)
+            });
+            match decided {
+                Ok((derive, release)) => {
                     releases.push(release);
                     permits.insert(indicator.id.clone(), derive);
                 }
-                (Err(refusal), _) | (_, Err(refusal)) => {
-                    tracing::warn!(indicator = indicator.id.as_str(), %refusal, blockers = ?refusal.blockers, "may not be published");
+                Err(refusal) => {
                     allowed.remove(&indicator.id);
                     denial = Some(refusal);
                 }
@@ -193,20 +204,43 @@ fn leave_out(
 ) -> Vec<String> {
     let mut refused = Vec::new();
     for indicator in definitions.indicators_on(&contract.id).cloned().collect::<Vec<_>>() {
-        let mut kept = indicator.clone();
-        kept.views.retain(|view| {
-            let Some(reason) = refusal(&indicator, view) else { return true };
-            tracing::warn!(reason, "a view cannot be published");
-            refused.push(reason);
-            false
-        });
-        if kept.views.is_empty() {
-            definitions.remove(&indicator.id);
-        } else if kept.views.len() < indicator.views.len() {
-            definitions.replace(kept);
-        }
+        refused.extend(leave_out_of(definitions, &indicator, |view| refusal(&indicator, view)));
     }
     refused
+}
+
+/// The same of one indicator.
+fn leave_out_of(
+    definitions: &mut Definitions,
+    indicator: &Indicator,
+    refusal: impl Fn(&View) -> Option<String>,
+) -> Vec<String> {
+    let (mut kept, mut refused) = (indicator.clone(), Vec::new());
+    kept.views.retain(|view| {
+        let Some(reason) = refusal(view) else { return true };
+        tracing::warn!(reason, "a view cannot be published");
+        refused.push(reason);
+        false
+    });
+    if kept.views.is_empty() {
+        definitions.remove(&indicator.id);
+    } else if !refused.is_empty() {
+        definitions.replace(kept);
+    }
+    refused
+}
+
+/// Why the agreements do not allow a view, for the operator.
+fn in_words(indicator: &Indicator, view: &View, denial: &Denial) -> String {
+    let blockers: Vec<String> = denial.blockers.iter().map(ToString::to_string).collect();
+    format!(
+        "view `{}/{}` (by {} and {}) is not allowed by the agreements: {}",
+        indicator.id,
+        view.name,
+        view.area_type,
+        view.period_type.as_str(),
+        blockers.join("; ")
+    )
 }
 
 /// Publishing is done by the partnership itself.

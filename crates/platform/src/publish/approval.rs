@@ -14,7 +14,7 @@ use model::{DatasetId, Digest, Label};
 use super::audit::Audit;
 use super::contract;
 use super::group::Work;
-use super::ledger::{Ledger, Opened, ledger_group};
+use super::ledger::{Ledger, Opened, Previewed, ledger_group};
 use super::queue::public_reason;
 use super::waiting::{Standing, Waiting};
 use crate::caller::Caller;
@@ -71,7 +71,7 @@ impl Platform {
     /// [`PlatformError::AwaitsApproval`] while it waits, [`PlatformError::Unpublishable`] if it was rejected.
     pub(super) fn approved(
         &self,
-        dataset: &DatasetId,
+        (dataset, basis): (&DatasetId, &Basis),
         plan: &Plan,
         approval: &BTreeSet<Role>,
         ledger: &mut Ledger<'_>,
@@ -105,13 +105,13 @@ impl Platform {
                 },
                 approval: roles.clone(),
             })?;
-            return Err(waits(&roles));
+            return Err(waits(&roles, basis));
         };
         match waiting.standing(&dataset.organisation()?) {
             Standing::Approved => Ok(Some(nobody_decides)),
-            Standing::Waits(roles) => Err(waits(&roles)),
+            Standing::Waits(roles) => Err(waits(&roles, basis)),
             Standing::Rejected { role, grounds } => Err(PlatformError::Unpublishable {
-                reason: format!("it was rejected by {role} ({}); what was published stays", grounds.as_str()),
+                reason: format!("{}; what was published stays", rejected(&role, grounds)),
             }),
         }
     }
@@ -219,6 +219,9 @@ impl Platform {
             let problem = format!("`{digest}` is void: {changed}; whatever is made in its place is previewed anew");
             return bad("digest", problem);
         }
+        if verdict == Verdict::Approved {
+            self.ask_again(dataset, &opened.basis)?;
+        }
         // The jobs first: killed after the record, what was decided would wait for a job that nobody queues. Killed before it,
         // they find that the plan still waits. Nor can they run too early: a publisher that takes one now has to take
         // `deciding` in `approved` before it reads what was decided, and gets it when this is recorded or has failed.
@@ -232,6 +235,32 @@ impl Platform {
         }
         self.wake_publisher();
         Ok(())
+    }
+
+    /// With a rejection that is taken back comes the revision that it ended.
+    fn ask_again(&self, dataset: &DatasetId, basis: &Basis) -> Result<(), PlatformError> {
+        let remembered = self.remembered(dataset)?;
+        let previewed = remembered.previewed.filter(|previewed| previewed.held.is_subset(&basis.versions()));
+        let Some(Previewed { digest, held }) = previewed.filter(|_| remembered.revised.is_empty()) else {
+            return Ok(());
+        };
+        self.remember(dataset, |remembered| (remembered.revised, remembered.agreed) = (held, Some(digest)))
+    }
+
+    /// Whether the plan that these corrections would have was rejected, in words.
+    pub(super) fn rejection(
+        &self,
+        dataset: &DatasetId,
+        corrections: &BTreeSet<uuid::Uuid>,
+    ) -> Result<Option<String>, PlatformError> {
+        let Some(waiting) = self.recorded().waiting(&ledger_group(dataset)?) else { return Ok(None) };
+        let Standing::Rejected { role, grounds } = waiting.standing(&dataset.organisation()?) else { return Ok(None) };
+        let basis = self.open_waiting(dataset, &waiting)?.basis;
+        if !corrections.is_subset(&basis.versions()) || self.changed_since(dataset, &basis)?.is_some() {
+            return Ok(None);
+        }
+        let rejected = rejected(&role, grounds);
+        Ok(Some(format!("{rejected}: whoever rejected it may approve it after all, or other corrections may be sent")))
     }
 
     /// Refuses to let an organisation approve what it sent in itself; on record.
@@ -301,9 +330,10 @@ impl Platform {
         if current.is_empty() {
             return Ok(Some("its data were withdrawn"));
         }
-        // With the corrections that a revision was asked of, or without any.
-        let revised = self.remembered(dataset)?.revised;
-        let tries = [&revised, &BTreeSet::new()].map(|revised| self.settled(&current, &past, revised));
+        // With the corrections that a revision was asked of, with all that wait, as where it was rejected, or without any.
+        let (revised, none) = (self.remembered(dataset)?.revised, BTreeSet::new());
+        let held = self.settled(&current, &past, &none)?.held;
+        let tries = [&revised, &held, &none].map(|revised| self.settled(&current, &past, revised));
         let tries =
             tries.into_iter().map(|tried| tried.map(|settled| settled.versions)).collect::<Result<Vec<_>, _>>()?;
         let work = Work { state: &state, contract, past: &past };
@@ -354,9 +384,14 @@ fn labels(roles: &BTreeSet<Role>) -> Result<BTreeSet<Label>, PlatformError> {
     Ok(roles.iter().map(|role| role.as_str().parse()).collect::<Result<_, _>>()?)
 }
 
-fn waits(roles: &BTreeSet<Label>) -> PlatformError {
+fn rejected(role: &Label, grounds: Grounds) -> String {
+    format!("it was rejected by {role} ({})", grounds.as_str())
+}
+
+fn waits(roles: &BTreeSet<Label>, basis: &Basis) -> PlatformError {
     let roles: Vec<&str> = roles.iter().map(Label::as_str).collect();
     PlatformError::AwaitsApproval {
+        versions: basis.versions(),
         reason: format!("{WAITS} by {}; what was published stays until then", roles.join(" and ")),
     }
 }

@@ -187,6 +187,17 @@ fn digest_of_bounds(known_upper: &BTreeMap<CellId, u64>) -> Result<Option<Digest
     Ok(Some(digest_of([text.as_slice()])))
 }
 
+/// Digest over what is defined on a dataset and under which terms, whatever its data and geography.
+pub(super) fn definitions_of(allowed: &Allowed, contract: &DatasetContract) -> Result<Digest, PlatformError> {
+    let write = PlatformError::failed::<serde_json::Error>;
+    let mut parts = vec![serde_json::to_vec(contract).map_err(write("write a contract"))?];
+    parts.extend(rules(allowed)?);
+    for indicator in allowed.definitions.indicators_on(&contract.id) {
+        parts.push(serde_json::to_vec(indicator).map_err(write("write an indicator"))?);
+    }
+    Ok(digest_of(parts.iter().map(Vec::as_slice)))
+}
+
 /// Digest over everything that a group's tables depend on.
 fn revision(
     geography: Digest,
@@ -196,17 +207,13 @@ fn revision(
     bounds: Option<Digest>,
 ) -> Result<Digest, PlatformError> {
     let write = PlatformError::failed::<serde_json::Error>;
-    let mut parts = vec![
-        serde_json::to_vec(contract).map_err(write("write a contract"))?,
+    let parts = [
+        definitions_of(allowed, contract)?.0.to_vec(),
         bounds.map_or_else(Vec::new, |bounds| bounds.0.to_vec()),
         serde_json::to_vec(&allowed.exposure).map_err(write("write an exposure"))?,
         geography.0.to_vec(),
         serde_json::to_vec(partitions).map_err(write("write a partition"))?,
     ];
-    parts.extend(rules(allowed)?);
-    for indicator in allowed.definitions.indicators_on(&contract.id) {
-        parts.push(serde_json::to_vec(indicator).map_err(write("write an indicator"))?);
-    }
     Ok(digest_of(parts.iter().map(Vec::as_slice)))
 }
 

@@ -209,6 +209,11 @@ impl Basis {
         periods
     }
 
+    /// The dataset versions that it stands on.
+    pub(crate) fn versions(&self) -> BTreeSet<Uuid> {
+        self.partitions.iter().map(|partition| partition.version).collect()
+    }
+
     /// The agreements that bind the data it was made of.
     pub(crate) fn agreements(&self) -> BTreeSet<Digest> {
         self.partitions.iter().flat_map(|partition| partition.agreements.iter().copied()).collect()

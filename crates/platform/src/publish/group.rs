@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use catalog::{DatasetVersion, VersionStatus};
 use disclosure::{
-    Change, DurableReceipt, GroupTables, LedgerState, OpenSource, Plan, PlanError, Policy, Released, Shown, Unreleased,
+    DurableReceipt, GroupTables, LedgerState, OpenSource, Plan, PlanError, Policy, Released, Shown, Unreleased,
     ViewChange,
 };
 use model::contract::DatasetContract;
@@ -13,11 +13,11 @@ use model::{DatasetId, Digest, Exposure};
 use uuid::Uuid;
 
 use super::allowed::{Allowed, nothing_left};
-use super::attempt::{Attempt, target};
+use super::attempt::{Attempt, definitions_of, target};
 use super::audit::Audit;
 use super::basis::Basis;
 use super::contract;
-use super::ledger::{Ledger, Opened, Remembered};
+use super::ledger::{Ledger, LeftOut, Opened, Remembered};
 use super::queue::public_reason;
 use super::revision::{RevisionPlan, Settled};
 use crate::caller::Caller;
@@ -32,6 +32,8 @@ pub(super) struct Outcome {
     pub(super) group: Arc<Group>,
     /// Corrections that wait for a revision: what they replace was used instead.
     pub(super) held: BTreeSet<Uuid>,
+    /// What comes after a revision.
+    pub(super) later: Vec<Uuid>,
     /// What of the definitions cannot be published, and why.
     pub(super) refused: Vec<String>,
     /// Whether it stands on something else than what was shown before.
@@ -74,7 +76,7 @@ impl Platform {
         let dataset = &work.contract.id;
         let Remembered { revised, agreed, .. } = self.remembered(dataset)?;
         let asked = !revised.is_empty();
-        let Settled { versions, mut held, later } = self.settled(current, work.past, &revised)?;
+        let Settled { versions, mut held, mut later } = self.settled(current, work.past, &revised)?;
         // Asked for before anything was previewed, or of files that others took the place of since.
         let is_there = |id: &Uuid| current.iter().any(|version| version.facts.id == *id);
         let agreed = agreed.filter(|_| revised.iter().all(is_there));
@@ -88,7 +90,7 @@ impl Platform {
             unrevised = Some(format!("{dataset}: its corrections are not published: {}", public_reason(error)));
             let settled = self.settled(current, work.past, &BTreeSet::new())?;
             outcome = self.attempt(work, &settled.versions, None);
-            held = settled.held;
+            (held, later) = (settled.held, settled.later);
             // Whatever becomes of the rest.
             self.end_revision(dataset, &revised)?;
         }
@@ -96,13 +98,13 @@ impl Platform {
         let is_revised = asked && unrevised.is_none();
         if is_revised {
             // What was left aside is published next. Before the revision is over, so that no end in between forgets it.
-            let next: Vec<Uuid> =
-                if refused.is_empty() { later } else { later.into_iter().chain(revised.clone()).collect() };
+            let mut next = later.clone();
+            next.extend(revised.iter().filter(|_| !refused.is_empty()));
             self.queue_versions(&next)?;
             self.end_revision(dataset, &revised)?;
         }
         refused.extend(unrevised);
-        Ok(Outcome { group, held, refused, fresh: false, revised: is_revised })
+        Ok(Outcome { group, held, later, refused, fresh: false, revised: is_revised })
     }
 
     /// Of a revision by these corrections nothing is left; somebody may have asked for another one since.
@@ -131,6 +133,14 @@ impl Platform {
             return Err(PlatformError::Unpublishable { reason });
         }
         let mut allowed = self.allowed_of(work, versions, agreed.is_some())?;
+        let of = definitions_of(&allowed, contract)?;
+        let known = self.remembered(&contract.id)?.left_out.filter(|known| known.of == of);
+        if let Some((known, last)) = known.zip(past.last()) {
+            allowed.leave_out_new(contract, &last.basis, &known.reason);
+            if !allowed.shows_something(contract) {
+                return Err(nothing_left(&allowed.refused, contract));
+            }
+        }
         let mut outcome = self.attempt_of(work, versions, &allowed, agreed);
         let reason = match &outcome {
             Err(PlatformError::TakesTooMuch { reason }) => Some(reason.clone()),
@@ -143,6 +153,7 @@ impl Platform {
         {
             let causes = outcome.as_ref().err().map(|error| causes(error)).unwrap_or_default();
             tracing::warn!(dataset = contract.id.as_str(), causes, "not published with the views that are new");
+            self.remember(&contract.id, |remembered| remembered.left_out = Some(LeftOut { of, reason }))?;
             outcome = self.attempt_of(work, versions, &allowed, agreed);
         }
         Ok((outcome?, allowed.refused))
@@ -304,7 +315,7 @@ impl Platform {
         // The last moment before it is durable; whoever reads it later is asked about again, each time.
         self.still_permitted(attempt.allowed)?;
         let mut ledger = Ledger::new(self, dataset, basis)?;
-        let _nobody_decides = self.approved(dataset, &plan, &attempt.allowed.approval, &mut ledger, audit)?;
+        let _nobody_decides = self.approved((dataset, basis), &plan, &attempt.allowed.approval, &mut ledger, audit)?;
         let receipt = DurableReceipt::obtain(&plan, &mut ledger, audit, self.now().as_second())
             .map_err(PlatformError::failed("record a release"))?;
         let sequence = receipt.ledger_entry();
@@ -326,12 +337,12 @@ impl Platform {
         let nothing = LedgerState::empty(requests::group_of(dataset)?);
         let plan = self.plan(dataset, &nothing, unreleased, &attempt.allowed.policy)?;
         let views = reported_views(attempt.state, dataset, last.views.intersection(&attempt.basis.views).collect())?;
-        for ViewChange { name, all: Change { before, after, .. }, .. } in plan.changes(known, &views).views {
-            if before.is_enough() && !after.is_enough() {
+        for ViewChange { name, all, .. } in plan.changes(known, &views).views {
+            if all.becomes_too_fine() {
                 let reason = format!(
                     "beside what is registered anew, view `{name}` would show {} % of its cells in periods to come, and {} % is the \
                      least: register coarser views, or fewer",
-                    after.percent(),
+                    all.after.percent(),
                     Shown::LEAST_PERCENT
                 );
                 return Err(PlatformError::TakesTooMuch { reason });

@@ -43,6 +43,19 @@ pub(super) struct Remembered {
     /// What was last previewed of a revision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) previewed: Option<Previewed>,
+    /// Views that are new and were left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) left_out: Option<LeftOut>,
+}
+
+/// That views which are new were left out: to find so again takes a plan with each new period.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LeftOut {
+    /// Digest over what was defined and agreed then: as long as it is the same they are not tried again.
+    pub(super) of: Digest,
+    /// Why.
+    pub(super) reason: String,
 }
 
 /// A revision that was previewed: nothing else can be asked for.

@@ -20,6 +20,12 @@ use crate::state::State;
 const ATTEMPTS: u32 = 3;
 /// What a supplier reads about a correction that is not published.
 const CORRECTION: &str = "taken in; what is published stays as it is until a reviewer asks for a revision";
+/// What a supplier reads about a file that is not part of what waits for approval.
+const BEHIND: &str = "taken in; something else of this dataset waits for approval first";
+/// What a supplier reads about what comes after a revision.
+const NEXT: &str = "taken in; corrections are published first, and it with the next run";
+/// What a supplier reads about a file that was not published before another came.
+const REPLACED: &str = "taken in; a file that came later took its place, and nothing of this one is shown";
 /// What a supplier reads about data that nothing is computed from.
 const UNUSED: &str = "taken in; no indicator stands on it, so nothing of it is published";
 
@@ -35,11 +41,20 @@ struct Claimed {
 struct Run {
     failed: BTreeMap<DatasetId, PlatformError>,
     /// What waits for approval, and by whom.
-    unapproved: BTreeMap<DatasetId, String>,
-    /// Versions that were left aside.
+    unapproved: BTreeMap<DatasetId, Said>,
+    /// Corrections that wait for a revision.
     held: BTreeSet<Uuid>,
-    /// For a supplier, what is published of it; nothing is of a dataset that is not here.
-    published: BTreeMap<DatasetId, String>,
+    /// What comes after a revision.
+    later: BTreeSet<Uuid>,
+    /// What is published of it; nothing is of a dataset that is not here.
+    published: BTreeMap<DatasetId, Said>,
+}
+
+/// What a supplier reads of a publication.
+struct Said {
+    text: String,
+    /// The versions that it stands on.
+    of: BTreeSet<Uuid>,
 }
 
 impl Platform {
@@ -212,7 +227,7 @@ impl Platform {
         let state = self.state();
         for (dataset, outcome) in outcomes {
             match outcome {
-                Ok(Outcome { held, refused, fresh, revised, .. }) => {
+                Ok(Outcome { group, held, later, refused, fresh, revised }) => {
                     report.revised.extend(revised.then(|| dataset.clone()));
                     // A view that stands on several datasets is told once.
                     for view in refused {
@@ -227,15 +242,17 @@ impl Platform {
                         ));
                     }
                     run.held.extend(held);
+                    run.later.extend(later);
                     let fineness = fineness(&state, &dataset);
                     report.waiting.extend(waiting(&state, &dataset));
-                    run.published.insert(dataset.clone(), published(fineness.views, fineness.too_fine.len()));
+                    let text = published(fineness.views, fineness.too_fine.len());
+                    run.published.insert(dataset.clone(), Said { text, of: group.basis.versions() });
                     report.too_fine.extend(fineness.too_fine);
                     report.published.extend(fresh.then_some(dataset));
                 }
-                Err(PlatformError::AwaitsApproval { reason }) => {
+                Err(PlatformError::AwaitsApproval { reason, versions }) => {
                     report.unapproved.push(format!("{dataset}: {reason}"));
-                    run.unapproved.insert(dataset, reason);
+                    run.unapproved.insert(dataset, Said { text: reason, of: versions });
                 }
                 Err(error) => {
                     report.fail(&dataset, &error);
@@ -334,13 +351,17 @@ impl Run {
         if let Some(error) = self.failed.get(dataset) {
             return outcome_of(job, error);
         }
-        if let Some(reason) = self.unapproved.get(dataset) {
-            return JobOutcome::Done(reason.clone());
-        }
-        if job.facts.version.is_some_and(|version| self.held.contains(&version)) {
-            return JobOutcome::Done(CORRECTION.to_owned());
-        }
-        JobOutcome::Done(self.published.get(dataset).map_or(UNUSED, String::as_str).to_owned())
+        let is_in = |versions: &BTreeSet<Uuid>| job.facts.version.is_some_and(|version| versions.contains(&version));
+        let said = match (self.unapproved.get(dataset), self.published.get(dataset)) {
+            (Some(waits), _) if is_in(&waits.of) => &waits.text,
+            (Some(_), _) => BEHIND,
+            (None, Some(_)) if is_in(&self.held) => CORRECTION,
+            (None, Some(_)) if is_in(&self.later) => NEXT,
+            (None, Some(published)) if is_in(&published.of) => &published.text,
+            (None, Some(_)) => REPLACED,
+            (None, None) => UNUSED,
+        };
+        JobOutcome::Done(said.to_owned())
     }
 
     /// A job about every dataset: what may go another time is tried again with it, as nothing else may wait for it.

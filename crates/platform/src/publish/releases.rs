@@ -131,7 +131,7 @@ impl Recorded {
 
     /// Whether what was released stands on something that was withdrawn since.
     pub(crate) fn is_withdrawn(&self, basis: &Basis) -> bool {
-        basis.partitions.iter().any(|partition| self.withdrawn.contains(&partition.version))
+        !basis.versions().is_disjoint(&self.withdrawn)
     }
 
     /// Whom a credential was issued to; `None` if it never was.

@@ -63,7 +63,8 @@ impl Platform {
     ) -> Result<Settled, PlatformError> {
         // Open figures have no plan that a correction could be seen through.
         let past = if past.last().is_some_and(|last| last.basis.open) { &[] } else { past };
-        let partition = |basis: &Basis, period| basis.partitions.iter().find(|used| used.period == period).map(|used| used.version);
+        let partition =
+            |basis: &Basis, period| basis.partitions.iter().find(|used| used.period == period).map(|used| used.version);
         let was_out = |period| past.iter().any(|opened| partition(&opened.basis, period).is_some());
         let mut settled =
             Settled { versions: Vec::with_capacity(current.len()), held: BTreeSet::new(), later: Vec::new() };
@@ -115,6 +116,10 @@ impl Platform {
         if held.is_empty() {
             return Ok(preview);
         }
+        preview.refused = self.rejection(dataset, &held)?;
+        if preview.refused.is_some() {
+            return Ok(preview);
+        }
         match self.foresee(caller, &work, &self.settled(&current, &past, &held)?.versions) {
             Ok(plan) => {
                 let previewed = Some(Previewed { digest: plan.digest, held });
@@ -156,6 +161,9 @@ impl Platform {
                 "it is not what was previewed last, or other corrections came since: preview the revision again",
             );
         }
+        if let Some(rejected) = self.rejection(dataset, &held)? {
+            return bad(&rejected);
+        }
         // What is asked for first, so that no run that is begun by the jobs misses it.
         self.remember(dataset, |remembered| {
             (remembered.revised, remembered.agreed) = (held.clone(), Some(previewed));
@@ -184,7 +192,7 @@ impl fmt::Display for RevisionPreview {
         writeln!(f, "\n{changes}")?;
         writeln!(
             f,
-            "What is [c] then stays so while it is close to what was shown. New marks may tell where something was corrected,"
+            "What is [c] then stays so, whatever is corrected later. New marks may tell where something was corrected,"
         )?;
         writeln!(f, "so do not say what it was. Nothing is published yet; exactly this is by")?;
         writeln!(f, "  commonground disclosure revise {dataset} --publish {digest}")

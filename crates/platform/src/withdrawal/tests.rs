@@ -54,7 +54,10 @@ fn a_period_goes_at_once_and_the_others_stay_as_they_are() {
     assert!(QUARTERS.iter().all(|quarter| before.contains_key(*quarter)), "{:?}", before.keys());
     let expected = Withdrawal { dataset: fires(), period: QUARTERS[0].to_owned(), versions: 1 };
     assert_eq!(withdraw(&platform, QUARTERS[0]).unwrap(), expected);
-    assert!(shown(&platform).is_empty() && platform.state().cubes.is_empty(), "nothing is served until it is published");
+    assert!(
+        shown(&platform).is_empty() && platform.state().cubes.is_empty(),
+        "nothing is served until it is published"
+    );
     let report = publish(&platform);
     assert_eq!(report.published, [fires()]);
     let after = shown(&platform);
@@ -124,11 +127,7 @@ fn corrections_go_with_their_period() {
     Small::take_in(&platform, Small::FIRES, QUARTERS[0], &Small::sample(Small::FIRES, "2025-Q1")[..]);
     let other = platform.catalog().versions(Some(&fires()), None).unwrap().len();
     assert_eq!(other, 2, "the same file again is no correction");
-    let mut text = String::new();
-    let packed = Small::sample(Small::FIRES, "2025-Q1");
-    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(packed.as_slice()), &mut text).unwrap();
-    let corrected: Vec<&str> = text.lines().take(400).collect();
-    Small::take_in(&platform, Small::FIRES, QUARTERS[0], corrected.join("\n").as_bytes());
+    Small::take_in(&platform, Small::FIRES, QUARTERS[0], &Small::without(1, 150));
     assert_eq!(publish(&platform).corrected.len(), 1);
     assert_eq!(withdraw(&platform, QUARTERS[0]).unwrap().versions, 2);
     let report = publish(&platform);

@@ -114,6 +114,66 @@ fn nothing_is_out_before_it_is_approved_and_what_was_out_stays_until_then() {
     assert_eq!(periods(&platform), 2);
 }
 
+/// A revision that is rejected ends. It is not asked for again by others, and comes back when who rejected it approves it after all.
+#[test]
+fn a_revision_that_was_rejected_comes_back_with_its_approval() {
+    let small = small("approval = [\"reviewer\"]");
+    let platform = small.open();
+    let reviewer = platform.local_reviewer().unwrap();
+    Small::upload(&platform, 1);
+    publish(&platform);
+    decide(&platform, &reviewer, only(&platform).digest, Verdict::Approved).unwrap();
+    publish(&platform);
+    let corrected = Small::take_in(&platform, Small::FIRES, "2025-01-01/P3M", &Small::without(1, 150));
+    publish(&platform);
+    let preview = || platform.preview_revision(&reviewer, &fires()).unwrap();
+    let code = preview().plan.unwrap().digest;
+    platform.revise(&reviewer, &fires(), code).unwrap();
+    assert_eq!(publish(&platform).unapproved.len(), 1);
+    assert!(Small::publication(&platform, &corrected).starts_with("waits for approval"));
+    let waits = only(&platform);
+    decide(&platform, &reviewer, waits.digest, Verdict::Rejected).unwrap();
+    publish(&platform);
+    assert!(!platform.awaits_revision(&fires()).unwrap());
+    let rejected = "it was rejected by reviewer (as-agreed)";
+    assert!(preview().plan.is_none() && preview().refused.unwrap().starts_with(rejected));
+    let refused = platform.revise(&reviewer, &fires(), code).unwrap_err().to_string();
+    assert!(refused.contains(rejected), "{refused}");
+    let shown = only(&platform);
+    assert_eq!((shown.digest, shown.void), (waits.digest, None), "it stays what was rejected");
+
+    decide(&platform, &reviewer, waits.digest, Verdict::Approved).unwrap();
+    let report = publish(&platform);
+    assert_eq!(report.revised, [fires()], "{report}");
+    assert!(Small::publication(&platform, &corrected).starts_with("done: published"));
+
+    // What comes while a revision waits is not part of it, and its supplier does not read that it is.
+    let again = Small::take_in(&platform, Small::FIRES, "2025-01-01/P3M", &Small::without(1, 40));
+    publish(&platform);
+    platform.revise(&reviewer, &fires(), preview().plan.unwrap().digest).unwrap();
+    let next = Small::upload(&platform, 2);
+    assert_eq!(publish(&platform).unapproved.len(), 1);
+    assert!(Small::publication(&platform, &again).starts_with("waits for approval"));
+    let behind = Small::publication(&platform, &next);
+    assert!(behind.contains("something else of this dataset waits for approval first"), "{behind}");
+}
+
+/// Of a correction that another took the place of before it was published nothing is said to be published.
+#[test]
+fn a_file_that_was_replaced_is_not_said_to_be_published() {
+    let small = small("");
+    let platform = small.open();
+    let first = Small::upload(&platform, 1);
+    publish(&platform);
+    let corrected = Small::take_in(&platform, Small::FIRES, "2025-01-01/P3M", &Small::without(1, 150));
+    let again = Small::take_in(&platform, Small::FIRES, "2025-01-01/P3M", &Small::without(1, 120));
+    publish(&platform);
+    let said = |receipt| Small::publication(&platform, receipt);
+    assert!(said(&first).starts_with("done: published"));
+    assert!(said(&corrected).contains("a file that came later took its place"), "{}", said(&corrected));
+    assert!(said(&again).contains("until a reviewer asks for a revision"), "{}", said(&again));
+}
+
 #[test]
 fn what_changed_since_the_preview_is_not_approved() {
     let small = small("approval = [\"reviewer\"]");

@@ -261,6 +261,22 @@ fn a_view_that_shows_too_little_is_told_with_a_coarser_one() {
     assert!(!publication.contains("ward"), "{publication}");
 }
 
+/// A view that is finer than the agreement allows takes no other of its indicator with it.
+#[test]
+fn a_view_that_is_not_allowed_takes_no_other_with_it() {
+    let small = Small::new();
+    fires_by_kind(&small, &[("lsoa-quarter", "lsoa", ""), ("district-quarter", "district", "")]);
+    let platform = small.open();
+    let receipt = Small::upload(&platform, 1);
+    let report = publish(&platform).unwrap();
+    let [told] = report.failures.as_slice() else { panic!("{report}") };
+    let view = "view `fires-by-kind/lsoa-quarter` (by lsoa and quarter) is not allowed by the agreements: ";
+    assert!(told.starts_with(view) && told.contains("finest"), "{told}");
+    let views: Vec<String> = platform.state().cubes.keys().map(ToString::to_string).collect();
+    assert_eq!(views, ["fires-by-kind/district-quarter"]);
+    assert_eq!(Small::publication(&platform, &receipt), "done: published");
+}
+
 /// What is withheld once stays so: views that are new do not take what others show, and what others show goes on without them.
 #[test]
 fn new_views_take_nothing_from_others() {
@@ -295,6 +311,19 @@ fn new_views_take_nothing_from_others() {
         assert_eq!((early.published.len(), report.published.len(), report.too_fine.len()), (0, 1, 0), "{report}");
         let publication = Small::publication(&platform, &receipt);
         assert_eq!(publication, "done: published", "a supplier hears nothing of the view");
+        // To find so takes a plan, once for the same definitions.
+        let intents = || {
+            let mut intents = 0;
+            audit::verify_storage(&FolderStorage::new(&small.folder.path().join("data/audit")), &[], &mut |record| {
+                intents += usize::from(matches!(&record.entry, Entry::Intent { work: audit::Work::Publish, .. }));
+            })
+            .unwrap();
+            intents
+        };
+        let before = intents();
+        Small::upload(&platform, 3);
+        assert_eq!(publish(&platform).unwrap().failures.len(), 1);
+        assert_eq!(intents(), before + 1);
     }
 }
 

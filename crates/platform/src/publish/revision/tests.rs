@@ -1,19 +1,8 @@
-use std::io::Read as _;
-
 use super::*;
 use crate::testing::Small;
 
 const FIRST: &str = "2025-01-01/P3M";
 const SECOND: &str = "2025-04-01/P3M";
-
-/// A quarter of fires without its last lines.
-fn without(quarter: u8, dropped: usize) -> Vec<u8> {
-    let packed = Small::sample(Small::FIRES, &format!("2025-Q{quarter}"));
-    let mut text = String::new();
-    flate2::read::GzDecoder::new(packed.as_slice()).read_to_string(&mut text).unwrap();
-    let lines: Vec<&str> = text.lines().collect();
-    format!("{}\n", lines[..lines.len() - dropped].join("\n")).into_bytes()
-}
 
 struct Fires {
     _folder: Small,
@@ -36,7 +25,7 @@ impl Fires {
     /// The first quarter published, and a correction of it that waits.
     fn corrected() -> Self {
         let fires = Self::published();
-        fires.take_in(FIRST, &without(1, 150));
+        fires.take_in(FIRST, &Small::without(1, 150));
         fires.publish();
         fires
     }
@@ -67,7 +56,7 @@ impl Fires {
 #[test]
 fn nothing_new_comes_with_a_revision() {
     let fires = Fires::corrected();
-    fires.take_in(SECOND, &without(2, 0));
+    fires.take_in(SECOND, &Small::without(2, 0));
     let plan = fires.preview().plan.unwrap();
     assert_eq!(fires.revise(plan.digest).unwrap(), 1);
     let report = fires.publish();
@@ -96,7 +85,7 @@ fn a_revision_of_other_files_ends() {
     let fires = Fires::corrected();
     let plan = fires.preview().plan.unwrap();
     fires.revise(plan.digest).unwrap();
-    fires.take_in(FIRST, &without(1, 120));
+    fires.take_in(FIRST, &Small::without(1, 120));
     let report = fires.publish();
     assert_eq!((report.revised.len(), report.published.len(), report.corrected.len()), (0, 0, 1), "{report}");
     assert!(report.failures[0].contains("not what was previewed any more"), "{report}");
@@ -120,12 +109,12 @@ fn one_revision_waits_at_a_time() {
 fn what_was_not_previewed_is_refused() {
     let fires = Fires::published();
     assert_eq!(fires.revise(Digest([7; 32])).unwrap(), 0, "nothing waits");
-    fires.take_in(FIRST, &without(1, 150));
+    fires.take_in(FIRST, &Small::without(1, 150));
     fires.publish();
     let plan = fires.preview().plan.unwrap();
     let refused = |digest| fires.revise(digest).unwrap_err().to_string();
     assert!(refused(Digest([7; 32])).contains("not what was previewed last"));
-    fires.take_in(FIRST, &without(1, 120));
+    fires.take_in(FIRST, &Small::without(1, 120));
     fires.publish();
     assert!(refused(plan.digest).contains("other corrections came since"));
     assert_eq!(fires.revise(fires.preview().plan.unwrap().digest).unwrap(), 1);
