@@ -81,6 +81,28 @@ pub(crate) fn nobody_is_seen(before: &[(String, Option<i64>)], after: &[(String,
     }
 }
 
+/// A supplier takes a quarter back: at once nothing stands on it, and then the other quarters are as they were.
+#[tokio::test]
+async fn a_quarter_that_is_withdrawn_is_gone_and_takes_no_other_with_it() {
+    let demo = Demo::open();
+    let before = counts(&figures(&demo).await);
+    let path = format!("/v1/datasets/{FIRES}/versions?period=2025-01-01/P3M");
+    let answer = demo.send(Method::DELETE, &path, Some("officer"), &[], Vec::new()).await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["versions"]), (200, &1.into()), "{}", answer.text());
+    assert_eq!(demo.get(DISTRICTS, None).await.status, 404, "until it is published without");
+    let report = demo.platform.publish_pending(&mut |_| ()).unwrap();
+    assert!(report.failures.is_empty(), "{report}");
+    let after = counts(&figures(&demo).await);
+    let first =
+        |row: &(String, Option<i64>)| ["2025-01", "2025-02", "2025-03"].iter().any(|month| row.0.contains(month));
+    let (gone, left): (Vec<_>, Vec<_>) = before.into_iter().partition(first);
+    assert!(!gone.is_empty());
+    assert_eq!(after, left);
+    assert_eq!(records(demo.folder.path(), "withdrawn"), 1);
+    let demo = again(demo, |_| ());
+    assert_eq!(counts(&figures(&demo).await), left);
+}
+
 /// What was published is final: a correction changes nothing of it, however much it corrects, and everything that is new goes on
 /// beside it. Once somebody asks, it is decided anew, and nobody is seen coming or going.
 #[tokio::test]

@@ -59,11 +59,32 @@ fn cases() -> Vec<Case> {
     let put = |path, key, status, problem| {
         case("put /v1/publications/{id}/decision", Method::PUT, path, key, status, problem)
     };
+    let withdraw = |path, key, status, problem| {
+        case("delete /v1/datasets/{id}/versions", Method::DELETE, path, key, status, problem)
+    };
     let foresee = "get /v1/publications/{id}/revision";
     let revise = |path, key, status, problem| {
         case("put /v1/publications/{id}/revision", Method::PUT, path, key, status, problem)
     };
+    let quarter = "/v1/datasets/lancashire-fire-and-rescue.incidents/versions?period=2025-01-01/P3M";
     vec![
+        withdraw(quarter, None, 404, "not-found"),
+        withdraw(quarter, Some("analyst"), 404, "not-found"),
+        withdraw(quarter, Some("outsider"), 404, "not-found"),
+        withdraw(
+            "/v1/datasets/north-west-ambulance.call-outs/versions?period=2025-01-01/P3M",
+            Some("officer"),
+            404,
+            "not-found",
+        ),
+        withdraw("/v1/datasets/no-such.dataset/versions?period=2025-01-01/P3M", Some("officer"), 404, "not-found"),
+        withdraw(
+            "/v1/datasets/lancashire-fire-and-rescue.incidents/versions?period=1999-01-01/P3M",
+            Some("officer"),
+            400,
+            "bad-parameter",
+        ),
+        withdraw("/v1/datasets/lancashire-fire-and-rescue.incidents/versions", Some("officer"), 400, "bad-parameter"),
         get("get /v1/indicators", "/v1/indicators?x=1", None, 400, "unknown-parameter"),
         get("get /v1/indicators/{id}", "/v1/indicators/ambulance-call-outs", None, 404, "not-found"),
         get("get /v1/indicators/{id}", "/v1/indicators/no-such-thing", Some("analyst"), 404, "not-found"),

@@ -28,6 +28,18 @@ fn what_an_indicator_waits_for_is_said_until_it_is_there() {
     let people = "office-for-national-statistics/population/2025.csv.gz";
     let said = ingest("office-for-national-statistics.population", people, "2025-01-01/P1Y");
     assert!(!said.contains(waits), "{said}");
-    let table = done(&["query", "fire-incidents", "--area-type", "msoa"]);
-    assert!(table.lines().count() > 30, "{table}");
+    let table = || done(&["query", "fire-incidents", "--area-type", "msoa"]);
+    assert!(table().lines().count() > 30, "{}", table());
+
+    // Withdrawn it is gone; sent anew it waits for a reviewer.
+    let said = done(&["withdraw", "lancashire-fire-and-rescue.incidents", "2025-01-01/P3M"]);
+    assert!(said.contains("2025-01-01/P3M: 1 file withdrawn"), "{said}");
+    let query = program(folder.path(), &["query", "fire-incidents", "--area-type", "msoa"]).output().unwrap();
+    assert!(!query.status.success(), "{query:?}");
+    let said = ingest("lancashire-fire-and-rescue.incidents", fires, "2025-01-01/P3M");
+    assert!(said.contains("waits until a reviewer asks for a revision"), "{said}");
+    let preview = done(&["disclosure", "revise", "lancashire-fire-and-rescue.incidents"]);
+    let code = preview.split("--publish ").nth(1).unwrap().trim().to_owned();
+    done(&["disclosure", "revise", "lancashire-fire-and-rescue.incidents", "--publish", &code]);
+    assert!(table().lines().count() > 30, "{}", table());
 }
