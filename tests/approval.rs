@@ -88,7 +88,7 @@ async fn what_waits_is_seen_by_nobody_and_what_was_approved_is_what_is_shown() {
     let report = demo.platform.publish_pending(&mut |_| ()).unwrap();
     assert_eq!((report.published.len(), report.unapproved.len()), (0, 1), "{report}");
     let told = publication(&demo, &first).await;
-    assert_eq!(told, "waits for approval by reviewer; what was published stays until then");
+    assert_eq!(told, "waits for approval by reviewer; what is shown stays until then");
     assert!(everything(&demo).await == before, "what waits is seen");
     for key in ["analyst", "officer", "outsider", "dashboard"] {
         let answer = demo.get("/v1/publications", Some(key)).await;

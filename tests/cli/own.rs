@@ -37,7 +37,7 @@ fn what_an_indicator_waits_for_is_said_until_it_is_there() {
     let query = program(folder.path(), &["query", "fire-incidents", "--area-type", "msoa"]).output().unwrap();
     assert!(!query.status.success(), "{query:?}");
     let said = ingest("lancashire-fire-and-rescue.incidents", fires, "2025-01-01/P3M");
-    assert!(said.contains("waits until a reviewer asks for a revision"), "{said}");
+    assert!(said.contains("not revised: lancashire-fire-and-rescue.incidents: 1 corrected files"), "{said}");
     let preview = done(&["disclosure", "revise", "lancashire-fire-and-rescue.incidents"]);
     let code = preview.split("--publish ").nth(1).unwrap().trim().to_owned();
     done(&["disclosure", "revise", "lancashire-fire-and-rescue.incidents", "--publish", &code]);

@@ -143,6 +143,7 @@ impl From<PlatformError> for Problem {
             PlatformError::Unpublishable { .. }
             | PlatformError::TakesTooMuch { .. }
             | PlatformError::AwaitsApproval { .. }
+            | PlatformError::AwaitsRevision { .. }
             | PlatformError::Unregistrable { .. }
             | PlatformError::Folder(_)
             | PlatformError::WrongKey { .. }

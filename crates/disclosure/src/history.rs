@@ -38,6 +38,8 @@ pub(crate) struct Figure {
     pub(crate) past: Past,
     /// Why it was withheld.
     pub(crate) reason: Option<Reason>,
+    /// It went with its whole period.
+    pub(crate) withdrawn: bool,
 }
 
 /// The worlds of one table of the last plan.
@@ -84,6 +86,7 @@ impl History {
                 sensitive: cell.sensitive,
                 past,
                 reason: cell.reason,
+                withdrawn: cell.withdrawn,
             }))
         };
         let shown = entry.cells.into_iter().filter_map(figure).collect::<Result<_, _>>()?;
@@ -106,23 +109,50 @@ impl History {
         })
     }
 
-    /// For each cell by which records of before and now can be compared, its atoms: what is shown, and what was and could be again
-    /// as it was. A figure that a revision left behind is of other records than those that are here now.
-    pub(crate) fn comparable(&self) -> HashMap<&CellId, &[u32]> {
+    /// Which records there were last, as far as figures told.
+    pub(crate) fn latest(&self) -> Latest<'_> {
         let mut current = vec![false; self.truth.len()];
-        self.shown.iter().flat_map(|figure| &figure.atoms).for_each(|atom| set(&mut current, *atom, true));
+        let mut told = vec![false; self.truth.len()];
+        for atom in self.shown.iter().flat_map(|figure| &figure.atoms) {
+            set(&mut current, *atom, true);
+            set(&mut told, at(&self.origins, *atom), true);
+        }
+        // What went with its period is as it was then, where nothing is shown of these places since.
+        let withdrawn = self.superseded.iter().filter(|figure| figure.withdrawn);
+        let untold = withdrawn.flat_map(|figure| &figure.atoms).filter(|atom| !at(&told, at(&self.origins, **atom)));
+        untold.for_each(|atom| set(&mut current, *atom, true));
         let mut places: HashMap<u32, Vec<u32>> = HashMap::new();
         for (origin, atom) in self.origins.iter().zip(0_u32..).filter(|(_, atom)| at(&current, *atom)) {
             places.entry(*origin).or_default().push(atom);
         }
-        let whole = |figure: &&Figure| {
-            figure.atoms.iter().all(|atom| {
-                let place = places.get(&at(&self.origins, *atom)).map_or(&[][..], Vec::as_slice);
-                at(&current, *atom) && place.iter().all(|other| figure.atoms.binary_search(other).is_ok())
-            })
-        };
+        Latest { history: self, current, places }
+    }
+}
+
+/// See [`History::latest`].
+pub(crate) struct Latest<'a> {
+    history: &'a History,
+    /// For each atom, whether it is of the last records of its place.
+    current: Vec<bool>,
+    /// These, by place.
+    places: HashMap<u32, Vec<u32>>,
+}
+
+impl<'a> Latest<'a> {
+    /// Whether a figure is of all the last records of its places, and of no others.
+    pub(crate) fn is_whole(&self, figure: &Figure) -> bool {
+        figure.atoms.iter().all(|atom| {
+            let place = self.places.get(&at(&self.history.origins, *atom)).map_or(&[][..], Vec::as_slice);
+            at(&self.current, *atom) && place.iter().all(|other| figure.atoms.binary_search(other).is_ok())
+        })
+    }
+
+    /// For each cell by which records of before and now can be compared, its atoms: what is shown, and what was and could be again
+    /// as it was. A figure that a revision left behind is of other records than those that are here now.
+    pub(crate) fn comparable(&self) -> HashMap<&'a CellId, &'a [u32]> {
+        let superseded = self.history.superseded.iter().filter(|figure| self.is_whole(figure));
         // What is shown comes last, and so wins.
-        let figures = self.superseded.iter().filter(whole).chain(&self.shown);
+        let figures = superseded.chain(&self.history.shown);
         figures.map(|figure| (&figure.id, figure.atoms.as_slice())).collect()
     }
 }

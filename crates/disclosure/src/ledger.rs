@@ -15,7 +15,9 @@ use crate::rules::Reason;
 use crate::verify::{VerifyError, verify};
 
 /// Version of the entry's form.
-pub(crate) const ENTRY_VERSION: u32 = 5;
+pub(crate) const ENTRY_VERSION: u32 = 6;
+/// The oldest that is read. Its plans showed numbers again that differed by the threshold from what was withheld: what is out is out.
+pub(crate) const OLDEST_VERSION: u32 = 5;
 
 /// The bytes of a ledger entry, to be encrypted and stored durably and to be seen by nobody. They are wiped when dropped.
 pub struct SealedEntry {
@@ -55,7 +57,8 @@ impl AuthenticatedEntry {
 
     pub(crate) fn decode(&self) -> Result<Entry, LedgerError> {
         let entry: Entry = serde_json::from_slice(&self.0).map_err(|_| LedgerError::Unreadable)?;
-        if entry.version == ENTRY_VERSION { Ok(entry) } else { Err(LedgerError::Version(entry.version)) }
+        let known = (OLDEST_VERSION..=ENTRY_VERSION).contains(&entry.version);
+        if known { Ok(entry) } else { Err(LedgerError::Version(entry.version)) }
     }
 }
 
@@ -185,6 +188,9 @@ pub(crate) struct EntryCell {
     pub(crate) sensitive: bool,
     /// Released by an earlier plan, so known for good whatever the rules are now.
     pub(crate) earlier: bool,
+    /// Of a figure that is not shown any more: it went with its whole period, and its records are compared with those that come back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) withdrawn: bool,
     /// Why it is withheld.
     pub(crate) reason: Option<Reason>,
     /// Table and column; `None` for a cell that is not available or has no atoms.

@@ -4,7 +4,9 @@
 //! atoms that stayed, went and came, and both are part of the proof: what they differ by is protected like what any two released
 //! cells differ by. Every cell that changed is decided anew: to leave some as they were would say by how much they changed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use model::Period;
 
 use crate::contributions::{Contribution, Contributions};
 use crate::history::{Figure, History, Past, Proof};
@@ -32,6 +34,8 @@ pub(crate) struct MaterialCell {
     /// What was decided of it before keeps it back: it was withheld, or what was shown is so close that it would say how few came or
     /// went.
     pub(crate) kept_back: bool,
+    /// It is not shown any more and went with its whole period.
+    pub(crate) withdrawn: bool,
 }
 
 /// See the module.
@@ -121,18 +125,26 @@ impl Data<'_> {
             past: None,
             because: None,
             kept_back: false,
+            withdrawn: false,
         }
     }
 
     fn after(&self, history: &History) -> Material {
-        let matched = self.match_with(history);
+        let latest = history.latest();
+        let matched = self.match_with(history, &latest.comparable());
         let moved = |atoms: &[u32]| union(&matched.of_old, atoms);
         let shown: HashMap<&CellId, &Figure> = history.shown.iter().map(|figure| (&figure.id, figure)).collect();
         let mut last: HashMap<&CellId, (usize, &Figure)> = HashMap::new();
         last.extend(history.superseded.iter().enumerate().map(|(index, figure)| (&figure.id, (index, figure))));
         let decided = |figure: &Figure| self.decided(figure, moved(&figure.atoms));
-        let mut superseded: Vec<Option<MaterialCell>> =
-            history.superseded.iter().map(|figure| Some(decided(figure))).collect();
+        let available = self.truth.cells.iter().filter(|(_, entry)| !entry.facts.not_available);
+        let there: BTreeSet<Period> = available.map(|(id, _)| id.key.period).collect();
+        let still_away = |figure: &Figure| !there.contains(&figure.id.key.period) && latest.is_whole(figure);
+        let mut superseded: Vec<Option<MaterialCell>> = history
+            .superseded
+            .iter()
+            .map(|figure| Some(MaterialCell { withdrawn: figure.withdrawn && still_away(figure), ..decided(figure) }))
+            .collect();
         let mut cells = Vec::with_capacity(self.truth.cells.len());
         for (id, entry) in &self.truth.cells {
             let cell = self.cell(id, entry, union(&matched.of_new, &entry.atoms));
@@ -163,7 +175,9 @@ impl Data<'_> {
         self.find_what_is_kept_back(&mut cells, superseded.iter().flatten());
         let inherited = history.proofs.iter().flat_map(|proof| proof.after(&matched.of_old, &matched.again)).collect();
         let gone = |figure: &&Figure| self.truth.cells.get(&figure.id).is_none_or(|entry| entry.facts.not_available);
-        superseded.extend(history.shown.iter().filter(gone).map(|figure| Some(decided(figure))));
+        let went =
+            |figure: &Figure| MaterialCell { withdrawn: !there.contains(&figure.id.key.period), ..decided(figure) };
+        superseded.extend(history.shown.iter().filter(gone).map(|figure| Some(went(figure))));
         Material {
             group: self.truth.group.clone(),
             truth: matched.truth,
@@ -213,6 +227,7 @@ impl Data<'_> {
             past: Some(figure.past),
             because: figure.reason,
             kept_back: false,
+            withdrawn: false,
         }
     }
 
@@ -221,8 +236,7 @@ impl Data<'_> {
     }
 
     /// Which records are still there.
-    fn match_with(&self, history: &History) -> Matched {
-        let comparable = history.comparable();
+    fn match_with(&self, history: &History, comparable: &HashMap<&CellId, &[u32]>) -> Matched {
         let both = self.truth.cells.iter().filter(|(_, entry)| !entry.facts.not_available);
         let (mut before, mut after, mut periods) = (Vec::new(), Vec::new(), Vec::new());
         for (id, entry) in both {

@@ -53,7 +53,11 @@ pub(crate) fn together(folder: &DataFolder, catalog: &dyn Catalog, recorded: &Re
         )))
     };
     missing_in("catalogue", "audit log", recorded.versions().difference(&known).collect())?;
-    missing_in("audit log", "catalogue", taken_in.difference(recorded.versions()).collect())
+    missing_in("audit log", "catalogue", taken_in.difference(recorded.versions()).collect())?;
+    let withdrawn = versions.iter().filter(|version| version.status == VersionStatus::Withdrawn);
+    let withdrawn: Vec<&Uuid> = withdrawn.map(|version| &version.facts.id).collect();
+    let unknown = withdrawn.into_iter().filter(|id| !recorded.withdrawn().contains(*id)).collect();
+    missing_in("audit log", "catalogue (as withdrawn)", unknown)
 }
 
 #[cfg(test)]

@@ -106,6 +106,12 @@ pub enum PlatformError {
         /// The dataset versions that it stands on.
         versions: std::collections::BTreeSet<uuid::Uuid>,
     },
+    /// Everything of a dataset was withdrawn, and what came in its place is shown by a revision only.
+    #[error("its data were withdrawn, and what came in their place waits until a reviewer asks for a revision")]
+    AwaitsRevision {
+        /// The dataset versions that came.
+        versions: std::collections::BTreeSet<uuid::Uuid>,
+    },
     /// A geography cannot be used beside what is published by its areas.
     #[error("the geography is refused, the one in use stays: {}", reasons.join("; "))]
     Unregistrable {

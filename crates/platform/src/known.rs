@@ -38,6 +38,10 @@ impl Platform {
         if let Some(upload) = upload
             && let Some(known) = self.catalog().find_upload(dataset, upload).map_err(conflict(Some(upload)))?
         {
+            if known.status == VersionStatus::Withdrawn {
+                let problem = "the file that was sent with it was withdrawn: send it with another key".to_owned();
+                return Err(PlatformError::BadParameter { parameter: "idempotency-key", problem });
+            }
             if known.facts.period != period {
                 return Err(PlatformError::IdempotencyConflict { key: upload.key.as_str().to_owned() });
             }

@@ -52,6 +52,7 @@ fn ended(work_id: Uuid, error: &PlatformError) -> Result<Entry, IdError> {
         PlatformError::Unpublishable { .. } => (true, "unpublishable"),
         PlatformError::TakesTooMuch { .. } => (true, "takes-too-much"),
         PlatformError::AwaitsApproval { .. } => (true, "awaits-approval"),
+        PlatformError::AwaitsRevision { .. } => (true, "awaits-revision"),
         PlatformError::Unregistrable { .. } => (true, "unregistrable"),
         PlatformError::Unavailable { .. } => (false, "unavailable"),
         PlatformError::Folder(_)

@@ -4,7 +4,7 @@
 //! Each version is withdrawn in the audit log first: whatever the catalogue says, also one that was cut short before it knew or an
 //! older one that was put back, what the log calls withdrawn is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use agreements::Role;
 use audit::{Entry, Work};
@@ -42,23 +42,27 @@ impl Platform {
             let missing = PlatformError::NotFound { what: format!("dataset `{dataset}`") };
             return Err(self.unregistered(caller, Work::Withdraw, dataset.as_str(), missing));
         }
-        // Nothing becomes current meanwhile.
+        // Nothing becomes current meanwhile, and the key may have been revoked since it was looked at.
         let _turn = self.staging();
+        self.refresh_revocations()?;
+        if !self.in_force(caller) {
+            return Err(PlatformError::Unauthenticated);
+        }
         self.settle_staged()?;
         let stored = self.catalog().versions(Some(dataset), None).map_err(PlatformError::failed("read versions"))?;
-        let (mut versions, others): (Vec<DatasetVersion>, Vec<DatasetVersion>) = stored
+        let (versions, others): (Vec<DatasetVersion>, Vec<DatasetVersion>) = stored
             .into_iter()
             .filter(|version| version.status != VersionStatus::Withdrawn)
             .partition(|version| version.facts.period.to_string() == period);
         if versions.is_empty() {
             return Err(nothing_of(period, &others));
         }
-        // The one in use first: an earlier one is used in its place by nobody.
-        versions.sort_by_key(|version| std::cmp::Reverse(version.revision));
-        let withdrawn = versions.iter().try_for_each(|version| self.withdraw_version(caller, version));
+        // All of them on record before anything else: the record is what counts.
+        let withdrawn = versions.iter().try_for_each(|version| self.record_withdrawn(caller, version));
         // Also where the last of them failed.
-        self.take_out_withdrawn(dataset)?;
+        self.take_out_withdrawn(dataset);
         withdrawn?;
+        versions.iter().try_for_each(|version| self.mark_withdrawn(version))?;
         self.wake_publisher();
         Ok(Withdrawal { dataset: dataset.clone(), period: period.to_owned(), versions: versions.len() })
     }
@@ -72,8 +76,11 @@ impl Platform {
         })
     }
 
-    fn withdraw_version(&self, caller: &Caller, version: &DatasetVersion) -> Result<(), PlatformError> {
+    fn record_withdrawn(&self, caller: &Caller, version: &DatasetVersion) -> Result<(), PlatformError> {
         let (facts, work_id) = (&version.facts, Uuid::now_v7());
+        if self.recorded().withdrawn().contains(&facts.id) {
+            return Ok(());
+        }
         self.record(Entry::Intent {
             work_id,
             work: Work::Withdraw,
@@ -83,8 +90,7 @@ impl Platform {
             agreements: facts.agreements.clone(),
             epoch: self.state().snapshot.epoch().digest(),
         })?;
-        self.record(Entry::Withdrawn { work_id, dataset: facts.dataset.clone(), version: facts.id })?;
-        self.mark_withdrawn(version)
+        self.record(Entry::Withdrawn { work_id, dataset: facts.dataset.clone(), version: facts.id })
     }
 
     fn mark_withdrawn(&self, version: &DatasetVersion) -> Result<(), PlatformError> {
@@ -114,16 +120,6 @@ impl Platform {
                 self.mark_withdrawn(&version)?;
                 tracing::info!(version = %id, "a withdrawal that was cut short is finished");
             }
-        }
-        Ok(())
-    }
-
-    /// Takes a group out of service if it stands on something that was withdrawn: what is released by now, and by [`Platform::swap`]
-    /// nothing that is being released.
-    fn take_out_withdrawn(&self, dataset: &DatasetId) -> Result<(), PlatformError> {
-        let group = self.state().released.get(dataset).cloned();
-        if group.is_some_and(|group| self.recorded().is_withdrawn(&group.basis)) {
-            self.swap(BTreeMap::new(), &BTreeSet::from([dataset.clone()]))?;
         }
         Ok(())
     }

@@ -4,15 +4,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::{AgeBand, AreaType, Sex};
 use proptest::prelude::*;
 
 use super::brute_force::{Attacker, K, masks, policy, zeros};
-use super::{Small, group, key, name, numbered};
+use super::{Small, cell_id, group, key, name, numbered};
 use crate::ledger::{AuthenticatedEntry, EntryCell, Outcome, restore};
 use crate::plan::decide;
 use crate::rules::Rules;
 use crate::verify::{corrections, verify};
-use crate::{Cell, CellId, LedgerError, LedgerState, Plan, PlanError, Policy, ZeroPolicy, plan, verify_ledger};
+use crate::{
+    Cell, CellFacts, CellId, LedgerError, LedgerState, Plan, PlanError, Policy, ZeroPolicy, plan, verify_ledger,
+};
 
 type Shown = BTreeMap<CellId, Cell>;
 
@@ -27,8 +30,18 @@ fn publish(
     policy: &Policy,
     secret: u8,
 ) -> (Vec<AuthenticatedEntry>, Vec<Shown>) {
+    let revisions: Vec<_> = revisions.iter().map(|counts| (counts.clone(), cells.to_vec())).collect();
+    publish_each(&revisions, policy, secret)
+}
+
+/// The same, each with cells of its own.
+fn publish_each(
+    revisions: &[(Vec<u64>, Vec<Small>)],
+    policy: &Policy,
+    secret: u8,
+) -> (Vec<AuthenticatedEntry>, Vec<Shown>) {
     let (mut entries, mut shown) = (Vec::new(), Vec::new());
-    for counts in revisions {
+    for (counts, cells) in revisions {
         let past = LedgerState::decode(name("test"), entries.last()).unwrap();
         match plan(&past, &group(counts, cells), policy, &key(secret)) {
             Ok(plan) => entries.push(sealed(&plan)),
@@ -86,6 +99,31 @@ fn check(before: &[u64], after: &[u64], cells: &[Small], policy: &Policy, secret
     if entries.len() < 2 {
         return [0, 0];
     }
+    convicts_nobody([before, after], cells, policy, &shown)
+}
+
+/// Another period beside some cells, of an atom that is the last.
+fn beside(cells: &[Small], counts: &[u64]) -> (Vec<u64>, Vec<Small>) {
+    let id = cell_id("test", AreaType::Lsoa, "AREA-0", 2, Sex::All, AgeBand::All);
+    let other = Small { id, mask: 1 << counts.len(), facts: CellFacts::default() };
+    (counts.iter().copied().chain([70]).collect(), cells.iter().cloned().chain([other]).collect())
+}
+
+/// The same where the whole period was away between the two: withdrawn, and sent anew.
+fn check_withdrawn(before: &[u64], after: &[u64], cells: &[Small], policy: &Policy, secret: u8) -> [usize; 2] {
+    let (first, last) = (beside(cells, before), beside(cells, after));
+    let away = (first.0.clone(), first.1[cells.len()..].to_vec());
+    let (entries, shown) = publish_each(&[first, away, last], policy, secret);
+    verify_ledger(&entries).unwrap();
+    if entries.len() < 3 {
+        return [0, 0];
+    }
+    assert_eq!(shown[1].len(), 1);
+    let shown = [shown[0].clone(), shown[2].clone()];
+    convicts_nobody([before, after], cells, policy, &shown)
+}
+
+fn convicts_nobody([before, after]: [&[u64]; 2], cells: &[Small], policy: &Policy, shown: &[Shown]) -> [usize; 2] {
     let both = Both::new(before, after);
     let mut attacker = Attacker {
         shown: Vec::new(),
@@ -152,6 +190,18 @@ proptest! {
         secret in any::<u8>(),
     ) {
         check(&before, &apply(&before, &changes), &masks(&list, 3), &policy(zeros, decoys), secret);
+    }
+
+    #[test]
+    fn what_was_withdrawn_and_sent_anew_convicts_nobody(
+        before in prop::collection::vec(0_u64..5, 3),
+        changes in prop::collection::vec(changed(true), 3),
+        list in prop::collection::vec(1_u32..7, 1..5),
+        zeros in zeros(),
+        decoys in prop_oneof![Just(0_u16), Just(250)],
+        secret in any::<u8>(),
+    ) {
+        check_withdrawn(&before, &apply(&before, &changes), &masks(&list, 3), &policy(zeros, decoys), secret);
     }
 
     #[test]
@@ -355,6 +405,23 @@ fn revisions_planned_each_by_itself_give_away_who_came() {
     };
     assert_eq!(after(Rules { revisions: false, ..Rules::ALL }), Some(21), "21 - 20 is one person");
     assert_eq!(after(Rules::ALL), None);
+}
+
+/// Withdrawn and sent anew, a period is compared with what it was: to take it back is no way around the proof.
+#[test]
+fn what_was_withdrawn_is_decided_beside_what_it_was() {
+    let k5 = Policy::threshold(5);
+    let cells = masks(&[1, 2, 4], 3);
+    for after in [[21, 35, 40], [20, 30, 40], [25, 35, 45], [17, 22, 40]] {
+        let direct = publish(&[vec![20, 30, 40], after.to_vec()], &cells, &k5, 3).1;
+        let (first, last) = (beside(&cells, &[20, 30, 40]), beside(&cells, &after));
+        let away = (first.0.clone(), first.1[3 + 1..].to_vec());
+        let (entries, around) = publish_each(&[first, away.clone(), away, last], &k5, 3);
+        assert_eq!(verify_ledger(&entries).unwrap().entries, 4);
+        for (id, cell) in &direct[1] {
+            assert_eq!(around[3][id], *cell, "{id} after {after:?}");
+        }
+    }
 }
 
 /// Twenty areas of many, one of them corrected: cells that did not change are drawn anew, and what the plan changes is told

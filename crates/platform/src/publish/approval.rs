@@ -111,7 +111,7 @@ impl Platform {
             Standing::Approved => Ok(Some(nobody_decides)),
             Standing::Waits(roles) => Err(waits(&roles, basis)),
             Standing::Rejected { role, grounds } => Err(PlatformError::Unpublishable {
-                reason: format!("{}; what was published stays", rejected(&role, grounds)),
+                reason: format!("{}; what is shown stays", rejected(&role, grounds)),
             }),
         }
     }
@@ -392,7 +392,7 @@ fn waits(roles: &BTreeSet<Label>, basis: &Basis) -> PlatformError {
     let roles: Vec<&str> = roles.iter().map(Label::as_str).collect();
     PlatformError::AwaitsApproval {
         versions: basis.versions(),
-        reason: format!("{WAITS} by {}; what was published stays until then", roles.join(" and ")),
+        reason: format!("{WAITS} by {}; what is shown stays until then", roles.join(" and ")),
     }
 }
 

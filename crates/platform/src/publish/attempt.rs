@@ -98,7 +98,7 @@ impl Platform {
             areas: areas_of(&request, &geography.gazetteer),
             parts: request.parts.clone(),
             partners: partners(&request),
-            tables: Basis::registrations(&request),
+            tables: Basis::registrations(&request, last),
         };
         if let Some(why) = last.and_then(|last| last.cannot_become(&basis)) {
             return Err(PlatformError::Unpublishable { reason: format!("of `{}`, {why}", contract.id) });

@@ -190,16 +190,28 @@ impl Basis {
         self.area_types().all(|area_type| self.areas.contains_key(&area_type))
     }
 
-    /// Every table of a request, asked for or only kept.
-    pub(super) fn registrations(request: &GroupRequest) -> Vec<Registration> {
+    /// Every table of a request, asked for or only kept, with all periods that it was ever decided for: what was withdrawn of them was
+    /// out, and may come back.
+    pub(super) fn registrations(request: &GroupRequest, last: Option<&Self>) -> Vec<Registration> {
         let mut tables: Vec<Registration> = request.tables.iter().map(Registration::of).collect();
+        for table in &mut tables {
+            let known = last.into_iter().flat_map(|last| &last.tables).find(|known| known.is_as(table));
+            table.periods.extend(known.into_iter().flat_map(|known| &known.periods));
+            table.periods.sort_unstable();
+            table.periods.dedup();
+        }
         tables.sort_unstable();
         tables
     }
 
     /// Whether a table of it was not decided by another, of whatever periods: a view is new, or shows something else under its name.
     pub(super) fn registers_more_than(&self, other: &Self) -> bool {
-        self.tables.iter().any(|table| !other.tables.iter().any(|known| table.is_as(known)))
+        self.tables.iter().any(|table| !other.decides(table))
+    }
+
+    /// Whether it decides what a table shows, of whatever periods.
+    pub(super) fn decides(&self, table: &Registration) -> bool {
+        self.tables.iter().any(|known| known.is_as(table))
     }
 
     /// The periods of its partitions, in order.

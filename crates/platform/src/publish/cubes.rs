@@ -21,12 +21,29 @@ impl Platform {
     /// or none.
     pub(crate) fn swap(
         &self,
-        fresh: BTreeMap<DatasetId, Arc<Group>>,
+        mut fresh: BTreeMap<DatasetId, Arc<Group>>,
         gone: &BTreeSet<DatasetId>,
     ) -> Result<(), PlatformError> {
+        loop {
+            {
+                let recorded = self.recorded();
+                fresh.retain(|_, group| !recorded.is_withdrawn(&group.basis));
+            }
+            if self.try_to_swap(&fresh, gone)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Does so unless something that is fresh was withdrawn meanwhile; whether it did.
+    fn try_to_swap(
+        &self,
+        fresh: &BTreeMap<DatasetId, Arc<Group>>,
+        gone: &BTreeSet<DatasetId>,
+    ) -> Result<bool, PlatformError> {
         let changed: BTreeSet<DatasetId> = fresh.keys().chain(gone).cloned().collect();
         if changed.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let mut state = State::clone(&self.state());
         state.released.retain(|dataset, _| !gone.contains(dataset));
@@ -40,12 +57,15 @@ impl Platform {
                 }
             }
         }
-        // What was withdrawn since it was computed is not shown. Until this is done nothing is withdrawn, and from then on it is found.
+        // Until this is done nothing is withdrawn, and from then on it is found among what is shown.
         let recorded = self.recorded();
+        if fresh.values().any(|group| recorded.is_withdrawn(&group.basis)) {
+            return Ok(false);
+        }
         self.change(|current| {
             current.released.retain(|dataset, _| !gone.contains(dataset));
             current.out.extend(fresh.clone());
-            current.released.extend(fresh.into_iter().filter(|(_, group)| !recorded.is_withdrawn(&group.basis)));
+            current.released.extend(fresh.clone());
             current.cubes.retain(|view, _| !written.contains(view));
             // Another group may have been taken out of service meanwhile.
             let definitions = Arc::clone(&current.definitions);
@@ -57,7 +77,17 @@ impl Platform {
             cubes.retain(|view, _| stands(view));
             current.cubes.extend(cubes);
         });
-        Ok(())
+        Ok(true)
+    }
+
+    /// Shows nothing any more of a group that stands on something withdrawn.
+    pub(crate) fn take_out_withdrawn(&self, dataset: &DatasetId) {
+        let recorded = self.recorded();
+        self.change(|state| {
+            if state.released.get(dataset).is_some_and(|group| recorded.is_withdrawn(&group.basis)) {
+                stop_showing(state, dataset);
+            }
+        });
     }
 
     /// Puts new cells in place all at once; where that fails, dataset by dataset, so that one which cannot be shown keeps no
@@ -79,6 +109,16 @@ impl Platform {
         };
         fresh.into_iter().filter_map(alone).collect()
     }
+}
+
+/// Takes a group and everything that stands on it out of what is shown.
+pub(super) fn stop_showing(state: &mut State, dataset: &DatasetId) {
+    state.released.remove(dataset);
+    let definitions = Arc::clone(&state.definitions);
+    let stands = |view: &ViewId| {
+        definitions.view(view).is_some_and(|(indicator, _)| indicator.datasets().any(|used| used == dataset))
+    };
+    state.cubes.retain(|view, _| !stands(view));
 }
 
 /// The tables of one indicator, as far as all that they stand on is released. What is said about them is said of the

@@ -15,11 +15,11 @@ use uuid::Uuid;
 use super::allowed::{Allowed, nothing_left};
 use super::attempt::{Attempt, definitions_of, target};
 use super::audit::Audit;
-use super::basis::Basis;
+use super::basis::{Basis, Registration};
 use super::contract;
 use super::ledger::{Ledger, LeftOut, Opened, Remembered};
 use super::queue::public_reason;
-use super::revision::{RevisionPlan, Settled};
+use super::revision::{RevisionPlan, Settled, beside};
 use crate::caller::Caller;
 use crate::error::{PlatformError, causes};
 use crate::platform::Platform;
@@ -77,6 +77,9 @@ impl Platform {
         let Remembered { revised, agreed, .. } = self.remembered(dataset)?;
         let asked = !revised.is_empty();
         let Settled { versions, mut held, mut later } = self.settled(current, work.past, &revised)?;
+        if versions.is_empty() {
+            return Err(PlatformError::AwaitsRevision { versions: held });
+        }
         // Asked for before anything was previewed, or of files that others took the place of since.
         let is_there = |id: &Uuid| current.iter().any(|version| version.facts.id == *id);
         let agreed = agreed.filter(|_| revised.iter().all(is_there));
@@ -88,11 +91,14 @@ impl Platform {
         if let Some(error) = outcome.as_ref().err().filter(|error| asked && ends_revision(error)) {
             tracing::warn!(dataset = dataset.as_str(), causes = causes(error), "a revision is not published");
             unrevised = Some(format!("{dataset}: its corrections are not published: {}", public_reason(error)));
-            let settled = self.settled(current, work.past, &BTreeSet::new())?;
-            outcome = self.attempt(work, &settled.versions, None);
-            (held, later) = (settled.held, settled.later);
             // Whatever becomes of the rest.
             self.end_revision(dataset, &revised)?;
+            let settled = self.settled(current, work.past, &BTreeSet::new())?;
+            // Of what was withdrawn there is nothing to go on with.
+            if !settled.versions.is_empty() {
+                outcome = self.attempt(work, &settled.versions, None);
+                (held, later) = (settled.held, settled.later);
+            }
         }
         let (group, mut refused) = outcome?;
         let is_revised = asked && unrevised.is_none();
@@ -125,13 +131,6 @@ impl Platform {
         agreed: Option<Digest>,
     ) -> Result<(Arc<Group>, Vec<String>), PlatformError> {
         let Work { contract, past, .. } = work;
-        if versions.is_empty() {
-            let reason = format!(
-                "`{}` was withdrawn, and what came in its place waits until a reviewer asks for a revision",
-                contract.id
-            );
-            return Err(PlatformError::Unpublishable { reason });
-        }
         let mut allowed = self.allowed_of(work, versions, agreed.is_some())?;
         let of = definitions_of(&allowed, contract)?;
         let known = self.remembered(&contract.id)?.left_out.filter(|known| known.of == of);
@@ -167,9 +166,11 @@ impl Platform {
         revises: bool,
     ) -> Result<Allowed, PlatformError> {
         let mut allowed = self.allowed(work.state, work.contract, versions)?;
-        if let Some(last) = work.past.last().filter(|_| revises) {
+        if revises {
             let reason = "corrections are published first, and it with the next run";
-            allowed.leave_out_new(work.contract, &last.basis, reason);
+            for basis in beside(work.past, versions) {
+                allowed.leave_out_new(work.contract, basis, reason);
+            }
             if !allowed.shows_something(work.contract) {
                 return Err(nothing_left(&allowed.refused, work.contract));
             }
@@ -189,7 +190,7 @@ impl Platform {
         let mut attempt = self.prepare(state, contract, versions, allowed, last)?;
         attempt.agreed = agreed;
         if agreed.is_some() {
-            shows_nothing_new(&attempt, last)?;
+            shows_nothing_new(&attempt, past)?;
         }
         let revision = attempt.basis.revision;
         // An entry from before areas were kept is written once more, so that it tells what they are while they are still known.
@@ -215,7 +216,7 @@ impl Platform {
         let allowed = self.allowed_of(work, versions, true)?;
         let last = past.last().map(|last| &last.basis);
         let attempt = self.prepare(state, contract, versions, &allowed, last)?;
-        shows_nothing_new(&attempt, last)?;
+        shows_nothing_new(&attempt, past)?;
         let ids = last.into_iter().flat_map(|last| &last.views).chain(&attempt.basis.views).collect();
         let views = reported_views(state, &contract.id, ids)?;
         self.on_record(&attempt, (audit::Work::Review, caller.actor.clone()), |_| {
@@ -277,7 +278,7 @@ impl Platform {
         if !allowed.open() {
             return self.protect(attempt, past, &unreleased, &mut audit);
         }
-        self.still_permitted(allowed)?;
+        self.still_permitted(allowed, &attempt.basis)?;
         audit.record_open(dataset)?;
         let tables = release_open(attempt, unreleased)?;
         self.remember(dataset, |remembered| remembered.open = Some(attempt.basis.revision))?;
@@ -313,7 +314,7 @@ impl Platform {
             return self.group_of(last);
         }
         // The last moment before it is durable; whoever reads it later is asked about again, each time.
-        self.still_permitted(attempt.allowed)?;
+        self.still_permitted(attempt.allowed, basis)?;
         let mut ledger = Ledger::new(self, dataset, basis)?;
         let _nobody_decides = self.approved((dataset, basis), &plan, &attempt.allowed.approval, &mut ledger, audit)?;
         let receipt = DurableReceipt::obtain(&plan, &mut ledger, audit, self.now().as_second())
@@ -368,9 +369,13 @@ impl Platform {
         Ok(Arc::new(Group { tables, basis: opened.basis.clone() }))
     }
 
-    /// Whether every permit holds at this moment, by the agreements as they are on the disk now.
-    fn still_permitted(&self, allowed: &Allowed) -> Result<(), PlatformError> {
+    /// Whether every permit holds at this moment, by the agreements as they are on the disk now, and nothing was withdrawn.
+    fn still_permitted(&self, allowed: &Allowed, basis: &Basis) -> Result<(), PlatformError> {
         self.refresh_agreements()?;
+        if self.recorded().is_withdrawn(basis) {
+            let reason = "data were withdrawn while its figures were computed: they are not released".to_owned();
+            return Err(PlatformError::Unavailable { reason });
+        }
         let (snapshot, now) = (self.state().snapshot.clone(), self.now());
         let derive = allowed.permits.values().all(|permit| permit.is_valid(&snapshot, now));
         if derive && allowed.releases.iter().all(|permit| permit.is_valid(&snapshot, now)) {
@@ -427,8 +432,11 @@ fn has_no_plan(error: &PlatformError) -> bool {
 }
 
 /// Refuses to revise what shows something else under its old name; see [`Platform::allowed_of`].
-fn shows_nothing_new(attempt: &Attempt<'_>, last: Option<&Basis>) -> Result<(), PlatformError> {
-    if last.is_some_and(|last| attempt.basis.registers_more_than(last)) {
+fn shows_nothing_new(attempt: &Attempt<'_>, past: &[Opened]) -> Result<(), PlatformError> {
+    let asked: Vec<Registration> =
+        attempt.request.tables.iter().filter(|table| !table.asked_by.is_empty()).map(Registration::of).collect();
+    let beside = beside(past, attempt.versions);
+    if asked.iter().any(|table| beside.iter().any(|basis| !basis.decides(table))) {
         let reason = "a view of it was defined otherwise and is not published as it is now: ask again when it is";
         return Err(PlatformError::Unpublishable { reason: reason.to_owned() });
     }

@@ -12,6 +12,7 @@ use vault::{Context, OsEntropy};
 use zeroize::Zeroizing;
 
 use super::basis::Basis;
+use super::cubes::stop_showing;
 use super::releases::{LedgerFault, released};
 use crate::error::PlatformError;
 use crate::platform::Platform;
@@ -131,12 +132,7 @@ impl Platform {
     pub(super) fn out_of_service(&self, dataset: &DatasetId, why: String) {
         self.change(|state| {
             state.distrusted.insert(dataset.clone(), why);
-            state.released.remove(dataset);
-            let definitions = std::sync::Arc::clone(&state.definitions);
-            let stands = |view: &model::ViewId| {
-                definitions.view(view).is_some_and(|(indicator, _)| indicator.datasets().any(|used| used == dataset))
-            };
-            state.cubes.retain(|view, _| !stands(view));
+            stop_showing(state, dataset);
         });
     }
 

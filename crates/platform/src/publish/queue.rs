@@ -19,7 +19,7 @@ use crate::state::State;
 /// How often a job is tried before it is given up.
 const ATTEMPTS: u32 = 3;
 /// What a supplier reads about a correction that is not published.
-const CORRECTION: &str = "taken in; what is published stays as it is until a reviewer asks for a revision";
+const CORRECTION: &str = "taken in; what is shown stays as it is until a reviewer asks for a revision";
 /// What a supplier reads about a file that is not part of what waits for approval.
 const BEHIND: &str = "taken in; something else of this dataset waits for approval first";
 /// What a supplier reads about what comes after a revision.
@@ -68,6 +68,7 @@ impl Platform {
         self.refresh_agreements()?;
         self.notice_dates(self.now())?;
         self.restore_the_rest()?;
+        self.finish_withdrawals()?;
         // There is one publisher: what is running now was left by a run that could not even give it back.
         self.catalog().requeue_jobs(self.now()).map_err(PlatformError::failed("requeue jobs"))?;
         let report = self.work_off(done);
@@ -235,12 +236,7 @@ impl Platform {
                             report.failures.push(view);
                         }
                     }
-                    if !held.is_empty() {
-                        report.corrected.push(format!(
-                            "{dataset}: {} corrected files; `commonground disclosure revise {dataset}` says what they would change",
-                            held.len()
-                        ));
-                    }
+                    report.corrected.extend((!held.is_empty()).then(|| corrected(&dataset, held.len())));
                     run.held.extend(held);
                     run.later.extend(later);
                     let fineness = fineness(&state, &dataset);
@@ -249,6 +245,11 @@ impl Platform {
                     run.published.insert(dataset.clone(), Said { text, of: group.basis.versions() });
                     report.too_fine.extend(fineness.too_fine);
                     report.published.extend(fresh.then_some(dataset));
+                }
+                Err(PlatformError::AwaitsRevision { versions }) => {
+                    report.corrected.push(corrected(&dataset, versions.len()));
+                    run.held.extend(versions);
+                    run.published.insert(dataset, Said { text: CORRECTION.to_owned(), of: BTreeSet::new() });
                 }
                 Err(PlatformError::AwaitsApproval { reason, versions }) => {
                     report.unapproved.push(format!("{dataset}: {reason}"));
@@ -326,6 +327,12 @@ impl Platform {
         ordered.sort_by_cached_key(size);
         ordered
     }
+}
+
+fn corrected(dataset: &DatasetId, files: usize) -> String {
+    format!(
+        "{dataset}: {files} corrected files; `commonground disclosure revise {dataset}` says what they would change"
+    )
 }
 
 /// The indicators on a dataset that wait for another one, each with what it waits for.
@@ -421,7 +428,7 @@ pub(super) fn public_reason(error: &PlatformError) -> String {
                 "a total that its tables share would change by too little to be shown, and they are too large to be protected \
                  without it: wait until it changes by more, or register coarser views"
             }
-            _ => "no plan of what to release could be made; what was published stays",
+            _ => "no plan of what to release could be made; what is shown stays",
         }
         .to_owned();
     }

@@ -20,6 +20,8 @@ use crate::state::{Group, State};
 #[derive(Default)]
 struct Restored {
     group: Option<Arc<Group>>,
+    /// It was withdrawn since: it is not shown, and what it stands on is out all the same.
+    withdrawn: bool,
     /// The latest version, if something changed since.
     changed: Option<Uuid>,
 }
@@ -67,7 +69,7 @@ impl Platform {
         });
         let (mut fresh, mut restored, mut faults) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
         for (dataset, result) in results {
-            match result.and_then(|found| self.queue_changed(found)) {
+            match result.and_then(|found| self.queue_changed(&dataset, found)) {
                 Ok(group) => {
                     restored.insert(dataset.clone());
                     fresh.extend(group.map(|group| (dataset, group)));
@@ -93,6 +95,10 @@ impl Platform {
         // First of all, whether the ledger can be trusted.
         let past = self.released_entries(&contract.id)?;
         let versions = self.current_versions(&contract.id)?;
+        if let Some(last) = past.last().filter(|last| self.recorded().is_withdrawn(&last.basis)) {
+            let changed = versions.last().filter(|_| !pending).map(|version| version.facts.id);
+            return Ok(Restored { group: Some(self.group_of(last)?), withdrawn: true, changed });
+        }
         if versions.is_empty() || state.definitions.indicators_on(&contract.id).next().is_none() {
             return Ok(Restored::default());
         }
@@ -103,16 +109,20 @@ impl Platform {
         let changed = versions.last().filter(|_| changed).map(|version| version.facts.id);
         let group = match (self.is_open(&contract.id, &remembered)?, past.last()) {
             (true, _) => self.restore_open(state, contract, &versions, remembered.open)?,
-            (false, Some(last)) if !self.recorded().is_withdrawn(&last.basis) => Some(self.group_of(last)?),
-            (false, _) => None,
+            (false, Some(last)) => Some(self.group_of(last)?),
+            (false, None) => None,
         };
-        Ok(Restored { group, changed })
+        Ok(Restored { group, withdrawn: false, changed })
     }
 
     /// Queues what changed since it was published, and hands over what is shown until then.
-    fn queue_changed(&self, restored: Restored) -> Result<Option<Arc<Group>>, PlatformError> {
+    fn queue_changed(&self, dataset: &DatasetId, restored: Restored) -> Result<Option<Arc<Group>>, PlatformError> {
         if restored.changed.is_some() {
             self.queue(JobReason::DefinitionsChanged, restored.changed, self.now())?;
+        }
+        if restored.withdrawn {
+            self.change(|state| state.out.extend(restored.group.map(|group| (dataset.clone(), group))));
+            return Ok(None);
         }
         Ok(restored.group)
     }

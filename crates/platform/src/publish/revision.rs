@@ -30,6 +30,18 @@ pub(super) struct Settled {
     pub(super) later: Vec<Uuid>,
 }
 
+/// The releases to which a revision by these versions adds nothing: the last, and of each period that was withdrawn the last that had it.
+pub(super) fn beside<'a>(past: &'a [Opened], versions: &[DatasetVersion]) -> Vec<&'a Basis> {
+    let has = |basis: &Basis, period| basis.partitions.iter().any(|used| used.period == period);
+    let mut beside: Vec<&Basis> = past.last().map(|last| &last.basis).into_iter().collect();
+    for version in versions {
+        let period = version.facts.period;
+        let had = past.iter().rev().map(|opened| &opened.basis).find(|basis| has(basis, period));
+        beside.extend(had.filter(|had| !beside.iter().any(|known| known.revision == had.revision)));
+    }
+    beside
+}
+
 /// What a revision would publish, for those who may ask for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RevisionPreview {
@@ -84,9 +96,11 @@ impl Platform {
             let earlier = used.map(|used| self.catalog().version(used)).transpose();
             let earlier = earlier.map_err(PlatformError::failed("read a version"))?.flatten();
             // What was withdrawn or erased is never opened again.
-            settled
-                .versions
-                .extend(earlier.filter(|old| old.status == VersionStatus::Superseded && old.table_keys.is_some()));
+            let is_there = |old: &DatasetVersion| {
+                let withdrawn = self.recorded().withdrawn().contains(&old.facts.id);
+                old.status == VersionStatus::Superseded && old.table_keys.is_some() && !withdrawn
+            };
+            settled.versions.extend(earlier.filter(is_there));
         }
         Ok(settled)
     }

@@ -95,9 +95,10 @@ fn what_comes_in_its_place_waits_for_a_revision() {
     }
     let report = publish(&platform);
     assert!(report.published.is_empty() && shown(&platform).is_empty(), "{report}");
-    Small::upload(&platform, 1);
-    let report = platform.publish_pending(&mut |_| ()).unwrap();
-    assert!(report.failures[0].contains("waits until a reviewer asks for a revision"), "{report}");
+    let receipt = Small::upload(&platform, 1);
+    let report = publish(&platform);
+    assert_eq!(report.corrected.len(), 1, "{report}");
+    assert!(Small::publication(&platform, &receipt).contains("until a reviewer asks for a revision"));
     assert!(shown(&platform).is_empty());
 
     let reviewer = platform.local_reviewer().unwrap();
@@ -108,10 +109,7 @@ fn what_comes_in_its_place_waits_for_a_revision() {
     assert_eq!(report.revised, [fires()]);
     let after = shown(&platform);
     assert_eq!(after.keys().collect::<Vec<_>>(), [QUARTERS[0]]);
-    for (id, cell) in &after[QUARTERS[0]] {
-        let was = before[QUARTERS[0]][id];
-        assert!(was.value().is_some() || cell.value().is_none() || cell.value() == Some(0), "{id} was withheld");
-    }
+    assert_eq!(after[QUARTERS[0]], before[QUARTERS[0]], "the same file shows the same");
     verify(&platform);
     // A period that was never out comes as ever.
     Small::upload(&platform, 3);
@@ -153,15 +151,127 @@ fn a_withdrawal_that_is_cut_short_counts() {
     assert_eq!(shown(&platform).keys().collect::<Vec<_>>(), [QUARTERS[1]]);
 }
 
-/// A release that was computed before is not shown after.
+/// Figures by district and quarter, of one dataset.
+fn without_denominator(small: &Small) {
+    let path = small.indicators().join("deliberate-fires.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = text.split_once("[denominator]").unwrap();
+    let views = rest.split_once("[[view]]").unwrap().1;
+    let text = format!("{before}[[view]]{views}")
+        .replace("type = \"crude-rate\"", "type = \"count\"")
+        .replace("multiplier = 10000", "multiplier = 1");
+    std::fs::write(path, text).unwrap();
+}
+
+/// A release that was computed before is not shown after: what was shown is, if it does not stand on it.
 #[test]
 fn nobody_shows_what_was_withdrawn_meanwhile() {
     let small = Small::new();
-    let platform = published(&small);
-    let group = platform.state().released[&fires()].clone();
+    without_denominator(&small);
+    let platform = small.open();
+    Small::upload(&platform, 1);
+    publish(&platform);
+    let before = platform.state();
+    Small::upload(&platform, 2);
+    publish(&platform);
+    let both = platform.state().released[&fires()].clone();
+    platform.change(|state| *state = crate::state::State::clone(&before));
+    withdraw(&platform, QUARTERS[1]).unwrap();
+    let swap =
+        |platform: &Platform| platform.swap(BTreeMap::from([(fires(), both.clone())]), &BTreeSet::new()).unwrap();
+    swap(&platform);
+    let cubes = |state: &crate::state::State| -> Vec<String> {
+        state.cubes.values().map(|cube| format!("{} {}", cube.view, cube.basis.etag)).collect()
+    };
+    assert_eq!(shown(&platform).keys().collect::<Vec<_>>(), [QUARTERS[0]]);
+    assert!(!before.cubes.is_empty());
+    assert_eq!(cubes(&platform.state()), cubes(&before), "the tables are those of what is shown");
+    // What is shown by then stands on nothing withdrawn, and is not taken away.
+    platform.take_out_withdrawn(&fires());
+    assert_eq!(shown(&platform).len(), 1);
     withdraw(&platform, QUARTERS[0]).unwrap();
-    platform.swap(BTreeMap::from([(fires(), group)]), &BTreeSet::new()).unwrap();
+    swap(&platform);
     assert!(shown(&platform).is_empty() && platform.state().cubes.is_empty());
+}
+
+/// A table of whatever was out stays part of what may come back, and its areas stay those that they were.
+#[test]
+fn what_was_out_of_a_withdrawn_period_is_not_forgotten() {
+    let small = Small::new();
+    let platform = published(&small);
+    let known = |platform: &Platform| platform.state().out[&fires()].basis.tables.clone();
+    let before = known(&platform);
+    withdraw(&platform, QUARTERS[0]).unwrap();
+    publish(&platform);
+    assert_eq!(known(&platform), before);
+    withdraw(&platform, QUARTERS[1]).unwrap();
+    drop(platform);
+    assert_eq!(known(&small.open()), before, "also after a start, with nothing shown");
+}
+
+/// What is registered while a period is away is not shown of it by the revision that brings it back.
+#[test]
+fn a_view_that_is_new_meanwhile_does_not_come_with_what_comes_back() {
+    let small = Small::new();
+    without_denominator(&small);
+    drop(published(&small));
+    let platform = small.open();
+    withdraw(&platform, QUARTERS[0]).unwrap();
+    publish(&platform);
+    drop(platform);
+    let path = small.indicators().join("deliberate-fires.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let view = "\n[[view]]\nname = \"county-quarter\"\narea_type = \"partnership\"\nperiod_type = \"quarter\"\n";
+    std::fs::write(&path, format!("{text}{view}")).unwrap();
+    let platform = small.open();
+    let by_area_type = |platform: &Platform| -> BTreeSet<(String, String)> {
+        let state = platform.state();
+        let ids = state.released[&fires()].tables.get().iter().map(|(id, _)| id.key.clone()).collect::<Vec<_>>();
+        ids.iter().map(|key| (key.area_type.to_string(), key.period.to_string())).collect()
+    };
+    publish(&platform);
+    let new = |quarter: &str| ("partnership".to_owned(), quarter.to_owned());
+    assert!(by_area_type(&platform).contains(&new(QUARTERS[1])));
+    Small::take_in(&platform, Small::FIRES, QUARTERS[0], &Small::without(1, 150));
+    publish(&platform);
+    let reviewer = platform.local_reviewer().unwrap();
+    let plan = platform.preview_revision(&reviewer, &fires()).unwrap().plan.unwrap();
+    platform.revise(&reviewer, &fires(), plan.digest).unwrap();
+    let report = platform.publish_pending(&mut |_| ()).unwrap();
+    assert_eq!(report.revised, [fires()], "{report}");
+    assert!(!by_area_type(&platform).contains(&new(QUARTERS[0])), "{report}");
+    publish(&platform);
+    assert!(by_area_type(&platform).contains(&new(QUARTERS[0])), "it follows");
+}
+
+/// A file that was withdrawn is not said to be stored because its key was used before.
+#[test]
+fn the_key_of_a_withdrawn_file_is_used_up() {
+    let small = Small::new();
+    let platform = small.open();
+    let officer = platform.local_officer(&fires()).unwrap();
+    Small::send(&platform, &officer, 1, Some("a-key")).unwrap();
+    withdraw(&platform, QUARTERS[0]).unwrap();
+    let refused = Small::send(&platform, &officer, 1, Some("a-key")).unwrap_err().to_string();
+    assert!(refused.contains("was withdrawn: send it with another key"), "{refused}");
+    assert!(Small::send(&platform, &officer, 1, Some("another-key")).unwrap().created);
+}
+
+/// An audit log from before a withdrawal would bring it back.
+#[test]
+fn an_audit_log_without_the_withdrawal_is_refused() {
+    let small = Small::new();
+    let platform = published(&small);
+    drop(platform);
+    let (audit, kept) = (small.settings().data.join("audit"), small.folder.path().join("kept"));
+    crate::testing::copy(&audit, &kept);
+    let platform = small.open();
+    withdraw(&platform, QUARTERS[0]).unwrap();
+    drop(platform);
+    std::fs::remove_dir_all(&audit).unwrap();
+    crate::testing::copy(&kept, &audit);
+    let error = Platform::attach(small.settings()).err().unwrap().to_string();
+    assert!(error.contains("the audit log of the data folder"), "{error}");
 }
 
 #[test]

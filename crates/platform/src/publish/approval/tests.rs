@@ -78,7 +78,7 @@ fn nothing_is_out_before_it_is_approved_and_what_was_out_stays_until_then() {
     let receipt = Small::upload(&platform, 1);
     let report = publish(&platform);
     assert_eq!((report.published.len(), report.failures.len(), report.unapproved.len()), (0, 0, 1), "{report}");
-    let told = "waits for approval by reviewer; what was published stays until then";
+    let told = "waits for approval by reviewer; what is shown stays until then";
     assert_eq!(Small::publication(&platform, &receipt), told);
     assert_eq!(periods(&platform), 0);
     let first = only(&platform);
