@@ -37,6 +37,8 @@ pub fn check_agreements(agreements: &Path, contracts: &Path) -> Result<Agreement
     for agreement in snapshot.agreements() {
         let status = snapshot.status(&agreement.digest(), now).map_or_else(String::new, |status| status.to_string());
         lines.push(format!("{:<32} {status:<18} {}", agreement.name(), agreement.document().agreement.title));
+        // What a version that takes its place, and every event about it, has to name.
+        lines.push(format!("  digest {}", agreement.digest()));
     }
     for dataset in snapshot.datasets() {
         lines.push(String::new());
