@@ -11,6 +11,7 @@
 //!
 //! **Architecture invariant:** pure and deterministic; no IO, no clock, no randomness but the key that is passed in.
 
+mod changes;
 mod contributions;
 mod differences;
 mod history;
@@ -36,6 +37,7 @@ mod universe;
 mod unreleased;
 mod verify;
 
+pub use changes::{Change, Changes, Shown, ViewChange};
 pub use ids::{CellId, GroupId, MeasureId, NameError};
 pub use key::PlanKey;
 pub use ledger::{AuthenticatedEntry, LedgerError, LedgerState, SealedEntry, restore};
@@ -46,7 +48,7 @@ pub use registration::{
     Counted, Geographies, Refusal, Register, RegisteredArea, RegisteredTable, screen_areas, screen_table,
 };
 pub use released::{Cell, GroupTables, OpenError, OpenSource, Released};
-pub use report::{Change, Changes, Loss, PublicationReport, ReportedView, ShareBand, Shown, ViewChange, report};
+pub use report::{Loss, PublicationReport, ReportedView, ShareBand, report};
 pub use review::{Explainer, Explanation, Verification, verify_ledger};
 pub use rules::Reason;
 pub use unreleased::{AtomIndex, BuildError, CellFacts, Unreleased, UnreleasedBuilder};

@@ -7,6 +7,7 @@ use model::{AreaType, Digest, Exposure, PeriodType};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use crate::changes::Changes;
 use crate::contributions::Contribution;
 use crate::history::Past;
 use crate::ids::GroupId;
@@ -17,7 +18,7 @@ use crate::ledger::{
 use crate::material::{Material, MaterialCell};
 use crate::policy::Policy;
 use crate::released::{Cell, GroupTables};
-use crate::report::{Changes, ReportedView};
+use crate::report::ReportedView;
 use crate::rules::{Reason, Rules};
 use crate::split::{Part, Readers, parts};
 use crate::suppress::{Solution, Unprovable, solve};

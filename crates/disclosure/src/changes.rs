@@ -1,0 +1,163 @@
+//! What a plan would change of what everybody sees: for who decides whether it is published.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use model::{Mark, Period};
+
+use crate::history::Past;
+use crate::ids::CellId;
+use crate::ledger::{LedgerState, shown};
+use crate::policy::Rounding;
+use crate::released::{Cell, GroupTables};
+use crate::report::{ReportedView, TOGETHER};
+
+/// How many of some cells are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Shown {
+    /// Cells for which the source has a figure.
+    pub cells: usize,
+    /// Of these, with a number.
+    pub numbers: usize,
+}
+
+impl Shown {
+    /// So many of 100 cells of a view have to be shown, or it is too fine.
+    pub const LEAST_PERCENT: usize = 60;
+
+    /// Whether it is not too fine.
+    #[must_use]
+    pub const fn is_enough(self) -> bool {
+        self.numbers.saturating_mul(100) >= self.cells.saturating_mul(Self::LEAST_PERCENT)
+    }
+
+    /// Whole percent, rounded down: what is short of the limit is never written as the limit.
+    #[must_use]
+    pub fn percent(self) -> usize {
+        self.numbers.saturating_mul(100).checked_div(self.cells).unwrap_or(100)
+    }
+
+    fn add(&mut self, number: Option<u64>) {
+        self.cells += 1;
+        self.numbers += usize::from(number.is_some());
+    }
+}
+
+/// What becomes of some cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Change {
+    /// What is shown now.
+    pub before: Shown,
+    /// What would be.
+    pub after: Shown,
+    /// Of the numbers that are shown now, those that would be others.
+    pub changed: usize,
+    /// Of the numbers that are shown now, those that would be marks, or not there.
+    pub withheld: usize,
+}
+
+impl Change {
+    /// Whether enough is shown now, and too little would be: what is withheld once stays so.
+    #[must_use]
+    pub const fn becomes_too_fine(&self) -> bool {
+        self.before.is_enough() && !self.after.is_enough()
+    }
+}
+
+/// What becomes of a view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ViewChange {
+    /// Its name for people.
+    pub name: String,
+    /// All its cells.
+    pub all: Change,
+    /// The same by period.
+    pub periods: BTreeMap<Period, Change>,
+}
+
+/// What a plan would change of what everybody sees.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Changes {
+    /// By view, in the order given.
+    pub views: Vec<ViewChange>,
+    /// All cells of the group.
+    pub all: Change,
+    /// Headline totals that would not be shown any more, in the order of ids.
+    pub totals: Vec<CellId>,
+}
+
+impl Changes {
+    pub(crate) fn new(past: &LedgerState, next: &GroupTables, views: &[ReportedView]) -> Self {
+        let named = |view: &ReportedView| ViewChange {
+            name: view.name.clone(),
+            all: Change::default(),
+            periods: BTreeMap::new(),
+        };
+        let mut changes = Self { views: views.iter().map(named).collect(), ..Self::default() };
+        let rounding = past.history.as_ref().map_or(Rounding::None, |history| history.policy.rounding);
+        for (id, cell) in next.iter().filter(|(_, cell)| *cell != Cell::Withheld(Mark::X)) {
+            changes.count(views, id, |change| change.after.add(cell.value()));
+        }
+        for figure in past.history.iter().flat_map(|history| &history.shown) {
+            let before = match figure.past {
+                Past::Released(count) => shown(count, rounding).value(),
+                Past::Withheld(_) => None,
+            };
+            let after = next.cell(&figure.id).and_then(Cell::value);
+            changes.count(views, &figure.id, |change| {
+                change.before.add(before);
+                change.changed += usize::from(before.zip(after).is_some_and(|(before, after)| before != after));
+                change.withheld += usize::from(before.is_some() && after.is_none());
+            });
+            if figure.facts.headline && before.is_some() && after.is_none() {
+                changes.totals.push(figure.id.clone());
+            }
+        }
+        changes
+    }
+
+    /// Counts a cell in each view that shows it, and in all.
+    fn count(&mut self, views: &[ReportedView], id: &CellId, count: impl Fn(&mut Change)) {
+        for (_, change) in views.iter().zip(&mut self.views).filter(|(view, _)| view.shows(id)) {
+            count(&mut change.all);
+            count(change.periods.entry(id.key.period).or_default());
+        }
+        count(&mut self.all);
+    }
+}
+
+impl fmt::Display for Changes {
+    /// A line for each view, and one for each period in which it loses numbers.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines: Vec<(String, Change)> = Vec::new();
+        for view in &self.views {
+            lines.push((view.name.clone(), view.all));
+            let losing = view.periods.iter().filter(|(_, change)| change.withheld > 0);
+            lines.extend(losing.map(|(period, change)| (format!("  {}", period.label()), *change)));
+        }
+        lines.push((TOGETHER.to_owned(), self.all));
+        let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        writeln!(f, "{:<width$}  {:>13}  {:>12}  {:>12}", "", "numbers shown", "would change", "would be [c]")?;
+        for (name, Change { before, changed, withheld, .. }) in &lines {
+            writeln!(f, "{name:<width$}  {:>13}  {changed:>12}  {withheld:>12}", before.numbers)?;
+        }
+        self.totals.iter().try_for_each(|total| writeln!(f, "total not shown any more: {total}"))?;
+        for view in &self.views {
+            let periods =
+                view.periods.iter().map(|(period, change)| (format!("{} of {}", view.name, period.label()), change));
+            for (name, Change { before, after, .. }) in std::iter::once((view.name.clone(), &view.all))
+                .chain(periods)
+                .filter(|(_, change)| change.becomes_too_fine())
+            {
+                writeln!(
+                    f,
+                    "too fine then: {name} would show {} % of its cells for good, {} % are shown now; {} % is the least",
+                    after.percent(),
+                    before.percent(),
+                    Shown::LEAST_PERCENT
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
