@@ -110,7 +110,7 @@ async fn what_waits_is_seen_by_nobody_and_what_was_approved_is_what_is_shown() {
 
     // Its own supplier cannot approve it; whoever is not asked does not find it.
     let (status, text) = decide(&demo, "own", &second["digest"], "approved").await;
-    assert!(status == 400 && text.contains("your organisation's own"), "{text}");
+    assert!(status == 403 && text.contains("your organisation's own"), "{text}");
     assert_eq!(decide(&demo, "analyst", &second["digest"], "approved").await.0, 404);
     let demo = again(demo);
     assert_eq!(waiting(&demo, "reviewer").await["digest"], second["digest"]);
@@ -131,6 +131,10 @@ async fn what_waits_is_seen_by_nobody_and_what_was_approved_is_what_is_shown() {
     let reviewer = demo.platform.local_reviewer().unwrap();
     demo.platform.verify_ledger(&reviewer, &FIRES.parse().unwrap()).unwrap();
     assert_eq!(demo.platform.previews(&reviewer).unwrap(), []);
+    let report = demo.get(&format!("/v1/publications/{FIRES}/report"), Some("reviewer")).await;
+    let text = report.json()["report"].as_str().unwrap_or_default().to_owned();
+    assert!(report.status == 200 && text.contains("why cells are withheld"), "{}", report.text());
+    assert_eq!(demo.get(&format!("/v1/publications/{FIRES}/report"), Some("analyst")).await.status, 404);
 }
 
 /// Stops the service, and previews and approves by the command line.

@@ -62,6 +62,7 @@ fn cases() -> Vec<Case> {
     let withdraw = |path, key, status, problem| {
         case("delete /v1/datasets/{id}/versions", Method::DELETE, path, key, status, problem)
     };
+    let report = "get /v1/publications/{id}/report";
     let foresee = "get /v1/publications/{id}/revision";
     let revise = |path, key, status, problem| {
         case("put /v1/publications/{id}/revision", Method::PUT, path, key, status, problem)
@@ -183,6 +184,10 @@ fn cases() -> Vec<Case> {
         get("get /v1/publications", "/v1/publications", None, 404, "not-found"),
         get("get /v1/publications", "/v1/publications", Some("analyst"), 404, "not-found"),
         get("get /v1/publications", "/v1/publications?x=1", None, 400, "unknown-parameter"),
+        get(report, "/v1/publications/lancashire-fire-and-rescue.incidents/report", None, 404, "not-found"),
+        get(report, "/v1/publications/lancashire-fire-and-rescue.incidents/report", Some("officer"), 404, "not-found"),
+        get(report, "/v1/publications/no-such.dataset/report", Some("analyst"), 404, "not-found"),
+        get(report, "/v1/publications/no-such.dataset/report?x=1", Some("analyst"), 400, "unknown-parameter"),
         get(foresee, "/v1/publications/lancashire-fire-and-rescue.incidents/revision", None, 404, "not-found"),
         get(
             foresee,

@@ -10,7 +10,7 @@ use crate::App;
 use crate::headers::{apart, caller};
 use crate::params::Params;
 use crate::problem::{self, Problem};
-use crate::schema::{PublicationItem, PublicationList, RevisionItem, RevisionPreviewItem};
+use crate::schema::{PublicationItem, PublicationList, ReportItem, RevisionItem, RevisionPreviewItem};
 
 /// The publications that wait and that the caller may decide about. Each question is on record.
 #[utoipa::path(get, path = "/v1/publications", tag = "publications",
@@ -25,6 +25,26 @@ pub(crate) async fn waiting(
     apart(move || {
         let previews = app.platform.previews(&caller(&app.platform, &headers)?)?;
         Ok(Json(PublicationList { publications: previews.into_iter().map(PublicationItem::from).collect() }))
+    })
+    .await
+}
+
+/// What the last publication of a dataset released and withheld, after checking its proof: for reviewers. It is on record.
+#[utoipa::path(get, path = "/v1/publications/{id}/report", tag = "publications",
+    params(("id" = String, Path, description = "dataset id")),
+    responses((status = 200, body = ReportItem), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
+pub(crate) async fn report(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Json<ReportItem>, Problem> {
+    Params::read(&uri, &[], app.limits.query_bytes)?;
+    apart(move || {
+        let (caller, dataset) = (caller(&app.platform, &headers)?, dataset(&id)?);
+        let report = app.platform.publication_report(&caller, &dataset)?;
+        Ok(Json(ReportItem::new(&dataset, &report)))
     })
     .await
 }
@@ -89,7 +109,7 @@ fn dataset(id: &str) -> Result<DatasetId, PlatformError> {
         ("verdict" = String, Query, description = "`approved` or `rejected`"),
         ("because" = String, Query, description = "`as-agreed`, `shows-too-much`, `withholds-too-much`, `data-in-doubt` or `not-now`")),
     responses((status = 204, description = "decided"), (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 404, body = Problem), (status = 503, body = Problem)))]
+        (status = 403, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn decide(
     State(app): State<App>,
     Path(id): Path<String>,

@@ -1,7 +1,11 @@
 //! Answers as they are written: plain text and numbers, described in OpenAPI.
 
+use model::DatasetId;
 use model::Period;
-use platform::{AreaCard, Change, IndicatorCard, Loss, Me, Preview, RevisionPreview, ShareBand, ViewCard, ViewChange};
+use platform::{
+    AreaCard, Change, IndicatorCard, Loss, Me, Preview, PublicationReport, RevisionPreview, ShareBand, ViewCard,
+    ViewChange,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -290,21 +294,47 @@ pub(crate) struct ViewLoss {
     share_of_value: Option<&'static str>,
 }
 
-impl From<Preview> for PublicationItem {
-    fn from(preview: Preview) -> Self {
-        let loss = |(view, loss): &(String, Loss)| ViewLoss {
+impl From<&(String, Loss)> for ViewLoss {
+    fn from((view, loss): &(String, Loss)) -> Self {
+        Self {
             view: view.clone(),
             cells: loss.cells,
             withheld: loss.withheld,
             share_of_value: loss.share_of_value().map(ShareBand::as_str),
-        };
+        }
+    }
+}
+
+/// What the last publication of a dataset released and withheld. Nothing in it is a figure of a cell.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ReportItem {
+    /// The dataset.
+    dataset: String,
+    /// What it withholds, by view.
+    views: Vec<ViewLoss>,
+    /// The whole report, for people.
+    report: String,
+}
+
+impl ReportItem {
+    pub(crate) fn new(dataset: &DatasetId, report: &PublicationReport) -> Self {
+        Self {
+            dataset: dataset.to_string(),
+            views: report.views.iter().map(ViewLoss::from).collect(),
+            report: report.to_string(),
+        }
+    }
+}
+
+impl From<Preview> for PublicationItem {
+    fn from(preview: Preview) -> Self {
         Self {
             dataset: preview.dataset.to_string(),
             digest: preview.digest.to_string(),
             approval: preview.approval.iter().map(ToString::to_string).collect(),
             decisions: preview.decisions,
             void: preview.void,
-            views: preview.report.iter().flat_map(|report| &report.views).map(loss).collect(),
+            views: preview.report.iter().flat_map(|report| &report.views).map(ViewLoss::from).collect(),
             report: preview.report.as_ref().map(ToString::to_string).unwrap_or_default(),
         }
     }

@@ -58,6 +58,7 @@ fn operations() -> OpenApiRouter<App> {
         .routes(routes!(uploads::withdraw))
         .routes(routes!(publications::waiting))
         .routes(routes!(publications::decide))
+        .routes(routes!(publications::report))
         .routes(routes!(publications::preview_revision))
         .routes(routes!(publications::revise))
 }

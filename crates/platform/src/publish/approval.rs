@@ -18,7 +18,7 @@ use super::ledger::{Ledger, Opened, Previewed, ledger_group};
 use super::queue::public_reason;
 use super::waiting::{Standing, Waiting};
 use crate::caller::Caller;
-use crate::error::PlatformError;
+use crate::error::{Blocker, PlatformError};
 use crate::platform::Platform;
 use crate::publish::Basis;
 use crate::review::PublicationReport;
@@ -265,20 +265,30 @@ impl Platform {
 
     /// Refuses to let an organisation approve what it sent in itself; on record.
     fn own_data(&self, caller: &Caller, dataset: &DatasetId) -> PlatformError {
-        let problem = "these data are your organisation's own: somebody of another one has to approve them, and yours \
-                       may reject them";
-        let bad = PlatformError::BadParameter { parameter: "verdict", problem: problem.to_owned() };
-        let Ok(code) = "own-data".parse() else { return bad };
+        let code = "own-data";
+        let reference = uuid::Uuid::now_v7().simple().to_string();
+        let blocker = Blocker {
+            code: code.to_owned(),
+            agreement: format!("the agreements on `{dataset}`"),
+            clause: "terms.approval".to_owned(),
+            required: "the word of another organisation than the one whose data they are".to_owned(),
+            actual: "these data are your organisation's own".to_owned(),
+            remedy: "let somebody of another organisation approve them; yours may reject them".to_owned(),
+            contact: "another party to them".to_owned(),
+        };
+        let denied =
+            PlatformError::Denied { code: code.to_owned(), reference: reference.clone(), blockers: vec![blocker] };
+        let Ok(code) = code.parse() else { return denied };
         let entry = audit::Entry::Denied {
             actor: caller.actor.clone(),
             work: audit::Work::Review,
             subject: dataset.as_str().parse().ok(),
             purpose: None,
             code,
-            reference: None,
+            reference: reference.parse().ok(),
             agreement: None,
         };
-        self.record(entry).err().unwrap_or(bad)
+        self.record(entry).err().unwrap_or(denied)
     }
 
     /// Whether the caller may know of what waits. Whom the agreements let see what cannot be read is not known: only the

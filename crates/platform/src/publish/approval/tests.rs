@@ -272,8 +272,9 @@ fn nobody_approves_their_own_and_a_revoked_key_approves_nothing() {
     let (lost, other) = key("chorley-council");
     let digest = only(&platform).digest;
     let own = |verdict| decide(&platform, &supplier, digest, verdict);
-    let refused = own(Verdict::Approved).unwrap_err().to_string();
-    assert!(refused.contains("your organisation's own"), "{refused}");
+    let refused = own(Verdict::Approved);
+    let Err(PlatformError::Denied { code, blockers, .. }) = &refused else { panic!("{refused:?}") };
+    assert!(code == "own-data" && blockers[0].actual.contains("your organisation's own"), "{refused:?}");
 
     own(Verdict::Rejected).unwrap();
     decide(&platform, &other, digest, Verdict::Approved).unwrap();
