@@ -45,7 +45,7 @@ fn reviewers_verify_report_and_explain_and_are_on_record() {
     let (code, text) = said(folder.path(), &["disclosure", "revise", REFERRALS]);
     assert!(code == 0 && text.contains(&format!("{REFERRALS}: 0 corrected files wait")), "{code}: {text}");
     let (code, text) = said(folder.path(), &["disclosure", "revise", REFERRALS, "--publish", &"0".repeat(64)]);
-    assert!(code == 0 && text.contains("no correction of"), "{code}: {text}");
+    assert!(code == 3 && text.contains("no correction of"), "{code}: {text}");
     let (code, text) = said(folder.path(), &["disclosure", "revise", REFERRALS, "--publish", "abc"]);
     assert!(code == 2 && text.contains("`abc` is no digest: `disclosure revise DATASET` says"), "{code}: {text}");
 

@@ -194,7 +194,7 @@ pub(crate) struct ViewChangeItem {
     view: String,
     #[serde(flatten)]
     all: ChangeItem,
-    /// The periods in which numbers would be `[c]`.
+    /// The periods in which numbers would be `[c]`, and those that would appear.
     periods: Vec<PeriodChangeItem>,
 }
 
@@ -216,6 +216,10 @@ pub(crate) struct ChangeItem {
     changed: usize,
     /// How many of them would be `[c]`.
     withheld: usize,
+    /// Numbers that would appear: of a period that comes back.
+    appear: usize,
+    /// Cells that would appear as `[c]`.
+    appear_withheld: usize,
     /// Share of the cells that are shown now, in whole percent.
     percent_now: usize,
     /// Share of the cells that would be shown.
@@ -230,6 +234,8 @@ impl From<&Change> for ChangeItem {
             shown: change.before.numbers,
             changed: change.changed,
             withheld: change.withheld,
+            appear: change.appears.numbers,
+            appear_withheld: change.appears.cells.saturating_sub(change.appears.numbers),
             percent_now: change.before.percent(),
             percent_then: change.after.percent(),
             becomes_too_fine: change.becomes_too_fine(),
@@ -239,7 +245,7 @@ impl From<&Change> for ChangeItem {
 
 impl From<&ViewChange> for ViewChangeItem {
     fn from(view: &ViewChange) -> Self {
-        let losing = view.periods.iter().filter(|(_, change)| change.withheld > 0);
+        let losing = view.periods.iter().filter(|(_, change)| change.withheld > 0 || change.appears.cells > 0);
         let period = |(period, change): (&model::Period, &Change)| PeriodChangeItem {
             period: period.to_string(),
             all: change.into(),

@@ -1,6 +1,6 @@
 //! What a plan would change of what everybody sees: for who decides whether it is published.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use model::{Mark, Period};
@@ -54,6 +54,8 @@ pub struct Change {
     pub changed: usize,
     /// Of the numbers that are shown now, those that would be marks, or not there.
     pub withheld: usize,
+    /// Of what would be shown, the cells that are not there now, numbers and marks.
+    pub appears: Shown,
 }
 
 impl Change {
@@ -95,8 +97,16 @@ impl Changes {
         };
         let mut changes = Self { views: views.iter().map(named).collect(), ..Self::default() };
         let rounding = past.history.as_ref().map_or(Rounding::None, |history| history.policy.rounding);
+        let now: BTreeSet<&CellId> =
+            past.history.iter().flat_map(|history| &history.shown).map(|figure| &figure.id).collect();
         for (id, cell) in next.iter().filter(|(_, cell)| *cell != Cell::Withheld(Mark::X)) {
-            changes.count(views, id, |change| change.after.add(cell.value()));
+            let is_new = !now.contains(id);
+            changes.count(views, id, |change| {
+                change.after.add(cell.value());
+                if is_new {
+                    change.appears.add(cell.value());
+                }
+            });
         }
         for figure in past.history.iter().flat_map(|history| &history.shown) {
             let before = match figure.past {
@@ -127,19 +137,25 @@ impl Changes {
 }
 
 impl fmt::Display for Changes {
-    /// A line for each view, and one for each period in which it loses numbers.
+    /// A line for each view, and one for each period in which it loses numbers or is there anew.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut lines: Vec<(String, Change)> = Vec::new();
         for view in &self.views {
             lines.push((view.name.clone(), view.all));
-            let losing = view.periods.iter().filter(|(_, change)| change.withheld > 0);
+            let losing = view.periods.iter().filter(|(_, change)| change.withheld > 0 || change.appears.cells > 0);
             lines.extend(losing.map(|(period, change)| (format!("  {}", period.label()), *change)));
         }
         lines.push((TOGETHER.to_owned(), self.all));
         let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-        writeln!(f, "{:<width$}  {:>13}  {:>12}  {:>12}", "", "numbers shown", "would change", "would be [c]")?;
-        for (name, Change { before, changed, withheld, .. }) in &lines {
-            writeln!(f, "{name:<width$}  {:>13}  {changed:>12}  {withheld:>12}", before.numbers)?;
+        let some_appear = self.all.appears.cells > 0;
+        write!(f, "{:<width$}  {:>13}  {:>12}  {:>12}", "", "numbers shown", "would change", "would be [c]")?;
+        writeln!(f, "{}", if some_appear { "  would appear  appear as [c]" } else { "" })?;
+        for (name, Change { before, changed, withheld, appears, .. }) in &lines {
+            write!(f, "{name:<width$}  {:>13}  {changed:>12}  {withheld:>12}", before.numbers)?;
+            if some_appear {
+                write!(f, "  {:>12}  {:>13}", appears.numbers, appears.cells - appears.numbers)?;
+            }
+            writeln!(f)?;
         }
         self.totals.iter().try_for_each(|total| writeln!(f, "total not shown any more: {total}"))?;
         for view in &self.views {

@@ -255,16 +255,18 @@ impl Matched {
         before.iter().for_each(|atom| set(&mut self.again, *atom, now.clone()));
     }
 
-    /// What stayed comes before what went and what came, so the first of an atom is of its place.
+    /// What stayed comes before what went and what came, so the first of an atom is of its place. Places that nothing shown tells apart
+    /// any more stay what they were as long as nothing came to them: it would be in either.
     fn find_origins(&mut self, old: &Side<'_>) {
         let mut origins: Vec<u32> = (0..).take(self.truth.len()).collect();
+        let was_there: BTreeSet<u32> = self.of_old.iter().flatten().copied().collect();
         for (parts, atom) in self.of_old.iter().zip(0_u32..) {
             let place = self.of_old.get(at(old.origins, atom) as usize).and_then(|parts| parts.first()).copied();
             for part in parts {
                 set(&mut origins, *part, place.unwrap_or(*part));
             }
         }
-        for parts in &self.of_new {
+        for parts in self.of_new.iter().filter(|parts| parts.iter().any(|part| !was_there.contains(part))) {
             let place = parts.first().map_or(0, |first| at(&origins, *first));
             for part in parts {
                 if at(&origins, *part) == *part {

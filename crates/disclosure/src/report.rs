@@ -231,6 +231,9 @@ impl PublicationReport {
             }
         });
         rules.push(match decoys_per_thousand {
+            0 if self.reasons.contains_key(&Reason::Decoy) => {
+                "cells are withheld without need only where a revision decided them anew, drawn by a key".to_owned()
+            }
             0 => "no cell is withheld without need".to_owned(),
             decoys => format!("of 1,000 cells that could be shown, {decoys} are withheld, drawn by a key"),
         });

@@ -13,14 +13,15 @@ use crate::receipt::UploadReceipt;
 use crate::state::{State, digest_of};
 
 impl Platform {
-    /// What is in use of a period, if anything is: at the machine, for who loads files and must not take the place of what came since.
-    /// Nothing is recorded.
+    /// Whether anything of a period was ever taken in: at the machine, for who loads files and must neither take the place of what came
+    /// since nor bring back what was withdrawn. Nothing is recorded.
     ///
     /// # Errors
     /// If the catalogue cannot be read.
-    pub fn stored(&self, dataset: &DatasetId, period: Period) -> Result<Option<UploadReceipt>, PlatformError> {
-        let current = self.current(dataset)?.into_iter().find(|version| version.facts.period == period);
-        current.map(|known| self.receipt(&known, false)).transpose()
+    pub fn was_taken_in(&self, dataset: &DatasetId, period: Period) -> Result<bool, PlatformError> {
+        let versions = self.catalog().versions(Some(dataset), None).map_err(PlatformError::failed("read versions"))?;
+        let acknowledged = |version: &DatasetVersion| version.status != VersionStatus::Staged;
+        Ok(versions.iter().any(|version| version.facts.period == period && acknowledged(version)))
     }
 
     /// The version that a file is already, by its idempotency key or as what is current. It is answered under the same

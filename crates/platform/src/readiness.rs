@@ -96,6 +96,11 @@ impl Platform {
                 closed.len()
             ));
         }
+        if let Ok(ungoverned @ 1..) = self.ungoverned() {
+            problems.push(format!(
+                "{ungoverned} of the datasets with data are closed, because an agreement that they came under is missing or invalid: `commonground agreements check` says which"
+            ));
+        }
         if self.publishing_failed() {
             problems.push(
                 "the last run of publishing failed: what was taken in waits, and is tried again each minute; why is in the service's log"
@@ -109,6 +114,21 @@ impl Platform {
             ));
         }
         if problems.is_empty() { Readiness::Ready } else { Readiness::Degraded { problems } }
+    }
+
+    /// How many datasets hold data of which an agreement is missing or invalid.
+    fn ungoverned(&self) -> Result<usize, PlatformError> {
+        let versions = self
+            .catalog()
+            .versions(None, Some(VersionStatus::Current))
+            .map_err(PlatformError::failed("read versions"))?;
+        let snapshot = self.state().snapshot.clone();
+        let unknown = |version: &catalog::DatasetVersion| {
+            version.facts.agreements.iter().any(|digest| snapshot.agreement(digest).is_none())
+        };
+        let datasets: BTreeSet<DatasetId> =
+            versions.into_iter().filter(unknown).map(|version| version.facts.dataset).collect();
+        Ok(datasets.len())
     }
 
     /// The datasets that hold data but have no valid contract: nothing of them is published or taken in.

@@ -77,6 +77,9 @@ impl Platform {
         report.facts.extend(at.map(|at| ("released", at.strftime("%-d %B %Y, %H:%M UTC").to_string())));
         report.facts.extend(plan.map(|(_, plan)| ("found in", format!("{} steps of search", plan.steps))));
         let waiting = self.corrections(dataset, &entries)?;
+        let withdrawn = entries.last().is_some_and(|last| self.recorded().is_withdrawn(&last.basis));
+        let dark = "data that it stands on: nothing of it is served before it is published without them";
+        report.facts.extend(withdrawn.then(|| ("withdrawn", dark.to_owned())));
         let waits = || format!("{waiting}, which wait for a revision: `disclosure revise {dataset}`");
         report.facts.extend((waiting > 0).then(|| ("corrections", waits())));
         Ok(report)
@@ -97,7 +100,9 @@ impl Platform {
         let periods = opened.basis.periods();
         let span = periods.first().zip(periods.last()).map(|(first, last)| match first == last {
             true => first.label(),
-            false => format!("{} to {}", first.label(), last.label()),
+            false => {
+                format!("{} to {}{}", first.label(), last.label(), if has_gaps(&periods) { ", with gaps" } else { "" })
+            }
         });
         report.facts.extend(span.map(|span| ("data of", span)));
         Ok(report)
@@ -212,6 +217,13 @@ pub(crate) fn reported_views(
         });
     }
     Ok(views)
+}
+
+/// Whether some periods leave months out between the first and the last.
+fn has_gaps(periods: &[model::Period]) -> bool {
+    let months: BTreeSet<i32> = periods.iter().flat_map(|period| period.months()).map(model::Month::ordinal).collect();
+    let span = months.first().zip(months.last()).map_or(0, |(first, last)| last - first + 1);
+    usize::try_from(span).is_ok_and(|span| months.len() < span)
 }
 
 /// Whether what is shown of a dataset was decided by a plan.

@@ -26,6 +26,10 @@ pub struct Withdrawal {
     pub period: String,
     /// How many files of it there were, corrections included.
     pub versions: usize,
+    /// How many views are out of service with it until what is left is published, and stay so where nothing is.
+    pub views: usize,
+    /// Whether what comes in its place is shown by a revision only: something of it was protected.
+    pub by_revision: bool,
 }
 
 impl Platform {
@@ -54,17 +58,29 @@ impl Platform {
             .into_iter()
             .filter(|version| version.status != VersionStatus::Withdrawn)
             .partition(|version| version.facts.period.to_string() == period);
+        if versions.is_empty() && others.is_empty() && self.state().definitions.contract(dataset).is_none() {
+            let missing = PlatformError::NotFound { what: format!("dataset `{dataset}`") };
+            return Err(self.unregistered(caller, Work::Withdraw, dataset.as_str(), missing));
+        }
         if versions.is_empty() {
             return Err(nothing_of(period, &others));
         }
+        let (views, out) = (self.state().cubes.len(), self.state().out.get(dataset).cloned());
         // All of them on record before anything else: the record is what counts.
         let withdrawn = versions.iter().try_for_each(|version| self.record_withdrawn(caller, version));
         // Also where the last of them failed.
         self.take_out_withdrawn(dataset);
+        let shown = self.state().cubes.len();
         withdrawn?;
         versions.iter().try_for_each(|version| self.mark_withdrawn(version))?;
         self.wake_publisher();
-        Ok(Withdrawal { dataset: dataset.clone(), period: period.to_owned(), versions: versions.len() })
+        Ok(Withdrawal {
+            dataset: dataset.clone(),
+            period: period.to_owned(),
+            versions: versions.len(),
+            views: views.saturating_sub(shown),
+            by_revision: out.is_some_and(|group| !group.basis.open && self.recorded().is_withdrawn(&group.basis)),
+        })
     }
 
     fn may_withdraw(&self, caller: &Caller, dataset: &DatasetId) -> Result<bool, PlatformError> {

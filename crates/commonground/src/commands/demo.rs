@@ -87,8 +87,9 @@ fn load(platform: &Platform, sample: &Path) -> anyhow::Result<()> {
 
 /// Uploads one file as its partner does.
 fn take_in(platform: &Platform, file: &PartnerFile, declared: &str) -> anyhow::Result<()> {
-    // Starting the demo again sends nothing, leaves no record of having tried, and takes the place of nothing that came since.
-    if platform.stored(&file.dataset, file.period)?.is_some() {
+    // Starting the demo again sends nothing, leaves no record of having tried, takes the place of nothing that came since, and brings back
+    // nothing that was withdrawn.
+    if platform.was_taken_in(&file.dataset, file.period)? {
         return Ok(());
     }
     let caller = platform.local_officer(&file.dataset)?;

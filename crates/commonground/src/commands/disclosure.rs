@@ -32,13 +32,17 @@ pub(crate) fn run(config: &Config, command: &DisclosureCommand) -> anyhow::Resul
 fn verify(config: &Config, args: &ReviewArgs) -> anyhow::Result<()> {
     let (platform, datasets) = to_review(config, args)?;
     let reviewer = platform.local_reviewer()?;
-    let mut broken = 0;
+    let (mut broken, mut unseen) = (0, 0);
     for dataset in &datasets {
         match platform.verify_ledger(&reviewer, dataset) {
             Ok(found) => say(format_args!(
                 "{dataset}: {} plans hold; {} cells, {} worlds checked; {} cells that public facts alone prove small",
                 found.entries, found.cells, found.worlds, found.provably_small
             ))?,
+            Err(error @ (PlatformError::NotFound { .. } | PlatformError::Denied { .. })) => {
+                unseen += 1;
+                note(format_args!("error: {dataset}: {}", platform::causes(&error)));
+            }
             Err(error) => {
                 broken += 1;
                 note(format_args!("error: {dataset}: {}", platform::causes(&error)));
@@ -47,6 +51,14 @@ fn verify(config: &Config, args: &ReviewArgs) -> anyhow::Result<()> {
     }
     if broken > 0 {
         anyhow::bail!("{broken} of {} ledgers could not be verified: nothing of them may be relied on", datasets.len());
+    }
+    if unseen > 0 {
+        let text = format!(
+            "{unseen} of {} ledgers were not looked at: there is none of this name, or an agreement does not let it be reviewed \
+             (`commonground agreements check`)",
+            datasets.len()
+        );
+        return Err(Refused(text).into());
     }
     Ok(())
 }
@@ -93,8 +105,7 @@ fn revise(config: &Config, args: &ReviseArgs) -> anyhow::Result<()> {
         return Ok(());
     };
     if platform.revise(&reviewer, &dataset, previewed)? == 0 {
-        note(format_args!("no correction of {dataset} waits"));
-        return Ok(());
+        return Err(Refused(format!("no correction of {dataset} waits: nothing was published")).into());
     }
     let report = platform.publish_pending(&mut |_| ())?;
     say(&report)?;

@@ -9,6 +9,7 @@ mod reports;
 mod revisions;
 mod rules;
 mod tables;
+mod withdrawals;
 
 use model::{AgeBand, AreaType, CellKey, Digest, Exposure, Month, PeriodType, Sex};
 

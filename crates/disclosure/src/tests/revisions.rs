@@ -4,27 +4,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{AgeBand, AreaType, Sex};
 use proptest::prelude::*;
 
 use super::brute_force::{Attacker, K, masks, policy, zeros};
-use super::{Small, cell_id, group, key, name, numbered};
+use super::{Small, group, key, name, numbered};
 use crate::ledger::{AuthenticatedEntry, EntryCell, Outcome, restore};
 use crate::plan::decide;
 use crate::rules::Rules;
 use crate::verify::{corrections, verify};
-use crate::{
-    Cell, CellFacts, CellId, LedgerError, LedgerState, Plan, PlanError, Policy, ZeroPolicy, plan, verify_ledger,
-};
+use crate::{Cell, CellId, LedgerState, Plan, PlanError, Policy, ZeroPolicy, plan, verify_ledger};
 
-type Shown = BTreeMap<CellId, Cell>;
+pub(super) type Shown = BTreeMap<CellId, Cell>;
 
-fn sealed(plan: &Plan) -> AuthenticatedEntry {
+pub(super) fn sealed(plan: &Plan) -> AuthenticatedEntry {
     AuthenticatedEntry::from_vault(plan.ledger_entry().secret_bytes().to_vec())
 }
 
 /// Plans one revision after the other; one that cannot be proved leaves everything as it was.
-fn publish(
+pub(super) fn publish(
     revisions: &[Vec<u64>],
     cells: &[Small],
     policy: &Policy,
@@ -35,7 +32,7 @@ fn publish(
 }
 
 /// The same, each with cells of its own.
-fn publish_each(
+pub(super) fn publish_each(
     revisions: &[(Vec<u64>, Vec<Small>)],
     policy: &Policy,
     secret: u8,
@@ -102,28 +99,12 @@ fn check(before: &[u64], after: &[u64], cells: &[Small], policy: &Policy, secret
     convicts_nobody([before, after], cells, policy, &shown)
 }
 
-/// Another period beside some cells, of an atom that is the last.
-fn beside(cells: &[Small], counts: &[u64]) -> (Vec<u64>, Vec<Small>) {
-    let id = cell_id("test", AreaType::Lsoa, "AREA-0", 2, Sex::All, AgeBand::All);
-    let other = Small { id, mask: 1 << counts.len(), facts: CellFacts::default() };
-    (counts.iter().copied().chain([70]).collect(), cells.iter().cloned().chain([other]).collect())
-}
-
-/// The same where the whole period was away between the two: withdrawn, and sent anew.
-fn check_withdrawn(before: &[u64], after: &[u64], cells: &[Small], policy: &Policy, secret: u8) -> [usize; 2] {
-    let (first, last) = (beside(cells, before), beside(cells, after));
-    let away = (first.0.clone(), first.1[cells.len()..].to_vec());
-    let (entries, shown) = publish_each(&[first, away, last], policy, secret);
-    verify_ledger(&entries).unwrap();
-    if entries.len() < 3 {
-        return [0, 0];
-    }
-    assert_eq!(shown[1].len(), 1);
-    let shown = [shown[0].clone(), shown[2].clone()];
-    convicts_nobody([before, after], cells, policy, &shown)
-}
-
-fn convicts_nobody([before, after]: [&[u64]; 2], cells: &[Small], policy: &Policy, shown: &[Shown]) -> [usize; 2] {
+pub(super) fn convicts_nobody(
+    [before, after]: [&[u64]; 2],
+    cells: &[Small],
+    policy: &Policy,
+    shown: &[Shown],
+) -> [usize; 2] {
     let both = Both::new(before, after);
     let mut attacker = Attacker {
         shown: Vec::new(),
@@ -159,7 +140,7 @@ fn convicts_nobody([before, after]: [&[u64]; 2], cells: &[Small], policy: &Polic
 }
 
 /// An atom after a revision: as before, more, or something else.
-fn changed(corrects: bool) -> BoxedStrategy<Option<(bool, u64)>> {
+pub(super) fn changed(corrects: bool) -> BoxedStrategy<Option<(bool, u64)>> {
     prop_oneof![
         3 => Just(None),
         2 => (1_u64..6).prop_map(|more| Some((true, more))),
@@ -168,7 +149,7 @@ fn changed(corrects: bool) -> BoxedStrategy<Option<(bool, u64)>> {
     .boxed()
 }
 
-fn apply(before: &[u64], changes: &[Option<(bool, u64)>]) -> Vec<u64> {
+pub(super) fn apply(before: &[u64], changes: &[Option<(bool, u64)>]) -> Vec<u64> {
     let one = |(count, change): (&u64, &Option<(bool, u64)>)| match change {
         None => *count,
         Some((true, more)) => count + more,
@@ -190,18 +171,6 @@ proptest! {
         secret in any::<u8>(),
     ) {
         check(&before, &apply(&before, &changes), &masks(&list, 3), &policy(zeros, decoys), secret);
-    }
-
-    #[test]
-    fn what_was_withdrawn_and_sent_anew_convicts_nobody(
-        before in prop::collection::vec(0_u64..5, 3),
-        changes in prop::collection::vec(changed(true), 3),
-        list in prop::collection::vec(1_u32..7, 1..5),
-        zeros in zeros(),
-        decoys in prop_oneof![Just(0_u16), Just(250)],
-        secret in any::<u8>(),
-    ) {
-        check_withdrawn(&before, &apply(&before, &changes), &masks(&list, 3), &policy(zeros, decoys), secret);
     }
 
     #[test]
@@ -368,30 +337,6 @@ fn the_check_knows_what_was_withheld() {
     assert!(what.contains("was withheld before"), "{what}");
 }
 
-#[test]
-fn what_is_withdrawn_is_not_shown_and_stays_part_of_the_proof() {
-    let cells = masks(&[1, 2, 4, 8], 4);
-    let k5 = Policy::threshold(5);
-    let first = plan(&LedgerState::empty(name("test")), &group(&[9, 3, 2, 20], &cells), &k5, &key(3)).unwrap();
-    let past = LedgerState::decode(name("test"), Some(&sealed(&first))).unwrap();
-    let second = plan(&past, &group(&[9, 3, 2, 20], &cells[1..]), &k5, &key(3)).unwrap();
-    let gone = restore(&sealed(&second)).unwrap();
-    assert_eq!(gone.get().cell(&cells[0].id), None);
-    assert_eq!(verify_ledger([&sealed(&first), &sealed(&second)]).unwrap().cells, 4);
-    // It comes back as it was.
-    let past = LedgerState::decode(name("test"), Some(&sealed(&second))).unwrap();
-    let third = plan(&past, &group(&[9, 3, 2, 20], &cells), &k5, &key(3)).unwrap();
-    assert_eq!(restore(&sealed(&third)).unwrap(), restore(&sealed(&first)).unwrap());
-    // With another count that is close, it would tell who came.
-    let third = plan(&past, &group(&[11, 3, 2, 20], &cells), &k5, &key(3)).unwrap();
-    assert_eq!(restore(&sealed(&third)).unwrap().get().cell(&cells[0].id).unwrap().value(), None);
-    let all = [sealed(&first), sealed(&second), sealed(&third)];
-    verify_ledger(&all).unwrap();
-    // An entry that forgets what was withdrawn is refused.
-    let fresh = plan(&LedgerState::empty(name("test")), &group(&[9, 3, 2, 20], &cells[1..]), &k5, &key(3)).unwrap();
-    assert!(matches!(verify_ledger([&sealed(&first), &sealed(&fresh)]), Err(LedgerError::Broken { .. })));
-}
-
 /// That revisions are proved together can be seen to matter: planned each by itself, somebody is convicted.
 #[test]
 fn revisions_planned_each_by_itself_give_away_who_came() {
@@ -405,23 +350,6 @@ fn revisions_planned_each_by_itself_give_away_who_came() {
     };
     assert_eq!(after(Rules { revisions: false, ..Rules::ALL }), Some(21), "21 - 20 is one person");
     assert_eq!(after(Rules::ALL), None);
-}
-
-/// Withdrawn and sent anew, a period is compared with what it was: to take it back is no way around the proof.
-#[test]
-fn what_was_withdrawn_is_decided_beside_what_it_was() {
-    let k5 = Policy::threshold(5);
-    let cells = masks(&[1, 2, 4], 3);
-    for after in [[21, 35, 40], [20, 30, 40], [25, 35, 45], [17, 22, 40]] {
-        let direct = publish(&[vec![20, 30, 40], after.to_vec()], &cells, &k5, 3).1;
-        let (first, last) = (beside(&cells, &[20, 30, 40]), beside(&cells, &after));
-        let away = (first.0.clone(), first.1[3 + 1..].to_vec());
-        let (entries, around) = publish_each(&[first, away.clone(), away, last], &k5, 3);
-        assert_eq!(verify_ledger(&entries).unwrap().entries, 4);
-        for (id, cell) in &direct[1] {
-            assert_eq!(around[3][id], *cell, "{id} after {after:?}");
-        }
-    }
 }
 
 /// Twenty areas of many, one of them corrected: cells that did not change are drawn anew, and what the plan changes is told
@@ -458,6 +386,7 @@ fn what_did_not_change_is_drawn_anew_and_told_beforehand() {
             after: crate::Shown { cells: 21, numbers: now_shown },
             changed: count(&|[old, new]| new.is_some() && old != new),
             withheld: count(&|[_, new]| new.is_none()),
+            appears: crate::Shown::default(),
         };
         assert_eq!(changes.all, expected);
         assert_eq!(changes.totals, Vec::new(), "the total changed by fifty");

@@ -223,7 +223,11 @@ impl Platform {
             let unreleased = self.tabulate(&attempt)?;
             let past = ledger_state(&contract.id, past)?;
             let plan = self.plan(&contract.id, &past, &unreleased, &allowed.policy)?;
-            Ok(RevisionPlan { digest: self.code_of(&plan, &attempt)?, changes: plan.changes(&past, &views) })
+            // Of what was withdrawn as a whole nothing is shown, though the ledger ends with it.
+            let nothing = LedgerState::empty(requests::group_of(&contract.id)?);
+            let withdrawn = last.is_some_and(|last| self.recorded().is_withdrawn(last));
+            let changes = plan.changes(if withdrawn { &nothing } else { &past }, &views);
+            Ok(RevisionPlan { digest: self.code_of(&plan, &attempt)?, changes })
         })
     }
 

@@ -52,7 +52,8 @@ fn a_period_goes_at_once_and_the_others_stay_as_they_are() {
     let platform = published(&small);
     let before = shown(&platform);
     assert!(QUARTERS.iter().all(|quarter| before.contains_key(*quarter)), "{:?}", before.keys());
-    let expected = Withdrawal { dataset: fires(), period: QUARTERS[0].to_owned(), versions: 1 };
+    let expected =
+        Withdrawal { dataset: fires(), period: QUARTERS[0].to_owned(), versions: 1, views: 0, by_revision: true };
     assert_eq!(withdraw(&platform, QUARTERS[0]).unwrap(), expected);
     assert!(
         shown(&platform).is_empty() && platform.state().cubes.is_empty(),
@@ -102,8 +103,16 @@ fn what_comes_in_its_place_waits_for_a_revision() {
     assert!(shown(&platform).is_empty());
 
     let reviewer = platform.local_reviewer().unwrap();
+    let report = platform.publication_report(&reviewer, &fires()).unwrap().to_string();
+    assert!(report.contains("nothing of it is served before it is published without them"), "{report}");
     let preview = platform.preview_revision(&reviewer, &fires()).unwrap();
     assert_eq!(preview.corrections, 1);
+    let text = preview.to_string();
+    let appears = &preview.plan.as_ref().unwrap().changes.all.appears;
+    assert!(
+        appears.cells > 0 && text.contains("would appear  appear as [c]") && text.contains("Jan to Mar 2025"),
+        "{text}"
+    );
     platform.revise(&reviewer, &fires(), preview.plan.unwrap().digest).unwrap();
     let report = publish(&platform);
     assert_eq!(report.revised, [fires()]);
@@ -292,6 +301,9 @@ fn only_its_supplier_and_the_operator_withdraw() {
     }
     assert_eq!(shown(&platform).len(), 2);
     platform.withdraw(&platform.local_officer(&fires()).unwrap(), &fires(), QUARTERS[0]).unwrap();
+    let missing: DatasetId = "lancashire-fire-and-rescue.nothing".parse().unwrap();
+    let refused = platform.withdraw(&platform.local_operator().unwrap(), &missing, QUARTERS[0]);
+    assert!(matches!(refused, Err(PlatformError::NotFound { .. })), "{refused:?}");
     let refused = withdraw(&platform, "nonsense").unwrap_err().to_string();
     assert!(refused.contains("there is nothing of `nonsense` to withdraw"), "{refused}");
 }
