@@ -53,7 +53,8 @@ pub(super) struct Remembered {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LeftOut {
-    /// Digest over what was defined and agreed then: as long as it is the same they are not tried again.
+    /// Digest over what was defined and agreed then, the geography, and about how many periods there were: as long as it is the same they
+    /// are not tried again.
     pub(super) of: Digest,
     /// Why.
     pub(super) reason: String,
