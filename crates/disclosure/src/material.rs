@@ -137,17 +137,26 @@ impl Data<'_> {
         let mut last: HashMap<&CellId, (usize, &Figure)> = HashMap::new();
         last.extend(history.superseded.iter().enumerate().map(|(index, figure)| (&figure.id, (index, figure))));
         let decided = |figure: &Figure| self.decided(figure, moved(&figure.atoms));
-        let available = self.truth.cells.iter().filter(|(_, entry)| !entry.facts.not_available);
-        let there: BTreeSet<Period> = available.map(|(id, _)| id.key.period).collect();
-        let still_away = |figure: &Figure| !there.contains(&figure.id.key.period) && latest.is_whole(figure);
+        // What went with its period, and of whose places others told something since: its records cannot be compared any more, so that it
+        // is not shown beside what it was.
+        let left_behind = |id: &CellId| {
+            let last = last.get(id).filter(|_| !shown.contains_key(id));
+            last.is_some_and(|(_, figure)| figure.withdrawn && !latest.is_whole(figure))
+        };
+        let available = |(id, entry): &(&CellId, &CellEntry)| !entry.facts.not_available && !left_behind(id);
+        let there: BTreeSet<&CellId> = self.truth.cells.iter().filter(available).map(|(id, _)| id).collect();
+        let periods: BTreeSet<Period> = there.iter().map(|id| id.key.period).collect();
         let mut superseded: Vec<Option<MaterialCell>> = history
             .superseded
             .iter()
-            .map(|figure| Some(MaterialCell { withdrawn: figure.withdrawn && still_away(figure), ..decided(figure) }))
+            .map(|figure| {
+                Some(MaterialCell { withdrawn: figure.withdrawn && !there.contains(&figure.id), ..decided(figure) })
+            })
             .collect();
         let mut cells = Vec::with_capacity(self.truth.cells.len());
         for (id, entry) in &self.truth.cells {
-            let cell = self.cell(id, entry, union(&matched.of_new, &entry.atoms));
+            let mut cell = self.cell(id, entry, union(&matched.of_new, &entry.atoms));
+            cell.facts.not_available |= left_behind(id);
             if cell.facts.not_available {
                 cells.push(cell);
                 continue;
@@ -176,7 +185,7 @@ impl Data<'_> {
         let inherited = history.proofs.iter().flat_map(|proof| proof.after(&matched.of_old, &matched.again)).collect();
         let gone = |figure: &&Figure| self.truth.cells.get(&figure.id).is_none_or(|entry| entry.facts.not_available);
         let went =
-            |figure: &Figure| MaterialCell { withdrawn: !there.contains(&figure.id.key.period), ..decided(figure) };
+            |figure: &Figure| MaterialCell { withdrawn: !periods.contains(&figure.id.key.period), ..decided(figure) };
         superseded.extend(history.shown.iter().filter(gone).map(|figure| Some(went(figure))));
         Material {
             group: self.truth.group.clone(),

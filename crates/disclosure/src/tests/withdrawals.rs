@@ -1,13 +1,13 @@
 //! Withdrawals: what went with its whole period, and what came in its place.
 
-use model::{AgeBand, AreaType, Sex};
+use model::{AgeBand, AreaType, Mark, Sex};
 use proptest::prelude::*;
 
 use super::brute_force::{masks, policy, zeros};
 use super::revisions::{apply, changed, convicts_nobody, publish, publish_each, sealed};
 use super::{Small, cell_id, group, key, name};
 use crate::ledger::restore;
-use crate::{CellFacts, LedgerError, LedgerState, Policy, plan, verify_ledger};
+use crate::{Cell, CellFacts, LedgerError, LedgerState, Policy, plan, verify_ledger};
 
 /// Another period beside some cells, of an atom that is the last.
 fn beside(cells: &[Small], counts: &[u64]) -> (Vec<u64>, Vec<Small>) {
@@ -87,6 +87,30 @@ fn what_is_sent_anew_as_it_was_is_shown_as_it_was() {
     let (entries, shown) = publish_each(&revisions, &Policy::threshold(5), 3);
     assert_eq!((verify_ledger(&entries).unwrap().entries, &shown[3]), (4, &shown[0]));
     assert_eq!(entries[3].decode().unwrap().superseded.len(), 0, "nothing is decided anew");
+}
+
+/// A year goes with its first quarter, and its second is revised meanwhile: what the year was made of cannot be compared any more with
+/// what it is made of now, so that it stays away, also later. The quarter comes back.
+#[test]
+fn what_others_told_something_of_meanwhile_stays_away() {
+    let (year, first, second) = (1, 2, 3);
+    let cell = |area_type, area: &str, period, mask| {
+        let id = cell_id("test", area_type, area, period, Sex::All, AgeBand::All);
+        Small { id, mask, facts: CellFacts::default() }
+    };
+    let years = [cell(AreaType::Lsoa, "AREA-0", year, 0b0101), cell(AreaType::Lsoa, "AREA-1", year, 0b1010)];
+    let quarters = [cell(AreaType::Msoa, "AREA-M", first, 0b0011), cell(AreaType::Msoa, "AREA-M", second, 0b1100)];
+    let all = || [&years[..], &quarters[..]].concat();
+    let away = |count| (vec![count], vec![cell(AreaType::Msoa, "AREA-M", second, 1)]);
+    let back = (vec![26, 33, 46, 21], all());
+    let revisions = [(vec![20, 33, 40, 21], all()), away(61), away(67), back.clone(), back];
+    let (entries, shown) = publish_each(&revisions, &Policy::threshold(5), 3);
+    assert_eq!(verify_ledger(&entries).unwrap().entries, 5);
+    for shown in &shown[3..] {
+        assert!(years.iter().all(|year| shown[&year.id] == Cell::Withheld(Mark::X)), "{shown:?}");
+        assert_eq!(shown[&quarters[0].id].value(), Some(59));
+        assert_eq!(shown[&quarters[1].id].value(), Some(67));
+    }
 }
 
 #[test]
