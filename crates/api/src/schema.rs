@@ -185,6 +185,8 @@ pub(crate) struct RevisionPreviewItem {
     views: Vec<ViewChangeItem>,
     /// Headline totals that would not be shown any more: measure, area, period and whom they are about.
     totals: Vec<String>,
+    /// Periods that were withdrawn and are not part of it: they could not be shown any more, whatever is sent for them.
+    left_behind: Vec<String>,
 }
 
 /// What a revision would change of a view.
@@ -262,6 +264,7 @@ impl From<RevisionPreview> for RevisionPreviewItem {
             corrections: preview.corrections,
             digest: preview.plan.as_ref().map(|plan| plan.digest.to_string()),
             views: changes.iter().flat_map(|changes| &changes.views).map(ViewChangeItem::from).collect(),
+            left_behind: preview.plan.iter().flat_map(|plan| &plan.left_behind).map(ToString::to_string).collect(),
             totals: changes.iter().flat_map(|changes| &changes.totals).map(ToString::to_string).collect(),
             refused: preview.refused,
         }

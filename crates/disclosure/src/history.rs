@@ -40,6 +40,8 @@ pub(crate) struct Figure {
     pub(crate) reason: Option<Reason>,
     /// It went with its whole period.
     pub(crate) withdrawn: bool,
+    /// Something was revised since.
+    pub(crate) left_behind: bool,
 }
 
 /// The worlds of one table of the last plan.
@@ -87,6 +89,7 @@ impl History {
                 past,
                 reason: cell.reason,
                 withdrawn: cell.withdrawn,
+                left_behind: cell.left_behind,
             }))
         };
         let shown = entry.cells.into_iter().filter_map(figure).collect::<Result<_, _>>()?;
@@ -118,7 +121,7 @@ impl History {
             set(&mut told, at(&self.origins, *atom), true);
         }
         // What went with its period is as it was then, where nothing is shown of these places since.
-        let withdrawn = self.superseded.iter().filter(|figure| figure.withdrawn);
+        let withdrawn = self.superseded.iter().filter(|figure| figure.withdrawn && !figure.left_behind);
         let untold = withdrawn.flat_map(|figure| &figure.atoms).filter(|atom| !at(&told, at(&self.origins, **atom)));
         untold.for_each(|atom| set(&mut current, *atom, true));
         let mut places: HashMap<u32, Vec<u32>> = HashMap::new();
@@ -150,7 +153,7 @@ impl<'a> Latest<'a> {
     /// For each cell by which records of before and now can be compared, its atoms: what is shown, and what was and could be again
     /// as it was. A figure that a revision left behind is of other records than those that are here now.
     pub(crate) fn comparable(&self) -> HashMap<&'a CellId, &'a [u32]> {
-        let superseded = self.history.superseded.iter().filter(|figure| self.is_whole(figure));
+        let superseded = self.history.superseded.iter().filter(|figure| !figure.left_behind && self.is_whole(figure));
         // What is shown comes last, and so wins.
         let figures = superseded.chain(&self.history.shown);
         figures.map(|figure| (&figure.id, figure.atoms.as_slice())).collect()

@@ -191,6 +191,9 @@ pub(crate) struct EntryCell {
     /// Of a figure that is not shown any more: it went with its whole period, and its records are compared with those that come back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) withdrawn: bool,
+    /// Something was revised while it was away: what it stood on cannot be compared any more, and its cell is not shown again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) left_behind: bool,
     /// Why it is withheld.
     pub(crate) reason: Option<Reason>,
     /// Table and column; `None` for a cell that is not available or has no atoms.

@@ -4,7 +4,7 @@
 //! atoms that stayed, went and came, and both are part of the proof: what they differ by is protected like what any two released
 //! cells differ by. Every cell that changed is decided anew: to leave some as they were would say by how much they changed.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use model::Period;
 
@@ -36,6 +36,8 @@ pub(crate) struct MaterialCell {
     pub(crate) kept_back: bool,
     /// It is not shown any more and went with its whole period.
     pub(crate) withdrawn: bool,
+    /// Something was revised while it was away.
+    pub(crate) left_behind: bool,
 }
 
 /// See the module.
@@ -126,6 +128,7 @@ impl Data<'_> {
             because: None,
             kept_back: false,
             withdrawn: false,
+            left_behind: false,
         }
     }
 
@@ -137,12 +140,9 @@ impl Data<'_> {
         let mut last: HashMap<&CellId, (usize, &Figure)> = HashMap::new();
         last.extend(history.superseded.iter().enumerate().map(|(index, figure)| (&figure.id, (index, figure))));
         let decided = |figure: &Figure| self.decided(figure, moved(&figure.atoms));
-        // What went with its period, and of whose places others told something since: its records cannot be compared any more, so that it
-        // is not shown beside what it was.
-        let left_behind = |id: &CellId| {
-            let last = last.get(id).filter(|_| !shown.contains_key(id));
-            last.is_some_and(|(_, figure)| figure.withdrawn && !latest.is_whole(figure))
-        };
+        // What went with its period before others were revised: its records cannot be compared any more, so that it is not shown beside
+        // what it was.
+        let left_behind = |id: &CellId| last.get(id).is_some_and(|(_, figure)| figure.left_behind);
         let available = |(id, entry): &(&CellId, &CellEntry)| !entry.facts.not_available && !left_behind(id);
         let there: BTreeSet<&CellId> = self.truth.cells.iter().filter(available).map(|(id, _)| id).collect();
         let periods: BTreeSet<Period> = there.iter().map(|id| id.key.period).collect();
@@ -187,6 +187,12 @@ impl Data<'_> {
         let went =
             |figure: &Figure| MaterialCell { withdrawn: !periods.contains(&figure.id.key.period), ..decided(figure) };
         superseded.extend(history.shown.iter().filter(gone).map(|figure| Some(went(figure))));
+        let decided_before: HashSet<&CellId> = history.superseded.iter().chain(&history.shown).map(|f| &f.id).collect();
+        let anew =
+            |cell: &MaterialCell| cell.past.is_none() && !cell.facts.not_available && decided_before.contains(&cell.id);
+        if cells.iter().any(anew) {
+            superseded.iter_mut().flatten().for_each(|figure| figure.left_behind |= figure.withdrawn);
+        }
         Material {
             group: self.truth.group.clone(),
             truth: matched.truth,
@@ -237,6 +243,7 @@ impl Data<'_> {
             because: figure.reason,
             kept_back: false,
             withdrawn: false,
+            left_behind: figure.left_behind,
         }
     }
 

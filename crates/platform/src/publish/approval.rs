@@ -240,7 +240,9 @@ impl Platform {
     /// With a rejection that is taken back comes the revision that it ended.
     fn ask_again(&self, dataset: &DatasetId, basis: &Basis) -> Result<(), PlatformError> {
         let remembered = self.remembered(dataset)?;
-        let previewed = remembered.previewed.filter(|previewed| previewed.held.is_subset(&basis.versions()));
+        let out = self.released_entries(dataset)?.last().map(|last| last.basis.versions()).unwrap_or_default();
+        let is_in = |held: &BTreeSet<uuid::Uuid>| held.is_subset(&basis.versions()) && held.is_disjoint(&out);
+        let previewed = remembered.previewed.filter(|previewed| is_in(&previewed.held));
         let Some(Previewed { digest, held }) = previewed.filter(|_| remembered.revised.is_empty()) else {
             return Ok(());
         };
@@ -344,8 +346,10 @@ impl Platform {
         let (revised, none) = (self.remembered(dataset)?.revised, BTreeSet::new());
         let held = self.settled(&current, &past, &none)?.held;
         let tries = [&revised, &held, &none].map(|revised| self.settled(&current, &past, revised));
-        let tries =
+        let mut tries =
             tries.into_iter().map(|tried| tried.map(|settled| settled.versions)).collect::<Result<Vec<_>, _>>()?;
+        // Without corrections there is nothing where all was withdrawn.
+        tries.retain(|versions| !versions.is_empty());
         let work = Work { state: &state, contract, past: &past };
         let (mut changed, mut cannot_be_made) = (None, None);
         // Without the views that are new it is made for a revision, or where these would take too much.

@@ -19,7 +19,7 @@ use super::basis::{Basis, Registration};
 use super::contract;
 use super::ledger::{Ledger, LeftOut, Opened, Remembered};
 use super::queue::public_reason;
-use super::revision::{RevisionPlan, Settled, beside};
+use super::revision::{RevisionPlan, Settled, away, beside};
 use crate::caller::Caller;
 use crate::error::{PlatformError, causes};
 use crate::platform::Platform;
@@ -74,9 +74,16 @@ impl Platform {
     /// ends the revision.
     fn revise_or_extend(&self, work: &Work<'_>, current: &[DatasetVersion]) -> Result<Outcome, PlatformError> {
         let dataset = &work.contract.id;
-        let Remembered { revised, agreed, .. } = self.remembered(dataset)?;
+        let Remembered { mut revised, agreed, .. } = self.remembered(dataset)?;
+        let mut settled = self.settled(current, work.past, &revised)?;
+        if settled.versions.is_empty() && !revised.is_empty() {
+            // It was asked for files that others took the place of since, and nothing else is there.
+            self.end_revision(dataset, &revised)?;
+            revised.clear();
+            settled = self.settled(current, work.past, &revised)?;
+        }
         let asked = !revised.is_empty();
-        let Settled { versions, mut held, mut later } = self.settled(current, work.past, &revised)?;
+        let Settled { versions, mut held, mut later } = settled;
         if versions.is_empty() {
             return Err(PlatformError::AwaitsRevision { versions: held });
         }
@@ -155,8 +162,10 @@ impl Platform {
         {
             let causes = outcome.as_ref().err().map(|error| causes(error)).unwrap_or_default();
             tracing::warn!(dataset = contract.id.as_str(), causes, "not published with the views that are new");
-            self.remember(&contract.id, |remembered| remembered.left_out = Some(LeftOut { of, reason }))?;
             outcome = self.attempt_of(work, versions, &allowed, agreed);
+            if outcome.as_ref().err().is_none_or(waits) {
+                self.remember(&contract.id, |remembered| remembered.left_out = Some(LeftOut { of, reason }))?;
+            }
         }
         Ok((outcome?, allowed.refused))
     }
@@ -230,7 +239,7 @@ impl Platform {
             let nothing = LedgerState::empty(requests::group_of(&contract.id)?);
             let withdrawn = last.is_some_and(|last| self.recorded().is_withdrawn(last));
             let changes = plan.changes(if withdrawn { &nothing } else { &past }, &views);
-            Ok(RevisionPlan { digest: self.code_of(&plan, &attempt)?, changes })
+            Ok(RevisionPlan { digest: self.code_of(&plan, &attempt)?, changes, left_behind: away(work.past, versions) })
         })
     }
 

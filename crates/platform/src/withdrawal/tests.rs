@@ -126,6 +126,57 @@ fn what_comes_in_its_place_waits_for_a_revision() {
     assert_eq!(shown(&platform).len(), 2);
 }
 
+/// What is revised while a period is away leaves it behind for good, and who asks reads that first.
+#[test]
+fn a_period_that_is_away_while_others_are_revised_does_not_come_back() {
+    let small = Small::new();
+    let platform = published(&small);
+    withdraw(&platform, QUARTERS[0]).unwrap();
+    publish(&platform);
+    let reviewer = platform.local_reviewer().unwrap();
+    let revise = || {
+        let preview = platform.preview_revision(&reviewer, &fires()).unwrap();
+        let text = preview.to_string();
+        platform.revise(&reviewer, &fires(), preview.plan.unwrap().digest).unwrap();
+        assert_eq!(publish(&platform).revised, [fires()]);
+        text
+    };
+    Small::take_in(&platform, Small::FIRES, QUARTERS[1], &Small::without(2, 150));
+    publish(&platform);
+    let text = revise();
+    assert!(text.contains("withdrawn for good then: Jan to Mar 2025"), "{text}");
+    let second = shown(&platform)[QUARTERS[1]].clone();
+    Small::upload(&platform, 1);
+    publish(&platform);
+    let text = revise();
+    assert!(!text.contains("withdrawn for good"), "{text}");
+    let after = shown(&platform);
+    assert!(after[QUARTERS[0]].values().all(|cell| *cell == Cell::Withheld(model::Mark::X)), "{after:?}");
+    assert_eq!(after[QUARTERS[1]], second);
+    verify(&platform);
+}
+
+/// Files that take the place of those that a revision was asked of, of what was withdrawn, end that revision.
+#[test]
+fn a_revision_of_files_that_were_replaced_stops_nothing() {
+    let small = Small::new();
+    let platform = small.open();
+    Small::upload(&platform, 1);
+    publish(&platform);
+    withdraw(&platform, QUARTERS[0]).unwrap();
+    publish(&platform);
+    let reviewer = platform.local_reviewer().unwrap();
+    let preview = || platform.preview_revision(&reviewer, &fires()).unwrap().plan.unwrap().digest;
+    Small::upload(&platform, 1);
+    publish(&platform);
+    platform.revise(&reviewer, &fires(), preview()).unwrap();
+    Small::take_in(&platform, Small::FIRES, QUARTERS[0], &Small::without(1, 150));
+    assert_eq!(publish(&platform).corrected.len(), 1);
+    platform.revise(&reviewer, &fires(), preview()).unwrap();
+    assert_eq!(publish(&platform).revised, [fires()]);
+    assert_eq!(shown(&platform).len(), 1);
+}
+
 /// With the period go its corrections, and the files that they took the place of.
 #[test]
 fn corrections_go_with_their_period() {
