@@ -143,7 +143,7 @@ pub(crate) struct Latest<'a> {
 
 impl<'a> Latest<'a> {
     /// Whether a figure is of all the last records of its places, and of no others.
-    pub(crate) fn is_whole(&self, figure: &Figure) -> bool {
+    fn is_whole(&self, figure: &Figure) -> bool {
         figure.atoms.iter().all(|atom| {
             let place = self.places.get(&at(&self.history.origins, *atom)).map_or(&[][..], Vec::as_slice);
             at(&self.current, *atom) && place.iter().all(|other| figure.atoms.binary_search(other).is_ok())

@@ -213,6 +213,19 @@ impl Small {
         small
     }
 
+    /// Fires as counts, without the denominator that only a whole sample has.
+    pub(crate) fn without_denominator(self) -> Self {
+        let path = self.indicators().join("deliberate-fires.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (before, denominator) = text.split_once("[denominator]").unwrap();
+        let views = denominator.split_once("[[view]]").unwrap().1;
+        let text = format!("{before}[[view]]{views}")
+            .replace("type = \"crude-rate\"", "type = \"count\"")
+            .replace("multiplier = 10000", "multiplier = 1");
+        std::fs::write(path, text).unwrap();
+        self
+    }
+
     /// The agreements, which may be changed.
     pub(crate) fn agreements(&self) -> PathBuf {
         self.folder.path().join("agreements")

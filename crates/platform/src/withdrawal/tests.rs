@@ -211,23 +211,10 @@ fn a_withdrawal_that_is_cut_short_counts() {
     assert_eq!(shown(&platform).keys().collect::<Vec<_>>(), [QUARTERS[1]]);
 }
 
-/// Figures by district and quarter, of one dataset.
-fn without_denominator(small: &Small) {
-    let path = small.indicators().join("deliberate-fires.toml");
-    let text = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = text.split_once("[denominator]").unwrap();
-    let views = rest.split_once("[[view]]").unwrap().1;
-    let text = format!("{before}[[view]]{views}")
-        .replace("type = \"crude-rate\"", "type = \"count\"")
-        .replace("multiplier = 10000", "multiplier = 1");
-    std::fs::write(path, text).unwrap();
-}
-
 /// A release that was computed before is not shown after: what was shown is, if it does not stand on it.
 #[test]
 fn nobody_shows_what_was_withdrawn_meanwhile() {
-    let small = Small::new();
-    without_denominator(&small);
+    let small = Small::new().without_denominator();
     let platform = small.open();
     Small::upload(&platform, 1);
     publish(&platform);
@@ -272,8 +259,7 @@ fn what_was_out_of_a_withdrawn_period_is_not_forgotten() {
 /// What is registered while a period is away is not shown of it by the revision that brings it back.
 #[test]
 fn a_view_that_is_new_meanwhile_does_not_come_with_what_comes_back() {
-    let small = Small::new();
-    without_denominator(&small);
+    let small = Small::new().without_denominator();
     drop(published(&small));
     let platform = small.open();
     withdraw(&platform, QUARTERS[0]).unwrap();

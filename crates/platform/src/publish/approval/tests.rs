@@ -42,19 +42,11 @@ fn periods(platform: &Platform) -> usize {
     platform.data(&platform.local_operator().unwrap(), &request).map_or(0, |answer| answer.rows.get().len() / 2)
 }
 
-/// Fires alone, without the denominator that only a whole sample has.
+/// Fires alone, with another clause in their agreement.
 fn small(clause: &str) -> Small {
     let small = Small::new();
     amend(&small, clause);
-    let path = small.indicators().join("deliberate-fires.toml");
-    let text = std::fs::read_to_string(&path).unwrap();
-    let (before, denominator) = text.split_once("[denominator]").unwrap();
-    let views = denominator.split_once("[[view]]").unwrap().1;
-    let text = format!("{before}[[view]]{views}")
-        .replace("type = \"crude-rate\"", "type = \"count\"")
-        .replace("multiplier = 10000", "multiplier = 1");
-    std::fs::write(path, text).unwrap();
-    small
+    small.without_denominator()
 }
 
 fn fires() -> DatasetId {
