@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use model::{Month, Period};
+
 use crate::contributions::{Contribution, Contributions};
 use crate::ids::CellId;
 use crate::ledger::{Entry, EntryCell, EntryTable, LedgerError, Outcome};
@@ -110,6 +112,16 @@ impl History {
             shown,
             superseded,
         })
+    }
+
+    /// The months of periods that were left behind, without those of longer ones around them.
+    pub(crate) fn months_left_behind(&self) -> BTreeSet<Month> {
+        let periods = self.superseded.iter().filter(|figure| figure.left_behind).map(|figure| figure.id.key.period);
+        let periods: BTreeSet<Period> = periods.collect();
+        let inside =
+            |one: &Period, other: &Period| one != other && one.months().all(|month| other.months().any(|m| m == month));
+        let shortest = periods.iter().filter(|period| !periods.iter().any(|other| inside(other, period)));
+        shortest.flat_map(|period| period.months()).collect()
     }
 
     /// Which records there were last, as far as figures told.

@@ -142,7 +142,12 @@ impl Data<'_> {
         let decided = |figure: &Figure| self.decided(figure, moved(&figure.atoms));
         // What went with its period before others were revised: its records cannot be compared any more, so that it is not shown beside
         // what it was.
-        let left_behind = |id: &CellId| last.get(id).is_some_and(|(_, figure)| figure.left_behind);
+        let away = history.months_left_behind();
+        let left_behind = |id: &CellId| match last.get(id) {
+            Some((_, figure)) => figure.left_behind,
+            // Under another name the same records would be no better.
+            None => !shown.contains_key(id) && id.key.period.months().any(|month| away.contains(&month)),
+        };
         let available = |(id, entry): &(&CellId, &CellEntry)| !entry.facts.not_available && !left_behind(id);
         let there: BTreeSet<&CellId> = self.truth.cells.iter().filter(available).map(|(id, _)| id).collect();
         let periods: BTreeSet<Period> = there.iter().map(|id| id.key.period).collect();
