@@ -1,12 +1,10 @@
 //! What the plans before decided about a group, as the last of them left it: its atoms, and every figure ever decided.
 
-use std::collections::{BTreeSet, HashMap};
-
-use model::{Month, Period};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::contributions::{Contribution, Contributions};
 use crate::ids::CellId;
-use crate::ledger::{Entry, EntryCell, EntryTable, LedgerError, Outcome};
+use crate::ledger::{Entry, EntryCell, EntryTable, FIRST_THAT_LEAVES_BEHIND, LedgerError, Outcome};
 use crate::policy::Policy;
 use crate::rules::Reason;
 use crate::table::{at, set};
@@ -40,9 +38,7 @@ pub(crate) struct Figure {
     pub(crate) past: Past,
     /// Why it was withheld.
     pub(crate) reason: Option<Reason>,
-    /// It went with its whole period.
-    pub(crate) withdrawn: bool,
-    /// Something was revised since.
+    /// Something was revised while its cell was not there.
     pub(crate) left_behind: bool,
 }
 
@@ -90,12 +86,16 @@ impl History {
                 sensitive: cell.sensitive,
                 past,
                 reason: cell.reason,
-                withdrawn: cell.withdrawn,
                 left_behind: cell.left_behind,
             }))
         };
-        let shown = entry.cells.into_iter().filter_map(figure).collect::<Result<_, _>>()?;
-        let superseded = entry.superseded.into_iter().filter_map(figure).collect::<Result<_, _>>()?;
+        let shown: Vec<Figure> = entry.cells.into_iter().filter_map(figure).collect::<Result<_, _>>()?;
+        let mut superseded: Vec<Figure> = entry.superseded.into_iter().filter_map(figure).collect::<Result<_, _>>()?;
+        if entry.version < FIRST_THAT_LEAVES_BEHIND {
+            let there: HashSet<&CellId> = shown.iter().map(|figure| &figure.id).collect();
+            // Whether anything was revised since is not on record.
+            superseded.iter_mut().for_each(|figure| figure.left_behind = !there.contains(&figure.id));
+        }
         let contribution = |(atom, contributor, partner, amount): (u32, u64, u16, u64)| Contribution {
             atom,
             contributor,
@@ -114,14 +114,11 @@ impl History {
         })
     }
 
-    /// The months of periods that were left behind, without those of longer ones around them.
-    pub(crate) fn months_left_behind(&self) -> BTreeSet<Month> {
-        let periods = self.superseded.iter().filter(|figure| figure.left_behind).map(|figure| figure.id.key.period);
-        let periods: BTreeSet<Period> = periods.collect();
-        let inside =
-            |one: &Period, other: &Period| one != other && one.months().all(|month| other.months().any(|m| m == month));
-        let shortest = periods.iter().filter(|period| !periods.iter().any(|other| inside(other, period)));
-        shortest.flat_map(|period| period.months()).collect()
+    /// What was decided last of each cell that is not there any more.
+    pub(crate) fn gone(&self) -> impl Iterator<Item = &Figure> {
+        let shown: HashSet<&CellId> = self.shown.iter().map(|figure| &figure.id).collect();
+        let mut seen = HashSet::new();
+        self.superseded.iter().rev().filter(move |figure| !shown.contains(&figure.id) && seen.insert(&figure.id))
     }
 
     /// Which records there were last, as far as figures told.
@@ -132,9 +129,9 @@ impl History {
             set(&mut current, *atom, true);
             set(&mut told, at(&self.origins, *atom), true);
         }
-        // What went with its period is as it was then, where nothing is shown of these places since.
-        let withdrawn = self.superseded.iter().filter(|figure| figure.withdrawn && !figure.left_behind);
-        let untold = withdrawn.flat_map(|figure| &figure.atoms).filter(|atom| !at(&told, at(&self.origins, **atom)));
+        // Of what is gone the records are as they were then, where nothing is shown of these places since.
+        let gone = self.gone().filter(|figure| !figure.left_behind);
+        let untold = gone.flat_map(|figure| &figure.atoms).filter(|atom| !at(&told, at(&self.origins, **atom)));
         untold.for_each(|atom| set(&mut current, *atom, true));
         let mut places: HashMap<u32, Vec<u32>> = HashMap::new();
         for (origin, atom) in self.origins.iter().zip(0_u32..).filter(|(_, atom)| at(&current, *atom)) {

@@ -15,9 +15,11 @@ use crate::rules::Reason;
 use crate::verify::{VerifyError, verify};
 
 /// Version of the entry's form.
-pub(crate) const ENTRY_VERSION: u32 = 6;
+pub(crate) const ENTRY_VERSION: u32 = 7;
 /// The oldest that is read. Its plans showed numbers again that differed by the threshold from what was withheld: what is out is out.
 pub(crate) const OLDEST_VERSION: u32 = 5;
+/// The first whose figures say whether they were left behind, and whose plans show nothing new beside what is gone.
+pub(crate) const FIRST_THAT_LEAVES_BEHIND: u32 = 7;
 
 /// The bytes of a ledger entry, to be encrypted and stored durably and to be seen by nobody. They are wiped when dropped.
 pub struct SealedEntry {
@@ -188,10 +190,7 @@ pub(crate) struct EntryCell {
     pub(crate) sensitive: bool,
     /// Released by an earlier plan, so known for good whatever the rules are now.
     pub(crate) earlier: bool,
-    /// Of a figure that is not shown any more: it went with its whole period, and its records are compared with those that come back.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) withdrawn: bool,
-    /// Something was revised while it was away: what it stood on cannot be compared any more, and its cell is not shown again.
+    /// Something was revised while its cell was not there: what it stood on cannot be compared any more, and its cell is not shown again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) left_behind: bool,
     /// Why it is withheld.

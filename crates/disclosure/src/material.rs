@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use model::Period;
+use model::Month;
 
 use crate::contributions::{Contribution, Contributions};
 use crate::history::{Figure, History, Past, Proof};
@@ -34,9 +34,7 @@ pub(crate) struct MaterialCell {
     /// What was decided of it before keeps it back: it was withheld, or what was shown is so close that it would say how few came or
     /// went.
     pub(crate) kept_back: bool,
-    /// It is not shown any more and went with its whole period.
-    pub(crate) withdrawn: bool,
-    /// Something was revised while it was away.
+    /// Something was revised while its cell was not there.
     pub(crate) left_behind: bool,
 }
 
@@ -127,7 +125,6 @@ impl Data<'_> {
             past: None,
             because: None,
             kept_back: false,
-            withdrawn: false,
             left_behind: false,
         }
     }
@@ -140,28 +137,13 @@ impl Data<'_> {
         let mut last: HashMap<&CellId, (usize, &Figure)> = HashMap::new();
         last.extend(history.superseded.iter().enumerate().map(|(index, figure)| (&figure.id, (index, figure))));
         let decided = |figure: &Figure| self.decided(figure, moved(&figure.atoms));
-        // What went with its period before others were revised: its records cannot be compared any more, so that it is not shown beside
-        // what it was.
-        let away = history.months_left_behind();
-        let left_behind = |id: &CellId| match last.get(id) {
-            Some((_, figure)) => figure.left_behind,
-            // Under another name the same records would be no better.
-            None => !shown.contains_key(id) && id.key.period.months().any(|month| away.contains(&month)),
-        };
-        let available = |(id, entry): &(&CellId, &CellEntry)| !entry.facts.not_available && !left_behind(id);
-        let there: BTreeSet<&CellId> = self.truth.cells.iter().filter(available).map(|(id, _)| id).collect();
-        let periods: BTreeSet<Period> = there.iter().map(|id| id.key.period).collect();
-        let mut superseded: Vec<Option<MaterialCell>> = history
-            .superseded
-            .iter()
-            .map(|figure| {
-                Some(MaterialCell { withdrawn: figure.withdrawn && !there.contains(&figure.id), ..decided(figure) })
-            })
-            .collect();
+        let out = Out::new(self.truth, history);
+        let mut superseded: Vec<Option<MaterialCell>> =
+            history.superseded.iter().map(|figure| Some(decided(figure))).collect();
         let mut cells = Vec::with_capacity(self.truth.cells.len());
         for (id, entry) in &self.truth.cells {
             let mut cell = self.cell(id, entry, union(&matched.of_new, &entry.atoms));
-            cell.facts.not_available |= left_behind(id);
+            cell.facts.not_available |= !out.there.contains(id);
             if cell.facts.not_available {
                 cells.push(cell);
                 continue;
@@ -188,15 +170,13 @@ impl Data<'_> {
         }
         self.find_what_is_kept_back(&mut cells, superseded.iter().flatten());
         let inherited = history.proofs.iter().flat_map(|proof| proof.after(&matched.of_old, &matched.again)).collect();
-        let gone = |figure: &&Figure| self.truth.cells.get(&figure.id).is_none_or(|entry| entry.facts.not_available);
-        let went =
-            |figure: &Figure| MaterialCell { withdrawn: !periods.contains(&figure.id.key.period), ..decided(figure) };
-        superseded.extend(history.shown.iter().filter(gone).map(|figure| Some(went(figure))));
-        let decided_before: HashSet<&CellId> = history.superseded.iter().chain(&history.shown).map(|f| &f.id).collect();
+        superseded
+            .extend(history.shown.iter().filter(|figure| !out.there.contains(&figure.id)).map(|f| Some(decided(f))));
         let anew =
-            |cell: &MaterialCell| cell.past.is_none() && !cell.facts.not_available && decided_before.contains(&cell.id);
+            |cell: &MaterialCell| cell.past.is_none() && !cell.facts.not_available && out.decided.contains(&cell.id);
         if cells.iter().any(anew) {
-            superseded.iter_mut().flatten().for_each(|figure| figure.left_behind |= figure.withdrawn);
+            let gone = superseded.iter_mut().flatten().filter(|figure| !out.there.contains(&figure.id));
+            gone.for_each(|figure| figure.left_behind = true);
         }
         Material {
             group: self.truth.group.clone(),
@@ -247,7 +227,6 @@ impl Data<'_> {
             past: Some(figure.past),
             because: figure.reason,
             kept_back: false,
-            withdrawn: false,
             left_behind: figure.left_behind,
         }
     }
@@ -283,6 +262,32 @@ impl Data<'_> {
             },
             &periods,
         )
+    }
+}
+
+/// What may be shown of new data.
+struct Out<'a> {
+    /// Cells that were decided before.
+    decided: HashSet<&'a CellId>,
+    /// Cells that are or may be shown.
+    there: HashSet<&'a CellId>,
+}
+
+impl<'a> Out<'a> {
+    /// What is gone before others are revised is not shown again: its records cannot be compared any more. Nor is anything that is new
+    /// shown in the months of what is gone, whatever it is called: nothing says which of its records are the same, but everybody
+    /// may know.
+    fn new(truth: &'a Unreleased, history: &'a History) -> Self {
+        let decided: HashSet<&CellId> =
+            history.superseded.iter().chain(&history.shown).map(|figure| &figure.id).collect();
+        let left_behind: HashSet<&CellId> =
+            history.gone().filter(|figure| figure.left_behind).map(|figure| &figure.id).collect();
+        let available = truth.cells.iter().filter(|(_, entry)| !entry.facts.not_available).map(|(id, _)| id);
+        let mut there: HashSet<&CellId> = available.filter(|id| !left_behind.contains(id)).collect();
+        let gone = decided.iter().filter(|id| !there.contains(*id));
+        let months: BTreeSet<Month> = gone.flat_map(|id| id.key.period.months()).collect();
+        there.retain(|id| decided.contains(id) || !id.key.period.months().any(|month| months.contains(&month)));
+        Self { decided, there }
     }
 }
 

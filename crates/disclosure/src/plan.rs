@@ -373,7 +373,6 @@ fn entry(
             headline: cell.facts.headline,
             sensitive: cell.sensitive,
             earlier: matches!(cell.past, Some(Past::Released(_))),
-            withdrawn: cell.withdrawn,
             left_behind: cell.left_behind,
             reason: (outcome == Outcome::Withheld).then_some(reason.unwrap_or(Reason::Secondary)),
             place: column.and_then(|column| places.get(column as usize).copied().flatten()),

@@ -7,11 +7,11 @@ use std::fmt;
 use model::Mark;
 
 use crate::ids::CellId;
-use crate::ledger::{AuthenticatedEntry, Entry, EntryCell, LedgerError, Outcome};
+use crate::ledger::{AuthenticatedEntry, EntryCell, LedgerError};
 use crate::policy::{Policy, ZeroPolicy};
 use crate::released::Cell;
 use crate::rules::Reason;
-use crate::verify::verify;
+use crate::verify::{Decided, verify};
 
 /// What the check of a group's ledger found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,7 +35,7 @@ pub fn verify_ledger<'a>(
     entries: impl IntoIterator<Item = &'a AuthenticatedEntry>,
 ) -> Result<Verification, LedgerError> {
     let mut found = Verification::default();
-    let mut before = Figures::new();
+    let mut decided = Decided::default();
     for entry in entries {
         let entry = entry.decode()?;
         let checked = verify(&entry).map_err(LedgerError::Unproven)?;
@@ -43,46 +43,9 @@ pub fn verify_ledger<'a>(
         found.cells = entry.cells.len();
         found.worlds += checked.worlds;
         found.provably_small = checked.provably_small;
-        before = kept(&entry, &before)?;
+        decided = decided.follow(&entry)?;
     }
     Ok(found)
-}
-
-/// Figures that were decided, and how many there are of each.
-type Figures = BTreeMap<(CellId, Outcome, u64), usize>;
-
-/// Checks that an entry has every figure that was decided before, and that none claims to be earlier which is not; returns all
-/// that are decided now.
-fn kept(entry: &Entry, before: &Figures) -> Result<Figures, LedgerError> {
-    let broken = |id: &CellId, what| LedgerError::Broken { cell: Box::new(id.clone()), what };
-    let mut now = Figures::new();
-    let mut claimed = Figures::new();
-    let decided = |figure: &&EntryCell| figure.outcome != Outcome::NotAvailable;
-    let superseded = entry.superseded.iter().map(|figure| (figure, true));
-    for (figure, is_superseded) in entry.cells.iter().map(|cell| (cell, false)).chain(superseded) {
-        if !decided(&figure) {
-            continue;
-        }
-        let named = (figure.id.clone(), figure.outcome, figure.count);
-        *now.entry(named.clone()).or_default() += 1;
-        if figure.earlier && figure.outcome != Outcome::Released {
-            return Err(broken(&figure.id, "it claims to be released before and is withheld"));
-        }
-        if is_superseded || figure.earlier {
-            *claimed.entry(named).or_default() += 1;
-        }
-    }
-    for (named, count) in before {
-        if now.get(named).copied().unwrap_or(0) < *count {
-            return Err(broken(&named.0, "it was decided and is missing"));
-        }
-    }
-    for (named, count) in &claimed {
-        if before.get(named).copied().unwrap_or(0) < *count {
-            return Err(broken(&named.0, "it claims to be decided before and was not"));
-        }
-    }
-    Ok(now)
 }
 
 /// Why a cell looks as it does.

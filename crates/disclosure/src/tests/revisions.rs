@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::Mark;
 use proptest::prelude::*;
 
 use super::brute_force::{Attacker, K, masks, policy, zeros};
@@ -245,9 +246,10 @@ proptest! {
                 Ok(plan) => {
                     entries.push(sealed(&plan));
                     for (id, cell) in restore(entries.last().unwrap()).unwrap().get().iter() {
-                        match cell.value() {
-                            None => drop(withheld_once.insert(id.clone())),
-                            Some(value) => prop_assert!(value == 0 || !withheld_once.contains(id), "{}", id),
+                        match cell {
+                            Cell::Withheld(Mark::X) => {}
+                            Cell::Withheld(_) => drop(withheld_once.insert(id.clone())),
+                            Cell::Value(value) => prop_assert!(value == 0 || !withheld_once.contains(id), "{}", id),
                         }
                     }
                 }

@@ -1,12 +1,12 @@
 //! Withdrawals: what went with its whole period, and what came in its place.
 
-use model::{AgeBand, AreaType, Mark, Sex};
+use model::{AgeBand, AreaType, Mark, Month, Period, PeriodType, Sex};
 use proptest::prelude::*;
 
 use super::brute_force::{masks, policy, zeros};
 use super::revisions::{apply, changed, convicts_nobody, publish, publish_each, sealed};
 use super::{Small, cell_id, group, key, name};
-use crate::ledger::restore;
+use crate::ledger::{AuthenticatedEntry, Entry, restore};
 use crate::{Cell, CellFacts, LedgerError, LedgerState, Policy, plan, verify_ledger};
 
 /// Another period beside some cells, of an atom that is the last.
@@ -89,37 +89,98 @@ fn what_is_sent_anew_as_it_was_is_shown_as_it_was() {
     assert_eq!(entries[3].decode().unwrap().superseded.len(), 0, "nothing is decided anew");
 }
 
+fn quarter(year: i32, month: i32) -> Period {
+    PeriodType::Quarter.containing(Month::new(year, month).unwrap())
+}
+
+fn small(area_type: AreaType, area: &str, period: Period, mask: u32) -> Small {
+    let mut id = cell_id("test", area_type, area, 1, Sex::All, AgeBand::All);
+    id.key.period = period;
+    Small { id, mask, facts: CellFacts::default() }
+}
+
+/// Two areas by a year, and both together by two of its quarters; each atom is an area in a quarter.
+fn areas_by_year_and_quarters() -> [Small; 4] {
+    let year = PeriodType::CalendarYear.containing(Month::new(2024, 1).unwrap());
+    [
+        small(AreaType::Lsoa, "AREA-0", year, 0b0101),
+        small(AreaType::Lsoa, "AREA-1", year, 0b1010),
+        small(AreaType::Msoa, "AREA-M", quarter(2024, 1), 0b0011),
+        small(AreaType::Msoa, "AREA-M", quarter(2024, 4), 0b1100),
+    ]
+}
+
+/// An entry of which something else is said.
+fn changed_entry(entry: &AuthenticatedEntry, change: impl FnOnce(&mut Entry)) -> AuthenticatedEntry {
+    let mut entry = entry.decode().unwrap();
+    change(&mut entry);
+    AuthenticatedEntry::from_vault(serde_json::to_vec(&entry).unwrap())
+}
+
 /// A year goes with its first quarter, and its second is revised meanwhile: what they were made of cannot be compared any more with what
 /// they are made of now, so that they stay away, also later. The others stay as they were.
 #[test]
 fn what_was_away_while_others_were_revised_stays_away() {
-    let (year, first, second) = (1, 2, 3);
-    let cell = |area_type, area: &str, period, mask| {
-        let id = cell_id("test", area_type, area, period, Sex::All, AgeBand::All);
-        Small { id, mask, facts: CellFacts::default() }
-    };
-    let years = [cell(AreaType::Lsoa, "AREA-0", year, 0b0101), cell(AreaType::Lsoa, "AREA-1", year, 0b1010)];
-    let quarters = [cell(AreaType::Msoa, "AREA-M", first, 0b0011), cell(AreaType::Msoa, "AREA-M", second, 0b1100)];
-    let all = || [&years[..], &quarters[..]].concat();
-    let away = |count| (vec![count], vec![cell(AreaType::Msoa, "AREA-M", second, 1)]);
+    let cells = areas_by_year_and_quarters();
+    let [.., second] = &cells;
+    let away = |count| (vec![count], vec![Small { mask: 1, ..second.clone() }]);
     // Some came to the second quarter, or some went: then nothing need have stayed there.
     for (revised, third, fourth) in [(67, 46, 21), (50, 29, 21), (61, 40, 21)] {
-        // The same records under another name are no better; those of the second quarter are shown under any.
-        let renamed = |area: &str, period, mask| cell(AreaType::Ward, area, period, mask);
-        let others = [renamed("AREA-W", first, 0b0001), renamed("AREA-X", second, 0b1100)];
-        let back = (vec![26, 33, third, fourth], [all(), others.to_vec()].concat());
-        let revisions = [(vec![20, 33, 40, 21], all()), away(61), away(revised), back.clone(), back];
-        let (entries, shown) = publish_each(&revisions, &Policy::threshold(5), 3);
+        let back = (vec![26, 33, third, fourth], cells.to_vec());
+        let revisions = [(vec![20, 33, 40, 21], cells.to_vec()), away(61), away(revised), back.clone(), back];
+        let (mut entries, shown) = publish_each(&revisions, &Policy::threshold(5), 3);
         assert_eq!(verify_ledger(&entries).unwrap().entries, 5);
         let is_away = revised != 61;
         for shown in &shown[3..] {
-            for cell in years.iter().chain(&quarters[..1]).chain(&others[..1]) {
+            for cell in &cells[..3] {
                 assert_eq!(shown[&cell.id] == Cell::Withheld(Mark::X), is_away, "{revised}: {shown:?}");
             }
-            let second = [&quarters[1], &others[1]].map(|cell| shown[&cell.id].value());
-            assert!(!is_away || second == [Some(revised); 2], "{revised}: {shown:?}");
+            assert!(!is_away || shown[&second.id].value() == Some(revised), "{revised}: {shown:?}");
+        }
+        // An entry that says nothing of it is refused, and one that forgets it later.
+        let forget = |entry: &mut Entry| entry.superseded.iter_mut().for_each(|figure| figure.left_behind = false);
+        for (forged, what) in [(2, "gone while others are decided anew"), (3, "was left behind and is there again")] {
+            let changed = changed_entry(&entries[forged], forget);
+            let honest = std::mem::replace(&mut entries[forged], changed);
+            let refused = verify_ledger(&entries).map(|found| found.entries).map_err(|error| error.to_string());
+            assert!(!is_away || refused.is_err_and(|error| error.contains(what)));
+            entries[forged] = honest;
         }
     }
+}
+
+/// Areas by quarter are new while the year of these areas is away with its first quarter: the year less its other quarters, which are
+/// unrelated to it as far as the records that are here tell, would be the first.
+#[test]
+fn nothing_new_is_shown_beside_what_is_gone() {
+    let cells = areas_by_year_and_quarters();
+    let fine = |first: u32| {
+        ["AREA-0", "AREA-1"].map(|area| {
+            let mask = if area == "AREA-0" { first } else { first << 1 };
+            small(AreaType::Lsoa, area, quarter(2024, 4), mask)
+        })
+    };
+    let next_year = |mask| small(AreaType::Msoa, "AREA-M", quarter(2025, 1), mask);
+    let meanwhile = [vec![Small { mask: 0b11, ..cells[3].clone() }, next_year(0b100)], fine(1).to_vec()].concat();
+    let again = [cells.to_vec(), vec![next_year(0b1_0000)], fine(0b100).to_vec()].concat();
+    let revisions =
+        [(vec![20, 33, 40, 21], cells.to_vec()), (vec![40, 21, 70], meanwhile), (vec![20, 33, 40, 21, 70], again)];
+    let (mut entries, shown) = publish_each(&revisions, &Policy::threshold(5), 3);
+    assert_eq!(verify_ledger(&entries).unwrap().entries, 3);
+    let fine = fine(1).map(|cell| cell.id);
+    assert_eq!(fine.each_ref().map(|id| shown[1][id]), [Cell::Withheld(Mark::X); 2]);
+    assert_eq!((shown[1][&cells[3].id], shown[1][&next_year(1).id]), (Cell::Value(61), Cell::Value(70)));
+    // What is here again can be compared, and with it what is new.
+    assert_eq!(fine.each_ref().map(|id| shown[2][id]), [Cell::Value(40), Cell::Value(21)]);
+    assert!(cells.iter().all(|cell| shown[2][&cell.id] == shown[0][&cell.id]));
+    // An entry that shows it beside is refused.
+    let this_year = |entry: &mut Entry| {
+        let new = entry.cells.iter_mut().filter(|cell| cell.id == next_year(1).id);
+        new.for_each(|cell| cell.id.key.period = quarter(2024, 7));
+    };
+    entries[1] = changed_entry(&entries[1], this_year);
+    let refused = verify_ledger(&entries[..2]).unwrap_err().to_string();
+    assert!(refused.contains("new beside what is gone"), "{refused}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! tables may be proved apart, every world exactly, every witness. It shares no code with the search that found them.
 
 mod base;
+mod chain;
 mod differences;
 mod overlaps;
 mod rules;
@@ -14,6 +15,7 @@ use crate::ids::CellId;
 use crate::ledger::{Entry, EntryCell, OLDEST_VERSION, Outcome};
 
 use base::Base;
+pub(crate) use chain::Decided;
 
 /// What does not hold. Cells are named, counts are not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

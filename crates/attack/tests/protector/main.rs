@@ -10,9 +10,11 @@
     reason = "the whole file is tests, helpers included"
 )]
 
+mod withdrawals;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use attack::groups::{Counted, Group, Size, random_group};
+use attack::groups::{Counted, Group, Numbers, Size, random_group};
 use attack::{Cell, Dimension, Options, Problem, Report, Table, Value, attack, jointly};
 use disclosure::{
     AtomIndex, AuditPort, AuthenticatedEntry, CellFacts, CellId, Coalitions, DurableReceipt, GroupId, LedgerPort,
@@ -67,22 +69,36 @@ fn cell_id(group: &Group, codes: &[String]) -> CellId {
         _ => AgeBand::All,
     };
     let area = if area == "all" { "ALL-AREAS".to_owned() } else { format!("AREA-{area}") };
-    let key =
-        CellKey { area_type, area: area.parse().unwrap(), period: period(code("period")), sex, age, breakdown: None };
+    let key = CellKey {
+        area_type,
+        area: area.parse().unwrap(),
+        period: period(group, code("period")),
+        sex,
+        age,
+        breakdown: None,
+    };
     let measure = if code("measure") == "part" { "part" } else { "whole" };
     CellId { measure: measure.parse().unwrap(), key }
 }
 
-fn period(code: &str) -> Period {
+/// Months, quarters and years, and all months that there are.
+fn period(group: &Group, code: &str) -> Period {
     let (year, rest) = code.split_once('-').unwrap_or((code, ""));
     let month = |month: i32| Month::new(year.parse().unwrap(), month).unwrap();
     match rest.strip_prefix('Q') {
-        // All months there are; the groups have no financial years.
+        _ if code == "all" && are_of_one_year(group) => {
+            PeriodType::CalendarYear.containing(Month::new(2023, 6).unwrap())
+        }
+        // Longer than any period; the groups have no financial years.
         _ if code == "all" => PeriodType::FinancialYear.containing(Month::new(2023, 6).unwrap()),
         _ if rest.is_empty() => PeriodType::CalendarYear.containing(month(1)),
         Some(quarter) => PeriodType::Quarter.containing(month(quarter.parse::<i32>().unwrap() * 3)),
         None => PeriodType::Month.containing(month(rest.parse().unwrap())),
     }
+}
+
+fn are_of_one_year(group: &Group) -> bool {
+    group.dimensions[PERIOD].atoms.len() <= 12
 }
 
 /// What a group is given as.
@@ -116,36 +132,88 @@ impl Setting {
 
 /// Whether an atom lies in a cell.
 fn inside(dimensions: &[Dimension], codes: &[String], at: &[usize]) -> bool {
-    codes.iter().zip(dimensions).zip(at).all(|((code, dimension), atom)| {
-        let name = &dimension.atoms[*atom];
-        let level = dimension.levels.iter().find_map(|level| level.codes.get(code));
-        *code == dimension.total || code == name || level.is_some_and(|atoms| atoms.contains(name))
-    })
+    let each = codes.iter().zip(dimensions).zip(at);
+    each.into_iter().all(|((code, dimension), atom)| inside_of(dimension, code, &dimension.atoms[*atom]))
 }
 
-/// What the gate is given of a revision: atoms, and cells as sets of atoms.
-fn unreleased(group: &Group, revision: usize, id: &GroupId, named: bool) -> Unreleased {
+/// Whether an atom of a dimension is one of those of a code.
+fn inside_of(dimension: &Dimension, code: &str, atom: &String) -> bool {
+    let level = dimension.levels.iter().find_map(|level| level.codes.get(code));
+    code == dimension.total || code == atom || level.is_some_and(|atoms| atoms.contains(atom))
+}
+
+/// What is published at a time.
+#[derive(Debug, Clone)]
+struct Step {
+    /// The revision of the records, from 1.
+    revision: usize,
+    /// The months that are withdrawn: no cell of longer periods around them is there either.
+    away: BTreeSet<String>,
+    /// How many of the group's views are registered, the first of them.
+    views: usize,
+    /// Whether anything ever goes.
+    withdrawals: bool,
+}
+
+impl Step {
+    /// Every view of a revision, with nothing away.
+    fn of(revision: usize) -> Self {
+        Self { revision, away: BTreeSet::new(), views: usize::MAX, withdrawals: false }
+    }
+
+    /// The group's tables at this time, with their true counts.
+    fn tables(&self, group: &Group) -> Vec<(String, Vec<Counted>)> {
+        let dimensions = group.dimensions_as_of(self.revision);
+        let away = |cell: &Counted| {
+            let period = &dimensions[PERIOD];
+            // Where a period is longer than its name says, nothing could tell what it is beside.
+            if self.withdrawals && cell.codes[PERIOD] == "all" && !are_of_one_year(group) {
+                return true;
+            }
+            let covered = |month: &String| inside_of(period, &cell.codes[PERIOD], month);
+            self.away.iter().filter(|month| period.atoms.contains(month)).any(covered)
+        };
+        let registered: BTreeSet<&String> = group.views.iter().take(self.views).map(|view| &view.name).collect();
+        let mut tables = group.tables(self.revision);
+        tables.retain(|(name, _)| registered.contains(name));
+        for (_, cells) in &mut tables {
+            cells.retain(|cell| !away(cell));
+        }
+        tables.retain(|(_, cells)| !cells.is_empty());
+        tables
+    }
+}
+
+const PERIOD: usize = 1;
+
+/// What the gate is given at a time, the `number`th: atoms, and cells as sets of atoms.
+fn unreleased(group: &Group, step: &Step, number: usize, id: &GroupId, named: bool) -> Unreleased {
     let mut builder =
-        UnreleasedBuilder::new(id.clone(), Digest([u8::try_from(revision).unwrap(); 32]), Exposure::Controlled);
-    let dimensions = group.dimensions_as_of(revision);
+        UnreleasedBuilder::new(id.clone(), Digest([u8::try_from(number).unwrap(); 32]), Exposure::Controlled);
+    let dimensions = group.dimensions_as_of(step.revision);
+    let is_there = |record: &&attack::groups::Record| {
+        let month = &group.dimensions[PERIOD].atoms[record.at[PERIOD]];
+        (record.from..=record.until).contains(&step.revision) && !step.away.contains(month)
+    };
     let mut counts: BTreeMap<Vec<usize>, u64> = BTreeMap::from([(Vec::new(), 0)]);
     for dimension in &dimensions {
         let atoms = 0..dimension.atoms.len();
         counts = counts.into_keys().flat_map(|at| atoms.clone().map(move |n| ([&at[..], &[n]].concat(), 0))).collect();
     }
-    for record in group.records.iter().filter(|record| (record.from..=record.until).contains(&revision)) {
+    counts.retain(|at, _| !step.away.contains(&dimensions[PERIOD].atoms[at[PERIOD]]));
+    for record in group.records.iter().filter(is_there) {
         *counts.get_mut(&record.at).unwrap() += 1;
     }
     let atoms: Vec<(Vec<usize>, AtomIndex)> = counts.into_iter().map(|(at, count)| (at, builder.atom(count))).collect();
     if named {
         let place: BTreeMap<&[usize], AtomIndex> = atoms.iter().map(|(at, atom)| (at.as_slice(), *atom)).collect();
-        for record in group.records.iter().filter(|record| (record.from..=record.until).contains(&revision)) {
+        for record in group.records.iter().filter(is_there) {
             let person = Some((record.person as u128).to_be_bytes());
             builder.contribution(place[record.at.as_slice()], person, record.partner, 1);
         }
     }
     let mut cells: BTreeMap<Vec<String>, Counted> = BTreeMap::new();
-    for (_, table) in group.tables(revision) {
+    for (_, table) in step.tables(group) {
         cells.extend(table.into_iter().map(|cell| (cell.codes.clone(), cell)));
     }
     for cell in cells.into_values() {
@@ -158,38 +226,64 @@ fn unreleased(group: &Group, revision: usize, id: &GroupId, named: bool) -> Unre
     builder.finish().unwrap()
 }
 
-/// What the gate releases of the revisions, joined, and of which it is; a revision that it refuses is not published.
-fn release(group: &Group, setting: Setting) -> Option<(Problem, Vec<usize>)> {
+/// What the gate releases of the revisions, joined, and of which it is.
+fn release(group: &Group, setting: Setting) -> Option<Released> {
+    release_each(group, setting, &(1..=group.revisions).map(Step::of).collect::<Vec<_>>())
+}
+
+/// What the gate released.
+struct Released {
+    /// Joined.
+    joint: Problem,
+    /// Of which revisions it is.
+    published: Vec<usize>,
+    /// For each time at which anything was published: what was, and the gate's answers.
+    times: Vec<(Step, BTreeMap<CellId, disclosure::Cell>)>,
+}
+
+/// What the gate releases at these times, joined by the revision of the records; what it refuses is not published.
+fn release_each(group: &Group, setting: Setting, steps: &[Step]) -> Option<Released> {
     let id: GroupId = "random".parse().unwrap();
     let policy = setting.policy(group.threshold);
     let mut memory = Memory::default();
-    let mut revisions: Vec<Problem> = Vec::new();
-    let mut published: Vec<usize> = Vec::new();
+    let mut times: Vec<(Step, BTreeMap<CellId, disclosure::Cell>)> = Vec::new();
     let mut withheld_once = BTreeSet::new();
-    for revision in 1..=group.revisions {
+    for (number, step) in steps.iter().enumerate() {
         let last = memory.entries.last().map(|entry| AuthenticatedEntry::from_vault(entry.clone()));
         let past = LedgerState::decode(id.clone(), last.as_ref()).unwrap();
-        let truth = unreleased(group, revision, &id, setting.named);
+        let truth = unreleased(group, step, number, &id, setting.named);
         let Ok(plan) = disclosure::plan(&past, &truth, &policy, &PlanKey::new([7; 32])) else { continue };
         let receipt = DurableReceipt::obtain(&plan, &mut memory, &mut Audit, 1).unwrap();
         let released = disclosure::commit(plan, receipt).unwrap();
-        let marks = setting.zeros == ZeroPolicy::Publish;
-        let mut problem = group.release(revision, marks, |_| false);
+        let mut cells = BTreeMap::new();
         let _ = released.as_ref().map(|tables| {
-            for table in &mut problem.tables {
-                table.cells = seen(group, table, |id| tables.cell(id));
-            }
+            cells.extend(tables.iter().map(|(id, cell)| (id.clone(), cell)));
             // A rule by which some are shown again would tell, whoever knows it, of what was withheld.
             for (id, cell) in tables.iter() {
-                match cell.value() {
-                    None => drop(withheld_once.insert(id.clone())),
-                    Some(value) => assert!(value == 0 || !withheld_once.contains(id), "{id} is shown again"),
+                match cell {
+                    _ if is_not_available(cell) => {}
+                    disclosure::Cell::Withheld(_) => drop(withheld_once.insert(id.clone())),
+                    disclosure::Cell::Value(value) => {
+                        assert!(value == 0 || !withheld_once.contains(id), "{id} is shown again");
+                    }
                 }
             }
         });
-        revisions.push(problem);
-        published.push(revision);
+        times.push((step.clone(), cells));
     }
+    let entries: Vec<_> = memory.entries.iter().map(|entry| AuthenticatedEntry::from_vault(entry.clone())).collect();
+    disclosure::verify_ledger(&entries).unwrap();
+    let mut published: Vec<usize> = times.iter().map(|(step, _)| step.revision).collect();
+    published.dedup();
+    let of = |revision: &usize| {
+        let shown: Vec<_> = times.iter().filter(|(step, _)| step.revision == *revision).map(|time| &time.1).collect();
+        let mut problem = group.release(*revision, setting.zeros == ZeroPolicy::Publish, |_| false);
+        for table in &mut problem.tables {
+            table.cells = seen(group, table, |id| best(&shown, id));
+        }
+        problem
+    };
+    let revisions: Vec<Problem> = published.iter().map(of).collect();
     if revisions.is_empty() {
         return None;
     }
@@ -197,7 +291,19 @@ fn release(group: &Group, setting: Setting) -> Option<(Problem, Vec<usize>)> {
     if setting.named {
         joint.attackers = group.partners(&published, &COALITIONS.map(<[u16]>::to_vec));
     }
-    Some((joint, published))
+    Some(Released { joint, published, times })
+}
+
+/// What a reader has of a cell who saw it several times while the records were the same.
+fn best(shown: &[&BTreeMap<CellId, disclosure::Cell>], id: &CellId) -> Option<disclosure::Cell> {
+    let seen = || shown.iter().filter_map(|cells| cells.get(id).copied());
+    let value = seen().find(|cell| cell.value().is_some());
+    value.or_else(|| seen().find(|cell| !is_not_available(*cell)))
+}
+
+/// Whether a cell is marked as not available, which says nothing of its count.
+fn is_not_available(cell: disclosure::Cell) -> bool {
+    cell == disclosure::Cell::Withheld(model::Mark::X)
 }
 
 /// Every partner, and every two of them.
@@ -274,6 +380,16 @@ fn kinds(group: &Group, setting: Setting, revisions: usize) -> Vec<&'static str>
 
 /// Attacks groups with these seeds as everybody, and as every partner and every two partners where it is known who they are.
 fn attacked(seeds: impl Iterator<Item = u64>, size: Size, setting: impl Fn(u64) -> Setting) -> Attacked {
+    attacked_each(seeds, size, setting, |group, setting, _| release(group, setting))
+}
+
+/// The same of what is released of each.
+fn attacked_each(
+    seeds: impl Iterator<Item = u64>,
+    size: Size,
+    setting: impl Fn(u64) -> Setting,
+    mut release: impl FnMut(&Group, Setting, u64) -> Option<Released>,
+) -> Attacked {
     let mut attacked = Attacked::default();
     for seed in seeds {
         if attacked.published > 0 && attacked.published % 100 == 0 {
@@ -281,7 +397,7 @@ fn attacked(seeds: impl Iterator<Item = u64>, size: Size, setting: impl Fn(u64) 
         }
         let group = random_group(seed, size);
         let setting = setting(seed);
-        let Some((joint, published)) = release(&group, setting) else { continue };
+        let Some(Released { joint, published, .. }) = release(&group, setting, seed) else { continue };
         attacked.published += 1;
         for kind in kinds(&group, setting, published.len()) {
             *attacked.kinds.entry(kind).or_default() += 1;
@@ -301,17 +417,27 @@ fn attacked(seeds: impl Iterator<Item = u64>, size: Size, setting: impl Fn(u64) 
     attacked
 }
 
+impl Attacked {
+    /// Fails if any promise is broken, and says which.
+    fn assert_clean(&self) {
+        let Self { report, published, kinds } = self;
+        println!("{published} groups, {} cells, {} withheld: {kinds:?}", report.cells(), report.withheld());
+        let broken: Vec<String> = report.failures().iter().map(ToString::to_string).collect();
+        for group in report.groups.iter().filter(|group| broken.iter().any(|line| line.starts_with(&group.name))) {
+            println!("{}", Report { groups: vec![group.clone()] });
+        }
+        assert!(report.withheld() > 100, "{}", report.withheld());
+        assert!(broken.is_empty(), "{broken:#?}");
+    }
+}
+
 fn check(seeds: impl Iterator<Item = u64>, size: Size, kinds: &[&str]) {
     let seeds: Vec<u64> = seeds.collect();
     let wanted = seeds.len() * 3 / 4;
-    let Attacked { report, published, kinds: found } = attacked(seeds.into_iter(), size, Setting::of);
-    println!("{published} groups, {} cells, {} withheld: {found:?}", report.cells(), report.withheld());
-    let broken: Vec<String> = report.failures().iter().map(ToString::to_string).collect();
-    for group in report.groups.iter().filter(|group| broken.iter().any(|line| line.starts_with(&group.name))) {
-        println!("{}", Report { groups: vec![group.clone()] });
-    }
-    assert!(published >= wanted && report.withheld() > 100, "{published}, {}", report.withheld());
-    assert!(broken.is_empty(), "{broken:#?}");
+    let attacked = attacked(seeds.into_iter(), size, Setting::of);
+    attacked.assert_clean();
+    let Attacked { published, kinds: found, .. } = attacked;
+    assert!(published >= wanted, "{published}");
     for kind in kinds {
         assert!(found.get(kind).is_some_and(|groups| *groups >= 5), "{kind} in {:?} groups", found.get(kind));
     }
@@ -363,7 +489,7 @@ fn the_gate_withstands_the_attack_on_two_hundred_groups() {
 #[test]
 fn of_what_partners_supplied_wholly_nothing_is_claimed() {
     let group = random_group(150, Size::Medium);
-    let (joint, published) = release(&group, Setting::of(150)).unwrap();
+    let Released { joint, published, .. } = release(&group, Setting::of(150)).unwrap();
     let report = attack(&joint, &Options { threads: 1, ..Options::default() }).unwrap();
     let theirs = wholly_theirs(&group, &published, &joint, "partners [0, 1]");
     let of = report.declared.iter().filter(|declared| declared.attacker == "partners [0, 1]");

@@ -1,0 +1,135 @@
+//! The same where periods are withdrawn and come back, in any order with revisions and with views that are registered later.
+
+use super::*;
+
+/// What is published of a group, and when: months go and come back, records are revised meanwhile, views are registered.
+fn times(group: &Group, seed: u64) -> Vec<Step> {
+    let mut numbers = Numbers::new(seed ^ 0x0077_6974_6864_7261);
+    let months = &group.dimensions[PERIOD].atoms;
+    let views = if numbers.percent(40) { 1 + numbers.below(group.views.len()) } else { group.views.len() };
+    let mut step = Step { views, withdrawals: true, ..Step::of(1) };
+    let mut steps = vec![step.clone()];
+    for _ in 0..4 + numbers.below(4) {
+        let events = if numbers.percent(30) { 2 } else { 1 };
+        for _ in 0..events {
+            match numbers.below(10) {
+                0..4 => {
+                    let first = numbers.below(months.len());
+                    let several = if numbers.percent(50) { 1 } else { 3 };
+                    step.away.extend(months.iter().skip(first).take(several).cloned());
+                }
+                4..6 => step.away.retain(|_| numbers.percent(50)),
+                6 => step.away.clear(),
+                7 => step.views = (step.views + 1).min(group.views.len()),
+                _ => step.revision = (step.revision + 1).min(group.revisions),
+            }
+        }
+        steps.push(step.clone());
+    }
+    // In the end everything is there, so that whatever may come back does.
+    steps.push(Step { revision: group.revisions, ..step });
+    steps.push(Step { withdrawals: true, ..Step::of(group.revisions) });
+    steps
+}
+
+/// What of a group's life a generator must not leave out.
+fn kinds_of(times: &[(Step, BTreeMap<CellId, disclosure::Cell>)]) -> BTreeSet<&'static str> {
+    let mut kinds = BTreeSet::new();
+    let mut last: BTreeMap<&CellId, (usize, disclosure::Cell)> = BTreeMap::new();
+    for (number, (step, cells)) in times.iter().enumerate() {
+        let before = number.checked_sub(1).map(|number| &times[number]);
+        if before.is_some_and(|(before, _)| before.revision < step.revision && !before.away.is_empty()) {
+            kinds.insert("revised while away");
+        }
+        for (id, cell) in cells {
+            match last.get(id) {
+                _ if is_not_available(*cell) => drop(kinds.insert("left behind")),
+                Some((at, was)) if at + 1 < number && was == cell => drop(kinds.insert("back as it was")),
+                Some((at, _)) if at + 1 < number => drop(kinds.insert("back, decided anew")),
+                Some((at, was)) if at + 1 == number && was != cell => drop(kinds.insert("revised")),
+                None if number > 0 => drop(kinds.insert("registered later")),
+                _ => {}
+            }
+            last.insert(id, (number, *cell));
+        }
+    }
+    kinds
+}
+
+/// Groups of few cells with several months, and some without revisions.
+fn groups(from: u64, count: usize) -> impl Iterator<Item = u64> {
+    let fits = |seed: &u64| {
+        let group = random_group(*seed, Size::Small);
+        group.dimensions[PERIOD].atoms.len() > 1 && (group.revisions > 1 || seed.is_multiple_of(8))
+    };
+    few_cells(from, usize::MAX).filter(fits).take(count)
+}
+
+fn check_withdrawals(seeds: impl Iterator<Item = u64>) {
+    let mut found: BTreeMap<&'static str, usize> = BTreeMap::new();
+    let attacked = attacked_each(seeds, Size::Small, Setting::of, |group, setting, seed| {
+        let released = release_each(group, setting, &times(group, seed))?;
+        for kind in kinds_of(&released.times) {
+            *found.entry(kind).or_default() += 1;
+        }
+        Some(released)
+    });
+    attacked.assert_clean();
+    println!("{found:?}");
+    let all =
+        ["revised while away", "left behind", "back as it was", "back, decided anew", "revised", "registered later"];
+    for kind in all {
+        assert!(found.get(kind).is_some_and(|groups| *groups >= 5), "{kind} in {:?} groups", found.get(kind));
+    }
+}
+
+#[test]
+fn the_gate_withstands_the_attack_on_groups_whose_months_go_and_come_back() {
+    check_withdrawals(groups(0, 100));
+}
+
+#[test]
+#[ignore = "takes minutes: thousands of groups"]
+fn long_the_gate_withstands_the_attack_on_two_thousand_groups_whose_months_go_and_come_back() {
+    check_withdrawals(groups(200_000, 2_000));
+}
+
+#[test]
+#[ignore = "a look"]
+fn a_look() {
+    let seed: u64 = std::env::var("SEED").unwrap().parse().unwrap();
+    let group = random_group(seed, Size::Small);
+    println!(
+        "revisions {} feed {:?} views {:?}",
+        group.revisions,
+        group.feed,
+        group.views.iter().map(|v| &v.name).collect::<Vec<_>>()
+    );
+    let setting = Setting::of(seed);
+    let steps = times(&group, seed);
+    let released = release_each(&group, setting, &steps).unwrap();
+    let all: BTreeSet<&CellId> = released.times.iter().flat_map(|(_, cells)| cells.keys()).collect();
+    for (step, _) in &released.times {
+        println!("{step:?}");
+    }
+    for id in all {
+        print!("{:60}", id.to_string());
+        for (step, cells) in &released.times {
+            let mut count = String::new();
+            for (_, table) in step.tables(&group) {
+                for cell in table {
+                    if cell_id(&group, &cell.codes) == *id {
+                        count = cell.count.to_string();
+                    }
+                }
+            }
+            let shown = match cells.get(id) {
+                None => "-".into(),
+                Some(c) if is_not_available(*c) => "[x]".into(),
+                Some(c) => c.value().map_or("[c]".into(), |v| v.to_string()),
+            };
+            print!(" {shown:>4}({count})");
+        }
+        println!();
+    }
+}
