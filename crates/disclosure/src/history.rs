@@ -7,7 +7,6 @@ use crate::ids::CellId;
 use crate::ledger::{Entry, EntryCell, EntryTable, FIRST_THAT_LEAVES_BEHIND, LedgerError, Outcome};
 use crate::policy::Policy;
 use crate::rules::Reason;
-use crate::table::{at, set};
 use crate::unreleased::CellFacts;
 
 /// What was decided about a figure.
@@ -121,51 +120,11 @@ impl History {
         self.superseded.iter().rev().filter(move |figure| !shown.contains(&figure.id) && seen.insert(&figure.id))
     }
 
-    /// Which records there were last, as far as figures told.
-    pub(crate) fn latest(&self) -> Latest<'_> {
-        let mut current = vec![false; self.truth.len()];
-        let mut told = vec![false; self.truth.len()];
-        for atom in self.shown.iter().flat_map(|figure| &figure.atoms) {
-            set(&mut current, *atom, true);
-            set(&mut told, at(&self.origins, *atom), true);
-        }
-        // Of what is gone the records are as they were then, where nothing is shown of these places since.
-        let gone = self.gone().filter(|figure| !figure.left_behind);
-        let untold = gone.flat_map(|figure| &figure.atoms).filter(|atom| !at(&told, at(&self.origins, **atom)));
-        untold.for_each(|atom| set(&mut current, *atom, true));
-        let mut places: HashMap<u32, Vec<u32>> = HashMap::new();
-        for (origin, atom) in self.origins.iter().zip(0_u32..).filter(|(_, atom)| at(&current, *atom)) {
-            places.entry(*origin).or_default().push(atom);
-        }
-        Latest { history: self, current, places }
-    }
-}
-
-/// See [`History::latest`].
-pub(crate) struct Latest<'a> {
-    history: &'a History,
-    /// For each atom, whether it is of the last records of its place.
-    current: Vec<bool>,
-    /// These, by place.
-    places: HashMap<u32, Vec<u32>>,
-}
-
-impl<'a> Latest<'a> {
-    /// Whether a figure is of all the last records of its places, and of no others.
-    fn is_whole(&self, figure: &Figure) -> bool {
-        figure.atoms.iter().all(|atom| {
-            let place = self.places.get(&at(&self.history.origins, *atom)).map_or(&[][..], Vec::as_slice);
-            at(&self.current, *atom) && place.iter().all(|other| figure.atoms.binary_search(other).is_ok())
-        })
-    }
-
     /// For each cell by which records of before and now can be compared, its atoms: what is shown, and what was and could be again
-    /// as it was. A figure that a revision left behind is of other records than those that are here now.
-    pub(crate) fn comparable(&self) -> HashMap<&'a CellId, &'a [u32]> {
-        let superseded = self.history.superseded.iter().filter(|figure| !figure.left_behind && self.is_whole(figure));
-        // What is shown comes last, and so wins.
-        let figures = superseded.chain(&self.history.shown);
-        figures.map(|figure| (&figure.id, figure.atoms.as_slice())).collect()
+    /// as it was, as nothing was decided anew since.
+    pub(crate) fn comparable(&self) -> HashMap<&CellId, &[u32]> {
+        let gone = self.gone().filter(|figure| !figure.left_behind);
+        gone.chain(&self.shown).map(|figure| (&figure.id, figure.atoms.as_slice())).collect()
     }
 }
 

@@ -130,8 +130,7 @@ impl Data<'_> {
     }
 
     fn after(&self, history: &History) -> Material {
-        let latest = history.latest();
-        let matched = self.match_with(history, &latest.comparable());
+        let matched = self.match_with(history, &history.comparable());
         let moved = |atoms: &[u32]| union(&matched.of_old, atoms);
         let shown: HashMap<&CellId, &Figure> = history.shown.iter().map(|figure| (&figure.id, figure)).collect();
         let mut last: HashMap<&CellId, (usize, &Figure)> = HashMap::new();
