@@ -285,6 +285,18 @@ impl Group {
         Record { at, person, partner, from, until: if withdrawn { self.revisions - 1 } else { self.revisions } }
     }
 
+    /// The same with all its months from the first revision on.
+    #[must_use]
+    pub fn with_all_months(mut self) -> Self {
+        for record in &mut self.records {
+            if record.at.get(PERIOD).is_some_and(|month| *month >= self.months_before) {
+                record.from = 1;
+            }
+        }
+        self.months_before = usize::MAX;
+        self
+    }
+
     /// Its dimensions as of a revision (from 1): codes that need later months are not there yet.
     #[must_use]
     pub fn dimensions_as_of(&self, revision: usize) -> Vec<Dimension> {

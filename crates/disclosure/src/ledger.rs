@@ -12,7 +12,7 @@ use crate::ids::{CellId, GroupId};
 use crate::policy::{Policy, Rounding};
 use crate::released::{Cell, GroupTables, Released};
 use crate::rules::Reason;
-use crate::verify::{VerifyError, verify};
+use crate::verify::{Decided, VerifyError, verify};
 
 /// Version of the entry's form.
 pub(crate) const ENTRY_VERSION: u32 = 7;
@@ -105,13 +105,15 @@ pub struct LedgerState {
     pub(crate) group: GroupId,
     /// As the last plan left it.
     pub(crate) history: Option<History>,
+    /// The same, for the check of what follows.
+    pub(crate) decided: Decided,
 }
 
 impl LedgerState {
     /// A group that never had a plan.
     #[must_use]
-    pub const fn empty(group: GroupId) -> Self {
-        Self { group, history: None }
+    pub fn empty(group: GroupId) -> Self {
+        Self { group, history: None, decided: Decided::default() }
     }
 
     /// Reads the last entry of a group, which holds what all those before it decided.
@@ -124,7 +126,8 @@ impl LedgerState {
         if entry.group != group {
             return Err(LedgerError::OtherGroup { wanted: group, found: entry.group });
         }
-        Ok(Self { group, history: Some(History::new(entry)?) })
+        let decided = Decided::by(&entry);
+        Ok(Self { group, history: Some(History::new(entry)?), decided })
     }
 
     /// The group.

@@ -14,6 +14,7 @@
 mod changes;
 mod contributions;
 mod differences;
+mod gone;
 mod history;
 mod ids;
 mod key;

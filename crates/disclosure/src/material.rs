@@ -4,11 +4,10 @@
 //! atoms that stayed, went and came, and both are part of the proof: what they differ by is protected like what any two released
 //! cells differ by. Every cell that changed is decided anew: to leave some as they were would say by how much they changed.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-
-use model::Month;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::contributions::{Contribution, Contributions};
+use crate::gone::Beside;
 use crate::history::{Figure, History, Past, Proof};
 use crate::ids::{CellId, GroupId};
 use crate::key::PlanKey;
@@ -136,13 +135,13 @@ impl Data<'_> {
         let mut last: HashMap<&CellId, (usize, &Figure)> = HashMap::new();
         last.extend(history.superseded.iter().enumerate().map(|(index, figure)| (&figure.id, (index, figure))));
         let decided = |figure: &Figure| self.decided(figure, moved(&figure.atoms));
-        let out = Out::new(self.truth, history);
+        let beside = Beside::new(self.truth, history);
         let mut superseded: Vec<Option<MaterialCell>> =
             history.superseded.iter().map(|figure| Some(decided(figure))).collect();
         let mut cells = Vec::with_capacity(self.truth.cells.len());
         for (id, entry) in &self.truth.cells {
             let mut cell = self.cell(id, entry, union(&matched.of_new, &entry.atoms));
-            cell.facts.not_available |= !out.there.contains(id);
+            cell.facts.not_available |= !beside.there.contains(id);
             if cell.facts.not_available {
                 cells.push(cell);
                 continue;
@@ -170,12 +169,14 @@ impl Data<'_> {
         self.find_what_is_kept_back(&mut cells, superseded.iter().flatten());
         let inherited = history.proofs.iter().flat_map(|proof| proof.after(&matched.of_old, &matched.again)).collect();
         superseded
-            .extend(history.shown.iter().filter(|figure| !out.there.contains(&figure.id)).map(|f| Some(decided(f))));
-        let anew =
-            |cell: &MaterialCell| cell.past.is_none() && !cell.facts.not_available && out.decided.contains(&cell.id);
-        if cells.iter().any(anew) {
-            let gone = superseded.iter_mut().flatten().filter(|figure| !out.there.contains(&figure.id));
+            .extend(history.shown.iter().filter(|figure| !beside.there.contains(&figure.id)).map(|f| Some(decided(f))));
+        let decides = |cell: &MaterialCell| cell.past.is_none() && !cell.facts.not_available;
+        if cells.iter().any(|cell| decides(cell) && beside.decided.contains(&cell.id)) {
+            let gone = superseded.iter_mut().flatten().filter(|figure| !beside.there.contains(&figure.id));
             gone.for_each(|figure| figure.left_behind = true);
+            // Beside figures that changed, sums that nobody withheld before tell who kept the old ones what is withheld now.
+            let new = cells.iter_mut().filter(|cell| !beside.decided.contains(&cell.id));
+            new.for_each(|cell| cell.facts.not_available = true);
         }
         Material {
             group: self.truth.group.clone(),
@@ -261,32 +262,6 @@ impl Data<'_> {
             },
             &periods,
         )
-    }
-}
-
-/// What may be shown of new data.
-struct Out<'a> {
-    /// Cells that were decided before.
-    decided: HashSet<&'a CellId>,
-    /// Cells that are or may be shown.
-    there: HashSet<&'a CellId>,
-}
-
-impl<'a> Out<'a> {
-    /// What is gone before others are revised is not shown again: its records cannot be compared any more. Nor is anything that is new
-    /// shown in the months of what is gone, whatever it is called: nothing says which of its records are the same, but everybody
-    /// may know.
-    fn new(truth: &'a Unreleased, history: &'a History) -> Self {
-        let decided: HashSet<&CellId> =
-            history.superseded.iter().chain(&history.shown).map(|figure| &figure.id).collect();
-        let left_behind: HashSet<&CellId> =
-            history.gone().filter(|figure| figure.left_behind).map(|figure| &figure.id).collect();
-        let available = truth.cells.iter().filter(|(_, entry)| !entry.facts.not_available).map(|(id, _)| id);
-        let mut there: HashSet<&CellId> = available.filter(|id| !left_behind.contains(id)).collect();
-        let gone = decided.iter().filter(|id| !there.contains(*id));
-        let months: BTreeSet<Month> = gone.flat_map(|id| id.key.period.months()).collect();
-        there.retain(|id| decided.contains(id) || !id.key.period.months().any(|month| months.contains(&month)));
-        Self { decided, there }
     }
 }
 

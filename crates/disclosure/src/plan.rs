@@ -13,7 +13,8 @@ use crate::history::Past;
 use crate::ids::GroupId;
 use crate::key::PlanKey;
 use crate::ledger::{
-    ColumnKind, ENTRY_VERSION, Entry, EntryCell, EntryColumn, EntryTable, LedgerState, Outcome, SealedEntry,
+    ColumnKind, ENTRY_VERSION, Entry, EntryCell, EntryColumn, EntryTable, LedgerError, LedgerState, Outcome,
+    SealedEntry,
 };
 use crate::material::{Material, MaterialCell};
 use crate::policy::Policy;
@@ -84,7 +85,7 @@ pub enum PlanError {
         group: GroupId,
         /// What the check found.
         #[source]
-        source: VerifyError,
+        source: LedgerError,
     },
     /// The entry could not be written.
     #[error("the plan of group `{0}` cannot be written as a ledger entry")]
@@ -215,7 +216,9 @@ pub fn plan(past: &LedgerState, truth: &Unreleased, policy: &Policy, key: &PlanK
         (entry, steps) = patient(false)?;
         checked = verify(&entry);
     }
-    let checked = checked.map_err(|source| PlanError::Unverified { group: group.clone(), source })?;
+    let unverified = |source| PlanError::Unverified { group: group.clone(), source };
+    let checked = checked.map_err(|source| unverified(LedgerError::Unproven(source)))?;
+    past.decided.follow(&entry).map_err(unverified)?;
     let tables = entry.tables();
     let bytes = serde_json::to_vec(&entry).map_err(|_| PlanError::Encoding(group.clone()))?;
     let summary =

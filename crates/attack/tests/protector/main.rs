@@ -149,6 +149,8 @@ struct Step {
     revision: usize,
     /// The months that are withdrawn: no cell of longer periods around them is there either.
     away: BTreeSet<String>,
+    /// Cells of which the source has no figure.
+    gaps: BTreeSet<Vec<String>>,
     /// How many of the group's views are registered, the first of them.
     views: usize,
     /// Whether anything ever goes.
@@ -158,7 +160,7 @@ struct Step {
 impl Step {
     /// Every view of a revision, with nothing away.
     fn of(revision: usize) -> Self {
-        Self { revision, away: BTreeSet::new(), views: usize::MAX, withdrawals: false }
+        Self { revision, away: BTreeSet::new(), gaps: BTreeSet::new(), views: usize::MAX, withdrawals: false }
     }
 
     /// The group's tables at this time, with their true counts.
@@ -177,7 +179,7 @@ impl Step {
         let mut tables = group.tables(self.revision);
         tables.retain(|(name, _)| registered.contains(name));
         for (_, cells) in &mut tables {
-            cells.retain(|cell| !away(cell));
+            cells.retain(|cell| !away(cell) && !self.gaps.contains(&cell.codes));
         }
         tables.retain(|(_, cells)| !cells.is_empty());
         tables
@@ -228,7 +230,9 @@ fn unreleased(group: &Group, step: &Step, number: usize, id: &GroupId, named: bo
 
 /// What the gate releases of the revisions, joined, and of which it is.
 fn release(group: &Group, setting: Setting) -> Option<Released> {
-    release_each(group, setting, &(1..=group.revisions).map(Step::of).collect::<Vec<_>>())
+    // What is new follows what is revised.
+    let revisions = (1..=group.revisions).chain([group.revisions]);
+    release_each(group, setting, &revisions.map(Step::of).collect::<Vec<_>>())
 }
 
 /// What the gate released.
@@ -252,7 +256,11 @@ fn release_each(group: &Group, setting: Setting, steps: &[Step]) -> Option<Relea
         let last = memory.entries.last().map(|entry| AuthenticatedEntry::from_vault(entry.clone()));
         let past = LedgerState::decode(id.clone(), last.as_ref()).unwrap();
         let truth = unreleased(group, step, number, &id, setting.named);
-        let Ok(plan) = disclosure::plan(&past, &truth, &policy, &PlanKey::new([7; 32])) else { continue };
+        let plan = match disclosure::plan(&past, &truth, &policy, &PlanKey::new([7; 32])) {
+            Ok(plan) => plan,
+            Err(error @ disclosure::PlanError::Unverified { .. }) => panic!("{step:?}: {error:?}"),
+            Err(_) => continue,
+        };
         let receipt = DurableReceipt::obtain(&plan, &mut memory, &mut Audit, 1).unwrap();
         let released = disclosure::commit(plan, receipt).unwrap();
         let mut cells = BTreeMap::new();
@@ -380,13 +388,13 @@ fn kinds(group: &Group, setting: Setting, revisions: usize) -> Vec<&'static str>
 
 /// Attacks groups with these seeds as everybody, and as every partner and every two partners where it is known who they are.
 fn attacked(seeds: impl Iterator<Item = u64>, size: Size, setting: impl Fn(u64) -> Setting) -> Attacked {
-    attacked_each(seeds, size, setting, |group, setting, _| release(group, setting))
+    attacked_each(seeds, |seed| random_group(seed, size), setting, |group, setting, _| release(group, setting))
 }
 
 /// The same of what is released of each.
 fn attacked_each(
     seeds: impl Iterator<Item = u64>,
-    size: Size,
+    group: impl Fn(u64) -> Group,
     setting: impl Fn(u64) -> Setting,
     mut release: impl FnMut(&Group, Setting, u64) -> Option<Released>,
 ) -> Attacked {
@@ -395,8 +403,7 @@ fn attacked_each(
         if attacked.published > 0 && attacked.published % 100 == 0 {
             println!("{} groups, {} promises broken", attacked.published, attacked.report.failures().len());
         }
-        let group = random_group(seed, size);
-        let setting = setting(seed);
+        let (group, setting) = (group(seed), setting(seed));
         let Some(Released { joint, published, .. }) = release(&group, setting, seed) else { continue };
         attacked.published += 1;
         for kind in kinds(&group, setting, published.len()) {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::Month;
 
+use super::base::Base;
 use crate::ids::CellId;
 use crate::ledger::{Entry, EntryCell, FIRST_THAT_LEAVES_BEHIND, LedgerError, Outcome};
 
@@ -19,74 +20,128 @@ pub(crate) struct Decided {
 }
 
 impl Decided {
+    /// What an entry holds.
+    pub(crate) fn by(entry: &Entry) -> Self {
+        let mut figures = Figures::new();
+        for figure in entry.figures().filter(|figure| figure.outcome != Outcome::NotAvailable) {
+            *figures.entry(named(figure)).or_default() += 1;
+        }
+        let left_behind = entry.superseded.iter().filter(|figure| figure.left_behind);
+        Self { figures, left_behind: left_behind.map(|figure| figure.id.clone()).collect() }
+    }
+
     /// Checks that an entry has every figure that was decided before, that none claims to be earlier which is not, and that what is
     /// gone is told by nothing new; returns all that are decided now.
     pub(crate) fn follow(&self, entry: &Entry) -> Result<Self, LedgerError> {
-        let now = self.figures_of(entry)?;
-        if entry.version >= FIRST_THAT_LEAVES_BEHIND {
-            self.check_what_is_gone(entry, &now)?;
-        }
-        let left_behind = entry.superseded.iter().filter(|figure| figure.left_behind);
-        Ok(Self { figures: now, left_behind: left_behind.map(|figure| figure.id.clone()).collect() })
-    }
-
-    fn figures_of(&self, entry: &Entry) -> Result<Figures, LedgerError> {
-        let mut now: Figures = BTreeMap::new();
-        let mut claimed: Figures = BTreeMap::new();
-        let superseded = entry.superseded.iter().map(|figure| (figure, true));
-        for (figure, is_superseded) in entry.cells.iter().map(|cell| (cell, false)).chain(superseded) {
-            if figure.outcome == Outcome::NotAvailable {
-                continue;
-            }
-            let named = (figure.id.clone(), figure.outcome, figure.count);
-            *now.entry(named.clone()).or_default() += 1;
-            if figure.earlier && figure.outcome != Outcome::Released {
-                return Err(broken(&figure.id, "it claims to be released before and is withheld"));
-            }
-            if is_superseded || figure.earlier {
-                *claimed.entry(named).or_default() += 1;
-            }
-        }
+        let now = Self::by(entry);
+        self.check_claims(entry)?;
         for (named, count) in &self.figures {
-            if now.get(named).copied().unwrap_or(0) < *count {
+            if now.figures.get(named).copied().unwrap_or(0) < *count {
                 return Err(broken(&named.0, "it was decided and is missing"));
             }
+        }
+        if entry.version >= FIRST_THAT_LEAVES_BEHIND {
+            let changes = Changes::new(self, &now, entry);
+            changes.check_what_is_left_behind(&self.left_behind, &now.left_behind)?;
+            changes.check_what_is_new(entry)?;
+        }
+        Ok(now)
+    }
+
+    fn check_claims(&self, entry: &Entry) -> Result<(), LedgerError> {
+        let mut claimed = Figures::new();
+        if let Some(cell) = entry.cells.iter().find(|cell| cell.earlier && cell.outcome == Outcome::Withheld) {
+            return Err(broken(&cell.id, "it claims to be released before and is withheld"));
+        }
+        for figure in entry.cells.iter().filter(|cell| cell.earlier).chain(&entry.superseded) {
+            *claimed.entry(named(figure)).or_default() += 1;
         }
         for (named, count) in &claimed {
             if self.figures.get(named).copied().unwrap_or(0) < *count {
                 return Err(broken(&named.0, "it claims to be decided before and was not"));
             }
         }
-        Ok(now)
+        Ok(())
+    }
+}
+
+/// What an entry does to the cells that were decided before it.
+struct Changes<'a> {
+    /// Cells that were there once and are not, by all their figures.
+    gone: Vec<&'a EntryCell>,
+    /// Cells that were never decided before.
+    new: Vec<&'a EntryCell>,
+    /// Cells that are there and were decided before.
+    known: BTreeSet<&'a CellId>,
+    /// Whether any of these is decided anew.
+    revises: bool,
+}
+
+impl<'a> Changes<'a> {
+    fn new(before: &Decided, now: &Decided, entry: &'a Entry) -> Self {
+        let decided: BTreeSet<&CellId> = before.figures.keys().map(|named| &named.0).collect();
+        let there: Vec<&EntryCell> = entry.cells.iter().filter(|cell| cell.outcome != Outcome::NotAvailable).collect();
+        let (known, new): (Vec<&EntryCell>, Vec<&EntryCell>) =
+            there.into_iter().partition(|cell| decided.contains(&cell.id));
+        let superseded: BTreeSet<&CellId> = entry.superseded.iter().map(|figure| &figure.id).collect();
+        let anew = |cell: &&EntryCell| {
+            let named = named(cell);
+            superseded.contains(&cell.id) && now.figures.get(&named) > before.figures.get(&named)
+        };
+        let revises = known.iter().any(anew);
+        let known: BTreeSet<&CellId> = known.into_iter().map(|cell| &cell.id).collect();
+        let gone = entry.superseded.iter().filter(|figure| !known.contains(&figure.id)).collect();
+        Self { gone, new, known, revises }
     }
 
-    /// What is gone while others are decided anew is left behind for good, and nothing new is shown in the months of what is gone.
-    fn check_what_is_gone(&self, entry: &Entry, now: &Figures) -> Result<(), LedgerError> {
-        let decided: BTreeSet<&CellId> = self.figures.keys().map(|named| &named.0).collect();
-        let available = || entry.cells.iter().filter(|cell| cell.outcome != Outcome::NotAvailable);
-        let there: BTreeSet<&CellId> = available().map(|cell| &cell.id).collect();
-        let gone: Vec<&EntryCell> = entry.superseded.iter().filter(|figure| !there.contains(&figure.id)).collect();
-        let left_behind: BTreeSet<&CellId> =
-            gone.iter().filter(|figure| figure.left_behind).map(|figure| &figure.id).collect();
-        if let Some(id) = self.left_behind.iter().find(|id| !left_behind.contains(id)) {
+    fn check_what_is_left_behind(&self, before: &BTreeSet<CellId>, now: &BTreeSet<CellId>) -> Result<(), LedgerError> {
+        if let Some(id) = before.iter().find(|id| self.known.contains(id) || !now.contains(id)) {
             return Err(broken(id, "it was left behind and is there again"));
         }
-        let superseded: BTreeSet<&CellId> = entry.superseded.iter().map(|figure| &figure.id).collect();
-        let anew = |cell: &EntryCell| {
-            let named = (cell.id.clone(), cell.outcome, cell.count);
-            superseded.contains(&cell.id) && now.get(&named) > self.figures.get(&named)
-        };
-        if available().any(anew)
-            && let Some(figure) = gone.iter().find(|figure| !figure.left_behind)
-        {
-            return Err(broken(&figure.id, "it is gone while others are decided anew, and not left behind"));
+        let forgotten = |figure: &&&EntryCell| !now.contains(&figure.id);
+        match self.gone.iter().find(forgotten).filter(|_| self.revises) {
+            Some(figure) => Err(broken(&figure.id, "it is gone while others are decided anew, and not left behind")),
+            None => Ok(()),
         }
-        let months: BTreeSet<Month> = gone.iter().flat_map(|figure| figure.id.key.period.months()).collect();
-        let beside = |cell: &&EntryCell| {
-            !decided.contains(&cell.id) && cell.id.key.period.months().any(|month| months.contains(&month))
-        };
-        available().find(beside).map_or(Ok(()), |cell| Err(broken(&cell.id, "it is new beside what is gone")))
     }
+
+    fn check_what_is_new(&self, entry: &Entry) -> Result<(), LedgerError> {
+        if let Some(cell) = self.new.first().filter(|_| self.revises) {
+            return Err(broken(&cell.id, "it is new while others are decided anew"));
+        }
+        if self.gone.is_empty() || self.new.is_empty() {
+            return Ok(());
+        }
+        // Each atom by the cells around it that are there and were decided before, whichever figure of theirs says so.
+        let base = Base::new(entry).map_err(LedgerError::Unproven)?;
+        let mut around: Vec<BTreeSet<&CellId>> = vec![BTreeSet::new(); entry.truth.len()];
+        let (known, others): (Vec<_>, Vec<_>) =
+            entry.figures().zip(&base.cells).partition(|(figure, _)| self.known.contains(&figure.id));
+        for (figure, atoms) in known {
+            for atom in atoms {
+                around.get_mut(*atom as usize).into_iter().for_each(|cells| cells.extend([&figure.id]));
+            }
+        }
+        let new: BTreeSet<&CellId> = self.new.iter().map(|cell| &cell.id).collect();
+        let (new, gone): (Vec<_>, Vec<_>) = others.into_iter().partition(|(figure, _)| new.contains(&figure.id));
+        let mut months: BTreeMap<&BTreeSet<&CellId>, BTreeSet<Month>> = BTreeMap::new();
+        for (figure, atoms) in gone {
+            for place in atoms.iter().filter_map(|atom| around.get(*atom as usize)) {
+                months.entry(place).or_default().extend(figure.id.key.period.months());
+            }
+        }
+        for (cell, atoms) in new {
+            let gone = atoms.iter().filter_map(|atom| months.get(around.get(*atom as usize)?)).flatten();
+            if cell.id.key.period.months().any(|month| gone.clone().any(|gone| *gone == month)) {
+                return Err(broken(&cell.id, "it is new and may hold records of what is gone"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn named(figure: &EntryCell) -> (CellId, Outcome, u64) {
+    (figure.id.clone(), figure.outcome, figure.count)
 }
 
 fn broken(id: &CellId, what: &'static str) -> LedgerError {
