@@ -185,8 +185,17 @@ pub(crate) struct RevisionPreviewItem {
     views: Vec<ViewChangeItem>,
     /// Headline totals that would not be shown any more: measure, area, period and whom they are about.
     totals: Vec<String>,
-    /// Periods that were withdrawn and are not part of it: they could not be shown any more, whatever is sent for them.
-    left_behind: Vec<String>,
+    /// Cells that were shown once and are not there now, and would never be shown again, whatever is sent.
+    left_behind: Vec<LeftBehindItem>,
+}
+
+/// What a revision would leave behind of a period.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LeftBehindItem {
+    /// The period.
+    period: String,
+    /// How many cells.
+    cells: usize,
 }
 
 /// What a revision would change of a view.
@@ -259,12 +268,14 @@ impl From<&ViewChange> for ViewChangeItem {
 impl From<RevisionPreview> for RevisionPreviewItem {
     fn from(preview: RevisionPreview) -> Self {
         let changes = preview.plan.as_ref().map(|plan| &plan.changes);
+        let left_behind =
+            |(period, cells): (&model::Period, &usize)| LeftBehindItem { period: period.to_string(), cells: *cells };
         Self {
             dataset: preview.dataset.to_string(),
             corrections: preview.corrections,
             digest: preview.plan.as_ref().map(|plan| plan.digest.to_string()),
             views: changes.iter().flat_map(|changes| &changes.views).map(ViewChangeItem::from).collect(),
-            left_behind: preview.plan.iter().flat_map(|plan| &plan.left_behind).map(ToString::to_string).collect(),
+            left_behind: changes.iter().flat_map(|changes| &changes.left_behind).map(left_behind).collect(),
             totals: changes.iter().flat_map(|changes| &changes.totals).map(ToString::to_string).collect(),
             refused: preview.refused,
         }

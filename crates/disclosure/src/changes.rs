@@ -86,6 +86,8 @@ pub struct Changes {
     pub all: Change,
     /// Headline totals that would not be shown any more, in the order of ids.
     pub totals: Vec<CellId>,
+    /// By period, how many cells that were shown once and are not there now would never be shown again, whatever is sent.
+    pub left_behind: BTreeMap<Period, usize>,
 }
 
 impl Changes {
@@ -158,6 +160,15 @@ impl fmt::Display for Changes {
             writeln!(f)?;
         }
         self.totals.iter().try_for_each(|total| writeln!(f, "total not shown any more: {total}"))?;
+        if !self.left_behind.is_empty() {
+            let periods = self.left_behind.iter().map(|(period, cells)| format!("{} ({cells})", period.label()));
+            writeln!(
+                f,
+                "never shown again, as they are not there now (numbers of cells): {}; nor is anything new that may hold any of \
+                 their records. To show them, have them sent first and revise all together",
+                periods.collect::<Vec<_>>().join(", ")
+            )?;
+        }
         for view in &self.views {
             let periods =
                 view.periods.iter().map(|(period, change)| (format!("{} of {}", view.name, period.label()), change));

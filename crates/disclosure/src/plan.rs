@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use model::{AreaType, Digest, Exposure, PeriodType};
+use model::{AreaType, Digest, Exposure, Period, PeriodType};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
@@ -99,6 +99,8 @@ pub struct Plan {
     tables: GroupTables,
     digest: Digest,
     summary: Summary,
+    /// Cells that are not shown again, by period: those that are gone while it decides others anew.
+    left_behind: BTreeMap<Period, usize>,
 }
 
 impl Plan {
@@ -136,7 +138,7 @@ impl Plan {
     /// What it would change of what everybody sees.
     #[must_use]
     pub fn changes(&self, past: &LedgerState, views: &[ReportedView]) -> Changes {
-        Changes::new(past, &self.tables, views)
+        Changes { left_behind: self.left_behind.clone(), ..Changes::new(past, &self.tables, views) }
     }
 
     pub(crate) fn into_tables(self) -> GroupTables {
@@ -218,7 +220,11 @@ pub fn plan(past: &LedgerState, truth: &Unreleased, policy: &Policy, key: &PlanK
     }
     let unverified = |source| PlanError::Unverified { group: group.clone(), source };
     let checked = checked.map_err(|source| unverified(LedgerError::Unproven(source)))?;
-    past.decided.follow(&entry).map_err(unverified)?;
+    let decided = past.decided.follow(&entry).map_err(unverified)?;
+    let mut left_behind: BTreeMap<Period, usize> = BTreeMap::new();
+    for id in decided.left_behind.difference(&past.decided.left_behind) {
+        *left_behind.entry(id.key.period).or_default() += 1;
+    }
     let tables = entry.tables();
     let bytes = serde_json::to_vec(&entry).map_err(|_| PlanError::Encoding(group.clone()))?;
     let summary =
@@ -228,6 +234,7 @@ pub fn plan(past: &LedgerState, truth: &Unreleased, policy: &Policy, key: &PlanK
         entry: SealedEntry { group, bytes: Zeroizing::new(bytes) },
         tables,
         summary,
+        left_behind,
     })
 }
 

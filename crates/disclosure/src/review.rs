@@ -68,7 +68,11 @@ impl Explanation {
         let k = self.policy.k;
         match self.shown {
             Cell::Value(_) => format!("released; counts of 1 to {} people or records are not", k.saturating_sub(1)),
-            Cell::Withheld(Mark::X) => "no figure: the source has none, or withholds it itself".to_owned(),
+            Cell::Withheld(Mark::X) => {
+                "no figure: the source has none or withholds it itself, or figures over some of its records were \
+                                        withdrawn, with which it cannot be compared"
+                    .to_owned()
+            }
             Cell::Withheld(Mark::Low) => "[low]: rounds to zero".to_owned(),
             Cell::Withheld(_) => {
                 let zeros = match self.policy.zeros {

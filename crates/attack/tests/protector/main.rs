@@ -329,8 +329,8 @@ fn seen(group: &Group, table: &Table, cell: impl Fn(&CellId) -> Option<disclosur
     cells.collect()
 }
 
-/// The cells, as the attacker calls them, in which partners together have a record and nobody else has: of these nothing is claimed
-/// (ADR 81), as nobody is there to be found.
+/// The cells, as the attacker calls them, in which nobody but these partners has a record: of these nothing is claimed (ADR 81), as
+/// nobody is there to be found.
 fn wholly_theirs(group: &Group, published: &[usize], joint: &Problem, attacker: &str) -> BTreeSet<String> {
     let Some(coalition) = COALITIONS.iter().find(|partners| attacker == format!("partners {partners:?}")) else {
         return BTreeSet::new();
@@ -341,9 +341,8 @@ fn wholly_theirs(group: &Group, published: &[usize], joint: &Problem, attacker: 
             let (revision, codes) = cell.codes.split_last().unwrap();
             let revision = published[revision.strip_prefix("as of ").unwrap().parse::<usize>().unwrap() - 1];
             let there = group.records.iter().filter(|record| (record.from..=record.until).contains(&revision));
-            let there = there.filter(|record| inside(&group.dimensions_as_of(revision), codes, &record.at));
-            let partners: BTreeSet<u16> = there.map(|record| record.partner).collect();
-            if !partners.is_empty() && partners.iter().all(|partner| coalition.contains(partner)) {
+            let mut there = there.filter(|record| inside(&group.dimensions_as_of(revision), codes, &record.at));
+            if there.all(|record| coalition.contains(&record.partner)) {
                 let shown = cell.codes.iter().zip(&joint.dimensions).filter(|(code, of)| **code != of.total);
                 let shown: String = shown.map(|(code, of)| format!(" {}={code}", of.name)).collect();
                 theirs.insert(format!("{}:{shown}", table.name));

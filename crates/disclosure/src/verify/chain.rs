@@ -16,7 +16,7 @@ type Figures = BTreeMap<(CellId, Outcome, u64), usize>;
 pub(crate) struct Decided {
     figures: Figures,
     /// Cells that are not shown again.
-    left_behind: BTreeSet<CellId>,
+    pub(crate) left_behind: BTreeSet<CellId>,
 }
 
 impl Decided {

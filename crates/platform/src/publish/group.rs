@@ -19,7 +19,7 @@ use super::basis::{Basis, Registration};
 use super::contract;
 use super::ledger::{Ledger, LeftOut, Opened, Remembered};
 use super::queue::public_reason;
-use super::revision::{RevisionPlan, Settled, away, beside};
+use super::revision::{RevisionPlan, Settled, beside};
 use crate::caller::Caller;
 use crate::error::{PlatformError, causes};
 use crate::platform::Platform;
@@ -239,7 +239,7 @@ impl Platform {
             let nothing = LedgerState::empty(requests::group_of(&contract.id)?);
             let withdrawn = last.is_some_and(|last| self.recorded().is_withdrawn(last));
             let changes = plan.changes(if withdrawn { &nothing } else { &past }, &views);
-            Ok(RevisionPlan { digest: self.code_of(&plan, &attempt)?, changes, left_behind: away(work.past, versions) })
+            Ok(RevisionPlan { digest: self.code_of(&plan, &attempt)?, changes })
         })
     }
 

@@ -7,7 +7,7 @@ use std::fmt;
 
 use catalog::{DatasetVersion, VersionStatus};
 use disclosure::Changes;
-use model::{DatasetId, Digest, Period};
+use model::{DatasetId, Digest};
 use uuid::Uuid;
 
 use super::basis::Basis;
@@ -42,12 +42,6 @@ pub(super) fn beside<'a>(past: &'a [Opened], versions: &[DatasetVersion]) -> Vec
     beside
 }
 
-/// The periods that were out and are not part of some versions.
-pub(super) fn away(past: &[Opened], versions: &[DatasetVersion]) -> Vec<Period> {
-    let out: BTreeSet<Period> = past.iter().flat_map(|opened| opened.basis.periods()).collect();
-    out.into_iter().filter(|period| versions.iter().all(|version| version.facts.period != *period)).collect()
-}
-
 /// What a revision would publish, for those who may ask for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RevisionPreview {
@@ -68,8 +62,6 @@ pub struct RevisionPlan {
     pub digest: Digest,
     /// What becomes of the numbers that are shown now.
     pub changes: Changes,
-    /// Periods that were withdrawn and are not part of it: they could not be shown any more, whatever is sent for them.
-    pub left_behind: Vec<Period>,
 }
 
 impl Platform {
@@ -210,16 +202,8 @@ impl fmt::Display for RevisionPreview {
         let files = if *corrections == 1 { "file waits" } else { "files wait" };
         writeln!(f, "{dataset}: {corrections} corrected {files}")?;
         refused.iter().try_for_each(|why| writeln!(f, "cannot be published: {why}"))?;
-        let Some(RevisionPlan { digest, changes, left_behind }) = plan else { return Ok(()) };
+        let Some(RevisionPlan { digest, changes }) = plan else { return Ok(()) };
         writeln!(f, "\n{changes}")?;
-        if !left_behind.is_empty() {
-            let periods: Vec<String> = left_behind.iter().map(|period| period.label()).collect();
-            writeln!(
-                f,
-                "withdrawn for good then: {}; to show any of it again, send it first and revise all together",
-                periods.join(", ")
-            )?;
-        }
         writeln!(
             f,
             "What is [c] then stays so, whatever is corrected later. New marks may tell where something was corrected,"
