@@ -113,7 +113,7 @@ async fn a_correction_waits_for_a_revision() {
     let report = demo.platform.publish_pending(&mut |_| ()).unwrap();
     assert_eq!((report.published.len(), report.failures.len(), report.corrected.len()), (0, 0, 1), "{report}");
     assert!(report.corrected[0].contains(&format!("1 corrected files; `commonground disclosure revise {FIRES}`")));
-    let told = "done: taken in; what is shown stays as it is until a reviewer asks for a revision";
+    let told = "done: taken in; nothing of it is shown until a reviewer asks for a revision";
     assert_eq!(publication(&demo, &corrected).await, told);
     let reviewer = demo.platform.local_reviewer().unwrap();
     let fires = FIRES.parse().unwrap();

@@ -1,9 +1,9 @@
 //! Ledger entries: what a plan decided, the truth it stands on, and the worlds that prove it. For the encrypted ledger only.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use model::{Digest, Mark};
+use model::{Digest, Mark, Period};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -177,6 +177,9 @@ pub(crate) struct Entry {
     /// What was shown once and stays part of the proof, oldest first.
     pub(crate) superseded: Vec<EntryCell>,
     pub(crate) tables: Vec<EntryTable>,
+    /// Cells that are new wait for the plan after this one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) more_follows: bool,
 }
 
 /// Atom, keyed number of the contributor, number of the partner, amount.
@@ -256,7 +259,13 @@ impl Entry {
         let cells = self.cells.iter().map(|entry| (entry.id.clone(), cell(entry))).collect();
         let shown: BTreeSet<&CellId> = self.cells.iter().map(|cell| &cell.id).collect();
         let revised = self.superseded.iter().any(|figure| shown.contains(&figure.id));
-        GroupTables { group: self.group.clone(), cells, revised }
+        let gone: BTreeSet<&CellId> =
+            self.superseded.iter().filter(|figure| figure.left_behind).map(|figure| &figure.id).collect();
+        let mut left_behind: BTreeMap<Period, usize> = BTreeMap::new();
+        for id in gone.intersection(&shown) {
+            *left_behind.entry(id.key.period).or_default() += 1;
+        }
+        GroupTables { group: self.group.clone(), cells, revised, more_follows: self.more_follows, left_behind }
     }
 }
 

@@ -51,6 +51,8 @@ pub(crate) struct Material {
     pub(crate) superseded: Vec<MaterialCell>,
     /// The worlds that proved the plan before.
     pub(crate) inherited: Vec<Proof>,
+    /// Whether cells that are new have to wait for the plan after this one, as this one revises.
+    pub(crate) more_follows: bool,
 }
 
 impl Material {
@@ -111,6 +113,7 @@ impl Data<'_> {
             origins: self.numbers(),
             truth: self.counts.clone(),
             inherited: Vec::new(),
+            more_follows: false,
         }
     }
 
@@ -170,13 +173,17 @@ impl Data<'_> {
         let inherited = history.proofs.iter().flat_map(|proof| proof.after(&matched.of_old, &matched.again)).collect();
         superseded
             .extend(history.shown.iter().filter(|figure| !beside.there.contains(&figure.id)).map(|f| Some(decided(f))));
+        let mut more_follows = false;
         let decides = |cell: &MaterialCell| cell.past.is_none() && !cell.facts.not_available;
         if cells.iter().any(|cell| decides(cell) && beside.decided.contains(&cell.id)) {
             let gone = superseded.iter_mut().flatten().filter(|figure| !beside.there.contains(&figure.id));
             gone.for_each(|figure| figure.left_behind = true);
             // Beside figures that changed, sums that nobody withheld before tell who kept the old ones what is withheld now.
-            let new = cells.iter_mut().filter(|cell| !beside.decided.contains(&cell.id));
-            new.for_each(|cell| cell.facts.not_available = true);
+            let is_new = |cell: &&mut MaterialCell| decides(cell) && !beside.decided.contains(&cell.id);
+            for cell in cells.iter_mut().filter(is_new) {
+                cell.facts.not_available = true;
+                more_follows = true;
+            }
         }
         Material {
             group: self.truth.group.clone(),
@@ -186,6 +193,7 @@ impl Data<'_> {
             cells,
             superseded: superseded.into_iter().flatten().collect(),
             inherited,
+            more_follows,
         }
     }
 

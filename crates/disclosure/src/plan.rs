@@ -402,6 +402,7 @@ fn entry(
         cells,
         superseded,
         tables: solved.iter().map(|(part, solution)| entry_table(part, solution)).collect(),
+        more_follows: material.more_follows,
     }
 }
 

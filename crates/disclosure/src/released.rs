@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{Exposure, Mark};
+use model::{Exposure, Mark, Period};
 use serde::Serialize;
 
 use crate::ids::{CellId, GroupId};
@@ -77,6 +77,10 @@ pub struct GroupTables {
     pub(crate) cells: BTreeMap<CellId, Cell>,
     /// See [`Self::is_revised`].
     pub(crate) revised: bool,
+    /// See [`Self::more_follows`].
+    pub(crate) more_follows: bool,
+    /// See [`Self::left_behind`].
+    pub(crate) left_behind: BTreeMap<Period, usize>,
 }
 
 impl GroupTables {
@@ -101,6 +105,18 @@ impl GroupTables {
     #[must_use]
     pub const fn is_revised(&self) -> bool {
         self.revised
+    }
+
+    /// Whether cells that are new wait for the plan after this one: beside a revision nothing new is shown.
+    #[must_use]
+    pub const fn more_follows(&self) -> bool {
+        self.more_follows
+    }
+
+    /// How many of its cells in months of a period are not shown again, as they were not there while others were revised.
+    #[must_use]
+    pub fn left_behind(&self, period: Period) -> usize {
+        self.left_behind.iter().filter(|(of, _)| of.overlaps(period)).map(|(_, cells)| cells).sum()
     }
 
     /// How many cells there are.
@@ -155,6 +171,12 @@ impl Unreleased {
             false => Cell::Value(count(&entry.atoms)),
         };
         let cells = self.cells.iter().map(|(id, entry)| (id.clone(), cell(entry))).collect();
-        Ok(Released::new(GroupTables { group: self.group, cells, revised: false }))
+        Ok(Released::new(GroupTables {
+            group: self.group,
+            cells,
+            revised: false,
+            more_follows: false,
+            left_behind: BTreeMap::new(),
+        }))
     }
 }

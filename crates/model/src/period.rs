@@ -210,6 +210,12 @@ impl Period {
         month >= self.start && month < self.end()
     }
 
+    /// Whether it has months in common with another.
+    #[must_use]
+    pub fn overlaps(self, other: Self) -> bool {
+        self.start < other.end() && other.start < self.end()
+    }
+
     /// Its months, in order.
     pub fn months(self) -> impl Iterator<Item = Month> {
         (0..self.period_type.months()).map(move |offset| self.start.plus(offset))

@@ -296,6 +296,7 @@ impl Platform {
         let upload = named_upload(request, self.keys().keyed_digest(&arrival.digest.0)?)?;
         let agreements: BTreeSet<Digest> = permit.agreements().keys().copied().collect();
         let file = self.content_digest(state, contract, &agreements, arrival.digest)?;
+        self.overlaps_no_other(&contract.id, period)?;
         if let Some(known) = self.known_file(intake, upload.as_ref(), file)? {
             return Ok(Taken::Known(Box::new(known)));
         }
@@ -326,6 +327,20 @@ impl Platform {
             opt_outs: intake.opt_outs.clone(),
         };
         Ok(Taken::New(Box::new(Prepared { facts, keys, findings: cleaned.findings })))
+    }
+
+    /// Refuses a period that shares months with another that is stored, as where a contract asks for months by now and had quarters: the
+    /// same records would count twice.
+    fn overlaps_no_other(&self, dataset: &DatasetId, period: Period) -> Result<(), PlatformError> {
+        let current = self.current_versions(dataset)?;
+        let mut others = current.iter().map(|version| version.facts.period).filter(|other| *other != period);
+        match others.find(|other| other.overlaps(period)) {
+            Some(other) => Err(PlatformError::BadParameter {
+                parameter: "period",
+                problem: format!("`{other}` is stored, and it shares months with `{period}`: withdraw it first"),
+            }),
+            None => Ok(()),
+        }
     }
 
     /// A share of the memory of all uploads, for what a file may become when it is decompressed.

@@ -1,6 +1,6 @@
 //! What a sender is told of a file, and its findings as they are stored: encrypted, beside the table.
 
-use catalog::{DatasetVersion, ObjectKind, ObjectName, ObjectRef, VersionStatus};
+use catalog::{DatasetVersion, JobState, ObjectKind, ObjectName, ObjectRef, VersionStatus};
 use ingest::Findings;
 use jiff::Timestamp;
 use model::DatasetId;
@@ -11,7 +11,12 @@ use zeroize::Zeroizing;
 
 use crate::error::PlatformError;
 use crate::platform::Platform;
-use crate::publish::WAITS;
+use crate::publish::{REPLACED, WAITS};
+
+/// How a supplier reads that another period of its dataset was withdrawn, and what is left is not published yet.
+const DARK: &str = "published, and not shown at present: something else that its figures stood on was withdrawn";
+/// How it reads of cells that are not shown again.
+const LEFT_BEHIND: &str = "of its figures are never shown again, as they were not there while others were revised";
 
 /// What became of a file: durable before it is given.
 #[derive(Debug, Clone, Serialize)]
@@ -69,18 +74,7 @@ impl Platform {
 
     pub(crate) fn receipt(&self, version: &DatasetVersion, created: bool) -> Result<UploadReceipt, PlatformError> {
         let facts = &version.facts;
-        let jobs = self.catalog().jobs(None).map_err(PlatformError::failed("read jobs"))?;
-        let job = jobs.iter().rev().find(|job| job.facts.version == Some(facts.id));
-        let publication = match job {
-            _ if version.status == VersionStatus::Withdrawn => "withdrawn".to_owned(),
-            None => "none".to_owned(),
-            Some(job) => match &job.message {
-                // The job is done, and somebody else is to do something.
-                Some(message) if message.starts_with(WAITS) => message.clone(),
-                Some(message) => format!("{}: {message}", job.state.as_str()),
-                None => job.state.as_str().to_owned(),
-            },
-        };
+        let publication = self.publication_of(version)?;
         Ok(UploadReceipt {
             dataset: facts.dataset.clone(),
             period: facts.period.to_string(),
@@ -91,6 +85,35 @@ impl Platform {
             opt_outs_applied: facts.opt_outs.as_ref().map(|declared| declared.applied_at),
             findings: self.read_findings(version)?,
             publication,
+        })
+    }
+}
+
+impl Platform {
+    /// How far the publication of a version has come: what its last job says, unless other files or withdrawals have overtaken it.
+    fn publication_of(&self, version: &DatasetVersion) -> Result<String, PlatformError> {
+        let facts = &version.facts;
+        if version.status == VersionStatus::Withdrawn {
+            return Ok("withdrawn".to_owned());
+        }
+        let jobs = self.catalog().jobs(None).map_err(PlatformError::failed("read jobs"))?;
+        let Some(job) = jobs.iter().rev().find(|job| job.facts.version == Some(facts.id)) else {
+            return Ok("none".to_owned());
+        };
+        let state = self.state();
+        let out = state.out.get(&facts.dataset).filter(|group| group.basis.versions().contains(&facts.id));
+        let is_done = job.state == JobState::Done;
+        Ok(match (out, &job.message) {
+            (Some(_), _) if is_done && !state.released.contains_key(&facts.dataset) => format!("done: {DARK}"),
+            (Some(group), Some(message)) if is_done => match group.tables.get().left_behind(facts.period) {
+                0 => format!("done: {message}"),
+                cells => format!("done: {message}; {cells} {LEFT_BEHIND}"),
+            },
+            (None, Some(_)) if is_done && version.status == VersionStatus::Superseded => format!("done: {REPLACED}"),
+            // The job is done, and somebody else is to do something.
+            (_, Some(message)) if message.starts_with(WAITS) => message.clone(),
+            (_, Some(message)) => format!("{}: {message}", job.state.as_str()),
+            (_, None) => job.state.as_str().to_owned(),
         })
     }
 }

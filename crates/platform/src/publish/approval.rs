@@ -110,9 +110,9 @@ impl Platform {
         match waiting.standing(&dataset.organisation()?) {
             Standing::Approved => Ok(Some(nobody_decides)),
             Standing::Waits(roles) => Err(waits(&roles, basis)),
-            Standing::Rejected { role, grounds } => Err(PlatformError::Unpublishable {
-                reason: format!("{}; what is shown stays", rejected(&role, grounds)),
-            }),
+            Standing::Rejected { role, grounds } => {
+                Err(PlatformError::Unpublishable { reason: rejected(&role, grounds) })
+            }
         }
     }
 

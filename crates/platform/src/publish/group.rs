@@ -18,8 +18,8 @@ use super::audit::Audit;
 use super::basis::{Basis, Registration};
 use super::contract;
 use super::ledger::{Ledger, LeftOut, Opened, Remembered};
-use super::queue::public_reason;
-use super::revision::{RevisionPlan, Settled, beside};
+use super::queue::{public_reason, withdrawn_meanwhile};
+use super::revision::{RevisionPlan, Settled};
 use crate::caller::Caller;
 use crate::error::{PlatformError, causes};
 use crate::platform::Platform;
@@ -112,7 +112,7 @@ impl Platform {
         if is_revised {
             // What was left aside is published next. Before the revision is over, so that no end in between forgets it.
             let mut next = later.clone();
-            next.extend(revised.iter().filter(|_| !refused.is_empty()));
+            next.extend(revised.iter().filter(|_| !refused.is_empty() || group.tables.get().more_follows()));
             self.queue_versions(&next)?;
             self.end_revision(dataset, &revised)?;
         }
@@ -180,8 +180,8 @@ impl Platform {
         let mut allowed = self.allowed(work.state, work.contract, versions)?;
         if revises {
             let reason = "corrections are published first, and it with the next run";
-            for basis in beside(work.past, versions) {
-                allowed.leave_out_new(work.contract, basis, reason);
+            if let Some(last) = work.past.last() {
+                allowed.leave_out_new(work.contract, &last.basis, reason);
             }
             if !allowed.shows_something(work.contract) {
                 return Err(nothing_left(&allowed.refused, work.contract));
@@ -202,12 +202,13 @@ impl Platform {
         let mut attempt = self.prepare(state, contract, versions, allowed, last)?;
         attempt.agreed = agreed;
         if agreed.is_some() {
-            shows_nothing_new(&attempt, past)?;
+            shows_nothing_new(&attempt, last)?;
         }
         let revision = attempt.basis.revision;
         // An entry from before areas were kept is written once more, so that it tells what they are while they are still known.
         let same = |last: &&Opened| last.basis.revision == revision && last.basis.knows_its_areas();
-        match past.last().filter(|last| !allowed.open() && same(last)) {
+        let more_follows = state.released.get(&contract.id).is_some_and(|group| group.tables.get().more_follows());
+        match past.last().filter(|last| !allowed.open() && !more_follows && same(last)) {
             // Nothing changed: no further record.
             Some(last) => self.group_of(last),
             None => match state.released.get(&contract.id).filter(|group| group.basis.revision == revision) {
@@ -228,7 +229,7 @@ impl Platform {
         let allowed = self.allowed_of(work, versions, true)?;
         let last = past.last().map(|last| &last.basis);
         let attempt = self.prepare(state, contract, versions, &allowed, last)?;
-        shows_nothing_new(&attempt, past)?;
+        shows_nothing_new(&attempt, last)?;
         let ids = last.into_iter().flat_map(|last| &last.views).chain(&attempt.basis.views).collect();
         let views = reported_views(state, &contract.id, ids)?;
         self.on_record(&attempt, (audit::Work::Review, caller.actor.clone()), |_| {
@@ -389,8 +390,7 @@ impl Platform {
     fn still_permitted(&self, allowed: &Allowed, basis: &Basis) -> Result<(), PlatformError> {
         self.refresh_agreements()?;
         if self.recorded().is_withdrawn(basis) {
-            let reason = "data were withdrawn while its figures were computed: they are not released".to_owned();
-            return Err(PlatformError::Unavailable { reason });
+            return Err(withdrawn_meanwhile());
         }
         let (snapshot, now) = (self.state().snapshot.clone(), self.now());
         let derive = allowed.permits.values().all(|permit| permit.is_valid(&snapshot, now));
@@ -401,7 +401,7 @@ impl Platform {
         Err(PlatformError::Unavailable { reason: reason.to_owned() })
     }
 
-    pub(super) fn current_versions(&self, dataset: &DatasetId) -> Result<Vec<DatasetVersion>, PlatformError> {
+    pub(crate) fn current_versions(&self, dataset: &DatasetId) -> Result<Vec<DatasetVersion>, PlatformError> {
         let mut versions = self
             .catalog()
             .versions(Some(dataset), Some(VersionStatus::Current))
@@ -448,11 +448,9 @@ fn has_no_plan(error: &PlatformError) -> bool {
 }
 
 /// Refuses to revise what shows something else under its old name; see [`Platform::allowed_of`].
-fn shows_nothing_new(attempt: &Attempt<'_>, past: &[Opened]) -> Result<(), PlatformError> {
-    let asked: Vec<Registration> =
-        attempt.request.tables.iter().filter(|table| !table.asked_by.is_empty()).map(Registration::of).collect();
-    let beside = beside(past, attempt.versions);
-    if asked.iter().any(|table| beside.iter().any(|basis| !basis.decides(table))) {
+fn shows_nothing_new(attempt: &Attempt<'_>, last: Option<&Basis>) -> Result<(), PlatformError> {
+    let mut asked = attempt.request.tables.iter().filter(|table| !table.asked_by.is_empty()).map(Registration::of);
+    if last.is_some_and(|last| asked.any(|table| !last.decides(&table))) {
         let reason = "a view of it was defined otherwise and is not published as it is now: ask again when it is";
         return Err(PlatformError::Unpublishable { reason: reason.to_owned() });
     }

@@ -29,6 +29,7 @@ pub(crate) use self::coarser::coarser_than;
 pub(crate) use self::cubes::denominator_rule;
 pub(crate) use self::ledger::{Opened, ledger_group};
 pub(crate) use self::placing::{Placing, carries_over};
+pub(crate) use self::queue::REPLACED;
 pub(crate) use self::releases::Recorded;
 pub(crate) use self::residents::{bounds, everybody, shared as shared_with_residents};
 pub use self::revision::{RevisionPlan, RevisionPreview};

@@ -19,13 +19,13 @@ use crate::state::State;
 /// How often a job is tried before it is given up.
 const ATTEMPTS: u32 = 3;
 /// What a supplier reads about a correction that is not published.
-const CORRECTION: &str = "taken in; what is shown stays as it is until a reviewer asks for a revision";
+const CORRECTION: &str = "taken in; nothing of it is shown until a reviewer asks for a revision";
 /// What a supplier reads about a file that is not part of what waits for approval.
 const BEHIND: &str = "taken in; something else of this dataset waits for approval first";
 /// What a supplier reads about what comes after a revision.
 const NEXT: &str = "taken in; corrections are published first, and it with the next run";
 /// What a supplier reads about a file that was not published before another came.
-const REPLACED: &str = "taken in; a file that came later took its place, and nothing of this one is shown";
+pub(crate) const REPLACED: &str = "taken in; a file that came later took its place, and nothing of this one is shown";
 /// What a supplier reads about data that nothing is computed from.
 const UNUSED: &str = "taken in; no indicator stands on it, so nothing of it is published";
 
@@ -215,7 +215,14 @@ impl Platform {
             self.queue_bounded()?;
         }
         let fresh = BTreeMap::from([(dataset.clone(), Arc::clone(&outcome.group))]);
-        self.swap_each(fresh).pop().map_or(Ok(outcome), |(_, error)| Err(error))
+        if let Some((_, error)) = self.swap_each(fresh).pop() {
+            return Err(error);
+        }
+        // Between its record and this moment.
+        if self.recorded().is_withdrawn(&outcome.group.basis) {
+            return Err(withdrawn_meanwhile());
+        }
+        Ok(outcome)
     }
 
     /// What a run came to, for whoever started it and for the suppliers.
@@ -407,6 +414,12 @@ fn is_damaged(error: &PlatformError) -> bool {
     matches!(source.downcast_ref(), Some(catalog::CatalogError::Damaged { .. }))
 }
 
+/// Why figures are not released that stand on what was withdrawn while they were computed.
+pub(super) fn withdrawn_meanwhile() -> PlatformError {
+    let reason = "data were withdrawn while its figures were computed: they are not released".to_owned();
+    PlatformError::Unavailable { reason }
+}
+
 /// What a supplier reads when its data are published: how many views, and never which, as it may not know of them all.
 fn published(views: usize, too_fine: usize) -> String {
     if too_fine == 0 {
@@ -428,7 +441,7 @@ pub(super) fn public_reason(error: &PlatformError) -> String {
                 "a total that its tables share would change by too little to be shown, and they are too large to be protected \
                  without it: wait until it changes by more, or register coarser views"
             }
-            _ => "no plan of what to release could be made; what is shown stays",
+            _ => "no plan of what to release could be made",
         }
         .to_owned();
     }

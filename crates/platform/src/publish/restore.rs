@@ -95,19 +95,21 @@ impl Platform {
         // First of all, whether the ledger can be trusted.
         let past = self.released_entries(&contract.id)?;
         let versions = self.current_versions(&contract.id)?;
-        if let Some(last) = past.last().filter(|last| self.recorded().is_withdrawn(&last.basis)) {
+        let remembered = self.remembered(&contract.id)?;
+        let is_open = self.is_open(&contract.id, &remembered)?;
+        // What is open by now stands on other files.
+        if let Some(last) = past.last().filter(|last| !is_open && self.recorded().is_withdrawn(&last.basis)) {
             let changed = versions.last().filter(|_| !pending).map(|version| version.facts.id);
             return Ok(Restored { group: Some(self.group_of(last)?), withdrawn: true, changed });
         }
         if versions.is_empty() || state.definitions.indicators_on(&contract.id).next().is_none() {
             return Ok(Restored::default());
         }
-        let remembered = self.remembered(&contract.id)?;
         let target = target(state, contract, &versions, self.now())?;
         // Whoever asked for a revision has its answer, also where the job was not queued any more.
         let changed = (remembered.tried != Some(target) || !remembered.revised.is_empty()) && !pending;
         let changed = versions.last().filter(|_| changed).map(|version| version.facts.id);
-        let group = match (self.is_open(&contract.id, &remembered)?, past.last()) {
+        let group = match (is_open, past.last()) {
             (true, _) => self.restore_open(state, contract, &versions, remembered.open)?,
             (false, Some(last)) => Some(self.group_of(last)?),
             (false, None) => None,

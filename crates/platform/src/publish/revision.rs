@@ -7,7 +7,7 @@ use std::fmt;
 
 use catalog::{DatasetVersion, VersionStatus};
 use disclosure::Changes;
-use model::{DatasetId, Digest};
+use model::{DatasetId, Digest, Period};
 use uuid::Uuid;
 
 use super::basis::Basis;
@@ -28,18 +28,6 @@ pub(super) struct Settled {
     /// What is of periods that are not out: not together with a revision. Of all who believe that little changed, what is new would tell
     /// who kept the old figures what was withheld among them.
     pub(super) later: Vec<Uuid>,
-}
-
-/// The releases to which a revision by these versions adds nothing: the last, and of each period that was withdrawn the last that had it.
-pub(super) fn beside<'a>(past: &'a [Opened], versions: &[DatasetVersion]) -> Vec<&'a Basis> {
-    let has = |basis: &Basis, period| basis.partitions.iter().any(|used| used.period == period);
-    let mut beside: Vec<&Basis> = past.last().map(|last| &last.basis).into_iter().collect();
-    for version in versions {
-        let period = version.facts.period;
-        let had = past.iter().rev().map(|opened| &opened.basis).find(|basis| has(basis, period));
-        beside.extend(had.filter(|had| !beside.iter().any(|known| known.revision == had.revision)));
-    }
-    beside
 }
 
 /// What a revision would publish, for those who may ask for it.
@@ -77,7 +65,11 @@ impl Platform {
         let past = if past.last().is_some_and(|last| last.basis.open) { &[] } else { past };
         let partition =
             |basis: &Basis, period| basis.partitions.iter().find(|used| used.period == period).map(|used| used.version);
-        let was_out = |period| past.iter().any(|opened| partition(&opened.basis, period).is_some());
+        let mut out = past.iter().flat_map(|opened| opened.basis.periods()).collect::<Vec<_>>();
+        out.sort_unstable();
+        out.dedup();
+        // Also as part of a longer period, or in shorter ones.
+        let was_out = |period: Period| out.iter().any(|other| other.overlaps(period));
         let mut settled =
             Settled { versions: Vec::with_capacity(current.len()), held: BTreeSet::new(), later: Vec::new() };
         for version in current {
