@@ -22,7 +22,9 @@ pub(crate) struct Beside<'a> {
 
 impl<'a> Beside<'a> {
     /// What was gone while others were revised is not shown again: its records cannot be compared any more.
-    pub(crate) fn new(truth: &'a Unreleased, history: &'a History) -> Self {
+    ///
+    /// A mutant that ignores `gone` shows whatever is new.
+    pub(crate) fn new(truth: &'a Unreleased, history: &'a History, gone: bool) -> Self {
         let decided: HashSet<&CellId> =
             history.superseded.iter().chain(&history.shown).map(|figure| &figure.id).collect();
         let left_behind: HashSet<&CellId> =
@@ -30,8 +32,10 @@ impl<'a> Beside<'a> {
         let available = truth.cells.iter().filter(|(_, entry)| !entry.facts.not_available).map(|(id, _)| id);
         let there: HashSet<&CellId> = available.filter(|id| !left_behind.contains(id)).collect();
         let mut beside = Self { decided, there };
-        let told = beside.told(truth, history);
-        beside.there.retain(|id| !told.contains(id));
+        if gone {
+            let told = beside.told(truth, history);
+            beside.there.retain(|id| !told.contains(id));
+        }
         beside
     }
 

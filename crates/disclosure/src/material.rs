@@ -13,7 +13,7 @@ use crate::ids::{CellId, GroupId};
 use crate::key::PlanKey;
 use crate::ledger::LedgerState;
 use crate::matching::{Matched, Side, matched};
-use crate::rules::Reason;
+use crate::rules::{Reason, Rules};
 use crate::table::Rows;
 use crate::unreleased::{CellEntry, CellFacts, Unreleased};
 
@@ -57,10 +57,10 @@ pub(crate) struct Material {
 
 impl Material {
     /// The material of data after what was decided before.
-    pub(crate) fn new(truth: &Unreleased, past: &LedgerState, k: u64, key: &PlanKey) -> Self {
+    pub(crate) fn new(truth: &Unreleased, past: &LedgerState, k: u64, key: &PlanKey, rules: Rules) -> Self {
         let counts: Vec<i64> = truth.counts.iter().map(|count| signed(*count)).collect();
         let contributions = Contributions::new(keyed(truth, key), counts.len());
-        let data = Data { truth, counts, contributions, k };
+        let data = Data { truth, counts, contributions, k, rules };
         match &past.history {
             None => data.as_first(),
             Some(history) => data.after(history),
@@ -100,6 +100,7 @@ struct Data<'a> {
     counts: Vec<i64>,
     contributions: Contributions,
     k: u64,
+    rules: Rules,
 }
 
 impl Data<'_> {
@@ -138,7 +139,7 @@ impl Data<'_> {
         let mut last: HashMap<&CellId, (usize, &Figure)> = HashMap::new();
         last.extend(history.superseded.iter().enumerate().map(|(index, figure)| (&figure.id, (index, figure))));
         let decided = |figure: &Figure| self.decided(figure, moved(&figure.atoms));
-        let beside = Beside::new(self.truth, history);
+        let beside = Beside::new(self.truth, history, self.rules.gone);
         let mut superseded: Vec<Option<MaterialCell>> =
             history.superseded.iter().map(|figure| Some(decided(figure))).collect();
         let mut cells = Vec::with_capacity(self.truth.cells.len());

@@ -251,7 +251,7 @@ pub(crate) fn decide(
     // A mutant plans every revision by itself.
     let alone = LedgerState::empty(past.group.clone());
     let past = if rules.revisions { past } else { &alone };
-    let material = Material::new(truth, past, policy.k, key);
+    let material = Material::new(truth, past, policy.k, key, rules);
     let mut universe = Universe::new(&material, policy, key, rules);
     let readers = Readers {
         contributors: policy.own_records && rules.own_records,

@@ -11,7 +11,7 @@ use crate::ledger::{AuthenticatedEntry, EntryCell, LedgerError};
 use crate::policy::{Policy, ZeroPolicy};
 use crate::released::Cell;
 use crate::rules::Reason;
-use crate::verify::{Decided, verify};
+use crate::verify::{Decided, Figures, verify};
 
 /// What the check of a group's ledger found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,7 +35,7 @@ pub fn verify_ledger<'a>(
     entries: impl IntoIterator<Item = &'a AuthenticatedEntry>,
 ) -> Result<Verification, LedgerError> {
     let mut found = Verification::default();
-    let mut decided = Decided::default();
+    let (mut decided, mut before) = (Decided::default(), None);
     for entry in entries {
         let entry = entry.decode()?;
         let checked = verify(&entry).map_err(LedgerError::Unproven)?;
@@ -44,6 +44,9 @@ pub fn verify_ledger<'a>(
         found.worlds += checked.worlds;
         found.provably_small = checked.provably_small;
         decided = decided.follow(&entry)?;
+        let figures = Figures::of(&entry).map_err(LedgerError::Unproven)?;
+        before.iter().try_for_each(|before| figures.keep(before))?;
+        before = Some(figures);
     }
     Ok(found)
 }

@@ -51,6 +51,8 @@ pub(crate) struct Rules {
     pub(crate) witnesses: bool,
     pub(crate) own_records: bool,
     pub(crate) revisions: bool,
+    /// Figures that are not there any more.
+    pub(crate) gone: bool,
     /// Public upper limits of counts.
     pub(crate) open: bool,
     /// Zeros that a key hides.
@@ -80,6 +82,7 @@ impl Rules {
         witnesses: true,
         own_records: true,
         revisions: true,
+        gone: true,
         open: true,
         zeros: true,
         decoys: true,

@@ -5,8 +5,10 @@ use proptest::prelude::*;
 
 use super::brute_force::{masks, policy, zeros};
 use super::revisions::{apply, changed, convicts_nobody, publish, publish_each, sealed};
-use super::{Small, cell_id, group, key, name};
+use super::{Small, cell_id, empty, group, key, name};
 use crate::ledger::{AuthenticatedEntry, Entry, restore};
+use crate::plan::decide;
+use crate::rules::Rules;
 use crate::{Cell, CellFacts, LedgerError, LedgerState, Policy, plan, verify_ledger};
 
 /// Another period beside some cells, of an atom that is the last.
@@ -163,8 +165,11 @@ fn nothing_new_is_shown_beside_what_is_gone() {
     let next_year = |mask| small(AreaType::Msoa, "AREA-M", quarter(2025, 1), mask);
     let meanwhile = [vec![Small { mask: 0b11, ..cells[3].clone() }, next_year(0b100)], fine(1).to_vec()].concat();
     let again = [cells.to_vec(), vec![next_year(0b1_0000)], fine(0b100).to_vec()].concat();
-    let revisions =
-        [(vec![20, 33, 40, 21], cells.to_vec()), (vec![40, 21, 70], meanwhile), (vec![20, 33, 40, 21, 70], again)];
+    let revisions = [
+        (vec![20, 33, 40, 21], cells.to_vec()),
+        (vec![40, 21, 70], meanwhile.clone()),
+        (vec![20, 33, 40, 21, 70], again),
+    ];
     let (mut entries, shown) = publish_each(&revisions, &Policy::threshold(5), 3);
     assert_eq!(verify_ledger(&entries).unwrap().entries, 3);
     let fine = fine(1).map(|cell| cell.id);
@@ -173,6 +178,17 @@ fn nothing_new_is_shown_beside_what_is_gone() {
     // What is here again can be compared, and with it what is new.
     assert_eq!(fine.each_ref().map(|id| shown[2][id]), [Cell::Value(40), Cell::Value(21)]);
     assert!(cells.iter().all(|cell| shown[2][&cell.id] == shown[0][&cell.id]));
+    // Of who keeps no account of it, where the areas happen to be in another order: three people of area 0 in the first quarter, as it had
+    // 43 in the year.
+    let first = plan(&empty(), &group(&[3, 60, 40, 21], &cells), &Policy::threshold(5), &key(3)).unwrap();
+    let past = LedgerState::decode(name("test"), Some(&sealed(&first))).unwrap();
+    let by_mutant = Rules { gone: false, ..Rules::ALL };
+    let reordered =
+        [&meanwhile[..2], &[Small { mask: 2, ..meanwhile[2].clone() }, Small { mask: 1, ..meanwhile[3].clone() }]]
+            .concat();
+    let mutant = decide(&past, &group(&[21, 40, 70], &reordered), &Policy::threshold(5), &key(3), by_mutant, true);
+    let year = restore(&sealed(&first)).unwrap().get().cell(&cells[0].id).unwrap().value().unwrap();
+    assert_eq!(year - mutant.unwrap().0.tables().cell(&fine[0]).unwrap().value().unwrap(), 3);
     // An entry that shows it beside is refused.
     let this_year = |entry: &mut Entry| {
         let new = entry.cells.iter_mut().filter(|cell| cell.id == next_year(1).id);
@@ -205,4 +221,20 @@ fn what_is_withdrawn_is_not_shown_and_stays_part_of_the_proof() {
     // An entry that forgets what was withdrawn is refused.
     let fresh = plan(&LedgerState::empty(name("test")), &group(&[9, 3, 2, 20], &cells[1..]), &k5, &key(3)).unwrap();
     assert!(matches!(verify_ledger([&sealed(&first), &sealed(&fresh)]), Err(LedgerError::Broken { .. })));
+}
+
+/// Two cells of the same count change places: each entry proves itself, and the second does not follow from the first.
+#[test]
+fn figures_lie_in_each_other_as_before() {
+    let (counts, cells) = (vec![20, 20, 30], masks(&[0b001, 0b010, 0b101], 3));
+    let (mut entries, _) = publish_each(&[(counts.clone(), cells.clone()), (counts, cells)], &Policy::threshold(5), 3);
+    assert_eq!(verify_ledger(&entries).unwrap().entries, 2);
+    let swapped = |entry: &mut Entry| {
+        let places = [entry.cells[1].place, entry.cells[0].place];
+        entry.cells.iter_mut().zip(places).for_each(|(cell, place)| cell.place = place);
+    };
+    entries[1] = changed_entry(&entries[1], swapped);
+    restore(&entries[1]).expect("by itself it holds");
+    let refused = verify_ledger(&entries).unwrap_err().to_string();
+    assert!(refused.contains("lie in other figures"), "{refused}");
 }

@@ -8,8 +8,11 @@ use super::base::Base;
 use crate::ids::CellId;
 use crate::ledger::{Entry, EntryCell, FIRST_THAT_LEAVES_BEHIND, LedgerError, Outcome};
 
+/// What a figure is known by.
+pub(super) type Named = (CellId, Outcome, u64);
+
 /// Figures that were decided, and how many there are of each.
-type Figures = BTreeMap<(CellId, Outcome, u64), usize>;
+type Figures = BTreeMap<Named, usize>;
 
 /// What was decided up to an entry.
 #[derive(Default)]
@@ -140,7 +143,7 @@ impl<'a> Changes<'a> {
     }
 }
 
-fn named(figure: &EntryCell) -> (CellId, Outcome, u64) {
+pub(super) fn named(figure: &EntryCell) -> Named {
     (figure.id.clone(), figure.outcome, figure.count)
 }
 

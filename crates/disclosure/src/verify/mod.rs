@@ -5,6 +5,7 @@ mod base;
 mod chain;
 mod differences;
 mod overlaps;
+mod relations;
 mod rules;
 mod split;
 mod worlds;
@@ -16,6 +17,7 @@ use crate::ledger::{Entry, EntryCell, OLDEST_VERSION, Outcome};
 
 use base::Base;
 pub(crate) use chain::Decided;
+pub(crate) use relations::Figures;
 
 /// What does not hold. Cells are named, counts are not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
