@@ -50,7 +50,8 @@ async fn waiting(demo: &Demo, key: &str) -> Value {
 
 async fn decide(demo: &Demo, key: &str, digest: &Value, verdict: &str) -> (u16, String) {
     let digest = digest.as_str().unwrap();
-    let path = format!("/v1/publications/{FIRES}/decision?digest={digest}&verdict={verdict}&because=as-agreed");
+    let because = if verdict == "approved" { "as-agreed" } else { "not-now" };
+    let path = format!("/v1/publications/{FIRES}/decision?digest={digest}&verdict={verdict}&because={because}");
     let answer = demo.send(Method::PUT, &path, Some(key), &[], Vec::new()).await;
     (answer.status.as_u16(), answer.text())
 }
@@ -88,7 +89,7 @@ async fn what_waits_is_seen_by_nobody_and_what_was_approved_is_what_is_shown() {
     let report = demo.platform.publish_pending(&mut |_| ()).unwrap();
     assert_eq!((report.published.len(), report.unapproved.len()), (0, 1), "{report}");
     let told = publication(&demo, &first).await;
-    assert_eq!(told, "waits for approval by reviewer; what is shown stays until then");
+    assert_eq!(told, "waits for approval by reviewer; nothing of it is shown until then");
     assert!(everything(&demo).await == before, "what waits is seen");
     for key in ["analyst", "officer", "outsider", "dashboard"] {
         let answer = demo.get("/v1/publications", Some(key)).await;
@@ -115,7 +116,8 @@ async fn what_waits_is_seen_by_nobody_and_what_was_approved_is_what_is_shown() {
     let demo = again(demo);
     assert_eq!(waiting(&demo, "reviewer").await["digest"], second["digest"]);
     let shown = everything(&demo).await;
-    assert_eq!(decide(&demo, "reviewer", &second["digest"], "approved").await, (204, String::new()));
+    let (status, said) = decide(&demo, "reviewer", &second["digest"], "approved").await;
+    assert!(status == 200 && said.contains("approved: it is published with the next run"), "{said}");
     assert!(everything(&demo).await == shown, "a decision shows nothing");
     let report = demo.platform.publish_pending(&mut |_| ()).unwrap();
     assert_eq!(report.published, [FIRES.parse().unwrap()], "{report}");
@@ -150,7 +152,7 @@ fn approved_at_the_machine(demo: Demo, digest: &str) -> Demo {
         text
     };
     let text = said(&["disclosure", "preview"]);
-    for part in [digest, "waits for approval by: reviewer", "cells withheld", "everything together"] {
+    for part in [digest, "waits for approval by reviewer", "cells withheld", "everything together"] {
         assert!(text.contains(part), "`{part}` is not in {text}");
     }
     let text = said(&["disclosure", "approve", FIRES, digest, "--because", "as-agreed"]);
@@ -172,16 +174,16 @@ async fn a_rejected_publication_leaves_nothing_behind() {
             let all = everything(&demo).await;
             assert_eq!(published(&demo), 0);
             let preview = waiting(&demo, "reviewer").await;
-            assert_eq!(decide(&demo, "reviewer", &preview["digest"], "rejected").await.0, 204);
+            assert_eq!(decide(&demo, "reviewer", &preview["digest"], "rejected").await.0, 200);
             let report = demo.platform.publish_pending(&mut |_| ()).unwrap();
-            assert!(report.failures.join("").contains("rejected by reviewer (as-agreed)"), "{report}");
+            assert!(report.failures.join("").contains("rejected by reviewer (not-now)"), "{report}");
             assert!(everything(&demo).await == all);
         }
         upload(&demo, "2026-01-01/P3M", quarter("2026", 0)).await;
         assert_eq!(published(&demo), 0);
         let digest = waiting(&demo, "reviewer").await["digest"].clone();
         let demo = if rejected {
-            assert_eq!(decide(&demo, "reviewer", &digest, "approved").await.0, 204);
+            assert_eq!(decide(&demo, "reviewer", &digest, "approved").await.0, 200);
             assert_eq!(published(&demo), 1);
             demo
         } else {

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, Uri};
 use model::{DatasetId, Digest};
 use platform::{PlatformError, Verdict};
 
@@ -10,7 +10,7 @@ use crate::App;
 use crate::headers::{apart, caller};
 use crate::params::Params;
 use crate::problem::{self, Problem};
-use crate::schema::{PublicationItem, PublicationList, ReportItem, RevisionItem, RevisionPreviewItem};
+use crate::schema::{PublicationItem, PublicationList, ReportItem, RevisionItem, RevisionPreviewItem, StandingItem};
 
 /// The publications that wait and that the caller may decide about. Each question is on record.
 #[utoipa::path(get, path = "/v1/publications", tag = "publications",
@@ -108,22 +108,22 @@ fn dataset(id: &str) -> Result<DatasetId, PlatformError> {
         ("digest" = String, Query, description = "what is decided about: the digest that the preview gave"),
         ("verdict" = String, Query, description = "`approved` or `rejected`"),
         ("because" = String, Query, description = "`as-agreed`, `shows-too-much`, `withholds-too-much`, `data-in-doubt` or `not-now`")),
-    responses((status = 204, description = "decided"), (status = 400, body = Problem), (status = 401, body = Problem),
+    responses((status = 200, body = StandingItem), (status = 400, body = Problem), (status = 401, body = Problem),
         (status = 403, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn decide(
     State(app): State<App>,
     Path(id): Path<String>,
     uri: Uri,
     headers: HeaderMap,
-) -> Result<StatusCode, Problem> {
+) -> Result<Json<StandingItem>, Problem> {
     let params = Params::read(&uri, &["digest", "verdict", "because"], app.limits.query_bytes)?;
     let digest = digest(&params, "`/v1/publications`")?;
     let verdict: Verdict = params.needed("verdict")?;
     let grounds = params.needed("because")?;
     apart(move || {
         let caller = caller(&app.platform, &headers)?;
-        app.platform.decide_publication(&caller, &dataset(&id)?, digest, verdict, grounds)?;
-        Ok(StatusCode::NO_CONTENT)
+        let standing = app.platform.decide_publication(&caller, &dataset(&id)?, digest, verdict, grounds)?;
+        Ok(Json(StandingItem { standing }))
     })
     .await
 }

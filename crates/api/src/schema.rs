@@ -282,6 +282,13 @@ impl From<RevisionPreview> for RevisionPreviewItem {
     }
 }
 
+/// Where a publication that waits stands once somebody has decided.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct StandingItem {
+    /// In words: approved, whose word is still missing, or by whom it was rejected.
+    pub(crate) standing: String,
+}
+
 /// A publication that waits for approval. Nothing in it is a figure of a cell.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PublicationItem {

@@ -90,7 +90,8 @@ fn decide(config: &Config, args: &DecisionArgs, verdict: Verdict) -> anyhow::Res
     let dataset: DatasetId = args.dataset.parse().map_err(PlatformError::Name)?;
     let digest = digest(&args.digest, "disclosure preview")?;
     let platform = super::open(config)?;
-    platform.decide_publication(&decider(&platform, args.role)?, &dataset, digest, verdict, grounds)?;
+    let standing = platform.decide_publication(&decider(&platform, args.role)?, &dataset, digest, verdict, grounds)?;
+    say(format_args!("{dataset}: {standing}"))?;
     Ok(say(platform.publish_pending(&mut |_| ())?)?)
 }
 

@@ -50,8 +50,7 @@ pub struct Preview {
 impl fmt::Display for Preview {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} {}", self.dataset, self.digest)?;
-        let roles: Vec<&str> = self.approval.iter().map(Label::as_str).collect();
-        writeln!(f, "  {WAITS} by: {}", roles.join(" and "))?;
+        writeln!(f, "  {}", waits_for(&self.approval))?;
         self.decisions.iter().try_for_each(|decision| writeln!(f, "  {decision}"))?;
         if let Some(changed) = &self.void {
             writeln!(f, "  void: {changed}; whatever is made in its place is previewed anew")?;
@@ -170,10 +169,11 @@ impl Platform {
     }
 
     /// Approves or rejects a publication that waits, by the digest that was previewed; on record before it counts. What is
-    /// published follows with the next run.
+    /// published follows with the next run. Where it stands then, in words.
     ///
     /// # Errors
-    /// If nothing waits that the caller may decide about, something else waits by now, or what it stands on changed since.
+    /// If nothing waits that the caller may decide about, something else waits by now, what it stands on changed since, or the reason is
+    /// none for this verdict.
     pub fn decide_publication(
         &self,
         caller: &Caller,
@@ -181,7 +181,7 @@ impl Platform {
         digest: Digest,
         verdict: Verdict,
         grounds: Grounds,
-    ) -> Result<(), PlatformError> {
+    ) -> Result<String, PlatformError> {
         // What is being released at this moment cannot be rejected any more, and whoever tries is told.
         let _nobody_releases = self.deciding();
         let missing = || PlatformError::NotFound { what: format!("a publication of `{dataset}` that waits") };
@@ -212,6 +212,10 @@ impl Platform {
                 format!("`{digest}` does not wait: what waits is `{preview}`, and everything before it is void");
             return bad("digest", problem);
         }
+        if (verdict == Verdict::Approved) != (grounds == Grounds::AsAgreed) {
+            let problem = "what is approved is `as-agreed`, and what is rejected is for another reason".to_owned();
+            return bad("because", problem);
+        }
         let versions = self.not_yet_out(dataset, &opened.basis)?;
         if let Some(changed) = self.changed_since(dataset, &opened.basis)? {
             self.queue_versions(&versions)?;
@@ -227,6 +231,7 @@ impl Platform {
         // `deciding` in `approved` before it reads what was decided, and gets it when this is recorded or has failed.
         self.queue_versions(&versions)?;
         if !waiting.is_said(caller.actor.as_ref(), verdict, grounds) {
+            let group = group.clone();
             self.record(audit::Entry::Decided { actor: caller.actor.clone(), group, preview, verdict, grounds })?;
         }
         if verdict == Verdict::Rejected {
@@ -234,7 +239,15 @@ impl Platform {
             self.remember(dataset, super::ledger::Remembered::end_revision)?;
         }
         self.wake_publisher();
-        Ok(())
+        let supplier = dataset.organisation()?;
+        let standing = self.recorded().waiting(&group).map(|waiting| waiting.standing(&supplier));
+        Ok(match standing {
+            Some(Standing::Waits(roles)) => waits_for(&roles),
+            Some(Standing::Rejected { role, grounds }) => {
+                format!("{}: whoever rejected it may approve it after all", rejected(&role, grounds))
+            }
+            Some(Standing::Approved) | None => "approved: it is published with the next run".to_owned(),
+        })
     }
 
     /// With a rejection that is taken back comes the revision that it ended.
@@ -402,11 +415,15 @@ fn rejected(role: &Label, grounds: Grounds) -> String {
     format!("it was rejected by {role} ({})", grounds.as_str())
 }
 
-fn waits(roles: &BTreeSet<Label>, basis: &Basis) -> PlatformError {
+fn waits_for(roles: &BTreeSet<Label>) -> String {
     let roles: Vec<&str> = roles.iter().map(Label::as_str).collect();
+    format!("{WAITS} by {}", roles.join(" and "))
+}
+
+fn waits(roles: &BTreeSet<Label>, basis: &Basis) -> PlatformError {
     PlatformError::AwaitsApproval {
         versions: basis.versions(),
-        reason: format!("{WAITS} by {}; what is shown stays until then", roles.join(" and ")),
+        reason: format!("{}; nothing of it is shown until then", waits_for(roles)),
     }
 }
 

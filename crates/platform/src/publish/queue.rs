@@ -250,7 +250,10 @@ impl Platform {
                     report.waiting.extend(waiting(&state, &dataset));
                     let text = published(fineness.views, fineness.too_fine.len());
                     run.published.insert(dataset.clone(), Said { text, of: group.basis.versions() });
-                    report.too_fine.extend(fineness.too_fine);
+                    // What is new after a revision is there with the next run.
+                    report
+                        .too_fine
+                        .extend(fineness.too_fine.into_iter().filter(|_| !group.tables.get().more_follows()));
                     report.published.extend(fresh.then_some(dataset));
                 }
                 Err(PlatformError::AwaitsRevision { versions }) => {

@@ -53,8 +53,9 @@ fn fires() -> DatasetId {
     Small::FIRES.parse().unwrap()
 }
 
-fn decide(platform: &Platform, caller: &Caller, digest: Digest, verdict: Verdict) -> Result<(), PlatformError> {
-    platform.decide_publication(caller, &fires(), digest, verdict, Grounds::AsAgreed)
+fn decide(platform: &Platform, caller: &Caller, digest: Digest, verdict: Verdict) -> Result<String, PlatformError> {
+    let because = if verdict == Verdict::Approved { Grounds::AsAgreed } else { Grounds::NotNow };
+    platform.decide_publication(caller, &fires(), digest, verdict, because)
 }
 
 fn only(platform: &Platform) -> Preview {
@@ -70,12 +71,12 @@ fn nothing_is_out_before_it_is_approved_and_what_was_out_stays_until_then() {
     let receipt = Small::upload(&platform, 1);
     let report = publish(&platform);
     assert_eq!((report.published.len(), report.failures.len(), report.unapproved.len()), (0, 0, 1), "{report}");
-    let told = "waits for approval by reviewer; what is shown stays until then";
+    let told = "waits for approval by reviewer; nothing of it is shown until then";
     assert_eq!(Small::publication(&platform, &receipt), told);
     assert_eq!(periods(&platform), 0);
     let first = only(&platform);
     let text = first.to_string();
-    assert!(first.void.is_none() && text.contains("waits for approval by: reviewer"), "{text}");
+    assert!(first.void.is_none() && text.contains("waits for approval by reviewer"), "{text}");
     assert!(text.contains("deliberate-fires/district-quarter") && text.contains(&first.digest.to_string()), "{text}");
     assert!(!text.contains("why cells are withheld"), "{text}");
 
@@ -127,7 +128,7 @@ fn a_revision_that_was_rejected_comes_back_with_its_approval() {
     decide(&platform, &reviewer, waits.digest, Verdict::Rejected).unwrap();
     publish(&platform);
     assert!(!platform.awaits_revision(&fires()).unwrap());
-    let rejected = "it was rejected by reviewer (as-agreed)";
+    let rejected = "it was rejected by reviewer (not-now)";
     assert!(preview().plan.is_none() && preview().refused.unwrap().starts_with(rejected));
     let refused = platform.revise(&reviewer, &fires(), code).unwrap_err().to_string();
     assert!(refused.contains(rejected), "{refused}");
@@ -227,9 +228,17 @@ fn all_who_are_asked_decide_and_nobody_else() {
     assert_eq!(publish(&platform).unapproved.len(), 1);
     let told = Small::publication(&platform, &receipt);
     assert!(told.starts_with("waits for approval by governance;"), "{told}");
+    // A reason that is none for the verdict is not taken.
+    for (verdict, because) in [(Verdict::Approved, Grounds::NotNow), (Verdict::Rejected, Grounds::AsAgreed)] {
+        let error = platform.decide_publication(&governance, &fires(), digest, verdict, because).unwrap_err();
+        assert!(matches!(error, PlatformError::BadParameter { parameter: "because", .. }), "{error}");
+    }
     decide(&platform, &governance, digest, Verdict::Rejected).unwrap();
     let report = publish(&platform);
-    assert!(report.failures.join("").contains("rejected by governance (as-agreed)"), "{report}");
+    assert!(report.failures.join("").contains("rejected by governance (not-now)"), "{report}");
+    // Who approves it all the same reads that this is not enough.
+    let standing = decide(&platform, &reviewer, digest, Verdict::Approved).unwrap();
+    assert!(standing.contains("rejected by governance (not-now): whoever rejected it may"), "{standing}");
     assert_eq!(periods(&platform), 0);
     decide(&platform, &governance, digest, Verdict::Approved).unwrap();
     assert_eq!(publish(&platform).published, [fires()]);
