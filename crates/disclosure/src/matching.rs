@@ -17,7 +17,8 @@ use crate::table::{Rows, add, at, set};
 pub(crate) struct Side<'a> {
     pub(crate) truth: &'a [i64],
     pub(crate) contributions: &'a Contributions,
-    /// For each atom, the cells that both sides have and that contain it. Atoms with the same are one place.
+    /// For each atom, the cells that both sides have and that contain it. Atoms with the same are one place. Cells of which there is no
+    /// figure after tell places apart like others.
     pub(crate) signatures: &'a Rows,
     /// For each atom, the first of its place.
     pub(crate) origins: &'a [u32],
@@ -44,8 +45,10 @@ type Token = (Option<(u64, u16)>, i64);
 /// The records of one atom, by whose they are.
 type Holding = BTreeMap<Option<(u64, u16)>, i64>;
 
-/// Matches two sides; `periods` are those of the cells that both have, in the order of the signatures.
-pub(crate) fn matched(old: &Side<'_>, new: &Side<'_>, periods: &[Period]) -> Matched {
+/// Matches two sides; of the cells that both have, in the order of the signatures: the period, and whether there is a figure of it after.
+pub(crate) fn matched(old: &Side<'_>, new: &Side<'_>, cells: &[(Period, bool)]) -> Matched {
+    let periods: Vec<Period> = cells.iter().map(|(period, _)| *period).collect();
+    let compares = |cell: &u32| cells.get(*cell as usize).is_none_or(|(_, is_there)| *is_there);
     let mut places: BTreeMap<&[u32], (Vec<u32>, Vec<u32>)> = BTreeMap::new();
     for atom in old.atoms() {
         places.entry(old.signatures.row(atom)).or_default().0.push(atom);
@@ -62,14 +65,15 @@ pub(crate) fn matched(old: &Side<'_>, new: &Side<'_>, periods: &[Period]) -> Mat
     let places: Vec<Place<'_>> = places
         .into_iter()
         .map(|(signature, (before, after))| {
-            // What is in no cell of both sides has nothing to do with anything on the other.
-            let stayed = if signature.is_empty() { BTreeMap::new() } else { stayed(old, &before, new, &after) };
+            // What is in no figure of both sides has nothing to do with anything on the other.
+            let is_told = signature.iter().any(compares);
+            let stayed = if is_told { stayed(old, &before, new, &after) } else { BTreeMap::new() };
             Place { signature, before, after, stayed }
         })
         .collect();
-    let changes = Changes::new(&places, (old, new), periods);
+    let changes = Changes::new(&places, (old, new), &periods);
     for mut place in places {
-        let open = changes.may_be_in(&place, periods);
+        let open = changes.may_be_in(&place, &periods);
         if open[0] {
             place.stayed.clear();
         }

@@ -246,11 +246,10 @@ impl Data<'_> {
 
     /// Which records are still there.
     fn match_with(&self, history: &History, comparable: &HashMap<&CellId, &[u32]>) -> Matched {
-        let both = self.truth.cells.iter().filter(|(_, entry)| !entry.facts.not_available);
-        let (mut before, mut after, mut periods) = (Vec::new(), Vec::new(), Vec::new());
-        for (id, entry) in both {
+        let (mut before, mut after, mut cells) = (Vec::new(), Vec::new(), Vec::new());
+        for (id, entry) in &self.truth.cells {
             let Some(atoms) = comparable.get(id) else { continue };
-            periods.push(id.key.period);
+            cells.push((id.key.period, !entry.facts.not_available));
             before.push(atoms.to_vec());
             after.push(entry.atoms.clone());
         }
@@ -269,7 +268,7 @@ impl Data<'_> {
                 signatures: &after,
                 origins: &self.numbers(),
             },
-            &periods,
+            &cells,
         )
     }
 }

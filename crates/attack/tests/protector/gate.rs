@@ -137,8 +137,8 @@ pub(super) struct Step {
     pub(super) revision: usize,
     /// The months that are withdrawn: no cell of longer periods around them is there either.
     pub(super) away: BTreeSet<String>,
-    /// Cells of which the source has no figure.
-    pub(super) gaps: BTreeSet<Vec<String>>,
+    /// Areas in months of which the source has no figure.
+    pub(super) gaps: BTreeSet<(usize, usize)>,
     /// How many of the group's views are registered, the first of them.
     pub(super) views: usize,
     /// Whether anything ever goes.
@@ -167,10 +167,15 @@ impl Step {
         let mut tables = group.tables(self.revision);
         tables.retain(|(name, _)| registered.contains(name));
         for (_, cells) in &mut tables {
-            cells.retain(|cell| !away(cell) && !self.gaps.contains(&cell.codes));
+            cells.retain(|cell| !away(cell));
         }
         tables.retain(|(_, cells)| !cells.is_empty());
         tables
+    }
+
+    /// Whether the source has no figure of a part of a cell.
+    fn has_gap(&self, dimensions: &[Dimension], codes: &[String]) -> bool {
+        self.gaps.iter().any(|(area, month)| inside(&dimensions[..2], &codes[..2], &[*area, *month]))
     }
 }
 
@@ -183,7 +188,8 @@ pub(super) fn unreleased(group: &Group, step: &Step, number: usize, id: &GroupId
     let dimensions = group.dimensions_as_of(step.revision);
     let is_there = |record: &&attack::groups::Record| {
         let month = &group.dimensions[PERIOD].atoms[record.at[PERIOD]];
-        (record.from..=record.until).contains(&step.revision) && !step.away.contains(month)
+        let is_gap = step.gaps.contains(&(record.at[0], record.at[PERIOD]));
+        (record.from..=record.until).contains(&step.revision) && !step.away.contains(month) && !is_gap
     };
     let mut counts: BTreeMap<Vec<usize>, u64> = BTreeMap::from([(Vec::new(), 0)]);
     for dimension in &dimensions {
@@ -210,7 +216,8 @@ pub(super) fn unreleased(group: &Group, step: &Step, number: usize, id: &GroupId
         let members = atoms.iter().filter(|(at, _)| inside(&dimensions, &cell.codes, at));
         let members: Vec<AtomIndex> = members.map(|(_, atom)| *atom).collect();
         let headline = cell.codes.iter().all(|code| code == "all");
-        let facts = CellFacts { headline, ..CellFacts::default() };
+        let not_available = step.has_gap(&dimensions, &cell.codes);
+        let facts = CellFacts { headline, not_available, ..CellFacts::default() };
         builder.cell(cell_id(group, &cell.codes), members, cell.people, facts);
     }
     builder.finish().unwrap()

@@ -24,8 +24,8 @@ fn times(group: &Group, seed: u64) -> Vec<Step> {
                 3..5 => step.away.retain(|_| numbers.percent(50)),
                 5 => step.away.clear(),
                 6..8 => {
-                    let cells: Vec<_> = step.tables(group).into_iter().flat_map(|(_, cells)| cells).collect();
-                    step.gaps.extend(cells.get(numbers.below(cells.len())).map(|cell| cell.codes.clone()));
+                    let areas = group.dimensions[0].atoms.len();
+                    step.gaps.insert((numbers.below(areas), numbers.below(months.len())));
                 }
                 8 => step.gaps.clear(),
                 9 => step.views = (step.views + 1).min(group.views.len()),

@@ -196,7 +196,7 @@ fn nothing_new_is_shown_beside_what_is_gone() {
     };
     entries[1] = changed_entry(&entries[1], this_year);
     let refused = verify_ledger(&entries[..2]).unwrap_err().to_string();
-    assert!(refused.contains("may hold records of what is gone"), "{refused}");
+    assert!(refused.contains("new in months of what is gone"), "{refused}");
 }
 
 #[test]

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::Month;
 
-use super::base::Base;
 use crate::ids::CellId;
 use crate::ledger::{Entry, EntryCell, FIRST_THAT_LEAVES_BEHIND, LedgerError, Outcome};
 
@@ -46,7 +45,7 @@ impl Decided {
         if entry.version >= FIRST_THAT_LEAVES_BEHIND {
             let changes = Changes::new(self, &now, entry);
             changes.check_what_is_left_behind(&self.left_behind, &now.left_behind)?;
-            changes.check_what_is_new(entry)?;
+            changes.check_what_is_new()?;
         }
         Ok(now)
     }
@@ -108,38 +107,16 @@ impl<'a> Changes<'a> {
         }
     }
 
-    fn check_what_is_new(&self, entry: &Entry) -> Result<(), LedgerError> {
+    fn check_what_is_new(&self) -> Result<(), LedgerError> {
         if let Some(cell) = self.new.first().filter(|_| self.revises) {
             return Err(broken(&cell.id, "it is new while others are decided anew"));
         }
-        if self.gone.is_empty() || self.new.is_empty() {
-            return Ok(());
+        let months: BTreeSet<Month> = self.gone.iter().flat_map(|figure| figure.id.key.period.months()).collect();
+        let beside = |cell: &&&EntryCell| cell.id.key.period.months().any(|month| months.contains(&month));
+        match self.new.iter().find(beside) {
+            Some(cell) => Err(broken(&cell.id, "it is new in months of what is gone")),
+            None => Ok(()),
         }
-        // Each atom by the cells around it that are there and were decided before, whichever figure of theirs says so.
-        let base = Base::new(entry).map_err(LedgerError::Unproven)?;
-        let mut around: Vec<BTreeSet<&CellId>> = vec![BTreeSet::new(); entry.truth.len()];
-        let (known, others): (Vec<_>, Vec<_>) =
-            entry.figures().zip(&base.cells).partition(|(figure, _)| self.known.contains(&figure.id));
-        for (figure, atoms) in known {
-            for atom in atoms {
-                around.get_mut(*atom as usize).into_iter().for_each(|cells| cells.extend([&figure.id]));
-            }
-        }
-        let new: BTreeSet<&CellId> = self.new.iter().map(|cell| &cell.id).collect();
-        let (new, gone): (Vec<_>, Vec<_>) = others.into_iter().partition(|(figure, _)| new.contains(&figure.id));
-        let mut months: BTreeMap<&BTreeSet<&CellId>, BTreeSet<Month>> = BTreeMap::new();
-        for (figure, atoms) in gone {
-            for place in atoms.iter().filter_map(|atom| around.get(*atom as usize)) {
-                months.entry(place).or_default().extend(figure.id.key.period.months());
-            }
-        }
-        for (cell, atoms) in new {
-            let gone = atoms.iter().filter_map(|atom| months.get(around.get(*atom as usize)?)).flatten();
-            if cell.id.key.period.months().any(|month| gone.clone().any(|gone| *gone == month)) {
-                return Err(broken(&cell.id, "it is new and may hold records of what is gone"));
-            }
-        }
-        Ok(())
     }
 }
 
