@@ -10,6 +10,7 @@ use model::Month;
 
 use crate::history::History;
 use crate::ids::CellId;
+use crate::rules::Rules;
 use crate::unreleased::Unreleased;
 
 /// See the module.
@@ -24,18 +25,16 @@ impl<'a> Beside<'a> {
     /// What was gone while others were revised is not shown again: its records cannot be compared any more.
     ///
     /// A mutant that ignores `gone` shows whatever is new.
-    pub(crate) fn new(truth: &'a Unreleased, history: &'a History, gone: bool) -> Self {
+    pub(crate) fn new(truth: &'a Unreleased, history: &'a History, rules: Rules) -> Self {
         let decided: HashSet<&CellId> =
             history.superseded.iter().chain(&history.shown).map(|figure| &figure.id).collect();
         let left_behind: HashSet<&CellId> =
             history.gone().filter(|figure| figure.left_behind).map(|figure| &figure.id).collect();
         let available = truth.cells.iter().filter(|(_, entry)| !entry.facts.not_available).map(|(id, _)| id);
         let mut there: HashSet<&CellId> = available.filter(|id| !left_behind.contains(id)).collect();
-        if gone {
-            let gone = decided.iter().filter(|id| !there.contains(*id));
-            let months: BTreeSet<Month> = gone.flat_map(|id| id.key.period.months()).collect();
-            there.retain(|id| decided.contains(id) || !id.key.period.months().any(|month| months.contains(&month)));
-        }
+        let closed = decided.iter().filter(|id| rules.gone && !there.contains(*id) || !rules.late);
+        let months: BTreeSet<Month> = closed.flat_map(|id| id.key.period.months()).collect();
+        there.retain(|id| decided.contains(id) || !id.key.period.months().any(|month| months.contains(&month)));
         Self { decided, there }
     }
 }

@@ -42,7 +42,7 @@ pub use changes::{Change, Changes, Shown, ViewChange};
 pub use ids::{CellId, GroupId, MeasureId, NameError};
 pub use key::PlanKey;
 pub use ledger::{AuthenticatedEntry, LedgerError, LedgerState, SealedEntry, restore};
-pub use plan::{Plan, PlanError, Summary, Tally, plan};
+pub use plan::{Plan, PlanError, Summary, Tally, plan, plan_without_what_is_late};
 pub use policy::{Coalitions, Dominance, Policy, Rounding, Share, StepBudget, ZeroPolicy};
 pub use receipt::{AuditPort, CommitError, DurableReceipt, LedgerPort, PortError, ReceiptError, ReleaseRecord, commit};
 pub use registration::{

@@ -139,7 +139,7 @@ impl Data<'_> {
         let mut last: HashMap<&CellId, (usize, &Figure)> = HashMap::new();
         last.extend(history.superseded.iter().enumerate().map(|(index, figure)| (&figure.id, (index, figure))));
         let decided = |figure: &Figure| self.decided(figure, moved(&figure.atoms));
-        let beside = Beside::new(self.truth, history, self.rules.gone);
+        let beside = Beside::new(self.truth, history, self.rules);
         let mut superseded: Vec<Option<MaterialCell>> =
             history.superseded.iter().map(|figure| Some(decided(figure))).collect();
         let mut cells = Vec::with_capacity(self.truth.cells.len());

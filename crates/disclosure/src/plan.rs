@@ -203,10 +203,34 @@ impl Summary {
 /// # Errors
 /// See [`PlanError`]; the previous plan stays in force.
 pub fn plan(past: &LedgerState, truth: &Unreleased, policy: &Policy, key: &PlanKey) -> Result<Plan, PlanError> {
+    plan_by(past, truth, policy, key, Rules::ALL)
+}
+
+/// The same without figures of cells that are new in months of which others were decided before: what cannot be protected beside these
+/// is no reason to show nothing of the months to come.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_without_what_is_late(
+    past: &LedgerState,
+    truth: &Unreleased,
+    policy: &Policy,
+    key: &PlanKey,
+) -> Result<Plan, PlanError> {
+    plan_by(past, truth, policy, key, Rules { late: false, ..Rules::ALL })
+}
+
+fn plan_by(
+    past: &LedgerState,
+    truth: &Unreleased,
+    policy: &Policy,
+    key: &PlanKey,
+    rules: Rules,
+) -> Result<Plan, PlanError> {
     let group = truth.group.clone();
     let budget = if past.is_empty() { policy.budget } else { policy.budget.later() };
     let patient = |split| {
-        let attempt = |budget| decide(past, truth, &Policy { budget, ..policy.clone() }, key, Rules::ALL, split);
+        let attempt = |budget| decide(past, truth, &Policy { budget, ..policy.clone() }, key, rules, split);
         match attempt(budget) {
             Err(PlanError::Unprovable { .. }) => attempt(budget.thorough()),
             other => other,

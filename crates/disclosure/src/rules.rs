@@ -53,6 +53,8 @@ pub(crate) struct Rules {
     pub(crate) revisions: bool,
     /// Figures that are not there any more.
     pub(crate) gone: bool,
+    /// Whether what is new is decided in months of which others were decided before.
+    pub(crate) late: bool,
     /// Public upper limits of counts.
     pub(crate) open: bool,
     /// Zeros that a key hides.
@@ -83,6 +85,7 @@ impl Rules {
         own_records: true,
         revisions: true,
         gone: true,
+        late: true,
         open: true,
         zeros: true,
         decoys: true,

@@ -55,7 +55,7 @@ pub(crate) struct Row {
 #[derive(Default)]
 pub(crate) struct Facts {
     pub(crate) areas: Codes,
-    /// For each dimension, its values: the classification first, then others that were seen.
+    /// For each dimension, its values: the classification first, then those that filters name, then others that were seen.
     pub(crate) categories: Vec<Codes>,
     /// Partners by way of whom rows came, those of the classification first; none is told apart where no column does.
     pub(crate) partners: Codes,
@@ -73,6 +73,12 @@ impl Facts {
                 codes.number(value);
             }
             codes.number(UNKNOWN);
+            // What a filter names is told apart before any row has it, so that the first one changes no other cell. Ages are, by their bands.
+            let filters =
+                request.tables.iter().filter(|_| *name != "age").filter_map(|table| table.measure.filter.get(*name));
+            for value in filters.flatten() {
+                codes.number(value);
+            }
             facts.categories.push(codes);
         }
         let partners = request.partner.as_ref().and_then(|name| request.classifications.get(name));

@@ -296,10 +296,10 @@ impl Platform {
         let upload = named_upload(request, self.keys().keyed_digest(&arrival.digest.0)?)?;
         let agreements: BTreeSet<Digest> = permit.agreements().keys().copied().collect();
         let file = self.content_digest(state, contract, &agreements, arrival.digest)?;
-        self.overlaps_no_other(&contract.id, period)?;
         if let Some(known) = self.known_file(intake, upload.as_ref(), file)? {
             return Ok(Taken::Known(Box::new(known)));
         }
+        self.overlaps_no_other(&contract.id, period)?;
         let memory = self.memory_for(contract, arrival)?;
         let cleaned = self.clean(state, intake, arrival, &memory)?;
         let version = Uuid::now_v7();

@@ -104,11 +104,13 @@ impl Platform {
         let out = state.out.get(&facts.dataset).filter(|group| group.basis.versions().contains(&facts.id));
         let is_done = job.state == JobState::Done;
         Ok(match (out, &job.message) {
-            (Some(_), _) if is_done && !state.released.contains_key(&facts.dataset) => format!("done: {DARK}"),
-            (Some(group), Some(message)) if is_done => match group.tables.get().left_behind(facts.period) {
-                0 => format!("done: {message}"),
-                cells => format!("done: {message}; {cells} {LEFT_BEHIND}"),
-            },
+            (Some(group), _) if is_done && self.recorded().is_withdrawn(&group.basis) => format!("done: {DARK}"),
+            (Some(group), Some(message)) if is_done && !message.starts_with(WAITS) => {
+                match group.tables.get().left_behind(facts.period) {
+                    0 => format!("done: {message}"),
+                    cells => format!("done: {message}; {cells} {LEFT_BEHIND}"),
+                }
+            }
             (None, Some(_)) if is_done && version.status == VersionStatus::Superseded => format!("done: {REPLACED}"),
             // The job is done, and somebody else is to do something.
             (_, Some(message)) if message.starts_with(WAITS) => message.clone(),

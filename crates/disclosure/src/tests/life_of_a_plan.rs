@@ -7,7 +7,7 @@ use crate::ledger::{AuthenticatedEntry, LedgerError, LedgerState, SealedEntry, r
 use crate::{
     AuditPort, Cell, CellFacts, CellId, CommitError, DurableReceipt, Explainer, LedgerPort, OpenError, OpenSource,
     Plan, PlanError, Policy, PortError, ReceiptError, ReleaseRecord, Rounding, UnreleasedBuilder, ZeroPolicy, commit,
-    plan, report, verify_ledger,
+    plan, plan_without_what_is_late, report, verify_ledger,
 };
 
 #[derive(Default)]
@@ -237,6 +237,26 @@ fn what_cannot_be_planned_says_why() {
     assert!(matches!(attempt(&empty(), &Policy::threshold(1)), Err(PlanError::Threshold(1))));
     let other = LedgerState::empty(name("other"));
     assert!(matches!(attempt(&other, &Policy::threshold(5)), Err(PlanError::OtherGroup { .. })));
+}
+
+/// Two of five records are a new cell: beside the five, which everybody has, nothing hides them. The month to come is shown all the same.
+#[test]
+fn what_is_late_and_cannot_be_protected_holds_up_no_month_to_come() {
+    let cell = |area: &str, month, mask| {
+        let id = cell_id("test", AreaType::Lsoa, area, month, Sex::All, AgeBand::All);
+        Small { id, mask, facts: CellFacts::default() }
+    };
+    let cells = [cell("AREA-0", 1, 0b011), cell("AREA-1", 1, 0b001), cell("AREA-0", 2, 0b100)];
+    let (counts, k5) = ([2, 3, 30], Policy::threshold(5));
+    let first = plan(&empty(), &group(&counts[..2], &cells[..1]), &k5, &key(7)).unwrap();
+    let past = LedgerState::decode(name("test"), Some(&entry(&first))).unwrap();
+    let truth = group(&counts, &cells);
+    assert!(matches!(plan(&past, &truth, &k5, &key(7)), Err(PlanError::Unprovable { .. })));
+    let second = plan_without_what_is_late(&past, &truth, &k5, &key(7)).unwrap();
+    let tables = restore(&entry(&second)).unwrap();
+    let shown = cells.map(|cell| tables.get().cell(&cell.id).unwrap());
+    assert_eq!(shown, [Cell::Value(5), Cell::Withheld(Mark::X), Cell::Value(30)]);
+    assert!(!tables.get().more_follows() && verify_ledger([&entry(&first), &entry(&second)]).is_ok());
 }
 
 /// One cell in question beside two large ones, and what becomes of it.

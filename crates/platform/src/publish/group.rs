@@ -75,6 +75,11 @@ impl Platform {
     fn revise_or_extend(&self, work: &Work<'_>, current: &[DatasetVersion]) -> Result<Outcome, PlatformError> {
         let dataset = &work.contract.id;
         let Remembered { mut revised, agreed, .. } = self.remembered(dataset)?;
+        if !revised.is_empty() && work.past.last().is_some_and(|last| revised.is_subset(&last.basis.versions())) {
+            // It is published, and what came after was cut short.
+            self.end_revision(dataset, &revised)?;
+            revised.clear();
+        }
         let mut settled = self.settled(current, work.past, &revised)?;
         if settled.versions.is_empty() && !revised.is_empty() {
             // It was asked for files that others took the place of since, and nothing else is there.
@@ -207,10 +212,11 @@ impl Platform {
         let revision = attempt.basis.revision;
         // An entry from before areas were kept is written once more, so that it tells what they are while they are still known.
         let same = |last: &&Opened| last.basis.revision == revision && last.basis.knows_its_areas();
-        let more_follows = state.released.get(&contract.id).is_some_and(|group| group.tables.get().more_follows());
-        match past.last().filter(|last| !allowed.open() && !more_follows && same(last)) {
+        let known =
+            past.last().filter(|last| !allowed.open() && same(last)).map(|last| self.group_of(last)).transpose()?;
+        match known.filter(|group| !group.tables.get().more_follows()) {
             // Nothing changed: no further record.
-            Some(last) => self.group_of(last),
+            Some(group) => Ok(group),
             None => match state.released.get(&contract.id).filter(|group| group.basis.revision == revision) {
                 Some(group) if allowed.open() => Ok(Arc::clone(group)),
                 _ => self.release(&attempt, past),
@@ -317,7 +323,7 @@ impl Platform {
     ) -> Result<Arc<Group>, PlatformError> {
         let (dataset, basis) = (&attempt.contract.id, &attempt.basis);
         let known = ledger_state(dataset, past)?;
-        let plan = self.plan(dataset, &known, unreleased, &attempt.allowed.policy)?;
+        let plan = self.plan_of(attempt, past, unreleased, &known)?;
         if let Some(agreed) = attempt.agreed
             && agreed != self.code_of(&plan, attempt)?
         {
@@ -367,6 +373,29 @@ impl Platform {
             }
         }
         Ok(())
+    }
+
+    /// The plan; where nothing is registered anew and none is found, one without what is new of months that are out already: a view that
+    /// follows a revision, or a gap that is filled, must not hold up the months to come.
+    fn plan_of(
+        &self,
+        attempt: &Attempt<'_>,
+        past: &[Opened],
+        unreleased: &Unreleased,
+        known: &LedgerState,
+    ) -> Result<Plan, PlatformError> {
+        let (dataset, policy) = (&attempt.contract.id, &attempt.allowed.policy);
+        let plan = self.plan(dataset, known, unreleased, policy);
+        let registers = past.last().is_none_or(|last| attempt.basis.registers_more_than(&last.basis));
+        let Some(error) = plan.as_ref().err().filter(|error| !registers && has_no_plan(error)) else { return plan };
+        tracing::warn!(
+            dataset = dataset.as_str(),
+            causes = causes(error),
+            "what is new of months that are out is left out"
+        );
+        let key = self.keys().plan_key(dataset)?;
+        disclosure::plan_without_what_is_late(known, unreleased, policy, &key)
+            .map_err(PlatformError::failed("plan what is released"))
     }
 
     fn plan(

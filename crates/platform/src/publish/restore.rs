@@ -114,6 +114,9 @@ impl Platform {
             (false, Some(last)) => Some(self.group_of(last)?),
             (false, None) => None,
         };
+        // What follows a revision was queued with it, and that job may have been given up.
+        let follows = group.as_ref().is_some_and(|group| group.tables.get().more_follows()) && !pending;
+        let changed = changed.or(versions.last().filter(|_| follows).map(|version| version.facts.id));
         Ok(Restored { group, withdrawn: false, changed })
     }
 
