@@ -176,7 +176,7 @@ impl Data<'_> {
             .extend(history.shown.iter().filter(|figure| !beside.there.contains(&figure.id)).map(|f| Some(decided(f))));
         let mut more_follows = false;
         let decides = |cell: &MaterialCell| cell.past.is_none() && !cell.facts.not_available;
-        if cells.iter().any(|cell| decides(cell) && beside.decided.contains(&cell.id)) {
+        if self.truth.revises || cells.iter().any(|cell| decides(cell) && beside.decided.contains(&cell.id)) {
             let gone = superseded.iter_mut().flatten().filter(|figure| !beside.there.contains(&figure.id));
             gone.for_each(|figure| figure.left_behind = true);
             // Beside figures that changed, sums that nobody withheld before tell who kept the old ones what is withheld now.

@@ -226,6 +226,7 @@ impl UnreleasedBuilder {
             contributors: self.contributors,
             contributions: self.contributions,
             sensitive: self.sensitive,
+            revises: false,
         })
     }
 }
@@ -257,6 +258,17 @@ pub struct Unreleased {
     pub(crate) contributors: BTreeMap<[u8; 16], u64>,
     pub(crate) contributions: Vec<Contribution>,
     pub(crate) sensitive: Sensitive,
+    /// See [`Self::of_other_records`].
+    pub(crate) revises: bool,
+}
+
+impl Unreleased {
+    /// Says that records of earlier revisions were replaced: also where no cell that is here counts another number, those that are not
+    /// here could not be compared any more.
+    pub const fn of_other_records(mut self) -> Self {
+        self.revises = true;
+        self
+    }
 }
 
 impl fmt::Debug for Unreleased {

@@ -250,7 +250,11 @@ pub(super) fn release_each(group: &Group, setting: Setting, steps: &[Step]) -> O
     for (number, step) in steps.iter().enumerate() {
         let last = memory.entries.last().map(|entry| AuthenticatedEntry::from_vault(entry.clone()));
         let past = LedgerState::decode(id.clone(), last.as_ref()).unwrap();
-        let truth = unreleased(group, step, number, &id, setting.named);
+        let mut truth = unreleased(group, step, number, &id, setting.named);
+        let other = |before: &Step| (before.revision, &before.gaps) != (step.revision, &step.gaps);
+        if step.withdrawals && times.last().is_some_and(|(before, _)| other(before)) {
+            truth = truth.of_other_records();
+        }
         let plan = match disclosure::plan(&past, &truth, &policy, &PlanKey::new([7; 32])) {
             Ok(plan) => plan,
             Err(error @ disclosure::PlanError::Unverified { .. }) => panic!("{step:?}: {error:?}"),

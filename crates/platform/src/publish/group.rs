@@ -239,7 +239,7 @@ impl Platform {
         let ids = last.into_iter().flat_map(|last| &last.views).chain(&attempt.basis.views).collect();
         let views = reported_views(state, &contract.id, ids)?;
         self.on_record(&attempt, (audit::Work::Review, caller.actor.clone()), |_| {
-            let unreleased = self.tabulate(&attempt)?;
+            let unreleased = self.truth_of(&attempt, past)?;
             let past = ledger_state(&contract.id, past)?;
             let plan = self.plan(&contract.id, &past, &unreleased, &allowed.policy)?;
             // Of what was withdrawn as a whole nothing is shown, though the ledger ends with it.
@@ -285,7 +285,7 @@ impl Platform {
 
     fn release_as(&self, work_id: Uuid, attempt: &Attempt<'_>, past: &[Opened]) -> Result<Arc<Group>, PlatformError> {
         let (dataset, allowed) = (&attempt.contract.id, attempt.allowed);
-        let unreleased = self.tabulate(attempt)?;
+        let unreleased = self.truth_of(attempt, past)?;
         let mut audit = Audit {
             platform: self,
             work_id,
@@ -306,6 +306,24 @@ impl Platform {
         let tables = release_open(attempt, unreleased)?;
         self.remember(dataset, |remembered| remembered.open = Some(attempt.basis.revision))?;
         Ok(Arc::new(Group { tables, basis: attempt.basis.clone() }))
+    }
+
+    /// What is tabulated, and whether records that figures stood on were replaced by others since: said by the files, not by what any
+    /// figure shows of it.
+    fn truth_of(&self, attempt: &Attempt<'_>, past: &[Opened]) -> Result<Unreleased, PlatformError> {
+        let unreleased = self.tabulate(attempt)?;
+        for version in attempt.versions {
+            let facts = &version.facts;
+            let used = |opened: &Opened| {
+                opened.basis.partitions.iter().find(|used| used.period == facts.period).map(|used| used.version)
+            };
+            let Some(before) = past.iter().rev().find_map(used).filter(|before| *before != facts.id) else { continue };
+            let before = self.catalog().version(before).map_err(PlatformError::failed("read a version"))?;
+            if before.is_none_or(|before| before.facts.content != facts.content) {
+                return Ok(unreleased.of_other_records());
+            }
+        }
+        Ok(unreleased)
     }
 
     /// Open data as they were released before, computed anew: everybody has them, and nothing is recorded again.
