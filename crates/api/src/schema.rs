@@ -187,6 +187,8 @@ pub(crate) struct RevisionPreviewItem {
     totals: Vec<String>,
     /// Cells that were shown once and are not there now, and would never be shown again, whatever is sent.
     left_behind: Vec<LeftBehindItem>,
+    /// Cells of which there is a figure and which stay away, as an earlier revision left them behind.
+    stay_away: Vec<LeftBehindItem>,
 }
 
 /// What a revision would leave behind of a period.
@@ -231,8 +233,8 @@ pub(crate) struct ChangeItem {
     appear: usize,
     /// Cells that would appear as `[c]`.
     appear_withheld: usize,
-    /// Share of the cells that are shown now, in whole percent.
-    percent_now: usize,
+    /// Share of the cells that are shown now, in whole percent; none where nothing is there now.
+    percent_now: Option<usize>,
     /// Share of the cells that would be shown.
     percent_then: usize,
     /// Whether enough is shown now, and too little would be.
@@ -247,7 +249,7 @@ impl From<&Change> for ChangeItem {
             withheld: change.withheld,
             appear: change.appears.numbers,
             appear_withheld: change.appears.cells.saturating_sub(change.appears.numbers),
-            percent_now: change.before.percent(),
+            percent_now: (change.before.cells > 0).then(|| change.before.percent()),
             percent_then: change.after.percent(),
             becomes_too_fine: change.becomes_too_fine(),
         }
@@ -276,6 +278,7 @@ impl From<RevisionPreview> for RevisionPreviewItem {
             digest: preview.plan.as_ref().map(|plan| plan.digest.to_string()),
             views: changes.iter().flat_map(|changes| &changes.views).map(ViewChangeItem::from).collect(),
             left_behind: changes.iter().flat_map(|changes| &changes.left_behind).map(left_behind).collect(),
+            stay_away: changes.iter().flat_map(|changes| &changes.stay_away).map(left_behind).collect(),
             totals: changes.iter().flat_map(|changes| &changes.totals).map(ToString::to_string).collect(),
             refused: preview.refused,
         }

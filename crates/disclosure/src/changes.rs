@@ -88,6 +88,8 @@ pub struct Changes {
     pub totals: Vec<CellId>,
     /// By period, how many cells that were shown once and are not there now would never be shown again, whatever is sent.
     pub left_behind: BTreeMap<Period, usize>,
+    /// By period, how many cells of which there is a figure stay away, as an earlier revision left them behind.
+    pub stay_away: BTreeMap<Period, usize>,
 }
 
 impl Changes {
@@ -97,7 +99,8 @@ impl Changes {
             all: Change::default(),
             periods: BTreeMap::new(),
         };
-        let mut changes = Self { views: views.iter().map(named).collect(), ..Self::default() };
+        let views_of = views.iter().map(named).collect();
+        let mut changes = Self { views: views_of, stay_away: next.left_behind.clone(), ..Self::default() };
         let rounding = past.history.as_ref().map_or(Rounding::None, |history| history.policy.rounding);
         let now: BTreeSet<&CellId> =
             past.history.iter().flat_map(|history| &history.shown).map(|figure| &figure.id).collect();
@@ -160,13 +163,23 @@ impl fmt::Display for Changes {
             writeln!(f)?;
         }
         self.totals.iter().try_for_each(|total| writeln!(f, "total not shown any more: {total}"))?;
+        let Change { changed, withheld, appears, .. } = self.all;
+        if changed == 0 && withheld == 0 && appears.cells == 0 {
+            writeln!(f, "nothing that anybody sees would change")?;
+        }
         if !self.left_behind.is_empty() {
-            let periods = self.left_behind.iter().map(|(period, cells)| format!("{} ({cells})", period.label()));
             writeln!(
                 f,
-                "never shown again, as they are not there now (numbers of cells): {}; nor is anything new that may hold any of \
-                 their records. To show them, have them sent first and revise all together",
-                periods.collect::<Vec<_>>().join(", ")
+                "never shown again, as they are not there now (numbers of cells): {}; nor is anything new of their months. To show \
+                 them, have them sent first and revise all together",
+                cells_of(&self.left_behind)
+            )?;
+        }
+        if !self.stay_away.is_empty() {
+            writeln!(
+                f,
+                "stay away for good, as others were revised while they were not there (numbers of cells): {}",
+                cells_of(&self.stay_away)
             )?;
         }
         for view in &self.views {
@@ -176,15 +189,25 @@ impl fmt::Display for Changes {
                 .chain(periods)
                 .filter(|(_, change)| change.becomes_too_fine())
             {
+                let now = if before.cells == 0 {
+                    "nothing is shown now".to_owned()
+                } else {
+                    format!("{} % are shown now", before.percent())
+                };
                 writeln!(
                     f,
-                    "too fine then: {name} would show {} % of its cells for good, {} % are shown now; {} % is the least",
+                    "too fine then: {name} would show {} % of its cells for good, {now}; {} % is the least",
                     after.percent(),
-                    before.percent(),
                     Shown::LEAST_PERCENT
                 )?;
             }
         }
         Ok(())
     }
+}
+
+/// Numbers of cells by period, in words.
+fn cells_of(periods: &BTreeMap<Period, usize>) -> String {
+    let each: Vec<String> = periods.iter().map(|(period, cells)| format!("{} ({cells})", period.label())).collect();
+    each.join(", ")
 }

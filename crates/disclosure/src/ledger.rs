@@ -199,6 +199,9 @@ pub(crate) struct EntryCell {
     /// Something was revised while its cell was not there: what it stood on cannot be compared any more, and its cell is not shown again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) left_behind: bool,
+    /// There is a figure, and it was not to be shown beside what is gone or revised.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) barred: bool,
     /// Why it is withheld.
     pub(crate) reason: Option<Reason>,
     /// Table and column; `None` for a cell that is not available or has no atoms.
@@ -265,7 +268,9 @@ impl Entry {
         for id in gone.intersection(&shown) {
             *left_behind.entry(id.key.period).or_default() += 1;
         }
-        GroupTables { group: self.group.clone(), cells, revised, more_follows: self.more_follows, left_behind }
+        let barred = self.cells.iter().filter(|cell| cell.barred).map(|cell| cell.id.clone()).collect();
+        let (group, more_follows) = (self.group.clone(), self.more_follows);
+        GroupTables { group, cells, revised, more_follows, left_behind, barred }
     }
 }
 

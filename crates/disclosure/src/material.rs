@@ -35,6 +35,8 @@ pub(crate) struct MaterialCell {
     pub(crate) kept_back: bool,
     /// Something was revised while its cell was not there.
     pub(crate) left_behind: bool,
+    /// There is a figure, and it is not to be shown beside what is gone or revised.
+    pub(crate) barred: bool,
 }
 
 /// See the module.
@@ -129,6 +131,7 @@ impl Data<'_> {
             because: None,
             kept_back: false,
             left_behind: false,
+            barred: false,
         }
     }
 
@@ -145,7 +148,8 @@ impl Data<'_> {
         let mut cells = Vec::with_capacity(self.truth.cells.len());
         for (id, entry) in &self.truth.cells {
             let mut cell = self.cell(id, entry, union(&matched.of_new, &entry.atoms));
-            cell.facts.not_available |= !beside.there.contains(id);
+            cell.barred = !cell.facts.not_available && !beside.there.contains(id);
+            cell.facts.not_available |= cell.barred;
             if cell.facts.not_available {
                 cells.push(cell);
                 continue;
@@ -182,8 +186,7 @@ impl Data<'_> {
             // Beside figures that changed, sums that nobody withheld before tell who kept the old ones what is withheld now.
             let is_new = |cell: &&mut MaterialCell| decides(cell) && !beside.decided.contains(&cell.id);
             for cell in cells.iter_mut().filter(is_new) {
-                cell.facts.not_available = true;
-                more_follows = true;
+                (cell.facts.not_available, cell.barred, more_follows) = (true, true, true);
             }
         }
         Material {
@@ -237,6 +240,7 @@ impl Data<'_> {
             because: figure.reason,
             kept_back: false,
             left_behind: figure.left_behind,
+            barred: false,
         }
     }
 

@@ -408,6 +408,7 @@ fn entry(
             sensitive: cell.sensitive,
             earlier: matches!(cell.past, Some(Past::Released(_))),
             left_behind: cell.left_behind,
+            barred: cell.barred,
             reason: (outcome == Outcome::Withheld).then_some(reason.unwrap_or(Reason::Secondary)),
             place: column.and_then(|column| places.get(column as usize).copied().flatten()),
         }

@@ -1,6 +1,6 @@
 //! What has passed the gate.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{Exposure, Mark, Period};
 use serde::Serialize;
@@ -81,6 +81,8 @@ pub struct GroupTables {
     pub(crate) more_follows: bool,
     /// See [`Self::left_behind`].
     pub(crate) left_behind: BTreeMap<Period, usize>,
+    /// See [`Self::is_barred`].
+    pub(crate) barred: BTreeSet<CellId>,
 }
 
 impl GroupTables {
@@ -117,6 +119,12 @@ impl GroupTables {
     #[must_use]
     pub fn left_behind(&self, period: Period) -> usize {
         self.left_behind.iter().filter(|(of, _)| of.overlaps(period)).map(|(_, cells)| cells).sum()
+    }
+
+    /// Whether there is a figure of a cell that is not shown beside what is gone or revised.
+    #[must_use]
+    pub fn is_barred(&self, id: &CellId) -> bool {
+        self.barred.contains(id)
     }
 
     /// How many cells there are.
@@ -177,6 +185,7 @@ impl Unreleased {
             revised: false,
             more_follows: false,
             left_behind: BTreeMap::new(),
+            barred: BTreeSet::new(),
         }))
     }
 }

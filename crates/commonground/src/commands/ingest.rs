@@ -5,7 +5,7 @@ use std::io::{self, Read};
 
 use anyhow::Context;
 use model::DatasetId;
-use platform::{PlatformError, UploadReceipt, UploadRequest};
+use platform::{Platform, PlatformError, UploadReceipt, UploadRequest};
 
 use crate::cli::IngestArgs;
 use crate::config::Config;
@@ -39,25 +39,32 @@ pub(crate) fn run(config: &Config, args: &IngestArgs) -> anyhow::Result<()> {
     }
     let receipt = outcome?;
     // The file is taken in: it is published too, whether or not anybody still reads.
-    let printed = print_receipt(&receipt, args.json);
+    if args.json {
+        return print_json(&platform, receipt, args);
+    }
+    let printed = print_receipt(&receipt);
     if !args.no_publish {
-        let report = platform.publish_pending(&mut |_| ())?;
-        if !args.json {
-            say(report)?;
-        }
+        say(platform.publish_pending(&mut |_| ())?)?;
     }
     printed
 }
 
-fn print_receipt(receipt: &UploadReceipt, json: bool) -> anyhow::Result<()> {
-    if json {
-        say(serde_json::to_string_pretty(receipt)?)?;
-    } else {
-        say(format_args!("{} {} version {}", receipt.dataset, receipt.period, receipt.version))?;
-        say(platform::findings_text(&receipt.findings))?;
-        if !receipt.created {
-            say("already stored: nothing was changed")?;
-        }
+/// What became of the file, once it is published.
+fn print_json(platform: &Platform, mut receipt: UploadReceipt, args: &IngestArgs) -> anyhow::Result<()> {
+    if !args.no_publish {
+        note(platform.publish_pending(&mut |_| ())?);
+        let caller = platform.local_officer(&receipt.dataset)?;
+        let version = receipt.version.to_string();
+        receipt.publication = platform.version(&caller, &receipt.dataset, &version)?.publication;
+    }
+    Ok(say(serde_json::to_string_pretty(&receipt)?)?)
+}
+
+fn print_receipt(receipt: &UploadReceipt) -> anyhow::Result<()> {
+    say(format_args!("{} {} version {}", receipt.dataset, receipt.period, receipt.version))?;
+    say(platform::findings_text(&receipt.findings))?;
+    if !receipt.created {
+        say("already stored: nothing was changed")?;
     }
     Ok(())
 }

@@ -180,7 +180,8 @@ fn layout<'a>(
     }
     let gazetteer = &state.geography()?.gazetteer;
     let measure = requests::measure_id(&indicator.numerator)?;
-    let periods = cube::covered(&group.basis.periods(), view.period_type);
+    let mut periods = cube::covered(&group.basis.periods(), view.period_type);
+    leave_out_barred(&mut periods, group, &measure, view);
     let score = indicator.indicator_type == IndicatorType::Score;
     let figures = Figures { numerator: &group.basis.located, score, denominator: below };
     let placed = |area: &geography::Area| placing(&figures, view.area_type, &area.code);
@@ -194,6 +195,18 @@ fn layout<'a>(
         denominator,
         conceals_gaps: conceals_gaps(numerator, group),
     }))
+}
+
+/// Leaves out the periods of which nothing may be shown beside what is gone: as if there were no data of them.
+fn leave_out_barred(periods: &mut Vec<model::Period>, group: &Group, measure: &disclosure::MeasureId, view: &View) {
+    let tables = group.tables.get();
+    let of_view = |id: &&disclosure::CellId| id.measure == *measure && id.key.area_type == view.area_type;
+    let cells = || tables.iter().map(|(id, _)| id).filter(of_view);
+    let barred: BTreeSet<_> = cells().filter(|id| tables.is_barred(id)).map(|id| id.key.period).collect();
+    if !barred.is_empty() {
+        let shown: BTreeSet<_> = cells().filter(|id| !tables.is_barred(id)).map(|id| id.key.period).collect();
+        periods.retain(|period| !barred.contains(period) || shown.contains(period));
+    }
 }
 
 /// How the cells of a denominator are found from those of a numerator.

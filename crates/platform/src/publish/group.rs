@@ -75,8 +75,9 @@ impl Platform {
     fn revise_or_extend(&self, work: &Work<'_>, current: &[DatasetVersion]) -> Result<Outcome, PlatformError> {
         let dataset = &work.contract.id;
         let Remembered { mut revised, agreed, .. } = self.remembered(dataset)?;
-        if !revised.is_empty() && work.past.last().is_some_and(|last| revised.is_subset(&last.basis.versions())) {
-            // It is published, and what came after was cut short.
+        let is_out = work.past.last().is_some_and(|last| revised.is_subset(&last.basis.versions()));
+        if !revised.is_empty() && (is_out || !revised.is_disjoint(self.recorded().withdrawn())) {
+            // It is published, and what came after was cut short; or some of it was withdrawn since.
             self.end_revision(dataset, &revised)?;
             revised.clear();
         }

@@ -248,6 +248,8 @@ impl Platform {
                     run.later.extend(later);
                     let fineness = fineness(&state, &dataset);
                     report.waiting.extend(waiting(&state, &dataset));
+                    report.waiting.sort_unstable();
+                    report.waiting.dedup();
                     let text = published(fineness.views, fineness.too_fine.len());
                     run.published.insert(dataset.clone(), Said { text, of: group.basis.versions() });
                     // What is new after a revision is there with the next run.
