@@ -53,6 +53,8 @@ pub(crate) struct Material {
     pub(crate) superseded: Vec<MaterialCell>,
     /// The worlds that proved the plan before.
     pub(crate) inherited: Vec<Proof>,
+    /// Whether records were replaced, or a cell that was decided before is decided anew.
+    pub(crate) revises: bool,
     /// Whether cells that are new have to wait for the plan after this one, as this one revises.
     pub(crate) more_follows: bool,
 }
@@ -116,6 +118,7 @@ impl Data<'_> {
             origins: self.numbers(),
             truth: self.counts.clone(),
             inherited: Vec::new(),
+            revises: false,
             more_follows: false,
         }
     }
@@ -180,7 +183,8 @@ impl Data<'_> {
             .extend(history.shown.iter().filter(|figure| !beside.there.contains(&figure.id)).map(|f| Some(decided(f))));
         let mut more_follows = false;
         let decides = |cell: &MaterialCell| cell.past.is_none() && !cell.facts.not_available;
-        if self.truth.revises || cells.iter().any(|cell| decides(cell) && beside.decided.contains(&cell.id)) {
+        let revises = self.truth.revises || cells.iter().any(|cell| decides(cell) && beside.decided.contains(&cell.id));
+        if revises {
             let gone = superseded.iter_mut().flatten().filter(|figure| !beside.there.contains(&figure.id));
             gone.for_each(|figure| figure.left_behind = true);
             // Beside figures that changed, sums that nobody withheld before tell who kept the old ones what is withheld now.
@@ -197,6 +201,7 @@ impl Data<'_> {
             cells,
             superseded: superseded.into_iter().flatten().collect(),
             inherited,
+            revises,
             more_follows,
         }
     }

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::changes::Changes;
 use crate::contributions::Contribution;
-use crate::history::Past;
+use crate::history::{History, Past};
 use crate::ids::GroupId;
 use crate::key::PlanKey;
 use crate::ledger::{
@@ -285,8 +285,8 @@ pub(crate) fn decide(
         group: truth.group.clone(),
         cell: name_of(&material, universe, column),
     };
-    if past.history.as_ref().is_some_and(|history| has_grown_together(&universe, readers, split, history.proofs.len()))
-    {
+    let grown = |history: &History| has_grown_together(&universe, readers, split, history.proofs.len());
+    if material.revises && past.history.as_ref().is_some_and(grown) {
         return Err(PlanError::GrownTogether(truth.group.clone()));
     }
     let (mut rounds, mut steps) = (0, 0);

@@ -29,8 +29,15 @@ fn empty(name: &str, decimal: bool) -> Number {
     }
 }
 
-/// Reads a measure.
+/// The greatest count of a row: what is beyond is no figure of an area, and too large to be protected.
+const GREATEST_COUNT: i64 = 1 << 32;
+/// The greatest score: thousandths of it are counted.
+const GREATEST_SCORE: i64 = 1 << 26;
+
+/// Reads a measure: from 0 at least, within what the contract says.
 pub(crate) fn read_number(cell: Cell<'_>, is_decimal: bool, range: Option<(i64, i64)>) -> (Number, Option<Kind>) {
+    let greatest = if is_decimal { GREATEST_SCORE } else { GREATEST_COUNT };
+    let (least, greatest) = range.map_or((0, greatest), |(least, most)| (least.max(0), most.min(greatest)));
     let none = if is_decimal { Number::Decimal(None) } else { Number::Integer(None) };
     let text = match cell {
         Cell::Text(text) => text,
@@ -40,11 +47,11 @@ pub(crate) fn read_number(cell: Cell<'_>, is_decimal: bool, range: Option<(i64, 
     let (number, inside) = if is_decimal {
         let Some(value) = decimal(text) else { return (none, Some(Kind::NotANumber)) };
         #[allow(clippy::cast_precision_loss, reason = "limits are small numbers written by people")]
-        let inside = range.is_none_or(|(least, greatest)| value >= least as f64 && value <= greatest as f64);
+        let inside = value >= least as f64 && value <= greatest as f64;
         (Number::Decimal(Some(value)), inside)
     } else {
         let Some(value) = integer(text) else { return (none, Some(Kind::NotANumber)) };
-        (Number::Integer(Some(value)), range.is_none_or(|(least, greatest)| value >= least && value <= greatest))
+        (Number::Integer(Some(value)), (least..=greatest).contains(&value))
     };
     if inside { (number, None) } else { (none, Some(Kind::OutOfRange)) }
 }

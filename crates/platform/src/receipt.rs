@@ -102,8 +102,13 @@ impl Platform {
         };
         let state = self.state();
         let out = state.out.get(&facts.dataset).filter(|group| group.basis.versions().contains(&facts.id));
-        let is_done = job.state == JobState::Done;
-        Ok(match (out, &job.message) {
+        let published = Some("published".to_owned());
+        // What failed then may be shown by a later run.
+        let (is_done, message) = match (out, job.state) {
+            (Some(_), JobState::Failed) => (true, &published),
+            _ => (job.state == JobState::Done, &job.message),
+        };
+        Ok(match (out, message) {
             (Some(group), _) if is_done && self.recorded().is_withdrawn(&group.basis) => format!("done: {DARK}"),
             (Some(group), Some(message)) if is_done && !message.starts_with(WAITS) => {
                 match group.tables.get().left_behind(facts.period) {

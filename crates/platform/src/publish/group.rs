@@ -121,6 +121,7 @@ impl Platform {
             next.extend(revised.iter().filter(|_| !refused.is_empty() || group.tables.get().more_follows()));
             self.queue_versions(&next)?;
             self.end_revision(dataset, &revised)?;
+            self.wake_publisher();
         }
         refused.extend(unrevised);
         Ok(Outcome { group, held, later, refused, fresh: false, revised: is_revised })

@@ -106,6 +106,10 @@ impl Platform {
         }
         let outcomes = self.publish_datasets(&datasets, done);
         self.tell(outcomes, &mut report, &mut run);
+        // By what all of them came to.
+        let state = self.state();
+        let waiting: BTreeSet<String> = run.published.keys().flat_map(|dataset| waiting(&state, dataset)).collect();
+        report.waiting.extend(waiting);
         for Claimed { job, dataset } in &claimed {
             self.finish(job, run.outcome(job, dataset.as_ref()))?;
         }
@@ -247,9 +251,6 @@ impl Platform {
                     run.held.extend(held);
                     run.later.extend(later);
                     let fineness = fineness(&state, &dataset);
-                    report.waiting.extend(waiting(&state, &dataset));
-                    report.waiting.sort_unstable();
-                    report.waiting.dedup();
                     let text = published(fineness.views, fineness.too_fine.len());
                     run.published.insert(dataset.clone(), Said { text, of: group.basis.versions() });
                     // What is new after a revision is there with the next run.
