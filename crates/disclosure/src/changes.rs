@@ -170,8 +170,9 @@ impl fmt::Display for Changes {
         if !self.left_behind.is_empty() {
             writeln!(
                 f,
-                "never shown again, as they are not there now (numbers of cells): {}; nor is anything new of their months. To show \
-                 them, have them sent first and revise all together",
+                "never shown again, as they are not there now (numbers of cells): {}; nor is anything new that contains \
+                 any of their months, of whatever area: no year that is not out yet. To show them, have them sent first and revise all \
+                 together",
                 cells_of(&self.left_behind)
             )?;
         }

@@ -180,6 +180,9 @@ pub(crate) struct Entry {
     /// Cells that are new wait for the plan after this one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) more_follows: bool,
+    /// Cells that are new in months that were out have no plan, and are left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) without_late: bool,
 }
 
 /// Atom, keyed number of the contributor, number of the partner, amount.
@@ -269,8 +272,8 @@ impl Entry {
             *left_behind.entry(id.key.period).or_default() += 1;
         }
         let barred = self.cells.iter().filter(|cell| cell.barred).map(|cell| cell.id.clone()).collect();
-        let (group, more_follows) = (self.group.clone(), self.more_follows);
-        GroupTables { group, cells, revised, more_follows, left_behind, barred }
+        let (group, more_follows, without_late) = (self.group.clone(), self.more_follows, self.without_late);
+        GroupTables { group, cells, revised, more_follows, without_late, left_behind, barred }
     }
 }
 

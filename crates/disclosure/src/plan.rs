@@ -249,6 +249,7 @@ fn plan_by(
     for id in decided.left_behind.difference(&past.decided.left_behind) {
         *left_behind.entry(id.key.period).or_default() += 1;
     }
+    entry.without_late = !rules.late && entry.cells.iter().any(|cell| cell.barred);
     let tables = entry.tables();
     let bytes = serde_json::to_vec(&entry).map_err(|_| PlanError::Encoding(group.clone()))?;
     let summary =
@@ -428,6 +429,7 @@ fn entry(
         superseded,
         tables: solved.iter().map(|(part, solution)| entry_table(part, solution)).collect(),
         more_follows: material.more_follows,
+        without_late: false,
     }
 }
 

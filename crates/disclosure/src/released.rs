@@ -79,6 +79,8 @@ pub struct GroupTables {
     pub(crate) revised: bool,
     /// See [`Self::more_follows`].
     pub(crate) more_follows: bool,
+    /// See [`Self::is_without_late`].
+    pub(crate) without_late: bool,
     /// See [`Self::left_behind`].
     pub(crate) left_behind: BTreeMap<Period, usize>,
     /// See [`Self::is_barred`].
@@ -113,6 +115,12 @@ impl GroupTables {
     #[must_use]
     pub const fn more_follows(&self) -> bool {
         self.more_follows
+    }
+
+    /// Whether cells that are new in months that were out have no plan, and are left out.
+    #[must_use]
+    pub const fn is_without_late(&self) -> bool {
+        self.without_late
     }
 
     /// How many of its cells in months of a period are not shown again, as they were not there while others were revised.
@@ -184,6 +192,7 @@ impl Unreleased {
             cells,
             revised: false,
             more_follows: false,
+            without_late: false,
             left_behind: BTreeMap::new(),
             barred: BTreeSet::new(),
         }))

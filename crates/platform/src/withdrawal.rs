@@ -54,16 +54,16 @@ impl Platform {
         }
         self.settle_staged()?;
         let stored = self.catalog().versions(Some(dataset), None).map_err(PlatformError::failed("read versions"))?;
-        let (versions, others): (Vec<DatasetVersion>, Vec<DatasetVersion>) = stored
-            .into_iter()
-            .filter(|version| version.status != VersionStatus::Withdrawn)
-            .partition(|version| version.facts.period.to_string() == period);
+        let of_period = |version: &DatasetVersion| version.facts.period.to_string() == period;
+        let already = stored.iter().any(|version| of_period(version) && version.status == VersionStatus::Withdrawn);
+        let (versions, others): (Vec<DatasetVersion>, Vec<DatasetVersion>) =
+            stored.into_iter().filter(|version| version.status != VersionStatus::Withdrawn).partition(of_period);
         if versions.is_empty() && others.is_empty() && self.state().definitions.contract(dataset).is_none() {
             let missing = PlatformError::NotFound { what: format!("dataset `{dataset}`") };
             return Err(self.unregistered(caller, Work::Withdraw, dataset.as_str(), missing));
         }
         if versions.is_empty() {
-            return Err(nothing_of(period, &others));
+            return Err(nothing_of(period, already, &others));
         }
         let (views, out) = (self.state().cubes.len(), self.state().out.get(dataset).cloned());
         // All of them on record before anything else: the record is what counts.
@@ -142,11 +142,12 @@ impl Platform {
 }
 
 /// Nothing of a period is stored; what is of others.
-fn nothing_of(period: &str, others: &[DatasetVersion]) -> PlatformError {
+fn nothing_of(period: &str, already: bool, others: &[DatasetVersion]) -> PlatformError {
     let stored: BTreeSet<String> = others.iter().map(|version| version.facts.period.to_string()).collect();
     let stored: Vec<String> = stored.into_iter().collect();
     let stored = if stored.is_empty() { "nothing".to_owned() } else { stored.join(", ") };
-    let problem = format!("there is nothing of `{period}` to withdraw; of this dataset is stored: {stored}");
+    let why = if already { ", it was withdrawn before" } else { "" };
+    let problem = format!("there is nothing of `{period}` to withdraw{why}; of this dataset is stored: {stored}");
     PlatformError::BadParameter { parameter: "period", problem }
 }
 

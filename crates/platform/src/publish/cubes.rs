@@ -181,7 +181,7 @@ fn layout<'a>(
     let gazetteer = &state.geography()?.gazetteer;
     let measure = requests::measure_id(&indicator.numerator)?;
     let mut periods = cube::covered(&group.basis.periods(), view.period_type);
-    leave_out_barred(&mut periods, group, &measure, view);
+    leave_out_barred(&mut periods, group, |id| id.measure == measure && id.key.area_type == view.area_type);
     let score = indicator.indicator_type == IndicatorType::Score;
     let figures = Figures { numerator: &group.basis.located, score, denominator: below };
     let placed = |area: &geography::Area| placing(&figures, view.area_type, &area.code);
@@ -198,10 +198,9 @@ fn layout<'a>(
 }
 
 /// Leaves out the periods of which nothing may be shown beside what is gone: as if there were no data of them.
-fn leave_out_barred(periods: &mut Vec<model::Period>, group: &Group, measure: &disclosure::MeasureId, view: &View) {
+fn leave_out_barred(periods: &mut Vec<model::Period>, group: &Group, is_of: impl Fn(&disclosure::CellId) -> bool) {
     let tables = group.tables.get();
-    let of_view = |id: &&disclosure::CellId| id.measure == *measure && id.key.area_type == view.area_type;
-    let cells = || tables.iter().map(|(id, _)| id).filter(of_view);
+    let cells = || tables.iter().map(|(id, _)| id).filter(|id| is_of(id));
     let barred: BTreeSet<_> = cells().filter(|id| tables.is_barred(id)).map(|id| id.key.period).collect();
     if !barred.is_empty() {
         let shown: BTreeSet<_> = cells().filter(|id| !tables.is_barred(id)).map(|id| id.key.period).collect();
@@ -216,11 +215,13 @@ pub(crate) fn denominator_rule(
     of: &DatasetContract,
     under: &Group,
 ) -> Result<DenominatorRule, PlatformError> {
+    let (mut periods, id) = (under.basis.periods(), requests::measure_id(measure)?);
+    leave_out_barred(&mut periods, under, |cell| cell.measure == id);
     Ok(DenominatorRule {
-        measure: requests::measure_id(measure)?,
+        measure: id,
         open: under.basis.open,
         shared: of.dimensions().into_iter().map(str::to_owned).collect(),
-        periods: DenominatorPeriods::of(numerator, of, &under.basis.periods()),
+        periods: DenominatorPeriods::of(numerator, of, &periods),
         conceals_gaps: conceals_gaps(of, under),
     })
 }

@@ -319,7 +319,17 @@ impl Platform {
             let used = |opened: &Opened| {
                 opened.basis.partitions.iter().find(|used| used.period == facts.period).map(|used| used.version)
             };
-            let Some(before) = past.iter().rev().find_map(used).filter(|before| *before != facts.id) else { continue };
+            let Some(before) = past.iter().rev().find_map(used) else {
+                // Part of what was out as a longer period, or the other way round.
+                let overlaps = |opened: &Opened| opened.basis.periods().iter().any(|out| out.overlaps(facts.period));
+                if past.iter().any(overlaps) {
+                    return Ok(unreleased.of_other_records());
+                }
+                continue;
+            };
+            if before == facts.id {
+                continue;
+            }
             let before = self.catalog().version(before).map_err(PlatformError::failed("read a version"))?;
             if before.is_none_or(|before| before.facts.content != facts.content) {
                 return Ok(unreleased.of_other_records());
@@ -354,7 +364,11 @@ impl Platform {
         }
         let same = |last: &&Opened| last.shown == Some(plan.digest()) && last.basis.stands_on_the_same(basis);
         if let Some(last) = past.last().filter(same) {
-            return self.group_of(last);
+            let group = self.group_of(last)?;
+            // What should have followed does not: on record once, or it would be tried with every run.
+            if !group.tables.get().more_follows() {
+                return Ok(group);
+            }
         }
         // The last moment before it is durable; whoever reads it later is asked about again, each time.
         self.still_permitted(attempt.allowed, basis)?;
@@ -407,7 +421,8 @@ impl Platform {
         let (dataset, policy) = (&attempt.contract.id, &attempt.allowed.policy);
         let plan = self.plan(dataset, known, unreleased, policy);
         let registers = past.last().is_none_or(|last| attempt.basis.registers_more_than(&last.basis));
-        let Some(error) = plan.as_ref().err().filter(|error| !registers && has_no_plan(error)) else { return plan };
+        let is_extension = !registers && attempt.agreed.is_none();
+        let Some(error) = plan.as_ref().err().filter(|error| is_extension && has_no_plan(error)) else { return plan };
         tracing::warn!(
             dataset = dataset.as_str(),
             causes = causes(error),

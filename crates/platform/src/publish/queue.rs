@@ -253,6 +253,10 @@ impl Platform {
                     let fineness = fineness(&state, &dataset);
                     let text = published(fineness.views, fineness.too_fine.len());
                     run.published.insert(dataset.clone(), Said { text, of: group.basis.versions() });
+                    if group.tables.get().is_without_late() {
+                        let why = "what was registered since has no plan for months that were out before, and shows nothing of them";
+                        report.failures.push(format!("{dataset}: {why}: register it coarser"));
+                    }
                     // What is new after a revision is there with the next run.
                     report
                         .too_fine
