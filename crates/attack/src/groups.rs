@@ -33,7 +33,8 @@ impl Numbers {
         self.below(100) < percent
     }
 
-    fn pick<T: Copy>(&mut self, items: &[T], default: T) -> T {
+    /// One of some items.
+    pub fn pick<T: Copy>(&mut self, items: &[T], default: T) -> T {
         items.get(self.below(items.len())).copied().unwrap_or(default)
     }
 }

@@ -15,6 +15,8 @@ use crate::publish::{REPLACED, WAITS};
 
 /// How a supplier reads that another period of its dataset was withdrawn, and what is left is not published yet.
 const DARK: &str = "published, and not shown at present: something else that its figures stood on was withdrawn";
+/// How it reads that a run failed of a file that is published.
+const SHOWN: &str = "what another run or job published of it is shown";
 /// How it reads of cells that are not shown again.
 const LEFT_BEHIND: &str = "of its figures are never shown again, as they were not there while others were revised";
 
@@ -102,13 +104,8 @@ impl Platform {
         };
         let state = self.state();
         let out = state.out.get(&facts.dataset).filter(|group| group.basis.versions().contains(&facts.id));
-        let published = Some("published".to_owned());
-        // What failed then may be shown by a later run.
-        let (is_done, message) = match (out, job.state) {
-            (Some(_), JobState::Failed) => (true, &published),
-            _ => (job.state == JobState::Done, &job.message),
-        };
-        Ok(match (out, message) {
+        let is_done = job.state == JobState::Done;
+        Ok(match (out, &job.message) {
             (Some(group), _) if is_done && self.recorded().is_withdrawn(&group.basis) => format!("done: {DARK}"),
             (Some(group), Some(message)) if is_done && !message.starts_with(WAITS) => {
                 match group.tables.get().left_behind(facts.period) {
@@ -116,6 +113,8 @@ impl Platform {
                     cells => format!("done: {message}; {cells} {LEFT_BEHIND}"),
                 }
             }
+            // Another run shows it, before or after.
+            (Some(_), Some(message)) if job.state == JobState::Failed => format!("failed: {message}; {SHOWN}"),
             (None, Some(_)) if is_done && version.status == VersionStatus::Superseded => format!("done: {REPLACED}"),
             // The job is done, and somebody else is to do something.
             (_, Some(message)) if message.starts_with(WAITS) => message.clone(),

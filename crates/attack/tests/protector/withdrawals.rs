@@ -21,8 +21,12 @@ fn times(group: &Group, seed: u64) -> Vec<Step> {
                     let several = if numbers.percent(50) { 1 } else { 3 };
                     step.away.extend(months.iter().skip(first).take(several).cloned());
                 }
-                3..5 => step.away.retain(|_| numbers.percent(50)),
-                5 => step.away.clear(),
+                3..6 => {
+                    let most = numbers.pick(&[0, 50], 0);
+                    step.away.retain(|_| numbers.percent(most));
+                    // What comes back may be corrected, by one revision.
+                    step.revision = (step.revision + numbers.below(2)).min(group.revisions);
+                }
                 6..8 => {
                     let areas = group.dimensions[0].atoms.len();
                     step.gaps.insert((numbers.below(areas), numbers.below(months.len())));

@@ -89,7 +89,8 @@ fn a_job_about_a_damaged_version_stops_no_other() {
     small.faults.set(&["first version damaged"]);
     assert_eq!(publish(&platform).unwrap().failures, Vec::<String>::new());
     small.faults.set(&[]);
-    assert_eq!(Small::publication(&platform, &damaged), "failed: could not read a version");
+    let told = "failed: could not read a version; what another run or job published of it is shown";
+    assert_eq!(Small::publication(&platform, &damaged), told);
     assert_eq!(Small::publication(&platform, &receipt), "done: published");
 }
 
