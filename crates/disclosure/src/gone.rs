@@ -19,6 +19,8 @@ pub(crate) struct Beside<'a> {
     pub(crate) decided: HashSet<&'a CellId>,
     /// Cells that are or may be shown.
     pub(crate) there: HashSet<&'a CellId>,
+    /// Cells that are not, as they have no plan.
+    pub(crate) given_up: HashSet<&'a CellId>,
 }
 
 impl<'a> Beside<'a> {
@@ -32,9 +34,20 @@ impl<'a> Beside<'a> {
             history.gone().filter(|figure| figure.left_behind).map(|figure| &figure.id).collect();
         let available = truth.cells.iter().filter(|(_, entry)| !entry.facts.not_available).map(|(id, _)| id);
         let mut there: HashSet<&CellId> = available.filter(|id| !left_behind.contains(id)).collect();
-        let closed = decided.iter().filter(|id| rules.gone && !there.contains(*id) || !rules.late);
-        let months: BTreeSet<Month> = closed.flat_map(|id| id.key.period.months()).collect();
-        there.retain(|id| decided.contains(id) || !id.key.period.months().any(|month| months.contains(&month)));
-        Self { decided, there }
+        let gone: HashSet<&CellId> = decided.iter().filter(|id| rules.gone && !there.contains(*id)).copied().collect();
+        let late = |closed: &HashSet<&CellId>, there: &HashSet<&'a CellId>| -> HashSet<&'a CellId> {
+            let months: BTreeSet<Month> = closed.iter().flat_map(|id| id.key.period.months()).collect();
+            let is_late = |id: &&CellId| id.key.period.months().any(|month| months.contains(&month));
+            there.difference(&decided).copied().filter(is_late).collect()
+        };
+        let barred = late(&gone, &there);
+        there.retain(|id| !barred.contains(id));
+        let mut given_up: HashSet<&CellId> =
+            truth.cells.keys().filter(|id| history.given_up.contains(*id) && !decided.contains(id)).collect();
+        if !rules.late {
+            given_up.extend(late(&decided, &there));
+        }
+        there.retain(|id| !given_up.contains(id));
+        Self { decided, there, given_up }
     }
 }

@@ -63,6 +63,8 @@ pub(crate) struct History {
     pub(crate) shown: Vec<Figure>,
     /// What was shown and is not any more, oldest first.
     pub(crate) superseded: Vec<Figure>,
+    /// Cells that are not tried again.
+    pub(crate) given_up: HashSet<CellId>,
 }
 
 impl History {
@@ -88,6 +90,7 @@ impl History {
                 left_behind: cell.left_behind,
             }))
         };
+        let given_up = entry.cells.iter().filter(|cell| cell.given_up).map(|cell| cell.id.clone()).collect();
         let shown: Vec<Figure> = entry.cells.into_iter().filter_map(figure).collect::<Result<_, _>>()?;
         let mut superseded: Vec<Figure> = entry.superseded.into_iter().filter_map(figure).collect::<Result<_, _>>()?;
         if entry.version < FIRST_THAT_LEAVES_BEHIND {
@@ -110,6 +113,7 @@ impl History {
             truth: entry.truth.into_iter().map(crate::material::signed).collect(),
             shown,
             superseded,
+            given_up,
         })
     }
 

@@ -205,6 +205,9 @@ pub(crate) struct EntryCell {
     /// There is a figure, and it was not to be shown beside what is gone or revised.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) barred: bool,
+    /// It was new in months that were out, had no plan beside what is shown of them, and is not tried again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) given_up: bool,
     /// Why it is withheld.
     pub(crate) reason: Option<Reason>,
     /// Table and column; `None` for a cell that is not available or has no atoms.

@@ -37,6 +37,8 @@ pub(crate) struct MaterialCell {
     pub(crate) left_behind: bool,
     /// There is a figure, and it is not to be shown beside what is gone or revised.
     pub(crate) barred: bool,
+    /// It is barred for good, as it has no plan.
+    pub(crate) given_up: bool,
 }
 
 /// See the module.
@@ -135,6 +137,7 @@ impl Data<'_> {
             kept_back: false,
             left_behind: false,
             barred: false,
+            given_up: false,
         }
     }
 
@@ -153,6 +156,7 @@ impl Data<'_> {
             let mut cell = self.cell(id, entry, union(&matched.of_new, &entry.atoms));
             cell.barred = !cell.facts.not_available && !beside.there.contains(id);
             cell.facts.not_available |= cell.barred;
+            cell.given_up = beside.given_up.contains(id);
             if cell.facts.not_available {
                 cells.push(cell);
                 continue;
@@ -246,6 +250,7 @@ impl Data<'_> {
             kept_back: false,
             left_behind: figure.left_behind,
             barred: false,
+            given_up: false,
         }
     }
 

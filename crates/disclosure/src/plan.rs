@@ -249,7 +249,7 @@ fn plan_by(
     for id in decided.left_behind.difference(&past.decided.left_behind) {
         *left_behind.entry(id.key.period).or_default() += 1;
     }
-    entry.without_late = !rules.late && entry.cells.iter().any(|cell| cell.barred);
+    entry.without_late = !rules.late && entry.cells.iter().any(|cell| cell.given_up);
     let tables = entry.tables();
     let bytes = serde_json::to_vec(&entry).map_err(|_| PlanError::Encoding(group.clone()))?;
     let summary =
@@ -410,6 +410,7 @@ fn entry(
             earlier: matches!(cell.past, Some(Past::Released(_))),
             left_behind: cell.left_behind,
             barred: cell.barred,
+            given_up: cell.given_up,
             reason: (outcome == Outcome::Withheld).then_some(reason.unwrap_or(Reason::Secondary)),
             place: column.and_then(|column| places.get(column as usize).copied().flatten()),
         }

@@ -254,9 +254,19 @@ fn what_is_late_and_cannot_be_protected_holds_up_no_month_to_come() {
     assert!(matches!(plan(&past, &truth, &k5, &key(7)), Err(PlanError::Unprovable { .. })));
     let second = plan_without_what_is_late(&past, &truth, &k5, &key(7)).unwrap();
     let tables = restore(&entry(&second)).unwrap();
-    let shown = cells.map(|cell| tables.get().cell(&cell.id).unwrap());
+    let shown = cells.each_ref().map(|cell| tables.get().cell(&cell.id).unwrap());
     assert_eq!(shown, [Cell::Value(5), Cell::Withheld(Mark::X), Cell::Value(30)]);
-    assert!(!tables.get().more_follows() && verify_ledger([&entry(&first), &entry(&second)]).is_ok());
+    assert!(!tables.get().more_follows() && tables.get().is_without_late());
+    // It is given up: nothing that is registered later, nor any month to come, meets it again.
+    let past = LedgerState::decode(name("test"), Some(&entry(&second))).unwrap();
+    let later = [&cells[..], &[cell("AREA-2", 2, 0b0100), cell("AREA-0", 3, 0b1000)]].concat();
+    let third = plan(&past, &group(&[2, 3, 30, 40], &later), &k5, &key(7)).unwrap();
+    let tables = restore(&entry(&third)).unwrap();
+    let shown = later.iter().map(|cell| tables.get().cell(&cell.id).unwrap()).collect::<Vec<_>>();
+    let values = [30, 30, 40].map(Cell::Value);
+    assert_eq!(shown, [&[Cell::Value(5), Cell::Withheld(Mark::X)], &values[..]].concat());
+    assert!(!tables.get().is_without_late(), "it is told once");
+    verify_ledger([&entry(&first), &entry(&second), &entry(&third)]).unwrap();
 }
 
 /// One cell in question beside two large ones, and what becomes of it.
