@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use catalog::{DatasetVersion, VersionStatus};
 use disclosure::{
-    DurableReceipt, GroupTables, LedgerState, OpenSource, Plan, PlanError, Policy, Released, Shown, Unreleased,
-    ViewChange,
+    DurableReceipt, GroupTables, LedgerState, OpenSource, Plan, Policy, Released, Shown, Unreleased, ViewChange,
 };
 use model::contract::DatasetContract;
 use model::{DatasetId, Digest, Exposure};
@@ -17,6 +16,7 @@ use super::attempt::{Attempt, definitions_of, target};
 use super::audit::Audit;
 use super::basis::{Basis, Registration};
 use super::contract;
+use super::failure::{ends_revision, has_no_plan, not_as_previewed, plan_error, waits};
 use super::ledger::{Ledger, LeftOut, Opened, Remembered};
 use super::queue::{public_reason, withdrawn_meanwhile};
 use super::revision::{RevisionPlan, Settled};
@@ -485,32 +485,6 @@ fn release_open(attempt: &Attempt<'_>, unreleased: Unreleased) -> Result<Release
     unreleased.release_open(&open).map_err(PlatformError::failed("release open data"))
 }
 
-/// What the plan said, where that is what failed.
-pub(super) fn plan_error(error: &PlatformError) -> Option<&PlanError> {
-    match error {
-        PlatformError::Failed { source, .. } => source.downcast_ref(),
-        _ => None,
-    }
-}
-
-/// Whether nothing is wrong, but somebody has to approve it first.
-const fn waits(error: &PlatformError) -> bool {
-    matches!(error, PlatformError::AwaitsApproval { .. })
-}
-
-/// Whether a revision ends with it, and everything else goes on without: its corrections cannot be protected beside what is
-/// published, or not as was previewed. They wait until somebody asks again.
-pub(super) fn ends_revision(error: &PlatformError) -> bool {
-    let fails_its_check = matches!(plan_error(error), Some(PlanError::Unverified { .. }));
-    has_no_plan(error) || fails_its_check || matches!(error, PlatformError::Unpublishable { .. })
-}
-
-/// Whether there is none. One that fails its own check is a defect, and nothing is tried around it.
-fn has_no_plan(error: &PlatformError) -> bool {
-    let plan = plan_error(error);
-    matches!(plan, Some(PlanError::Unprovable { .. } | PlanError::GrownTogether(_) | PlanError::TooManyDifferences(_)))
-}
-
 /// Refuses to revise what shows something else under its old name; see [`Platform::allowed_of`].
 fn shows_nothing_new(attempt: &Attempt<'_>, last: Option<&Basis>) -> Result<(), PlatformError> {
     let mut asked = attempt.request.tables.iter().filter(|table| !table.asked_by.is_empty()).map(Registration::of);
@@ -519,13 +493,6 @@ fn shows_nothing_new(attempt: &Attempt<'_>, last: Option<&Basis>) -> Result<(), 
         return Err(PlatformError::Unpublishable { reason: reason.to_owned() });
     }
     Ok(())
-}
-
-fn not_as_previewed(dataset: &DatasetId) -> PlatformError {
-    let reason = format!(
-        "what they would change is not what was previewed any more: `commonground disclosure revise {dataset}` says what it is now"
-    );
-    PlatformError::Unpublishable { reason }
 }
 
 /// What was decided of a dataset before.

@@ -7,6 +7,7 @@ mod audit;
 mod basis;
 mod coarser;
 mod cubes;
+mod failure;
 mod group;
 mod ledger;
 mod placing;

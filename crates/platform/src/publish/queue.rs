@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use super::PublishReport;
 use super::coarser::fineness;
-use super::group::{Outcome, plan_error};
+use super::failure::plan_error;
+use super::group::Outcome;
 use crate::error::{PlatformError, causes};
 use crate::platform::Platform;
 use crate::requests;

@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use super::basis::Basis;
 use super::contract;
-use super::group::{Work, ends_revision};
+use super::failure::ends_revision;
+use super::group::Work;
 use super::ledger::{Opened, Previewed};
 use super::queue::public_reason;
 use crate::caller::Caller;
