@@ -89,9 +89,7 @@ impl Platform {
             publication,
         })
     }
-}
 
-impl Platform {
     /// How far the publication of a version has come: what its last job says, unless other files or withdrawals have overtaken it.
     fn publication_of(&self, version: &DatasetVersion) -> Result<String, PlatformError> {
         let facts = &version.facts;

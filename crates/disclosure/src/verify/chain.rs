@@ -124,6 +124,6 @@ pub(super) fn named(figure: &EntryCell) -> Named {
     (figure.id.clone(), figure.outcome, figure.count)
 }
 
-fn broken(id: &CellId, what: &'static str) -> LedgerError {
+pub(super) fn broken(id: &CellId, what: &'static str) -> LedgerError {
     LedgerError::Broken { cell: Box::new(id.clone()), what }
 }

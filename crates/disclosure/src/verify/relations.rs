@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::VerifyError;
 use super::base::Base;
-use super::chain::{Named, named};
-use crate::ids::CellId;
+use super::chain::{Named, broken, named};
 use crate::ledger::{Entry, LedgerError, Outcome};
 
 /// Figures with the atoms of each, and the truth of the atoms.
@@ -39,7 +38,7 @@ impl Figures {
         let moved = now.iter().find(|item| differs(*item)).map(|(inside, _)| inside);
         let moved = moved.or_else(|| then.keys().find(|inside| !now.contains_key(*inside)));
         let first = moved.and_then(|inside| inside.first()).and_then(|number| names.get(*number as usize));
-        first.map_or(Ok(()), |(id, ..)| Err(broken(id)))
+        first.map_or(Ok(()), |(id, ..)| Err(broken(id, "its records lie in other figures than they did before")))
     }
 
     /// How many records are counted in exactly which of the figures, by their numbers in a list.
@@ -58,8 +57,4 @@ impl Figures {
         }
         records
     }
-}
-
-fn broken(id: &CellId) -> LedgerError {
-    LedgerError::Broken { cell: Box::new(id.clone()), what: "its records lie in other figures than they did before" }
 }

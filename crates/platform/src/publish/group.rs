@@ -17,7 +17,7 @@ use super::audit::Audit;
 use super::basis::{Basis, Registration};
 use super::contract;
 use super::failure::{ends_revision, has_no_plan, not_as_previewed, plan_error, waits};
-use super::ledger::{Ledger, LeftOut, Opened, Remembered};
+use super::ledger::{Ledger, LeftOut, Opened, Remembered, ledger_state};
 use super::queue::{public_reason, withdrawn_meanwhile};
 use super::revision::{RevisionPlan, Settled};
 use crate::caller::Caller;
@@ -493,10 +493,4 @@ fn shows_nothing_new(attempt: &Attempt<'_>, last: Option<&Basis>) -> Result<(), 
         return Err(PlatformError::Unpublishable { reason: reason.to_owned() });
     }
     Ok(())
-}
-
-/// What was decided of a dataset before.
-fn ledger_state(dataset: &DatasetId, past: &[Opened]) -> Result<LedgerState, PlatformError> {
-    LedgerState::decode(requests::group_of(dataset)?, past.last().map(|opened| &opened.entry))
-        .map_err(PlatformError::failed("read the ledger"))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use audit::PlanRecord;
 use catalog::LedgerEntry;
-use disclosure::{AuthenticatedEntry, LedgerPort, PortError, SealedEntry};
+use disclosure::{AuthenticatedEntry, LedgerPort, LedgerState, PortError, SealedEntry};
 use model::{DatasetId, Digest, Label};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -16,6 +16,7 @@ use super::cubes::stop_showing;
 use super::releases::{LedgerFault, released};
 use crate::error::PlatformError;
 use crate::platform::Platform;
+use crate::requests;
 
 /// A released entry, opened.
 pub(crate) struct Opened {
@@ -231,6 +232,12 @@ impl LedgerPort for Ledger<'_> {
         self.last = Some(stored);
         Ok(sequence)
     }
+}
+
+/// What was decided of a dataset before.
+pub(super) fn ledger_state(dataset: &DatasetId, past: &[Opened]) -> Result<LedgerState, PlatformError> {
+    LedgerState::decode(requests::group_of(dataset)?, past.last().map(|opened| &opened.entry))
+        .map_err(PlatformError::failed("read the ledger"))
 }
 
 #[cfg(test)]
