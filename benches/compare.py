@@ -1,0 +1,106 @@
+"""Puts DuckDB and Polars beside this project's cross-tabulation: the same rows, in one run, in memory.
+
+    python3 benches/compare.py TABLES FOLDER [WORK...]
+
+TABLES is the program `tables` of this folder (`cargo build --release -p commonground-benches`), FOLDER where rows are made.
+Needs the packages duckdb, polars and numpy. Each work is done five times by each; medians are compared.
+Peers get their own columns in memory, of the same width, and count in their own process what they found, so that no result is copied.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+TIMES = 5
+THREADS = 2
+os.environ["POLARS_MAX_THREADS"] = str(THREADS)
+
+import duckdb  # noqa: E402
+import numpy  # noqa: E402
+import polars  # noqa: E402
+
+KINDS = {"u8": numpy.uint8, "u16": numpy.uint16, "u32": numpy.uint32, "u64": numpy.uint64}
+
+
+def columns(folder):
+    return {path.stem: numpy.fromfile(path, dtype=KINDS[path.suffix[1:]]) for path in sorted(folder.iterdir())}
+
+
+def timed(work):
+    seconds = []
+    for _ in range(TIMES):
+        start = time.perf_counter()
+        found = work()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds), found
+
+
+def in_duckdb(rows, query):
+    connection = duckdb.connect(config={"threads": THREADS})
+    connection.register("source", polars.DataFrame(rows).to_arrow())
+    connection.execute("CREATE TABLE t AS SELECT * FROM source")
+    connection.unregister("source")
+    median, found = timed(lambda: connection.execute(query).fetchone())
+    connection.close()
+    return median, [int(number) for number in found]
+
+
+def in_polars(rows, query):
+    frame = polars.DataFrame(rows).lazy()
+    median, found = timed(lambda: query(frame).collect(engine="streaming").row(0))
+    return median, [int(number) for number in found]
+
+
+def people(frame):
+    counts = frame.group_by("area", "sex", "age", "ethnicity").agg(n=polars.len().cast(polars.Int64))
+    n = polars.col("n")
+    return counts.select(polars.len(), (n < 5).sum().alias("small"), (n * n).sum().alias("squares"))
+
+
+def distinct(frame):
+    counts = frame.group_by("area", "month").agg(n=polars.col("who").n_unique().cast(polars.Int64))
+    return counts.select(polars.len(), (polars.col("n") ** 2).sum().alias("squares"))
+
+
+PEOPLE = """SELECT count(*), count(*) FILTER (n < 5), sum(n * n)
+            FROM (SELECT area, sex, age, ethnicity, count(*) AS n FROM t GROUP BY ALL)"""
+DISTINCT = """SELECT count(*), sum(n * n) FROM (SELECT area, month, count(DISTINCT who) AS n FROM t GROUP BY ALL)"""
+WORKS = {
+    "sorted": ("sorted", PEOPLE, people, ["cells", "small", "squares"]),
+    "unsorted": ("unsorted", PEOPLE, people, ["cells", "small", "squares"]),
+    "distinct": ("events", DISTINCT, distinct, ["cells", "squares"]),
+}
+
+
+def main(tables, folder, works):
+    subprocess.run([tables, "make", folder], check=True)
+    print(f"duckdb {duckdb.__version__}, polars {polars.__version__}, {THREADS} threads, medians of {TIMES}")
+    print("| work | here | DuckDB | Polars | here / DuckDB | rows | memory beside the rows |")
+    print("|---|---|---|---|---|---|---|")
+    for work in works or WORKS:
+        source, query, plan, names = WORKS[work]
+        out = subprocess.run([tables, work, folder], check=True, capture_output=True, text=True).stdout
+        ours = json.loads(out)
+        expect = [ours["found"][name] for name in names]
+        rows = columns(Path(folder) / source)
+        duck, found = in_duckdb(rows, query)
+        assert found == expect, (work, "duckdb", found, expect)
+        polar, found = in_polars(rows, plan)
+        assert found == expect, (work, "polars", found, expect)
+        here = ours["median"]
+        beside = (ours["peak_bytes"] - ours["rows_bytes"]) >> 20
+        print(
+            f"| {work} | {here:.3f} s | {duck:.2f} s | {polar:.2f} s | 1/{duck / here:.1f} "
+            f"| {ours['rows_bytes'] >> 20} MiB | {beside} MiB |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])

@@ -1,0 +1,25 @@
+//! Cross-tabulations of many rows. `tables make FOLDER` writes rows as plain columns, made from a seed; `tables WORK FOLDER` reads them,
+//! does the work five times and prints what it found and how long it took as JSON. `compare.py` puts peers beside it.
+
+mod columns;
+mod work;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+
+fn main() -> anyhow::Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let work = arguments.next().context("usage: tables make|sorted|unsorted|distinct|keys FOLDER [THREADS]")?;
+    let folder = PathBuf::from(arguments.next().context("name a folder")?);
+    let threads = arguments.next().map_or(Ok(2), |threads| threads.parse()).context("THREADS is a number")?;
+    let result = match work.as_str() {
+        "make" => return columns::make(&folder),
+        "sorted" | "unsorted" => work::people(&folder.join(&work), threads)?,
+        "distinct" => work::distinct(&folder.join("events"), threads)?,
+        "keys" => work::keys(&folder.join("records"))?,
+        other => bail!("no work is called `{other}`"),
+    };
+    println!("{result}");
+    Ok(())
+}

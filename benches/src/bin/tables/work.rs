@@ -1,0 +1,88 @@
+//! What is measured.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use commonground_benches::{peak_memory, timed};
+use crosstab::{Block, Codes, Dense, Shape, Sparse, small_cells, tabulate};
+use serde_json::{Value, json};
+
+use crate::columns::{column, narrow_column};
+
+const TIMES: usize = 5;
+/// The threshold of the primary flags.
+const K: u32 = 5;
+
+fn never() -> bool {
+    false
+}
+
+fn report(work: &str, seconds: &[f64], before: u64, found: Value) -> Value {
+    let median = seconds.get(seconds.len() / 2);
+    json!({ "work": work, "seconds": seconds, "median": median, "rows_bytes": before, "peak_bytes": peak_memory(), "found": found })
+}
+
+/// People by area, sex, age and ethnicity: counts with primary flags.
+pub(crate) fn people(folder: &Path, threads: usize) -> anyhow::Result<Value> {
+    let area = column(folder, "area.u16", u16::from_le_bytes)?;
+    let [sex, age, ethnicity] = ["sex.u8", "age.u8", "ethnicity.u8"].map(|name| narrow_column(folder, name));
+    let (sex, age, ethnicity) = (sex?, age?, ethnicity?);
+    let before = peak_memory();
+    let axes = vec![Codes::U16(&area), Codes::U8(&sex), Codes::U8(&age), Codes::U8(&ethnicity)];
+    let block = Block { rows: area.len(), axes, measures: Vec::new(), keys: None };
+    let (seconds, last) = timed(TIMES, || {
+        let shape = Shape::new(vec![33_755, 2, 18, 5], u64::from(u32::MAX))?;
+        let parts = (0..threads).map(|_| Dense::new(shape.clone(), 0, false)).collect::<Result<_, _>>()?;
+        let table = tabulate(std::slice::from_ref(&block), parts, &never)?.context("no thread")?;
+        let small = small_cells(table.rows(), K);
+        Ok((table, small))
+    })?;
+    let (table, small) = last.context("nothing was measured")?;
+    let found = json!({
+        "cells": table.rows().iter().filter(|rows| **rows > 0).count(),
+        "small": small.count(),
+        "squares": table.rows().iter().map(|rows| u64::from(*rows).pow(2)).sum::<u64>(),
+    });
+    Ok(report("people", &seconds, before, found))
+}
+
+/// Distinct contributors by area and month.
+pub(crate) fn distinct(folder: &Path, threads: usize) -> anyhow::Result<Value> {
+    let area = column(folder, "area.u16", u16::from_le_bytes)?;
+    let month = narrow_column(folder, "month.u8")?;
+    let who = column(folder, "who.u32", u32::from_le_bytes)?;
+    let before = peak_memory();
+    let axes = vec![Codes::U16(&area), Codes::U8(&month), Codes::U32(&who)];
+    let block = Block { rows: area.len(), axes, measures: Vec::new(), keys: None };
+    let people = 3_000_000;
+    let (seconds, last) = timed(TIMES, || {
+        let shape = Shape::new(vec![33_755, 12, people], u64::MAX - 1)?;
+        let parts = vec![Sparse::new(shape, 0, false); threads];
+        let table = tabulate(std::slice::from_ref(&block), parts, &never)?.context("no thread")?;
+        Ok(table.distinct(threads, 1 << 20)?)
+    })?;
+    let table = last.context("nothing was measured")?;
+    let found = json!({
+        "cells": table.iter().filter(|count| **count > 0).count(),
+        "squares": table.iter().map(|count| u64::from(*count).pow(2)).sum::<u64>(),
+    });
+    Ok(report("distinct", &seconds, before, found))
+}
+
+/// Counts and cell keys of three dimensions and all their totals.
+pub(crate) fn keys(folder: &Path) -> anyhow::Result<Value> {
+    let [one, two, three] = ["one.u8", "two.u8", "three.u8"].map(|name| narrow_column(folder, name));
+    let (one, two, three) = (one?, two?, three?);
+    let keys = column(folder, "key.u64", u64::from_le_bytes)?;
+    let before = peak_memory();
+    let axes = vec![Codes::U8(&one), Codes::U8(&two), Codes::U8(&three)];
+    let block = Block { rows: keys.len(), axes, measures: Vec::new(), keys: Some(&keys) };
+    let (seconds, last) = timed(TIMES, || {
+        let mut table = Dense::new(Shape::new(vec![66, 26, 17], 1 << 20)?, 0, true)?;
+        table.add(&block)?;
+        Ok(table)
+    })?;
+    let table = last.context("nothing was measured")?;
+    let found = json!({ "cells": table.rows().len(), "keys": table.keys().iter().fold(0_u64, |sum, key| sum ^ key) });
+    Ok(report("keys", &seconds, before, found))
+}

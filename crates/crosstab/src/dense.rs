@@ -1,0 +1,197 @@
+//! Tables that have every cell in memory.
+
+use crate::block::{Amounts, Block};
+use crate::error::CrosstabError;
+use crate::shape::Shape;
+
+/// Rows whose positions are computed before they are counted: they fit in the first-level cache.
+const ROWS_AT_ONCE: usize = 2048;
+
+/// The sums of one measure by cell.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sums {
+    /// The sum of the known amounts.
+    pub amounts: Vec<i64>,
+    /// Rows whose amount is not known; empty as long as all are.
+    pub unknown: Vec<u32>,
+    /// The sum of all absolute amounts: while it is below 2^63, no cell's sum is beyond it, in whatever order it came about.
+    total: u64,
+}
+
+impl Sums {
+    /// Whether the amounts of all rows of a cell are known.
+    #[must_use]
+    pub fn is_complete(&self, cell: usize) -> bool {
+        self.unknown.get(cell).is_none_or(|unknown| *unknown == 0)
+    }
+
+    fn add(&mut self, positions: &[u32], of: &Amounts<'_>) {
+        self.total = self.total.saturating_add(of.magnitude());
+        let Some(known) = of.known.filter(|known| known.contains(&false)) else {
+            for (position, amount) in positions.iter().zip(of.amounts) {
+                add_at(&mut self.amounts, *position, *amount);
+            }
+            return;
+        };
+        if self.unknown.is_empty() {
+            self.unknown = vec![0; self.amounts.len()];
+        }
+        for ((position, amount), known) in positions.iter().zip(of.amounts).zip(known) {
+            if *known {
+                add_at(&mut self.amounts, *position, *amount);
+            } else if let Some(unknown) = self.unknown.get_mut(*position as usize) {
+                *unknown = unknown.wrapping_add(1);
+            }
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.total = self.total.saturating_add(other.total);
+        for (sum, more) in self.amounts.iter_mut().zip(other.amounts) {
+            *sum = sum.wrapping_add(more);
+        }
+        if self.unknown.is_empty() {
+            self.unknown = other.unknown;
+        } else {
+            add_all(&mut self.unknown, &other.unknown);
+        }
+    }
+}
+
+fn add_at(sums: &mut [i64], position: u32, amount: i64) {
+    if let Some(sum) = sums.get_mut(position as usize) {
+        // Checked for all cells together by `Sums::total`.
+        *sum = sum.wrapping_add(amount);
+    }
+}
+
+fn add_all(counts: &mut [u32], more: &[u32]) {
+    for (count, more) in counts.iter_mut().zip(more) {
+        // Checked for all cells together by the number of rows.
+        *count = count.wrapping_add(*more);
+    }
+}
+
+/// A table with all its cells, as many as its [`Shape`] says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dense {
+    shape: Shape,
+    total: u32,
+    rows: Vec<u32>,
+    sums: Vec<Sums>,
+    keys: Option<Vec<u64>>,
+}
+
+impl Dense {
+    /// No rows yet.
+    ///
+    /// # Errors
+    /// If the shape has 2^32 cells or more: their positions are kept in 32 bits.
+    pub fn new(shape: Shape, measures: usize, keys: bool) -> Result<Self, CrosstabError> {
+        let limit = u64::from(u32::MAX);
+        let too_many = CrosstabError::TooManyCells { cells: shape.cells(), limit };
+        let cells = usize::try_from(shape.cells()).ok().filter(|_| shape.cells() < limit).ok_or(too_many)?;
+        let sums = (0..measures).map(|_| Sums { amounts: vec![0; cells], ..Sums::default() }).collect();
+        Ok(Self { shape, total: 0, rows: vec![0; cells], sums, keys: keys.then(|| vec![0; cells]) })
+    }
+
+    /// Bytes that a table needs at most while it is filled by one thread.
+    #[must_use]
+    pub fn bytes_of(shape: &Shape, measures: usize, keys: bool) -> u64 {
+        let measures = u64::try_from(measures).unwrap_or(u64::MAX);
+        // Rows; a sum and unknown rows for each measure; keys.
+        let cell = measures.saturating_mul(12).saturating_add(if keys { 12 } else { 4 });
+        shape.cells().saturating_mul(cell)
+    }
+
+    /// Counts the rows of a block.
+    ///
+    /// # Errors
+    /// If the block does not fit the table, or the table cannot hold what it adds up to. The table is of no use then.
+    pub fn add(&mut self, block: &Block<'_>) -> Result<(), CrosstabError> {
+        block.check(&self.shape, self.sums.len(), self.keys.is_some())?;
+        let rows = u32::try_from(block.rows).ok().and_then(|rows| self.total.checked_add(rows));
+        self.total = rows.ok_or(CrosstabError::TooManyRows)?;
+        let mut positions = [0_u32; ROWS_AT_ONCE];
+        for start in (0..block.rows).step_by(ROWS_AT_ONCE) {
+            let part = block.slice(start, start + ROWS_AT_ONCE);
+            let positions = positions.get_mut(..part.rows).unwrap_or_default();
+            part.positions(&self.shape, positions)?;
+            self.count(positions);
+            for (sums, of) in self.sums.iter_mut().zip(&part.measures) {
+                sums.add(positions, of);
+            }
+            if let (Some(sums), Some(keys)) = (&mut self.keys, part.keys) {
+                for (position, key) in positions.iter().zip(keys) {
+                    if let Some(sum) = sums.get_mut(*position as usize) {
+                        *sum = sum.wrapping_add(*key);
+                    }
+                }
+            }
+        }
+        self.is_held()
+    }
+
+    fn count(&mut self, positions: &[u32]) {
+        for position in positions {
+            if let Some(count) = self.rows.get_mut(*position as usize) {
+                *count = count.wrapping_add(1);
+            }
+        }
+    }
+
+    /// Adds another part of the same table.
+    ///
+    /// # Errors
+    /// If it is not one, or together they are more than can be held.
+    pub fn merge(mut self, other: Self) -> Result<Self, CrosstabError> {
+        if self.shape != other.shape
+            || self.sums.len() != other.sums.len()
+            || self.keys.is_some() != other.keys.is_some()
+        {
+            return Err(CrosstabError::Mismatch { problem: "it is a part of another table" });
+        }
+        self.total = self.total.checked_add(other.total).ok_or(CrosstabError::TooManyRows)?;
+        add_all(&mut self.rows, &other.rows);
+        for (sums, more) in self.sums.iter_mut().zip(other.sums) {
+            sums.merge(more);
+        }
+        for (sum, more) in self.keys.iter_mut().flatten().zip(other.keys.iter().flatten()) {
+            *sum = sum.wrapping_add(*more);
+        }
+        self.is_held()?;
+        Ok(self)
+    }
+
+    fn is_held(&self) -> Result<(), CrosstabError> {
+        let limit = i64::MAX.unsigned_abs();
+        match self.sums.iter().position(|sums| sums.total > limit) {
+            None => Ok(()),
+            Some(measure) => Err(CrosstabError::TooMuch { measure }),
+        }
+    }
+
+    /// The sizes of its axes.
+    #[must_use]
+    pub const fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// How many rows each cell has.
+    #[must_use]
+    pub fn rows(&self) -> &[u32] {
+        &self.rows
+    }
+
+    /// The sums of each measure.
+    #[must_use]
+    pub fn sums(&self) -> &[Sums] {
+        &self.sums
+    }
+
+    /// The sum of the record keys of each cell modulo 2^64; empty where none were asked for.
+    #[must_use]
+    pub fn keys(&self) -> &[u64] {
+        self.keys.as_deref().unwrap_or_default()
+    }
+}
