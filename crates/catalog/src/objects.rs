@@ -253,7 +253,9 @@ impl ObjectStore {
         Ok(names)
     }
 
-    fn path(&self, name: ObjectName) -> PathBuf {
+    /// Where an object is or would be.
+    #[must_use]
+    pub fn path(&self, name: ObjectName) -> PathBuf {
         self.folder.join(name.to_string())
     }
 

@@ -18,12 +18,13 @@ use crate::exit::Usage;
 const VARIABLE: &str = "COMMONGROUND_LOG";
 
 /// Our crates: none of them logs a value of a row.
-const OWN: [&str; 15] = [
+const OWN: [&str; 16] = [
     "agreements",
     "api",
     "audit",
     "catalog",
     "commonground",
+    "crosstab",
     "dashboard",
     "disclosure",
     "engine",

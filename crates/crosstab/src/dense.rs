@@ -2,6 +2,7 @@
 
 use crate::block::{Amounts, Block};
 use crate::error::CrosstabError;
+use crate::run::Run;
 use crate::shape::Shape;
 
 /// Rows whose positions are computed before they are counted: they fit in the first-level cache.
@@ -72,6 +73,21 @@ fn add_all(counts: &mut [u32], more: &[u32]) {
     }
 }
 
+/// The number of cells of a table that has them all, whose positions are kept in 32 bits.
+fn cells_of(shape: &Shape) -> Result<usize, CrosstabError> {
+    let limit = u64::from(u32::MAX);
+    let too_many = CrosstabError::TooManyCells { cells: shape.cells(), limit };
+    usize::try_from(shape.cells()).ok().filter(|_| shape.cells() < limit).ok_or(too_many)
+}
+
+fn moved<T: Copy>(old: &[T], new: &mut [T], move_to: &[(usize, usize)]) {
+    for (from, to) in move_to {
+        if let (Some(value), Some(slot)) = (old.get(*from), new.get_mut(*to)) {
+            *slot = *value;
+        }
+    }
+}
+
 /// A table with all its cells, as many as its [`Shape`] says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dense {
@@ -88,9 +104,7 @@ impl Dense {
     /// # Errors
     /// If the shape has 2^32 cells or more: their positions are kept in 32 bits.
     pub fn new(shape: Shape, measures: usize, keys: bool) -> Result<Self, CrosstabError> {
-        let limit = u64::from(u32::MAX);
-        let too_many = CrosstabError::TooManyCells { cells: shape.cells(), limit };
-        let cells = usize::try_from(shape.cells()).ok().filter(|_| shape.cells() < limit).ok_or(too_many)?;
+        let cells = cells_of(&shape)?;
         let sums = (0..measures).map(|_| Sums { amounts: vec![0; cells], ..Sums::default() }).collect();
         Ok(Self { shape, total: 0, rows: vec![0; cells], sums, keys: keys.then(|| vec![0; cells]) })
     }
@@ -163,12 +177,75 @@ impl Dense {
         Ok(self)
     }
 
+    /// The same rows in a table with longer axes.
+    ///
+    /// # Errors
+    /// If it is another table, or has 2^32 cells or more.
+    pub fn reshaped(self, shape: Shape) -> Result<Self, CrosstabError> {
+        if shape == self.shape {
+            return Ok(self);
+        }
+        self.shape.grown(shape.sizes().to_vec(), u64::MAX - 1)?;
+        if self.shape.sizes().get(1..) == shape.sizes().get(1..) {
+            // Only the first axis is longer: what is there keeps its place.
+            let cells = cells_of(&shape)?;
+            return Ok(self.extended(shape, cells));
+        }
+        let mut grown = Self::new(shape, self.sums.len(), self.keys.is_some())?;
+        grown.total = self.total;
+        let mut codes = Vec::new();
+        let occupied = (0_u64..).zip(0_usize..).zip(&self.rows).filter(|(_, rows)| **rows > 0);
+        let move_to: Vec<(usize, usize)> = occupied
+            .filter_map(|((cell, at), _)| {
+                self.shape.codes(cell, &mut codes);
+                Some((at, usize::try_from(grown.shape.cell(&codes)?).ok()?))
+            })
+            .collect();
+        moved(&self.rows, &mut grown.rows, &move_to);
+        if let (Some(old), Some(new)) = (&self.keys, &mut grown.keys) {
+            moved(old, new, &move_to);
+        }
+        for (old, new) in self.sums.iter().zip(&mut grown.sums) {
+            new.total = old.total;
+            moved(&old.amounts, &mut new.amounts, &move_to);
+            if !old.unknown.is_empty() {
+                new.unknown = vec![0; new.amounts.len()];
+                moved(&old.unknown, &mut new.unknown, &move_to);
+            }
+        }
+        Ok(grown)
+    }
+
+    fn extended(mut self, shape: Shape, cells: usize) -> Self {
+        self.shape = shape;
+        self.rows.resize(cells, 0);
+        if let Some(keys) = &mut self.keys {
+            keys.resize(cells, 0);
+        }
+        for sums in &mut self.sums {
+            sums.amounts.resize(cells, 0);
+            if !sums.unknown.is_empty() {
+                sums.unknown.resize(cells, 0);
+            }
+        }
+        self
+    }
+
     fn is_held(&self) -> Result<(), CrosstabError> {
         let limit = i64::MAX.unsigned_abs();
         match self.sums.iter().position(|sums| sums.total > limit) {
             None => Ok(()),
             Some(measure) => Err(CrosstabError::TooMuch { measure }),
         }
+    }
+
+    /// Its parts, for a table that keeps only cells with rows: shape, rows in all, the cells, and by measure the sum of absolute amounts.
+    pub(crate) fn into_run(self) -> (Shape, u32, Run, Vec<u64>, bool) {
+        let keyed = self.keys.is_some();
+        let totals = self.sums.iter().map(|sums| sums.total).collect();
+        let sums = self.sums.into_iter().map(|sums| (sums.amounts, sums.unknown)).collect();
+        let run = Run::of_cells(&self.rows, sums, self.keys.as_deref());
+        (self.shape, self.total, run, totals, keyed)
     }
 
     /// The sizes of its axes.

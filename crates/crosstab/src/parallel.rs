@@ -10,16 +10,16 @@ const ROWS_AT_ONCE: usize = 256 * 1024;
 
 /// A table that rows are added to and parts of which are put together.
 pub trait Tally: Sized + Send {
-    /// Counts the rows of a block.
+    /// As [`Dense::add`].
     ///
     /// # Errors
     /// If the block does not fit the table, or the table cannot hold what it adds up to.
     fn add(&mut self, block: &Block<'_>) -> Result<(), CrosstabError>;
 
-    /// Adds another part of the same table.
+    /// As [`Dense::merge`].
     ///
     /// # Errors
-    /// If it is not one, or together they are more than can be held.
+    /// If it is not a part of the same table, or together they are more than can be held.
     fn merge(self, other: Self) -> Result<Self, CrosstabError>;
 }
 

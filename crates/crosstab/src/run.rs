@@ -117,6 +117,49 @@ impl Run {
         run
     }
 
+    /// The cells of a dense table that some row is in; of each measure its sums and unknown rows.
+    pub(crate) fn of_cells(rows: &[u32], measures: Vec<(Vec<i64>, Vec<u32>)>, keys: Option<&[u64]>) -> Self {
+        fn kept<T: Copy>(all: &[T], rows: &[u32]) -> Vec<T> {
+            all.iter().zip(rows).filter(|(_, rows)| **rows > 0).map(|(value, _)| *value).collect()
+        }
+        let cells = (0..).zip(rows).filter(|(_, rows)| **rows > 0).map(|(cell, _)| cell);
+        let (sums, unknown): (Vec<_>, Vec<_>) = measures.into_iter().unzip();
+        Self {
+            cells: cells.collect(),
+            rows: kept(rows, rows),
+            sums: sums.iter().map(|of| kept(of, rows)).collect(),
+            unknown: unknown.iter().map(|of: &Vec<u32>| kept(of, rows)).collect(),
+            keys: keys.map(|keys| kept(keys, rows)).unwrap_or_default(),
+        }
+    }
+
+    /// Gives each cell another number; their order must stay.
+    pub(crate) fn renumber(&mut self, mut number: impl FnMut(u64) -> u64) {
+        self.cells.iter_mut().for_each(|cell| *cell = number(*cell));
+    }
+
+    /// Its parts by where their cells belong, which never decreases from cell to cell.
+    pub(crate) fn divided(&self, place: impl Fn(u64) -> u64) -> Vec<(u64, Self)> {
+        let mut parts = Vec::new();
+        let mut start = 0;
+        for group in self.cells.chunk_by(|one, other| place(*one) == place(*other)) {
+            let mut part = self.empty();
+            part.append(self, start..start + group.len());
+            parts.extend(group.first().map(|cell| (place(*cell), part)));
+            start += group.len();
+        }
+        parts
+    }
+
+    /// Without cells, but with its measures.
+    fn empty(&self) -> Self {
+        Self {
+            sums: vec![Vec::new(); self.sums.len()],
+            unknown: vec![Vec::new(); self.unknown.len()],
+            ..Self::default()
+        }
+    }
+
     /// Both together.
     pub(crate) fn merge(mut self, mut other: Self) -> Self {
         if other.cells.is_empty() {
@@ -127,11 +170,7 @@ impl Run {
         }
         self.tells_unknown(&other);
         other.tells_unknown(&self);
-        let mut all = Self {
-            sums: vec![Vec::new(); self.sums.len()],
-            unknown: vec![Vec::new(); self.unknown.len()],
-            ..Self::default()
-        };
+        let mut all = self.empty();
         let (mut mine, mut others) = (0, 0);
         while let (Some(one), Some(another)) = (self.cells.get(mine), other.cells.get(others)) {
             match one.cmp(another) {

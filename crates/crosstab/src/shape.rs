@@ -59,6 +59,17 @@ impl Shape {
         Some(digits.fold(0, |cell, (code, size)| cell * u64::from(*size) + u64::from(*code)))
     }
 
+    /// The same table with longer axes.
+    ///
+    /// # Errors
+    /// If it has more cells than `limit`, or is no longer version of this one.
+    pub fn grown(&self, sizes: Vec<u32>, limit: u64) -> Result<Self, CrosstabError> {
+        if sizes.len() != self.sizes.len() || sizes.iter().zip(&self.sizes).any(|(new, old)| new < old) {
+            return Err(CrosstabError::Mismatch { problem: "an axis cannot become shorter" });
+        }
+        Self::new(sizes, limit)
+    }
+
     /// The codes of a cell, in the order of the axes, in `codes`.
     pub fn codes(&self, cell: u64, codes: &mut Vec<u32>) {
         codes.clear();
@@ -69,5 +80,23 @@ impl Shape {
             *code = u32::try_from(rest % size).unwrap_or(u32::MAX);
             rest /= size;
         }
+    }
+
+    /// The codes of many cells, a column for each axis.
+    #[must_use]
+    pub fn columns(&self, cells: &[u64]) -> Vec<Vec<u32>> {
+        let mut rest = cells.to_vec();
+        let mut columns: Vec<Vec<u32>> = Vec::new();
+        for size in self.sizes.iter().rev() {
+            let size = u64::from((*size).max(1));
+            let code = |rest: &mut u64| {
+                let code = *rest % size;
+                *rest /= size;
+                u32::try_from(code).unwrap_or(u32::MAX)
+            };
+            columns.push(rest.iter_mut().map(code).collect());
+        }
+        columns.reverse();
+        columns
     }
 }

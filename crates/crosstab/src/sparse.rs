@@ -4,6 +4,7 @@
 //! within the processor's cache. No bucket shares a cell with another one, so threads sort them independently.
 
 use crate::block::{Amounts, Block};
+use crate::dense::Dense;
 use crate::error::CrosstabError;
 use crate::parallel::in_parallel;
 use crate::run::{Rows, Run};
@@ -54,6 +55,12 @@ impl Sparse {
         let empty = Rows { amounts: vec![Vec::new(); measures], known: vec![Vec::new(); measures], ..Rows::default() };
         let bucket = Bucket { rows: vec![empty], runs: Vec::new() };
         Self { shape, total: 0, measures, keys, shift, buckets: vec![bucket; buckets], totals: vec![0; measures] }
+    }
+
+    /// The sizes of its axes.
+    #[must_use]
+    pub const fn shape(&self) -> &Shape {
+        &self.shape
     }
 
     /// Bytes that it holds.
@@ -125,6 +132,40 @@ impl Sparse {
         Ok(self)
     }
 
+    /// The same rows in a table with longer axes.
+    ///
+    /// # Errors
+    /// If it is another table.
+    pub fn reshaped(self, shape: Shape) -> Result<Self, CrosstabError> {
+        if shape == self.shape {
+            return Ok(self);
+        }
+        self.shape.grown(shape.sizes().to_vec(), u64::MAX - 1)?;
+        let mut grown = Self::new(shape, self.measures, self.keys);
+        (grown.total, grown.totals) = (self.total, self.totals);
+        let mut codes = Vec::new();
+        for Bucket { rows, runs } in self.buckets {
+            // The order of cells is that of their codes, whatever the sizes: what was sorted stays so.
+            let added_up = rows.into_iter().map(Run::of).chain(runs);
+            for mut run in added_up {
+                run.renumber(|cell| {
+                    self.shape.codes(cell, &mut codes);
+                    grown.shape.cell(&codes).unwrap_or_default()
+                });
+                grown.take(&run);
+            }
+        }
+        Ok(grown)
+    }
+
+    fn take(&mut self, run: &Run) {
+        for (at, part) in run.divided(|cell| cell >> self.shift) {
+            if let Some(bucket) = usize::try_from(at).ok().and_then(|at| self.buckets.get_mut(at)) {
+                bucket.runs.push(part);
+            }
+        }
+    }
+
     fn is_held(&self) -> Result<(), CrosstabError> {
         match self.totals.iter().position(|total| *total > i64::MAX.unsigned_abs()) {
             None => Ok(()),
@@ -160,6 +201,18 @@ impl Sparse {
             }
         }
         Ok(distinct)
+    }
+}
+
+impl From<Dense> for Sparse {
+    /// The same rows; empty cells are let go.
+    fn from(table: Dense) -> Self {
+        let measures = table.sums().len();
+        let (shape, total, run, totals, keyed) = table.into_run();
+        let mut sparse = Self::new(shape, measures, keyed);
+        (sparse.total, sparse.totals) = (total, totals);
+        sparse.take(&run);
+        sparse
     }
 }
 
@@ -246,6 +299,12 @@ impl SparseTable {
     #[must_use]
     pub const fn shape(&self) -> &Shape {
         &self.shape
+    }
+
+    /// Bytes that it holds.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.runs.iter().map(Run::bytes).sum()
     }
 
     /// Its cells, in runs: all of one before all of the next.

@@ -123,9 +123,11 @@ fn of_sparse(table: &SparseTable, measures: usize) -> BTreeMap<Vec<u32>, Cell> {
     let mut cells = BTreeMap::new();
     let (mut codes, mut last) = (Vec::new(), None);
     for run in table.runs() {
+        let columns = table.shape().columns(run.cells());
         for (at, cell) in run.cells().iter().enumerate() {
             assert!(last.replace(*cell).is_none_or(|last| last < *cell));
             table.shape().codes(*cell, &mut codes);
+            assert_eq!(codes, columns.iter().map(|column| column[at]).collect::<Vec<_>>());
             let facts = Cell {
                 rows: run.rows()[at],
                 sums: (0..measures).map(|measure| run.sums(measure)[at]).collect(),
@@ -138,13 +140,17 @@ fn of_sparse(table: &SparseTable, measures: usize) -> BTreeMap<Vec<u32>, Cell> {
     cells
 }
 
+fn shape_of(sizes: Vec<u32>) -> Shape {
+    Shape::new(sizes, u64::MAX - 1).unwrap()
+}
+
 fn never() -> bool {
     false
 }
 
 proptest! {
     #[test]
-    fn tables_are_what_a_naive_one_says_on_any_number_of_threads(rows in rows(), threads in 1..5_usize, cut in 0..200_usize) {
+    fn tables_are_what_a_naive_one_says_on_any_number_of_threads(rows in rows(), threads in 1..5_usize, cut in 0..200_usize, only_first in any::<bool>()) {
         let columns = Columns::new(&rows);
         let block = columns.block(&rows);
         let blocks = [block.slice(0, cut), block.slice(cut, rows.len().max(cut))];
@@ -157,6 +163,22 @@ proptest! {
         let sparse = Sparse::new(shape, measures, rows.keys.is_some());
         let sparse = tabulate(&blocks, vec![sparse; threads], &never).unwrap().unwrap();
         let distinct = sparse.clone().distinct(threads, 10_000).unwrap();
+        // As if each part had been counted before the values of the other were known.
+        let longer = |(axis, size): (usize, &u32)| if only_first && axis > 0 { *size } else { size * 3 + 1 };
+        let longer = shape_of(rows.sizes.iter().enumerate().map(longer).collect());
+        let part = |block: &Block<'_>| {
+            let mut dense = Dense::new(shape_of(rows.sizes.clone()), measures, rows.keys.is_some()).unwrap();
+            let mut sparse = Sparse::new(shape_of(rows.sizes.clone()), measures, rows.keys.is_some());
+            dense.add(block).unwrap();
+            sparse.add(block).unwrap();
+            let from_dense = Sparse::from(dense.clone()).finish(threads).unwrap();
+            assert_eq!(of_sparse(&from_dense, measures), of_dense(&dense));
+            (dense.reshaped(longer.clone()).unwrap(), sparse.reshaped(longer.clone()).unwrap())
+        };
+        let ((dense_one, sparse_one), (dense_other, sparse_other)) = (part(&blocks[0]), part(&blocks[1]));
+        prop_assert_eq!(&of_dense(&dense_one.merge(dense_other).unwrap()), &expect);
+        let merged = sparse_one.merge(sparse_other).unwrap().finish(threads).unwrap();
+        prop_assert_eq!(&of_sparse(&merged, measures), &expect);
         prop_assert_eq!(&of_sparse(&sparse.finish(threads).unwrap(), measures), &expect);
         let mut last_codes: BTreeMap<&[u32], u32> = BTreeMap::new();
         for codes in expect.keys() {

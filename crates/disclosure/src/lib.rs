@@ -13,6 +13,7 @@
 
 mod changes;
 mod contributions;
+mod counts;
 mod differences;
 mod gone;
 mod history;
@@ -39,6 +40,7 @@ mod unreleased;
 mod verify;
 
 pub use changes::{Change, Changes, Shown, ViewChange};
+pub use counts::{CountsError, UnreleasedCounts};
 pub use ids::{CellId, GroupId, MeasureId, NameError};
 pub use key::PlanKey;
 pub use ledger::{AuthenticatedEntry, LedgerError, LedgerState, SealedEntry, restore};

@@ -6,7 +6,7 @@ use crate::facts::UNKNOWN;
 use crate::request::TableSpec;
 
 /// Whether a value of a dimension falls in a category; ages in single years fall in bands.
-fn in_category(dimension: &str, category: &str, value: &str) -> bool {
+pub(crate) fn in_category(dimension: &str, category: &str, value: &str) -> bool {
     if value == category {
         return true;
     }

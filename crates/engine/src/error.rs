@@ -1,5 +1,9 @@
 //! What can go wrong in the engine. Messages never carry values of rows.
 
+use datafusion::error::DataFusionError;
+
+use crate::request::Limits;
+
 /// Why a table could not be computed.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -29,6 +33,17 @@ pub enum EngineError {
         /// The limit in seconds.
         seconds: u64,
     },
+    /// It needs more memory than one request may take.
+    #[error("stopped because it needs more than {limit} bytes of memory: publish a coarser view, or raise `{setting}`")]
+    OutOfMemory {
+        /// The limit in bytes.
+        limit: usize,
+        /// The setting that holds the limit.
+        setting: &'static str,
+    },
+    /// The rows cannot be counted in a table.
+    #[error("the rows of a dataset cannot be counted in a table")]
+    Crosstab(#[from] crosstab::CrosstabError),
     /// The plan holds a node or an expression that the allow-list does not name.
     #[error("refused plan: `{node}` is not on the allow-list")]
     RefusedPlan {
@@ -50,7 +65,7 @@ pub enum EngineError {
         operation: &'static str,
         /// The engine's error; it may name columns, never values.
         #[source]
-        source: Box<datafusion::error::DataFusionError>,
+        source: Box<DataFusionError>,
     },
     /// A category of `sex` or `age` is not one that tables can write.
     #[error("a category of dimension `{dimension}` cannot be published")]
@@ -61,13 +76,35 @@ pub enum EngineError {
         #[source]
         source: model::IdError,
     },
+    /// Counts and keys of a table do not fit together.
+    #[error("the counts of a table do not fit together")]
+    Counts(#[source] disclosure::CountsError),
     /// The group's tables contradict each other.
     #[error("the tables of the group do not fit together")]
     Group(#[source] disclosure::BuildError),
 }
 
 impl EngineError {
-    pub(crate) fn query(operation: &'static str) -> impl FnOnce(datafusion::error::DataFusionError) -> Self {
+    pub(crate) fn query(operation: &'static str) -> impl FnOnce(DataFusionError) -> Self {
         move |source| Self::Query { operation, source: Box::new(source) }
+    }
+
+    /// What of our own went wrong inside the query engine, or what it says itself.
+    pub(crate) fn of_query(operation: &'static str, error: DataFusionError, limits: &Limits) -> Self {
+        match error {
+            DataFusionError::External(inner) => match inner.downcast::<Self>() {
+                Ok(own) => *own,
+                Err(other) => match other.downcast::<crosstab::CrosstabError>() {
+                    Ok(own) => Self::Crosstab(*own),
+                    Err(other) => Self::query(operation)(DataFusionError::External(other)),
+                },
+            },
+            DataFusionError::ResourcesExhausted(_) => {
+                Self::OutOfMemory { limit: limits.memory_bytes, setting: "limits.query_memory_bytes" }
+            }
+            // Its memory pool says what else holds memory around the error.
+            DataFusionError::Context(_, inner) => Self::of_query(operation, *inner, limits),
+            other => Self::query(operation)(other),
+        }
     }
 }

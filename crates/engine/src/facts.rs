@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type, UInt64Type};
+use arrow::datatypes::{DataType, Int64Type, UInt32Type};
 
+use crate::data::snapshot::Snapshot;
+use crate::data::values::{SharedValues, Values};
 use crate::error::EngineError;
-use crate::request::{GroupRequest, RECORD_KEY};
+use crate::request::GroupRequest;
 
 /// Text that stands for a missing category.
 pub const UNKNOWN: &str = "unknown";
@@ -64,7 +65,11 @@ pub(crate) struct Facts {
 
 impl Facts {
     /// Decodes the batches of `Session::aggregate`.
-    pub(crate) fn read(batches: &[RecordBatch], request: &GroupRequest) -> Result<Self, EngineError> {
+    pub(crate) fn read(
+        batches: &[RecordBatch],
+        request: &GroupRequest,
+        snapshot: &Snapshot,
+    ) -> Result<Self, EngineError> {
         let dimensions = request.dimensions();
         let mut facts = Self::default();
         for name in &dimensions {
@@ -86,7 +91,7 @@ impl Facts {
             facts.partners.number(partner);
         }
         for batch in batches {
-            facts.read_batch(batch, request, &dimensions)?;
+            facts.read_batch(&Columns { batch, request, snapshot }, &dimensions)?;
         }
         Ok(facts)
     }
@@ -96,67 +101,70 @@ impl Facts {
         listed.is_some_and(|listed| listed.iter().any(|one| one == partner))
     }
 
-    fn read_batch(
-        &mut self,
-        batch: &RecordBatch,
-        request: &GroupRequest,
-        dimensions: &[&str],
-    ) -> Result<(), EngineError> {
-        let columns = Columns { batch, request };
-        let areas = columns.text("area")?;
-        let months = columns.typed("month", &DataType::Int32)?;
-        let months = months.as_primitive::<Int32Type>();
-        let categories = dimensions.iter().map(|name| columns.text(name)).collect::<Result<Vec<_>, _>>()?;
-        let contributors = columns.contributors()?;
-        let partners = request.partner.as_ref().map(|name| columns.text(name)).transpose()?;
+    fn read_batch(&mut self, columns: &Columns<'_>, dimensions: &[&str]) -> Result<(), EngineError> {
+        let request = columns.request;
+        let areas = columns.coded("area")?;
+        let months = columns.coded("month")?;
+        let categories = dimensions.iter().map(|name| columns.coded(name)).collect::<Result<Vec<_>, _>>()?;
+        let contributors = request.contributor_column().map(|name| columns.coded(name)).transpose()?;
+        let partners = request.partner.as_ref().map(|name| columns.coded(name)).transpose()?;
         let rows = columns.typed("rows", &DataType::Int64)?;
         let rows = rows.as_primitive::<Int64Type>();
         let sums = request.measures().iter().map(|name| columns.measure(name)).collect::<Result<Vec<_>, _>>()?;
-        for index in 0..batch.num_rows() {
-            let area = self.areas.number(areas.as_string::<i32>().value(index));
-            let mut numbers = Vec::with_capacity(dimensions.len());
-            for (codes, column) in self.categories.iter_mut().zip(&categories) {
-                let column = column.as_string::<i32>();
-                numbers.push(codes.number(if column.is_null(index) { UNKNOWN } else { column.value(index) }));
+        // The values of a code are looked up, and given a number here, once a batch.
+        let months: Vec<i32> = months.each(|values, code| values.month(code).unwrap_or_default());
+        let areas = areas.each(|values, code| self.areas.number(values.text(code).unwrap_or_default()));
+        let mut numbers = Vec::new();
+        for (codes, column) in self.categories.iter_mut().zip(&categories) {
+            numbers.push(column.each(|values, code| codes.number(values.text(code).unwrap_or(UNKNOWN))));
+        }
+        let partners = partners.map(|column| {
+            column.each(|values, code| {
+                values.text(code).filter(|name| Self::is_listed(name, request)).map(|name| self.partners.number(name))
+            })
+        });
+        let contributors = contributors.map(|column| column.each(|values, code| values.who(code)));
+        for index in 0..columns.batch.num_rows() {
+            fn at<T: Copy + Default>(column: &[T], index: usize) -> T {
+                column.get(index).copied().unwrap_or_default()
             }
-            let contributor = contributors.at(index);
-            let partner = match partners.as_ref().map(|column| column.as_string::<i32>()) {
+            let partner = match &partners {
                 None => 0,
-                Some(column) if column.is_valid(index) && Self::is_listed(column.value(index), request) => {
-                    self.partners.number(column.value(index))
-                }
                 // Taken for a partner of its own it would be protected from nobody.
-                Some(_) => {
+                Some(partners) => at(partners, index).ok_or_else(|| {
                     let problem = "a row came by way of no partner that the contract lists: send its period again";
-                    return Err(columns.stored(problem.to_owned()));
-                }
+                    columns.stored(problem.to_owned())
+                })?,
             };
-            let sums = sums.iter().map(|measure| measure.at(index, rows.value(index))).collect();
-            self.rows.push(Row { area, month: months.value(index), categories: numbers, contributor, partner, sums });
+            self.rows.push(Row {
+                area: at(&areas, index),
+                month: at(&months, index),
+                categories: numbers.iter().map(|column| at(column, index)).collect(),
+                contributor: contributors.as_ref().and_then(|column| at(column, index)),
+                partner,
+                sums: sums.iter().map(|measure| measure.at(index, rows.value(index))).collect(),
+            });
         }
         Ok(())
     }
 }
 
-/// Who contributed the rows of a batch.
-enum ContributorColumn {
-    /// Nobody is told apart.
-    None,
-    Pseudonyms(ArrayRef),
-    /// A key a row.
-    Keys(ArrayRef),
+/// A column of codes and what they stand for.
+struct Coded<'a> {
+    codes: ArrayRef,
+    values: &'a SharedValues,
 }
 
-impl ContributorColumn {
-    fn at(&self, index: usize) -> Option<[u8; 16]> {
-        match self {
-            Self::None => None,
-            Self::Pseudonyms(column) => {
-                let column = column.as_fixed_size_binary();
-                if column.is_null(index) { None } else { <[u8; 16]>::try_from(column.value(index)).ok() }
-            }
-            Self::Keys(column) => Some(u128::from(column.as_primitive::<UInt64Type>().value(index)).to_be_bytes()),
-        }
+impl Coded<'_> {
+    /// Something for each row, worked out once for each code.
+    fn each<T: Copy>(&self, mut of: impl FnMut(&Values, u32) -> T) -> Vec<T> {
+        let values = self.values.read();
+        let mut known: Vec<Option<T>> = vec![None; values.len()];
+        let mut of_code = |code: u32| match known.get_mut(code as usize) {
+            Some(slot) => *slot.get_or_insert_with(|| of(&values, code)),
+            None => of(&values, code),
+        };
+        self.codes.as_primitive::<UInt32Type>().values().iter().map(|code| of_code(*code)).collect()
     }
 }
 
@@ -164,7 +172,6 @@ impl ContributorColumn {
 struct MeasureColumn {
     sum: ArrayRef,
     known: ArrayRef,
-    decimal: bool,
 }
 
 impl MeasureColumn {
@@ -173,24 +180,14 @@ impl MeasureColumn {
         if self.sum.is_null(index) {
             return (0, complete);
         }
-        let sum = if self.decimal {
-            thousandths(self.sum.as_primitive::<Float64Type>().value(index))
-        } else {
-            self.sum.as_primitive::<Int64Type>().value(index)
-        };
-        (sum, complete)
+        (self.sum.as_primitive::<Int64Type>().value(index), complete)
     }
-}
-
-/// A decimal in thousandths, rounded half away from zero; out of range saturates.
-#[allow(clippy::cast_possible_truncation, reason = "`as` saturates, and scores are far inside the range")]
-fn thousandths(value: f64) -> i64 {
-    (value * 1000.0).round() as i64
 }
 
 struct Columns<'a> {
     batch: &'a RecordBatch,
     request: &'a GroupRequest,
+    snapshot: &'a Snapshot,
 }
 
 impl Columns<'_> {
@@ -202,8 +199,10 @@ impl Columns<'_> {
         self.batch.column_by_name(name).ok_or_else(|| self.stored(format!("column `{name}` is missing")))
     }
 
-    fn text(&self, name: &str) -> Result<ArrayRef, EngineError> {
-        cast(self.column(name)?, &DataType::Utf8).map_err(|_| self.stored(format!("column `{name}` is not text")))
+    fn coded(&self, name: &str) -> Result<Coded<'_>, EngineError> {
+        let column = self.snapshot.columns().iter().find(|column| &*column.name == name && column.kind.is_coded());
+        let values = &column.ok_or_else(|| self.stored(format!("column `{name}` is not coded")))?.values;
+        Ok(Coded { codes: self.typed(name, &DataType::UInt32)?, values })
     }
 
     fn typed(&self, name: &str, kind: &DataType) -> Result<ArrayRef, EngineError> {
@@ -215,21 +214,10 @@ impl Columns<'_> {
         }
     }
 
-    fn contributors(&self) -> Result<ContributorColumn, EngineError> {
-        match self.request.contributor_column() {
-            None => Ok(ContributorColumn::None),
-            Some(RECORD_KEY) => Ok(ContributorColumn::Keys(self.typed(RECORD_KEY, &DataType::UInt64)?)),
-            Some(name) => Ok(ContributorColumn::Pseudonyms(self.typed(name, &DataType::FixedSizeBinary(16))?)),
-        }
-    }
-
     fn measure(&self, name: &str) -> Result<MeasureColumn, EngineError> {
-        let decimal = self.request.decimals.contains(name);
-        let kind = if decimal { DataType::Float64 } else { DataType::Int64 };
         Ok(MeasureColumn {
-            sum: self.typed(&format!("sum_{name}"), &kind)?,
+            sum: self.typed(&format!("sum_{name}"), &DataType::Int64)?,
             known: self.typed(&format!("known_{name}"), &DataType::Int64)?,
-            decimal,
         })
     }
 }

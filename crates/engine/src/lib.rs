@@ -6,51 +6,109 @@
 //! **Architecture invariants:** callers send typed requests, never SQL; every logical plan passes an allow-list visitor;
 //! the session of a request holds only its permitted tables and columns; nothing is spilled to disk.
 
-mod allow_list;
 mod choice;
+mod counts;
+mod data;
 mod error;
 mod facts;
 mod nested;
 mod people;
 mod permitted;
+mod query;
 mod request;
-mod session;
 mod universe;
 mod unreported;
 
+use std::path::Path;
 use std::sync::Arc;
 
-use disclosure::Unreleased;
+use disclosure::{Unreleased, UnreleasedCounts};
+use model::DatasetId;
 
+use data::hot::Hot;
+use query::grouping::Grouping;
+use query::session::Session;
+
+pub use counts::{CountPermit, CountRequest};
+pub use data::hot::Held;
 pub use error::EngineError;
 pub use facts::UNKNOWN;
 pub use permitted::Permits;
 pub use request::{AreaSet, Contributors, Dimension, GroupRequest, Limits, MeasureSpec, StoredTable, TableSpec};
 
-/// Computes everything a group publishes from the current partitions of its dataset.
-///
-/// Every cell of every table of the request is present in the answer, empty ones included; a cell over a value that is
-/// missing at its source, or over an area that was not reported, is marked as not available.
-///
-/// # Errors
-/// If the permits do not cover all of it at this moment, a table cannot be opened, or a limit is reached.
-pub async fn tabulate(
-    permits: &Permits<'_>,
-    tables: &[StoredTable],
-    request: &GroupRequest,
-    limits: &Limits,
-) -> Result<Unreleased, EngineError> {
-    let deadline = request::Deadline::new(limits);
-    request.check(limits)?;
-    permits.check(tables, request)?;
-    let work = async {
-        let session = session::Session::open(tables, request, limits)?;
-        let batches = session.aggregate(request, limits).await?;
-        facts::Facts::read(&batches, request)
-    };
-    let facts = tokio::time::timeout(limits.timeout, work)
-        .await
-        .map_err(|_| EngineError::TimedOut { seconds: limits.timeout.as_secs() })??;
-    let facts = Arc::new(facts);
-    universe::tabulate(&facts, request, limits, deadline)
+/// The common data set: the stored tables of all datasets, with the columns that were used lately in memory.
+#[derive(Debug, Clone)]
+pub struct CommonDataSet {
+    hot: Arc<Hot>,
+}
+
+impl CommonDataSet {
+    /// With so many bytes for columns in memory; the rest is read from the stored tables each time.
+    #[must_use]
+    pub fn new(memory_bytes: usize) -> Self {
+        Self { hot: Arc::new(Hot::new(memory_bytes)) }
+    }
+
+    /// Computes everything a group publishes from the current partitions of its dataset.
+    ///
+    /// Every cell of every table of the request is present in the answer, empty ones included; a cell over a value that is
+    /// missing at its source, or over an area that was not reported, is marked as not available.
+    ///
+    /// # Errors
+    /// If the permits do not cover all of it at this moment, a table cannot be opened, or a limit is reached.
+    pub async fn tabulate(
+        &self,
+        permits: &Permits<'_>,
+        tables: &[StoredTable],
+        request: &GroupRequest,
+        limits: &Limits,
+    ) -> Result<Unreleased, EngineError> {
+        let deadline = request::Deadline::new(limits);
+        request.check(limits)?;
+        permits.check(tables, request)?;
+        let work = async {
+            let grouping = Grouping::of_group(request, limits.max_contributions);
+            let session = Session::open(&self.hot, (&request.dataset, tables), grouping, limits)?;
+            let batches = session.aggregate().await?;
+            facts::Facts::read(&batches, request, session.snapshot())
+        };
+        let facts = tokio::time::timeout(limits.timeout, work)
+            .await
+            .map_err(|_| EngineError::TimedOut { seconds: limits.timeout.as_secs() })??;
+        let facts = Arc::new(facts);
+        universe::tabulate(&facts, request, limits, deadline)
+    }
+
+    /// Counts the rows of a dataset by area, period and dimensions, and adds up their record keys: for the cell-key method. In row-major
+    /// order of [`CountRequest::sizes`].
+    ///
+    /// # Errors
+    /// If the permit does not cover all of it at this moment, a table cannot be opened, a row would be in two cells, or a limit is
+    /// reached.
+    pub async fn count(
+        &self,
+        permit: &CountPermit<'_>,
+        tables: &[StoredTable],
+        request: &CountRequest,
+        limits: &Limits,
+    ) -> Result<UnreleasedCounts, EngineError> {
+        let deadline = request::Deadline::new(limits);
+        request.check(limits)?;
+        permit.check(tables, request)?;
+        let work = async { request.count(request.open(&self.hot, tables, limits)?, deadline).await };
+        let counted = tokio::time::timeout(limits.timeout, work).await;
+        counted.map_err(|_| EngineError::TimedOut { seconds: limits.timeout.as_secs() })?
+    }
+
+    /// Forgets what was read from a stored table, and who the people of its dataset are: after it was withdrawn, erased or its keys
+    /// were destroyed.
+    pub fn forget(&self, dataset: &DatasetId, table: &Path) {
+        self.hot.forget(dataset, table);
+    }
+
+    /// How much is in memory.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        self.hot.held()
+    }
 }

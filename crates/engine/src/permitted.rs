@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use agreements::{Derive, Levels, Permit, Snapshot};
 use jiff::Timestamp;
-use model::{Exposure, IndicatorId};
+use model::{DatasetId, Exposure, IndicatorId};
 
 use crate::error::EngineError;
 use crate::request::{GroupRequest, StoredTable, TableSpec};
@@ -26,17 +26,11 @@ impl Permits<'_> {
         if self.of.is_empty() {
             return Err(refused(format!("dataset `{}`", request.dataset)));
         }
-        // What is stored is opened once for all tables, so every permit must cover every stored table.
-        let bound: BTreeSet<_> = tables.iter().flat_map(|table| &table.agreements).collect();
         for (indicator, permit) in self.of {
             if !permit.is_valid(self.snapshot, self.now) {
                 return Err(refused(format!("indicator `{indicator}` any longer")));
             }
-            let input = permit.inputs().iter().find(|input| input.dataset == request.dataset);
-            let input = input.ok_or_else(|| refused(format!("dataset `{}`", request.dataset)))?;
-            if let Some(other) = bound.iter().find(|digest| !input.agreements.contains(**digest)) {
-                return Err(refused(format!("data of `{}` bound to agreement `{other}`", request.dataset)));
-            }
+            covers_stored(permit, (self.snapshot, self.now), tables, &request.dataset)?;
             // Open only if every agreement says so; what is treated as controlled although it is open loses nothing.
             let open = permit.exposure(&request.dataset);
             if request.exposure != Exposure::Controlled && open != Some(&request.exposure) {
@@ -59,6 +53,25 @@ impl Permits<'_> {
             return Err(refused(format!("a table of `{}` that was decided before", request.dataset)));
         }
         Ok(())
+    }
+}
+
+/// Whether a permit holds at this moment and covers everything that is stored of a dataset: it is opened as a whole.
+pub(crate) fn covers_stored(
+    permit: &Permit<Derive>,
+    (snapshot, now): (&Snapshot, Timestamp),
+    tables: &[StoredTable],
+    dataset: &DatasetId,
+) -> Result<(), EngineError> {
+    if !permit.is_valid(snapshot, now) {
+        return Err(refused(format!("dataset `{dataset}` any longer")));
+    }
+    let input = permit.inputs().iter().find(|input| input.dataset == *dataset);
+    let input = input.ok_or_else(|| refused(format!("dataset `{dataset}`")))?;
+    let bound: BTreeSet<_> = tables.iter().flat_map(|table| &table.agreements).collect();
+    match bound.iter().find(|digest| !input.agreements.contains(**digest)) {
+        Some(other) => Err(refused(format!("data of `{dataset}` bound to agreement `{other}`"))),
+        None => Ok(()),
     }
 }
 

@@ -182,6 +182,13 @@ impl GroupRequest {
         names.into_iter().collect()
     }
 
+    /// The codes that rows of any area of any table carry, in order.
+    pub(crate) fn areas(&self) -> Vec<&str> {
+        let areas = self.tables.iter().flat_map(|table| &table.areas.areas);
+        let codes: BTreeSet<&str> = areas.flat_map(|(_, atoms)| atoms.iter().map(AreaCode::as_str)).collect();
+        codes.into_iter().collect()
+    }
+
     /// The measure columns, in order.
     pub(crate) fn measures(&self) -> Vec<&str> {
         let names: BTreeSet<&str> = self.tables.iter().map(|t| t.measure.column.as_str()).collect();

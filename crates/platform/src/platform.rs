@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, RwLock};
 
 use audit::AuditLog;
 use catalog::{Catalog, DataFolder, ObjectName, ObjectStore, SqliteCatalog};
+use engine::CommonDataSet;
 use jiff::Timestamp;
 use model::DefinitionError;
 use vault::{FileKey, OsEntropy, Vault};
@@ -49,6 +50,8 @@ struct Inner {
     publishing_failed: AtomicBool,
     /// Held while somebody decides about a publication that waits, and while an approved one is released.
     deciding: Mutex<()>,
+    /// Stored columns in memory.
+    common: CommonDataSet,
     /// Memory for the files that are being read.
     uploads: Budget,
     /// Held while a version is staged, recorded and made current.
@@ -156,6 +159,7 @@ impl Platform {
             cubes: std::collections::BTreeMap::new(),
         };
         let uploads = Budget::new(settings.limits.uploads_bytes);
+        let common = CommonDataSet::new(settings.limits.common_data_bytes);
         let now = settings.clock.now();
         let calendar = Calendar::new(&state.snapshot, now);
         let platform = Self(Arc::new(Inner {
@@ -174,6 +178,7 @@ impl Platform {
             publishing: Mutex::new(()),
             publishing_failed: AtomicBool::new(false),
             deciding: Mutex::new(()),
+            common,
             uploads,
             staging: Mutex::new(()),
             revoking: Mutex::new(()),
@@ -249,6 +254,10 @@ impl Platform {
 
     pub(crate) fn quarantine(&self) -> &ObjectStore {
         &self.0.quarantine
+    }
+
+    pub(crate) fn common(&self) -> &CommonDataSet {
+        &self.0.common
     }
 
     pub(crate) fn keys(&self) -> &Keys {

@@ -60,6 +60,8 @@ pub struct Limits {
     pub inflation_ratio: u64,
     /// Bytes of memory of the query engine for one protection group.
     pub query_memory_bytes: usize,
+    /// Bytes of stored columns that are kept in memory between requests.
+    pub common_data_bytes: usize,
     /// Seconds for tabulating one protection group.
     pub query_seconds: u64,
     /// Cells of one protection group.
@@ -97,6 +99,7 @@ impl Default for Limits {
             workbook_cells: 20_000_000,
             inflation_ratio: 100,
             query_memory_bytes: 512 << 20,
+            common_data_bytes: 1 << 30,
             query_seconds: 120,
             max_cells: 1_000_000,
             view_cells: 100_000,

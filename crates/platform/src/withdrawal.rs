@@ -114,7 +114,9 @@ impl Platform {
         let job =
             NewJob { id: Uuid::now_v7(), reason: JobReason::Withdrawn, version: Some(id), created_at: self.now() };
         let marked = self.catalog().change_version(id, VersionStatus::Withdrawn, Some(job));
-        marked.map(drop).map_err(PlatformError::failed("withdraw a version"))
+        marked.map_err(PlatformError::failed("withdraw a version"))?;
+        self.common().forget(&version.facts.dataset, &self.store().path(version.facts.table.name));
+        Ok(())
     }
 
     /// What the audit log calls withdrawn is, whatever the catalogue says.

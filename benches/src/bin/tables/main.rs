@@ -2,6 +2,7 @@
 //! does the work five times and prints what it found and how long it took as JSON. `compare.py` puts peers beside it.
 
 mod columns;
+mod stored;
 mod work;
 
 use std::path::PathBuf;
@@ -10,12 +11,15 @@ use anyhow::{Context as _, bail};
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let work = arguments.next().context("usage: tables make|sorted|unsorted|distinct|keys FOLDER [THREADS]")?;
+    let work =
+        arguments.next().context("usage: tables make|sorted|unsorted|stored|hot|distinct|keys FOLDER [THREADS]")?;
     let folder = PathBuf::from(arguments.next().context("name a folder")?);
     let threads = arguments.next().map_or(Ok(2), |threads| threads.parse()).context("THREADS is a number")?;
     let result = match work.as_str() {
         "make" => return columns::make(&folder),
         "sorted" | "unsorted" => work::people(&folder.join(&work), threads)?,
+        "stored" => stored::stored(&folder.join("sorted"), threads, false)?,
+        "hot" => stored::stored(&folder.join("sorted"), threads, true)?,
         "distinct" => work::distinct(&folder.join("events"), threads)?,
         "keys" => work::keys(&folder.join("records"))?,
         other => bail!("no work is called `{other}`"),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::columns::{column, narrow_column};
 
-const TIMES: usize = 5;
+pub(crate) const TIMES: usize = 5;
 /// The threshold of the primary flags.
 const K: u32 = 5;
 
@@ -17,7 +17,7 @@ fn never() -> bool {
     false
 }
 
-fn report(work: &str, seconds: &[f64], before: u64, found: Value) -> Value {
+pub(crate) fn report(work: &str, seconds: &[f64], before: u64, found: Value) -> Value {
     let median = seconds.get(seconds.len() / 2);
     json!({ "work": work, "seconds": seconds, "median": median, "rows_bytes": before, "peak_bytes": peak_memory(), "found": found })
 }

@@ -123,13 +123,15 @@ impl Platform {
                 .enable_time()
                 .build()
                 .map_err(PlatformError::failed("start the query engine"))?;
-            runtime.block_on(engine::tabulate(&permits, &tables, &attempt.request, &limits)).map_err(
-                |error| match error {
+            runtime.block_on(self.common().tabulate(&permits, &tables, &attempt.request, &limits)).map_err(|error| {
+                match error {
                     // It would be the same another time.
-                    engine::EngineError::TooLarge { .. } => PlatformError::Unpublishable { reason: error.to_string() },
+                    engine::EngineError::TooLarge { .. } | engine::EngineError::OutOfMemory { .. } => {
+                        PlatformError::Unpublishable { reason: error.to_string() }
+                    }
                     error => PlatformError::failed("tabulate a dataset")(error),
-                },
-            )
+                }
+            })
         };
         // Its own thread: the caller may be inside another runtime.
         std::thread::scope(|scope| scope.spawn(work).join())

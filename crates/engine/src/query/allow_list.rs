@@ -1,7 +1,10 @@
 //! The visitor that every logical plan passes before it runs.
 
+use std::sync::Arc;
+
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::physical_plan::ExecutionPlan;
 
 use crate::error::EngineError;
 
@@ -40,6 +43,28 @@ pub(crate) fn check(plan: &LogicalPlan) -> Result<(), EngineError> {
     refused.map_or(Ok(()), |node| Err(EngineError::RefusedPlan { node }))
 }
 
+/// The operators that a plan may run as: our own, and what the query engine aggregates with where a table would be too large.
+const OPERATORS: [&str; 7] = [
+    "Crosstab",
+    "CommonScan",
+    "AggregateExec",
+    "RepartitionExec",
+    "CoalescePartitionsExec",
+    "ProjectionExec",
+    "CooperativeExec",
+];
+
+/// Refuses a plan that would run as anything else.
+///
+/// # Errors
+/// [`EngineError::RefusedPlan`] with the operator.
+pub(crate) fn check_physical(plan: &Arc<dyn ExecutionPlan>) -> Result<(), EngineError> {
+    if !OPERATORS.contains(&plan.name()) {
+        return Err(EngineError::RefusedPlan { node: plan.name().to_owned() });
+    }
+    plan.children().into_iter().try_for_each(check_physical)
+}
+
 fn allowed_expression(expr: &Expr) -> bool {
     match expr {
         Expr::Column(_) | Expr::Alias(_) | Expr::Literal(..) => true,
@@ -55,11 +80,11 @@ fn kind(debug: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow::datatypes::{DataType, Field, Schema};
     use datafusion::functions_aggregate::expr_fn::{avg, sum};
     use datafusion::logical_expr::{LogicalPlanBuilder, LogicalTableSource, col, lit};
+    use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+    use datafusion::physical_plan::empty::EmptyExec;
 
     use super::*;
 
@@ -84,6 +109,17 @@ mod tests {
         for (plan, name) in cases {
             let error = check(&plan).unwrap_err();
             assert!(matches!(&error, EngineError::RefusedPlan { node } if node == name), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn only_listed_operators_run() {
+        let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]));
+        let empty: Arc<dyn ExecutionPlan> = Arc::new(EmptyExec::new(schema));
+        let together: Arc<dyn ExecutionPlan> = Arc::new(CoalescePartitionsExec::new(Arc::clone(&empty)));
+        for plan in [empty, together] {
+            let error = check_physical(&plan).unwrap_err();
+            assert!(matches!(&error, EngineError::RefusedPlan { node } if node == "EmptyExec"), "{error}");
         }
     }
 }

@@ -1,0 +1,251 @@
+//! Tables of counts over any crossing of registered classifications, for the cell-key method.
+//!
+//! A table has an axis for areas, one for periods, and one for each dimension: its categories, then the total. Everything comes from one
+//! pass over the rows: counts and record keys both add up, so that totals are sums of the finest cells.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use agreements::{Derive, Level, Permit, Snapshot};
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Int64Type, UInt32Type, UInt64Type};
+use disclosure::UnreleasedCounts;
+use jiff::Timestamp;
+use model::{DatasetId, Month, Period};
+
+use crate::choice::in_category;
+use crate::data::column::Kind;
+use crate::data::hot::Hot;
+use crate::data::values::Values;
+use crate::error::EngineError;
+use crate::facts::UNKNOWN;
+use crate::permitted::covers_stored;
+use crate::query::grouping::{Grouping, KEYS, ROWS};
+use crate::query::session::Session;
+use crate::request::{AreaSet, Deadline, Dimension, Limits, StoredTable};
+
+/// Counts of the rows of a dataset.
+#[derive(Debug, Clone)]
+pub struct CountRequest {
+    /// The dataset.
+    pub dataset: DatasetId,
+    /// Its areas; no row is in two of them.
+    pub areas: Arc<AreaSet>,
+    /// Its periods, none of which overlaps another one.
+    pub periods: Vec<Period>,
+    /// Its dimensions; no value is in two categories of one.
+    pub by: Vec<Dimension>,
+    /// Whether record keys are added up: noise needs them, counts of open data do not.
+    pub keys: bool,
+}
+
+/// Who may count, at what moment.
+#[derive(Debug, Clone, Copy)]
+pub struct CountPermit<'a> {
+    /// The permit.
+    pub permit: &'a Permit<Derive>,
+    /// The agreements that it must still hold in.
+    pub snapshot: &'a Snapshot,
+    /// The moment.
+    pub now: Timestamp,
+}
+
+impl CountPermit<'_> {
+    pub(crate) fn check(&self, tables: &[StoredTable], request: &CountRequest) -> Result<(), EngineError> {
+        let refused = |what: String| Err(EngineError::NotPermitted { what });
+        covers_stored(self.permit, (self.snapshot, self.now), tables, &request.dataset)?;
+        let levels = agreements::Levels::at_least_as_coarse_as(self.permit.outputs().iter().copied());
+        for period in &request.periods {
+            let level = Level::new(request.areas.area_type, period.period_type());
+            if !levels.contains(level) {
+                return refused(format!("a table of `{}` by {level}", request.dataset));
+            }
+        }
+        let agreed = self.permit.agreed_columns(&request.dataset);
+        match request.by.iter().find(|by| !agreed.is_some_and(|agreed| agreed.contains_key(by.name.as_str()))) {
+            Some(by) => refused(format!("column `{}` of `{}`", by.name, request.dataset)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl CountRequest {
+    /// The sizes of the axes: areas, periods, then for each dimension its categories and the total.
+    #[must_use]
+    pub fn sizes(&self) -> Vec<usize> {
+        let by = self.by.iter().map(|by| by.categories.len() + 1);
+        [self.areas.areas.len(), self.periods.len()].into_iter().chain(by).collect()
+    }
+
+    pub(crate) fn check(&self, limits: &Limits) -> Result<(), EngineError> {
+        let size = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        let cells = self.sizes().into_iter().map(size).fold(1, u64::saturating_mul);
+        if cells <= limits.max_cells {
+            return Ok(());
+        }
+        Err(EngineError::TooLarge {
+            needed: cells,
+            unit: "cells",
+            limit: limits.max_cells,
+            setting: "limits.max_cells",
+        })
+    }
+
+    fn grouping(&self) -> Grouping {
+        let by = self.by.iter().map(|by| (Arc::from(by.name.as_str()), Kind::Text));
+        let first = [(Arc::from("area"), Kind::Text), (Arc::from("month"), Kind::Month)];
+        let codes = || self.areas.areas.iter().flat_map(|(_, atoms)| atoms.iter().map(|atom| Box::from(atom.as_str())));
+        Grouping {
+            axes: first.into_iter().chain(by).collect(),
+            measures: Vec::new(),
+            keys: self.keys,
+            areas: codes().min().zip(codes().max()),
+            most: None,
+        }
+    }
+
+    pub(crate) async fn count(&self, session: Session, deadline: Deadline) -> Result<UnreleasedCounts, EngineError> {
+        let batches = session.aggregate().await?;
+        let mut table = Finest::new(self)?;
+        for batch in &batches {
+            deadline.check()?;
+            table.add(batch, self, &session)?;
+        }
+        drop(batches);
+        table.with_totals(deadline)
+    }
+
+    pub(crate) fn open(&self, hot: &Arc<Hot>, tables: &[StoredTable], limits: &Limits) -> Result<Session, EngineError> {
+        Session::open(hot, (&self.dataset, tables), self.grouping(), limits)
+    }
+
+    fn stored(&self, problem: String) -> EngineError {
+        EngineError::Stored { dataset: self.dataset.to_string(), problem }
+    }
+}
+
+/// Where a value is on an axis; nowhere if the table does not ask about it.
+type Places = Vec<Option<usize>>;
+
+/// The finest cells: each dimension has its categories, and one more place for what is in none of them.
+struct Finest {
+    sizes: Vec<usize>,
+    counts: Vec<u64>,
+    keys: Vec<u64>,
+    keyed: bool,
+    areas: BTreeMap<String, usize>,
+}
+
+impl Finest {
+    fn new(request: &CountRequest) -> Result<Self, EngineError> {
+        let mut areas = BTreeMap::new();
+        for (number, (_, atoms)) in request.areas.areas.iter().enumerate() {
+            for atom in atoms {
+                if areas.insert(atom.to_string(), number).is_some_and(|other| other != number) {
+                    return Err(request.stored(format!("area `{atom}` is part of two areas of the table")));
+                }
+            }
+        }
+        let sizes = request.sizes();
+        let cells = sizes.iter().product();
+        let keyed = request.keys;
+        Ok(Self { sizes, counts: vec![0; cells], keys: vec![0; if keyed { cells } else { 0 }], keyed, areas })
+    }
+
+    fn add(&mut self, batch: &RecordBatch, request: &CountRequest, session: &Session) -> Result<(), EngineError> {
+        let mut positions = vec![Some(0_usize); batch.num_rows()];
+        for (axis, size) in self.sizes.clone().into_iter().enumerate() {
+            let column = batch.columns().get(axis).filter(|column| *column.data_type() == DataType::UInt32);
+            let codes = column.ok_or_else(|| request.stored("a column is not coded".to_owned()))?;
+            let wanted = session.snapshot().columns().get(axis);
+            let values = wanted.ok_or_else(|| request.stored("a column is missing".to_owned()))?.values.read();
+            let places = self.places(axis, request, &values)?;
+            for (position, code) in positions.iter_mut().zip(codes.as_primitive::<UInt32Type>().values()) {
+                let place = places.get(*code as usize).copied().flatten();
+                *position = position.zip(place).map(|(position, place)| position * size + place);
+            }
+        }
+        let column = |name: &str, kind: DataType| {
+            let column = batch.column_by_name(name).filter(|column| *column.data_type() == kind);
+            column.ok_or_else(|| request.stored(format!("column `{name}` is missing")))
+        };
+        let rows = column(ROWS, DataType::Int64)?.as_primitive::<Int64Type>().values();
+        let in_table = |position: &Option<usize>| position.unwrap_or(usize::MAX);
+        for (position, rows) in positions.iter().map(in_table).zip(rows) {
+            if let Some(count) = self.counts.get_mut(position) {
+                *count = count.saturating_add(u64::try_from(*rows).unwrap_or_default());
+            }
+        }
+        if request.keys {
+            let keys = column(KEYS, DataType::UInt64)?.as_primitive::<UInt64Type>().values();
+            for (position, key) in positions.iter().map(in_table).zip(keys) {
+                if let Some(sum) = self.keys.get_mut(position) {
+                    *sum = sum.wrapping_add(*key);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The place of each value on an axis.
+    fn places(&self, axis: usize, request: &CountRequest, values: &Values) -> Result<Places, EngineError> {
+        let codes = 0..u32::try_from(values.len()).unwrap_or(u32::MAX);
+        match axis.checked_sub(2) {
+            None if axis == 0 => Ok(codes.map(|code| self.areas.get(values.text(code)?).copied()).collect()),
+            None => {
+                let month = |code| Month::from_ordinal(values.month(code)?);
+                let period = |month: Month| request.periods.iter().position(|period| period.contains(month));
+                Ok(codes.map(|code| month(code).and_then(period)).collect())
+            }
+            Some(number) => {
+                let Some(by) = request.by.get(number) else { return Ok(Vec::new()) };
+                codes.map(|code| place_in(by, values.text(code).unwrap_or(UNKNOWN), request).map(Some)).collect()
+            }
+        }
+    }
+
+    /// The last place of each dimension becomes the total of all.
+    fn with_totals(mut self, deadline: Deadline) -> Result<UnreleasedCounts, EngineError> {
+        for axis in (2..self.sizes.len()).rev() {
+            let size = self.sizes.get(axis).copied().unwrap_or(1);
+            let inner: usize = self.sizes.iter().skip(axis + 1).product();
+            for block in (0..self.counts.len()).step_by((size * inner).max(1)) {
+                if block % (1 << 20) < size * inner {
+                    deadline.check()?;
+                }
+                add_up(self.counts.get_mut(block..block + size * inner), inner, u64::saturating_add);
+                if !self.keys.is_empty() {
+                    add_up(self.keys.get_mut(block..block + size * inner), inner, u64::wrapping_add);
+                }
+            }
+        }
+        let keys = Some(self.keys).filter(|_| self.keyed);
+        UnreleasedCounts::new(self.counts, keys).map_err(EngineError::Counts)
+    }
+}
+
+/// Adds all other parts of a block to its last one.
+fn add_up(block: Option<&mut [u64]>, inner: usize, add: fn(u64, u64) -> u64) {
+    let Some(block) = block else { return };
+    let (parts, total) = block.split_at_mut(block.len() - inner);
+    for part in parts.chunks(inner.max(1)) {
+        for (total, part) in total.iter_mut().zip(part) {
+            *total = add(*total, *part);
+        }
+    }
+}
+
+/// The place of a value on a dimension's axis: that of its category, or the one after all categories.
+fn place_in(by: &Dimension, value: &str, request: &CountRequest) -> Result<usize, EngineError> {
+    let mut of_it = (0..).zip(&by.categories).filter(|(_, category)| in_category(&by.name, category, value));
+    let first = of_it.next().map(|(place, _)| place);
+    if of_it.next().is_some() {
+        return Err(request.stored(format!("a value of `{}` is in two categories of the table", by.name)));
+    }
+    // Whatever no other category takes.
+    let unknown = by.categories.iter().position(|category| category == UNKNOWN);
+    Ok(first.or(unknown).unwrap_or(by.categories.len()))
+}
+
+#[cfg(test)]
+mod tests;

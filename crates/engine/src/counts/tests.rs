@@ -1,0 +1,103 @@
+//! Tables against a naive one: every cell looked for among all records.
+
+use model::{AreaType, PeriodType};
+use proptest::prelude::*;
+
+use super::*;
+use crate::query::tests::{AREAS, KINDS, Record, dataset, first_month, limits, record_key, records, run, stored};
+
+/// The first three areas by themselves or two together; the first and the third month; two categories and the total.
+fn request(together: bool) -> CountRequest {
+    let codes =
+        |range: std::ops::Range<usize>| AREAS[range].iter().map(|code| code.parse().unwrap()).collect::<Vec<_>>();
+    let areas = if together {
+        vec![("E02000001".parse().unwrap(), codes(0..2)), ("E02000002".parse().unwrap(), codes(2..3))]
+    } else {
+        codes(0..3).into_iter().map(|code: model::AreaCode| (code.clone(), vec![code])).collect()
+    };
+    let month = |after: i32| PeriodType::Month.containing(Month::from_ordinal(first_month() + after).unwrap());
+    CountRequest {
+        dataset: dataset(),
+        areas: Arc::new(AreaSet { area_type: AreaType::Lsoa, areas }),
+        periods: vec![month(0), month(2)],
+        by: vec![Dimension {
+            name: "kind".to_owned(),
+            categories: KINDS[..2].iter().map(|k| (*k).to_owned()).collect(),
+        }],
+        keys: true,
+    }
+}
+
+fn naive(request: &CountRequest, files: &[Vec<Record>]) -> (Vec<u64>, Vec<u64>) {
+    let (mut counts, mut keys) = (Vec::new(), Vec::new());
+    for (_, atoms) in &request.areas.areas {
+        for period in &request.periods {
+            for category in [Some(0), Some(1), None] {
+                let inside = |record: &&Record| {
+                    atoms.iter().any(|atom| atom.as_str() == AREAS[record.0])
+                        && period.contains(Month::from_ordinal(first_month() + record.1).unwrap())
+                        && (category.is_none() || record.2 == category)
+                };
+                let records: Vec<&Record> = files.iter().flatten().filter(inside).collect();
+                counts.push(records.len() as u64);
+                keys.push(records.iter().fold(0_u64, |sum, record| sum.wrapping_add(record_key(record))));
+            }
+        }
+    }
+    (counts, keys)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn cells_and_totals_are_what_a_naive_table_says(
+        files in prop::collection::vec(records(), 0..3),
+        together in any::<bool>(),
+        threads in 1..3_usize,
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let tables: Vec<StoredTable> =
+            (0..).zip(&files).map(|(number, records)| stored(folder.path(), number, records)).collect();
+        let request = request(together);
+        let limits = limits(threads);
+        let hot = Arc::new(Hot::new(1 << 20));
+        let (counts, keys) = naive(&request, &files);
+        let without = UnreleasedCounts::new(counts.clone(), None).unwrap();
+        let expect = UnreleasedCounts::new(counts, Some(keys)).unwrap();
+        prop_assert_eq!(expect.cells(), request.sizes().iter().product::<usize>());
+        for _ in 0..2 {
+            let session = request.open(&hot, &tables, &limits).unwrap();
+            let counted = run(request.count(session, Deadline::new(&limits))).unwrap();
+            prop_assert!(counted == expect, "not what the records say");
+        }
+        let request = CountRequest { keys: false, ..request };
+        let session = request.open(&hot, &tables, &limits).unwrap();
+        prop_assert!(run(request.count(session, Deadline::new(&limits))).unwrap() == without);
+    }
+}
+
+#[test]
+fn a_row_in_two_cells_and_too_many_cells_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let tables = [stored(folder.path(), 1, &[(0, 0, Some(0), None, None, None)])];
+    let hot = Arc::new(Hot::new(1 << 20));
+    let limits = limits(1);
+    let count = |request: &CountRequest| {
+        let session = request.open(&hot, &tables, &limits).unwrap();
+        run(request.count(session, Deadline::new(&limits)))
+    };
+    let mut twice = request(false);
+    twice.by[0].categories.push("minor".to_owned());
+    assert!(count(&twice).unwrap_err().to_string().contains("in two categories"));
+    let mut twice = request(true);
+    twice.areas = Arc::new(AreaSet {
+        areas: twice.areas.areas.iter().map(|(code, _)| (code.clone(), vec![AREAS[0].parse().unwrap()])).collect(),
+        ..(*twice.areas).clone()
+    });
+    assert!(count(&twice).unwrap_err().to_string().contains("part of two areas"));
+    let small = Limits { max_cells: 17, ..limits.clone() };
+    let error = request(false).check(&small).unwrap_err();
+    assert!(matches!(error, EngineError::TooLarge { needed: 18, limit: 17, .. }), "{error}");
+    request(false).check(&Limits { max_cells: 18, ..small }).unwrap();
+    assert_eq!(count(&request(false)).unwrap().cells(), 18);
+}

@@ -1,0 +1,171 @@
+//! What one request sees: some files, and of each only the columns that it names.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use model::DatasetId;
+
+use super::column::{Column, Kind};
+use super::file::{Footer, OpenFile};
+use super::hot::{ColumnKey, Hot, no_values};
+use super::values::SharedValues;
+use crate::error::EngineError;
+use crate::request::StoredTable;
+
+/// A column of a request.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub(crate) name: Arc<str>,
+    pub(crate) kind: Kind,
+    pub(crate) values: SharedValues,
+}
+
+/// One row group of one file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Piece {
+    file: usize,
+    group: usize,
+    pub(crate) rows: usize,
+}
+
+/// The permitted files and columns of one request. Files are never written again, so that what it sees does not change while it is used.
+pub(crate) struct Snapshot {
+    dataset: DatasetId,
+    tables: Vec<StoredTable>,
+    paths: Vec<Arc<PathBuf>>,
+    columns: Vec<Wanted>,
+    pieces: Vec<Piece>,
+    hot: Arc<Hot>,
+    /// Whether what is read is kept for the next request: not where it would push out everything else.
+    keeps: bool,
+    open: Mutex<BTreeMap<usize, Arc<OpenFile>>>,
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Snapshot({}, {} files)", self.dataset, self.tables.len())
+    }
+}
+
+impl Snapshot {
+    /// Files and columns, without row groups that hold none of the areas from `areas.0` to `areas.1`.
+    ///
+    /// # Errors
+    /// If a file is not what the catalogue says.
+    pub(crate) fn new(
+        hot: &Arc<Hot>,
+        dataset: &DatasetId,
+        tables: &[StoredTable],
+        columns: Vec<(Arc<str>, Kind)>,
+        areas: Option<(&str, &str)>,
+    ) -> Result<Self, EngineError> {
+        let paths = tables.iter().map(|table| Arc::new(table.path.clone())).collect();
+        let mut snapshot = Self {
+            dataset: dataset.clone(),
+            tables: tables.to_vec(),
+            paths,
+            columns: Vec::new(),
+            pieces: Vec::new(),
+            hot: Arc::clone(hot),
+            keeps: false,
+            open: Mutex::default(),
+        };
+        for file in 0..tables.len() {
+            let footer = snapshot.footer(file)?;
+            let in_range = |of: &Option<(Box<str>, Box<str>)>| match (of, areas) {
+                (Some((first, last)), Some((least, greatest))) => &**first <= greatest && least <= &**last,
+                _ => true,
+            };
+            let groups = footer.groups.iter().enumerate().filter(|(_, group)| in_range(&group.areas));
+            snapshot.pieces.extend(groups.map(|(group, of)| Piece { file, group, rows: of.rows }));
+        }
+        // As much as all of it may take at its widest; half of the memory is left to other datasets.
+        let width: usize = columns.iter().map(|(_, kind)| if kind.is_coded() { 4 } else { 9 }).sum();
+        snapshot.keeps = snapshot.rows().saturating_mul(width) <= hot.capacity() / 2;
+        snapshot.columns = columns
+            .into_iter()
+            .map(|(name, kind)| {
+                let values = if snapshot.keeps { hot.values(dataset, &name, kind) } else { no_values(kind) };
+                Wanted { name, kind, values }
+            })
+            .collect();
+        Ok(snapshot)
+    }
+
+    /// How many rows it has.
+    pub(crate) fn rows(&self) -> usize {
+        self.pieces.iter().map(|piece| piece.rows).sum()
+    }
+
+    pub(crate) fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    pub(crate) fn columns(&self) -> &[Wanted] {
+        &self.columns
+    }
+
+    /// Bytes that a piece takes while it is read, at most.
+    pub(crate) fn bytes_of(&self, piece: &Piece, columns: &[usize]) -> usize {
+        let wanted = columns.iter().filter_map(|column| self.columns.get(*column));
+        // Codes are 32 bits wide before they are made as narrow as they are, and once more while they are.
+        let width: usize = wanted.map(|wanted| if wanted.kind.is_coded() { 8 } else { 18 }).sum();
+        piece.rows.saturating_mul(width)
+    }
+
+    /// Columns of a piece by their numbers, from memory where they are there.
+    ///
+    /// # Errors
+    /// If a file is not what the catalogue says.
+    pub(crate) fn read(&self, piece: &Piece, columns: &[usize]) -> Result<Vec<Arc<Column>>, EngineError> {
+        let wanted: Vec<&Wanted> = columns.iter().filter_map(|column| self.columns.get(*column)).collect();
+        let key = |wanted: &Wanted| {
+            let path = Arc::clone(self.paths.get(piece.file)?);
+            Some(ColumnKey { path, group: piece.group, name: Arc::clone(&wanted.name), kind: wanted.kind })
+        };
+        let values = |wanted: &Wanted| wanted.kind.is_coded().then(|| wanted.values.clone());
+        let hot = |wanted: &&Wanted| self.hot.column(&key(wanted).filter(|_| self.keeps)?, values(wanted).as_ref());
+        let mut found: Vec<Option<Arc<Column>>> = wanted.iter().map(hot).collect();
+        let missing: Vec<&Wanted> =
+            wanted.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(wanted, _)| *wanted).collect();
+        if !missing.is_empty() {
+            let names: Vec<_> = missing.iter().map(|wanted| (&*wanted.name, wanted.kind, &wanted.values)).collect();
+            let read = self.file(piece.file)?.columns(piece.group, &names)?;
+            let slots = found.iter_mut().filter(|slot| slot.is_none());
+            for ((slot, wanted), column) in slots.zip(missing).zip(read) {
+                let column = Arc::new(column);
+                if let Some(key) = key(wanted).filter(|_| self.keeps) {
+                    self.hot.keep(&self.dataset, key, values(wanted).as_ref(), &column);
+                }
+                *slot = Some(column);
+            }
+        }
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    fn footer(&self, file: usize) -> Result<Arc<Footer>, EngineError> {
+        let path = self.paths.get(file).ok_or_else(|| self.no_such_file())?;
+        if let Some(footer) = self.hot.footer(path) {
+            return Ok(footer);
+        }
+        let footer = Arc::new(self.file(file)?.footer());
+        self.hot.keep_footer(path, Arc::clone(&footer));
+        Ok(footer)
+    }
+
+    fn file(&self, file: usize) -> Result<Arc<OpenFile>, EngineError> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = open.get(&file) {
+            return Ok(Arc::clone(file));
+        }
+        let table = self.tables.get(file).ok_or_else(|| self.no_such_file())?;
+        let opened = Arc::new(OpenFile::open(table, &self.dataset)?);
+        open.insert(file, Arc::clone(&opened));
+        Ok(opened)
+    }
+
+    fn no_such_file(&self) -> EngineError {
+        EngineError::Stored { dataset: self.dataset.to_string(), problem: "it has no such file".to_owned() }
+    }
+}

@@ -1,0 +1,125 @@
+//! A query session that holds only the permitted tables and columns of one request, in bounded memory.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::GreedyMemoryPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::physical_plan::execute_stream;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use futures::StreamExt;
+use model::DatasetId;
+
+use super::allow_list;
+use super::grouping::Grouping;
+use super::rule::CountInTables;
+use super::scan::CommonTable;
+use crate::data::hot::Hot;
+use crate::data::snapshot::Snapshot;
+use crate::error::EngineError;
+use crate::request::{Limits, StoredTable};
+
+/// The session of one request.
+pub(crate) struct Session {
+    context: SessionContext,
+    snapshot: Arc<Snapshot>,
+    grouping: Grouping,
+    limits: Limits,
+}
+
+impl Session {
+    /// Opens the permitted tables of a dataset, and of each only the columns of the grouping.
+    ///
+    /// # Errors
+    /// If a table is not what the catalogue says.
+    pub(crate) fn open(
+        hot: &Arc<Hot>,
+        (dataset, tables): (&DatasetId, &[StoredTable]),
+        grouping: Grouping,
+        limits: &Limits,
+    ) -> Result<Self, EngineError> {
+        let mut rules = PhysicalOptimizer::new().rules;
+        rules.insert(0, Arc::new(CountInTables));
+        Self::open_with(rules, hot, (dataset, tables), grouping, limits)
+    }
+
+    fn open_with(
+        rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>,
+        hot: &Arc<Hot>,
+        (dataset, tables): (&DatasetId, &[StoredTable]),
+        grouping: Grouping,
+        limits: &Limits,
+    ) -> Result<Self, EngineError> {
+        let areas = grouping.areas.as_ref().map(|(first, last)| (&**first, &**last));
+        let snapshot = Arc::new(Snapshot::new(hot, dataset, tables, grouping.columns(), areas)?);
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(GreedyMemoryPool::new(limits.memory_bytes)))
+            // Spilled batches would be plain text on disk.
+            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
+            .build_arc()
+            .map_err(EngineError::query("start the query engine"))?;
+        let state = SessionStateBuilder::new()
+            .with_config(SessionConfig::new().with_target_partitions(limits.threads.max(1)))
+            .with_runtime_env(runtime)
+            .with_default_features()
+            .with_physical_optimizer_rules(rules)
+            .build();
+        let context = SessionContext::new_with_state(state);
+        Ok(Self { context, snapshot, grouping, limits: limits.clone() })
+    }
+
+    /// What the request sees.
+    pub(crate) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// The groups of the grouping that have rows.
+    ///
+    /// # Errors
+    /// If there are more than it may have, as soon as that is seen, or more memory is needed than the limit.
+    pub(crate) async fn aggregate(&self) -> Result<Vec<RecordBatch>, EngineError> {
+        if self.snapshot.pieces().is_empty() {
+            return Ok(Vec::new());
+        }
+        let table = CommonTable::new(Arc::clone(&self.snapshot), self.limits.threads);
+        let plan = self.grouping.plan(Arc::new(table))?;
+        allow_list::check(&plan)?;
+        let state = self.context.state();
+        let physical = state.create_physical_plan(&plan).await.map_err(EngineError::query("plan a table"))?;
+        allow_list::check_physical(&physical)?;
+        let failed = |error| EngineError::of_query("aggregate a dataset", error, &self.limits);
+        let mut stream = execute_stream(physical, self.context.task_ctx()).map_err(failed)?;
+        let (mut batches, mut groups) = (Vec::new(), 0_u64);
+        while let Some(batch) = stream.next().await {
+            let batch = batch.map_err(failed)?;
+            groups = groups.saturating_add(u64::try_from(batch.num_rows()).unwrap_or(u64::MAX));
+            if let Some((limit, unit, setting)) = self.grouping.most.filter(|(limit, ..)| groups > *limit) {
+                return Err(EngineError::TooLarge { needed: groups, unit, limit, setting });
+            }
+            batches.push(batch);
+        }
+        Ok(batches)
+    }
+}
+
+#[cfg(test)]
+impl Session {
+    /// As the query engine does it without a table.
+    pub(super) fn open_without_tables(
+        hot: &Arc<Hot>,
+        (dataset, tables): (&DatasetId, &[StoredTable]),
+        grouping: Grouping,
+        limits: &Limits,
+    ) -> Result<Self, EngineError> {
+        Self::open_with(PhysicalOptimizer::new().rules, hot, (dataset, tables), grouping, limits)
+    }
+
+    /// Bytes that its work holds at this moment.
+    pub(super) fn reserved(&self) -> usize {
+        self.context.runtime_env().memory_pool.reserved()
+    }
+}

@@ -1,0 +1,114 @@
+//! A table while rows are added to it: with all its cells as long as these are few, with those that some row is in otherwise.
+
+use crosstab::{Block, CrosstabError, Dense, Shape, Sparse, SparseTable};
+use datafusion::execution::memory_pool::MemoryReservation;
+
+/// What codes of all axes together may come to, with room for values that turn up later.
+pub(super) const MOST_CELLS: u64 = 1 << 63;
+/// A table has all its cells if these are so few, or so few for each row: of others, most are empty.
+const CELLS: u64 = 1 << 20;
+const CELLS_PER_ROW: u64 = 4;
+
+/// A table under way.
+pub(super) enum Table {
+    Dense(Dense),
+    Sparse(Sparse),
+}
+
+/// What a table may take.
+pub(super) struct Room<'a> {
+    /// Rows that there are in all.
+    pub(super) rows: u64,
+    pub(super) reservation: &'a MemoryReservation,
+}
+
+impl Table {
+    /// No rows, and no values of any axis.
+    pub(super) fn new(axes: usize, measures: usize, keys: bool) -> Result<Self, CrosstabError> {
+        Ok(Self::Dense(Dense::new(shape_of(vec![0; axes])?, measures, keys)?))
+    }
+
+    pub(super) fn add(&mut self, block: &Block<'_>) -> Result<(), CrosstabError> {
+        match self {
+            Self::Dense(table) => table.add(block),
+            Self::Sparse(table) => table.add(block),
+        }
+    }
+
+    /// Bytes that it holds.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Dense(table) => bytes_of(table.shape(), table),
+            Self::Sparse(table) => usize::try_from(table.bytes()).unwrap_or(usize::MAX),
+        }
+    }
+
+    fn sizes(&self) -> &[u32] {
+        match self {
+            Self::Dense(table) => table.shape().sizes(),
+            Self::Sparse(table) => table.shape().sizes(),
+        }
+    }
+
+    /// With room for so many values of each axis.
+    pub(super) fn with_room_for(self, sizes: &[u32], room: &Room<'_>) -> Result<Self, CrosstabError> {
+        if sizes.iter().zip(self.sizes()).all(|(needed, known)| needed <= known) {
+            return Ok(self);
+        }
+        let known = self.sizes().iter();
+        let mut sizes: Vec<u32> = sizes.iter().zip(known).map(|(needed, known)| *needed.max(known)).collect();
+        // Rows are sorted by area, so that new ones turn up again and again: twice as many as needed, which as the first axis
+        // costs nothing but memory.
+        if let Some((first, known)) = sizes.first_mut().zip(self.sizes().first()).filter(|(_, known)| **known > 0)
+            && *first > *known
+        {
+            *first = first.saturating_mul(2);
+        }
+        self.grown_to(shape_of(sizes)?, room)
+    }
+
+    fn grown_to(self, shape: Shape, room: &Room<'_>) -> Result<Self, CrosstabError> {
+        let table = match self {
+            Self::Sparse(table) => return Ok(Self::Sparse(table.reshaped(shape)?)),
+            Self::Dense(table) if *table.shape() == shape => return Ok(Self::Dense(table)),
+            Self::Dense(table) => table,
+        };
+        let few = shape.cells() <= CELLS.max(room.rows.saturating_mul(CELLS_PER_ROW));
+        let bytes = bytes_of(table.shape(), &table).saturating_add(bytes_of(&shape, &table));
+        if few && room.reservation.try_resize(bytes).is_ok() {
+            return Ok(Self::Dense(table.reshaped(shape)?));
+        }
+        Ok(Self::Sparse(Sparse::from(table).reshaped(shape)?))
+    }
+
+    /// Both parts of a table.
+    pub(super) fn merge(self, other: Self, room: &Room<'_>) -> Result<Self, CrosstabError> {
+        let sizes = self.sizes().iter().zip(other.sizes()).map(|(one, other)| *one.max(other)).collect();
+        let shape = shape_of(sizes)?;
+        match (self.grown_to(shape.clone(), room)?, other.grown_to(shape, room)?) {
+            (Self::Dense(one), Self::Dense(other)) => Ok(Self::Dense(one.merge(other)?)),
+            (one, other) => Ok(Self::Sparse(one.sparse().merge(other.sparse())?)),
+        }
+    }
+
+    fn sparse(self) -> Sparse {
+        match self {
+            Self::Dense(table) => Sparse::from(table),
+            Self::Sparse(table) => table,
+        }
+    }
+
+    /// The cells that some row is in.
+    pub(super) fn finish(self, threads: usize) -> Result<SparseTable, CrosstabError> {
+        self.sparse().finish(threads)
+    }
+}
+
+pub(super) fn shape_of(sizes: Vec<u32>) -> Result<Shape, CrosstabError> {
+    Shape::new(sizes, MOST_CELLS)
+}
+
+fn bytes_of(shape: &Shape, like: &Dense) -> usize {
+    let bytes = Dense::bytes_of(shape, like.sums().len(), !like.keys().is_empty());
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
