@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use super::neighbours::beats_neighbours;
+
 /// Kinds of noise vectors that are gone through, at most, without and with a prior distribution.
-const MOST_KINDS: f64 = 2e6;
-const MOST_KINDS_WITH_PRIOR: f64 = 1.2e5;
+const MOST_KINDS: f64 = 4e5;
+const MOST_KINDS_WITH_PRIOR: f64 = 5e4;
 /// So many unknown bits are told apart; more of them are taken as fewer, which is on the safe side.
 const BITS: [u32; 7] = [0, 1, 2, 4, 8, 16, 32];
 /// Observations beyond which two neighbouring integers are taken to be told apart for certain.
-const MOST_OBSERVATIONS: u64 = 150;
+const MOST_OBSERVATIONS: u64 = 64;
 /// Steps of the table of log likelihood ratios.
 const STEPS: f64 = 100_000.0;
 
@@ -41,7 +43,7 @@ impl Exact {
     }
 
     /// The same if `t` is the sum of this many fair bits.
-    fn guess_bits(&mut self, observations: u64, bits: u32) -> f64 {
+    pub(super) fn guess_bits(&mut self, observations: u64, bits: u32) -> f64 {
         if bits == 0 { 1.0 } else { self.cached(observations, Some(bits)) }
     }
 
@@ -126,7 +128,8 @@ impl Exact {
     /// Sums over noise vectors by kind: how many observations have each noise, up to a shift.
     ///
     /// For every vector `y` of observations the best guess is right with the probability of the most probable `t`; vectors that
-    /// differ by a shift are one where every `t` has the same weight. Vectors with noise beyond a window are counted as guessed.
+    /// differ by a shift are one where every `t` has the same weight. If kinds are too many, two other bounds are at hand: against the
+    /// next integers only, or with all vectors that have noise beyond a window counted as guessed.
     fn enumerate(&self, observations: u64, bits: Option<u32>) -> f64 {
         let most = if bits.is_some() { MOST_KINDS_WITH_PRIOR } else { MOST_KINDS };
         let kinds = |window: i64| {
@@ -137,11 +140,19 @@ impl Exact {
             return bits.map_or(0.0, |bits| binomial(bits).into_iter().fold(0.0, f64::max));
         }
         let window = (0..=self.largest).rev().find(|window| kinds(*window) <= most).unwrap_or(0);
-        if window == 0 || observations > MOST_OBSERVATIONS {
+        if observations > MOST_OBSERVATIONS {
             return 1.0;
         }
-        let beyond: f64 = (window + 1..=self.largest).map(|noise| 2.0 * self.p(noise)).sum();
         let prior = bits.map(binomial);
+        if window < self.largest
+            && let Some(found) = beats_neighbours(&self.p, observations, prior.as_deref())
+        {
+            return found;
+        }
+        let beyond: f64 = (window + 1..=self.largest).map(|noise| 2.0 * self.p(noise)).sum();
+        if observations as f64 * beyond >= 1.0 {
+            return 1.0;
+        }
         let mut walk = Walk { exact: self, window, prior, total: 0.0 };
         let shifts = self.p.len();
         // The multinomial coefficient, of which the recursion divides factorials.
@@ -199,7 +210,7 @@ impl Walk<'_> {
 }
 
 /// Probabilities of a sum of fair bits.
-fn binomial(bits: u32) -> Vec<f64> {
+pub(super) fn binomial(bits: u32) -> Vec<f64> {
     let mut p = vec![1.0];
     for _ in 0..bits {
         let next = p.iter().chain([&0.0]).zip([&0.0].into_iter().chain(&p)).map(|(a, b)| f64::midpoint(*a, *b));

@@ -51,6 +51,7 @@
 mod exact;
 mod moves;
 mod near_zero;
+mod neighbours;
 mod refusal;
 mod squares;
 mod structure;
@@ -130,8 +131,7 @@ pub fn averaging_bound(registered: &Registered, table: &NoiseTable) -> Result<Bo
     let (variances, squares_are_exact) = least_squares(&structure, &targets);
     let variance = table.noise().variance() / f64::from(structure.revisions);
     let witnesses = Witnesses::of(&structure)?;
-    let last_row = table.probabilities(u64::from(table.noise().last_row()));
-    let found = witnesses.judge(&targets, &mut Exact::new(&last_row))?;
+    let found = witnesses.judge(&targets, &mut exact_of(table))?;
     let mut kinds = Vec::new();
     for ((target, factor), found) in targets.iter().zip(variances).zip(found) {
         let (Some(factor), Some(found)) = (factor, found) else { continue };
@@ -150,6 +150,11 @@ pub fn averaging_bound(registered: &Registered, table: &NoiseTable) -> Result<Bo
     }
     kinds.sort_by(|a, b| b.posterior().total_cmp(&a.posterior()));
     Ok(Bound { kinds, near_zero: near_zero(table), squares_are_exact })
+}
+
+/// Probabilities of guesses with the noise of large counts.
+fn exact_of(table: &NoiseTable) -> Exact {
+    Exact::new(&table.probabilities(u64::from(table.noise().last_row())))
 }
 
 /// The kinds of cells, each by its level of every dimension; the number of levels stands for each atom.

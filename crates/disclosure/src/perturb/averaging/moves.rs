@@ -8,16 +8,18 @@ use super::structure::{Dimension, RegistrationError, Structure};
 const PETALS: [u32; 10] = [64, 48, 32, 24, 16, 12, 8, 6, 4, 2];
 /// Different neighbourhoods of one level, at most.
 const MOST_PROFILES: usize = 200;
+/// Atoms that are tried as the partner of another one, at most.
+const MOST_PAIRED: usize = 12;
 
-/// A change in one dimension: one atom more, or one atom more and one of several others (*petals*) less. By level, how many
-/// categories change.
+/// A change in one dimension, of which there are several forms (*petals*): one atom more and, perhaps, another one less. By level, how
+/// many categories change.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Move {
-    /// With any petal: the categories of the atom itself that the petals are not in.
+    /// With every petal.
     pub(super) core: Vec<u32>,
-    /// With one petal, which no other shares: at most so many.
+    /// With one petal and no other: at most so many.
     pub(super) own: Vec<u32>,
-    /// How many others there are; 0 if nothing becomes less.
+    /// How many forms there are; 0 stands for a single one.
     pub(super) petals: u32,
 }
 
@@ -38,12 +40,13 @@ pub(super) type Profile = Vec<Move>;
 
 /// Of each level, then of each atom, the profiles of its categories that are not public, the best ones left out.
 pub(super) fn profiles(dimension: &Dimension) -> Result<Vec<BTreeSet<Profile>>, RegistrationError> {
-    let moves: Vec<Vec<(BTreeSet<usize>, Move)>> =
-        (0..dimension.classes).map(|class| of_atom(dimension, class)).collect();
+    let moves: Vec<Vec<(Vec<usize>, Move)>> = (0..dimension.classes).map(|class| dimension.of_atom(class)).collect();
     let of_set = |classes: &[usize], category: Option<usize>| -> Profile {
         let of = classes.iter().filter_map(|class| moves.get(*class)).flatten();
-        let changes = |core: &BTreeSet<usize>| category.is_none_or(|category| core.contains(&category));
-        best(of.filter(|(core, _)| changes(core)).map(|(_, found)| found.clone()).collect())
+        let changes = |core: &[usize]| category.is_none_or(|category| core.binary_search(&category).is_ok());
+        let found = of.filter(|(core, _)| changes(core)).map(|(_, found)| found.clone());
+        let more = category.map_or_else(Vec::new, |category| dimension.of_category(category, classes));
+        best(found.chain(more).collect())
     };
     let mut result = Vec::new();
     for level in &dimension.levels {
@@ -64,53 +67,113 @@ pub(super) fn profiles(dimension: &Dimension) -> Result<Vec<BTreeSet<Profile>>, 
     Ok(result)
 }
 
-/// The moves of one atom, each with the categories of its core.
-fn of_atom(dimension: &Dimension, atom: usize) -> Vec<(BTreeSet<usize>, Move)> {
-    let inside = |class: usize| dimension.inside.get(class).map_or(&[][..], Vec::as_slice);
-    let known = |class: usize| dimension.known_of.get(class).copied().flatten();
-    let levels = |categories: &mut dyn Iterator<Item = usize>| {
-        let mut counts = vec![0; dimension.levels.len()];
+/// Petals, as they are found: each changes the core and, besides, categories that no other one changes.
+struct Petals {
+    taken: BTreeSet<usize>,
+    found: Move,
+}
+
+impl Petals {
+    fn of(dimension: &Dimension, core: &[usize]) -> Self {
+        let core = dimension.by_level(core);
+        let own = vec![0; core.len()];
+        Self { taken: BTreeSet::new(), found: Move { core, own, petals: 0 } }
+    }
+
+    /// Adds one with these categories of its own, if no other one has any of them.
+    fn add(&mut self, dimension: &Dimension, own: &[usize]) -> bool {
+        let is_new = own.iter().all(|category| !self.taken.contains(category));
+        if is_new {
+            self.found.own.iter_mut().zip(dimension.by_level(own)).for_each(|(most, count)| *most = count.max(*most));
+            self.taken.extend(own);
+            self.found.petals += 1;
+        }
+        is_new
+    }
+
+    /// With one of the numbers of petals that are told apart.
+    fn counted(mut self) -> Move {
+        self.found.petals = PETALS.into_iter().find(|count| *count <= self.found.petals).unwrap_or(1);
+        self.found
+    }
+}
+
+/// What is in one ascending list and not in another.
+fn less(a: &[usize], b: &[usize]) -> Vec<usize> {
+    a.iter().copied().filter(|one| b.binary_search(one).is_err()).collect()
+}
+
+impl Dimension {
+    fn inside(&self, class: usize) -> &[usize] {
+        self.inside.get(class).map_or(&[], Vec::as_slice)
+    }
+
+    fn known(&self, class: usize) -> Option<usize> {
+        self.known_of.get(class).copied().flatten()
+    }
+
+    /// How many of these categories are of each level.
+    fn by_level(&self, categories: &[usize]) -> Vec<u32> {
+        let mut counts = vec![0; self.levels.len()];
         for category in categories {
-            let level = dimension.level_of.get(category).and_then(|level| counts.get_mut(*level));
-            level.into_iter().for_each(|slot| *slot += 1);
+            let slot = self.level_of.get(*category).and_then(|level| counts.get_mut(*level));
+            slot.into_iter().for_each(|slot| *slot += 1);
         }
         counts
-    };
-    let mut found = Vec::new();
-    let own_categories = inside(atom);
-    // One more of this atom is seen at once where a sum that it belongs to is known.
-    if known(atom).is_none() {
-        let core = levels(&mut own_categories.iter().copied());
-        let own = vec![0; core.len()];
-        found.push((own_categories.iter().copied().collect(), Move { core, own, petals: 0 }));
     }
-    // Others by which categories of this atom they are not in; of these, those that share nothing of their own.
-    let mut groups: BTreeMap<Vec<usize>, (BTreeSet<usize>, Move)> = BTreeMap::new();
-    for other in (0..dimension.classes).filter(|other| *other != atom && known(*other) == known(atom)) {
-        let others = inside(other);
-        let core: Vec<usize> = own_categories.iter().copied().filter(|c| others.binary_search(c).is_err()).collect();
-        let mut own = others.iter().copied().filter(|c| own_categories.binary_search(c).is_err());
-        if core.is_empty() {
-            continue;
+
+    /// One more of an atom, alone or with one less of another; each with the categories of its core.
+    fn of_atom(&self, atom: usize) -> Vec<(Vec<usize>, Move)> {
+        let mut found = Vec::new();
+        let all = self.inside(atom);
+        // One more of this atom is seen at once where a sum that it belongs to is known.
+        if self.known(atom).is_none() {
+            found.push((all.to_vec(), Petals::of(self, all).found));
         }
-        let (taken, so_far) = groups.entry(core).or_insert_with_key(|core| {
-            let core = levels(&mut core.iter().copied());
-            let own = vec![0; core.len()];
-            (BTreeSet::new(), Move { core, own, petals: 0 })
-        });
-        if own.clone().any(|category| taken.contains(&category)) {
-            continue;
+        // Others by which categories of this atom they are not in.
+        let mut groups: BTreeMap<Vec<usize>, Petals> = BTreeMap::new();
+        for other in (0..self.classes).filter(|other| *other != atom && self.known(*other) == self.known(atom)) {
+            let core = less(all, self.inside(other));
+            if core.is_empty() {
+                continue;
+            }
+            let petals = groups.entry(core).or_insert_with_key(|core| Petals::of(self, core));
+            petals.add(self, &less(self.inside(other), all));
         }
-        let counts = levels(&mut own.clone());
-        taken.extend(own.by_ref());
-        so_far.petals += 1;
-        so_far.own.iter_mut().zip(counts).for_each(|(most, count)| *most = count.max(*most));
+        found.extend(groups.into_iter().map(|(core, petals)| (core, petals.counted())));
+        found
     }
-    for (core, (_, mut petals)) in groups {
-        petals.petals = PETALS.into_iter().find(|count| *count <= petals.petals).unwrap_or(1);
-        found.push((core.into_iter().collect(), petals));
+
+    /// One more of any atom of a category, alone or with one less of any that is not in it. The core is what all of the category are in.
+    fn of_category(&self, category: usize, classes: &[usize]) -> Vec<Move> {
+        let Some((first, rest)) = classes.split_first() else { return Vec::new() };
+        let mut common = self.inside(*first).to_vec();
+        common.retain(|one| rest.iter().all(|class| self.inside(*class).binary_search(one).is_ok()));
+        let mut alone = Petals::of(self, &common);
+        for class in classes.iter().filter(|class| self.known(**class).is_none()) {
+            alone.add(self, &less(self.inside(*class), &common));
+        }
+        let mut groups: BTreeMap<Vec<usize>, (Petals, Vec<usize>)> = BTreeMap::new();
+        for other in 0..self.classes {
+            let others = self.inside(other);
+            let core = less(&common, others);
+            if core.binary_search(&category).is_err() {
+                continue;
+            }
+            let group = groups.entry(core).or_insert_with_key(|core| (Petals::of(self, core), classes.to_vec()));
+            let (core, (petals, left)) = (less(&common, others), group);
+            let pairs = left.iter().take(MOST_PAIRED).position(|one| {
+                let all = self.inside(*one);
+                let own = [less(&less(all, others), &core), less(others, all)].concat();
+                self.known(*one) == self.known(other) && petals.add(self, &own)
+            });
+            if let Some(place) = pairs {
+                left.remove(place);
+            }
+        }
+        let groups = groups.into_values().map(|(petals, _)| petals);
+        groups.chain([alone]).filter(|petals| petals.found.petals > 0).map(Petals::counted).collect()
     }
-    found
 }
 
 /// The moves that no other one is better than.

@@ -3,10 +3,13 @@
 use super::super::noise::Noise;
 use super::super::table::{NoiseTable, TableError};
 use super::structure::{Dimension, EACH_ATOM, Registered, RegistrationError, Structure};
-use super::{Bound, Exact, Kind, SmallCount, Witnesses, averaging_bound, rounded_is_right};
+use super::{Bound, Exact, Kind, SmallCount, Witnesses, averaging_bound, exact_of, rounded_is_right};
 
 /// Variances that are tried, as multiples of the one that was refused.
 const MULTIPLES: [f64; 8] = [1.25, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0];
+
+/// Levels of one dimension from which on no single one is to blame.
+const MANY_LEVELS: usize = 16;
 
 /// Why a registration must not be published with a noise.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -89,22 +92,27 @@ fn advice(
 ) -> Result<String, Refused> {
     let structure = Structure::build(registered)?;
     let mut parts = Vec::new();
-    if let Some((dimension, level, posterior)) = gives_most(registered, &structure, table)? {
+    let many = |dimension: &&Dimension| dimension.levels.len() > MANY_LEVELS;
+    if let Some(dimension) = structure.dimensions.iter().filter(many).max_by_key(|dimension| dimension.levels.len()) {
+        let (name, levels) = (&dimension.name, dimension.levels.len());
+        parts.push(format!("`{name}` gives most; register far fewer than the {levels} levels of `{name}`"));
+    } else if let Some((dimension, level, posterior)) = gives_most(registered, &structure, table)? {
         let cure = if posterior <= cap { "enough" } else { "not enough by itself" };
         parts.push(format!(
             "`{}` gives most; without its level `{level}` it would be {posterior:.2}, which is {cure}",
             dimension.name
         ));
-        if posterior > cap && dimension.levels.len() > 8 {
-            let many = dimension.levels.len();
-            parts.push(format!("register far fewer than the {many} levels of `{}`", dimension.name));
-        }
     }
     if structure.revisions > 1 {
         parts.push(format!("each cell is published {} times: publish fewer revisions", structure.revisions));
     }
     parts.push(match variance_that_passes(&structure, noise, kind, cap)? {
-        Some(more) => format!("or raise `variance` to {:.1} with `largest` {}", more.variance(), more.largest()),
+        Some(more) => format!(
+            "or raise `variance` to {:.2} with `largest` {} and `stays` {}",
+            more.variance(),
+            more.largest(),
+            more.stays()
+        ),
         None => "no variance that is possible would do".to_owned(),
     });
     Ok(parts.join("; "))
@@ -117,10 +125,11 @@ fn gives_most<'a>(
     table: &NoiseTable,
 ) -> Result<Option<(&'a Dimension, String, f64)>, Refused> {
     let mut best: Option<(&Dimension, String, f64)> = None;
+    let mut exact = exact_of(table);
     for (place, dimension) in structure.dimensions.iter().enumerate() {
         for (number, level) in dimension.levels.iter().enumerate() {
             let Some(less) = without(registered, place, number) else { continue };
-            let Ok(bound) = proved(&Structure::build(&less)?, table) else { continue };
+            let Ok(bound) = proved(&Structure::build(&less)?, &mut exact) else { continue };
             let is_better = match &best {
                 None => true,
                 Some((other, _, so_far)) => {
@@ -156,24 +165,23 @@ fn without(registered: &Registered, dimension: usize, level: usize) -> Option<Re
 }
 
 /// The worst of what is proved.
-fn proved(structure: &Structure, table: &NoiseTable) -> Result<f64, RegistrationError> {
-    let last_row = table.probabilities(u64::from(table.noise().last_row()));
+fn proved(structure: &Structure, exact: &mut Exact) -> Result<f64, RegistrationError> {
     let targets = super::targets(structure)?;
-    let found = Witnesses::of(structure)?.judge(&targets, &mut Exact::new(&last_row))?;
+    let found = Witnesses::of(structure)?.judge(&targets, exact)?;
     Ok(found.into_iter().flatten().map(|found| found.proved).fold(0.0, f64::max))
 }
 
 /// The least of some larger variances with which the bound stays below the cap.
 fn variance_that_passes(structure: &Structure, noise: &Noise, kind: &Kind, cap: f64) -> Result<Option<Noise>, Refused> {
-    for multiple in MULTIPLES {
+    // Where many counts keep their value, several published ones show it however large the others' noise is.
+    let all = [noise.stays(), 0.0].into_iter().flat_map(|stays| MULTIPLES.map(|multiple| (stays, multiple)));
+    for (stays, multiple) in all.take(if noise.stays() > 0.0 { 2 * MULTIPLES.len() } else { MULTIPLES.len() }) {
         let variance = noise.variance() * multiple;
-        let wide = (2.5 * variance.sqrt()).ceil() as u32;
-        let first = noise.largest().max(wide.min(20));
-        let more =
-            (first..=20).find_map(|largest| Noise::new(largest, variance, noise.least_shown(), noise.stays()).ok());
-        let Some(more) = more else { continue };
+        let first = noise.largest().max((2.5 * variance.sqrt()).ceil() as u32);
+        let mut larger = (first..=20).filter_map(|to| Noise::new(to, variance, noise.least_shown(), stays).ok());
+        let Some(more) = larger.next() else { continue };
         let estimated = kind.variance.map_or(0.0, |variance| rounded_is_right(variance * multiple));
-        if estimated <= cap && proved(structure, &NoiseTable::solve(&more)?)? <= cap {
+        if estimated <= cap && proved(structure, &mut exact_of(&NoiseTable::solve(&more)?))? <= cap {
             return Ok(Some(more));
         }
     }

@@ -43,14 +43,7 @@ pub(super) fn typical() -> Vec<(&'static str, Registered)> {
 #[test]
 #[ignore = "takes minutes: prints what typical registrations give away"]
 fn long_facts() {
-    let noises = [
-        (5, 3.0, 2, 0.3),
-        (6, 3.0, 2, 0.3),
-        (8, 3.0, 2, 0.3),
-        (8, 6.0, 2, 0.0),
-        (10, 10.0, 2, 0.0),
-        (13, 12.0, 2, 0.0),
-    ];
+    let noises = [(5, 3.0, 2, 0.3), (6, 3.0, 2, 0.3), (8, 3.0, 2, 0.3), (8, 6.0, 2, 0.0), (12, 10.0, 2, 0.0)];
     for (largest, variance, least_shown, stays) in noises {
         let table = table(largest, variance, least_shown, stays);
         println!("D={largest} V={variance} js={least_shown} stays={stays}");
