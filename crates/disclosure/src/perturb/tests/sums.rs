@@ -34,7 +34,7 @@ proptest! {
 
     /// One contributor alone: the noise is at least the stated fraction and at most the other one, in whole units.
     #[test]
-    fn the_largest_contributor_keeps_what_is_stated(part in 1_i64..2_000_000, negative: bool, cell_key: u64) {
+    fn the_largest_contributor_keeps_what_is_stated(part in prop_oneof![1_i64..30, 1_i64..2_000_000], negative: bool, cell_key: u64) {
         let part = if negative { -part } else { part };
         let noise = noise();
         let off = (published(noise, "cost", cell_key, &[part]) - part).abs();

@@ -149,9 +149,8 @@ fn dense(rows: &[(Vec<f64>, f64)], wanted: &[f64]) -> f64 {
         matrix.swap(i, pivot);
         for j in (0..size).filter(|j| *j != i) {
             let factor = matrix[j][i] / matrix[i][i];
-            for k in i..=size {
-                matrix[j][k] -= factor * matrix[i][k];
-            }
+            let pivot = matrix[i].clone();
+            matrix[j].iter_mut().zip(pivot).skip(i).for_each(|(slot, entry)| *slot -= factor * entry);
         }
     }
     (0..size).map(|i| matrix[i][size] / matrix[i][i] * wanted[i]).sum()
