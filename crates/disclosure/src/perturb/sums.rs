@@ -33,6 +33,10 @@ const WHOLE: i128 = 1000;
 /// sum happens to be near the true one; but they cannot tell when. Of a signed column whose published sum is 0 only a range is known.
 /// Contributors beyond the `T` largest keep nothing but the noise of those. One unit of noise on a part of a few units leaves few
 /// possible values: a column of small numbers is to be published as counts.
+///
+/// **What this says nothing of:** averaging. Every cell that a contributor is in draws a new factor, so sums over many overlapping cells
+/// say more of a large contributor together than one does; the bound on averaging is of counts alone. Publish a sum for few
+/// crossings, or hold `least_per_thousand` well above what the rule asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Parameters", into = "Parameters")]
 pub struct SumNoise {

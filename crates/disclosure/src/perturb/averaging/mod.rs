@@ -37,14 +37,23 @@
 //! The probability of guessing `T` is again a finite sum, and a sum of more bits is harder to guess. Every kind of cell is bounded by
 //! the best sunflower or single direction that is found, and the worst category of each level counts.
 //!
-//! **Assumptions, all of them needed:** (1) the prior has equal weight on the points `x0 + sum tj dj` (or `x0 + t d`) that are left open: it
-//! is locally flat. An attacker who knows that most cells are 0, or who has last year's figures, has a better guess before anything is
-//! published; what is bounded is what publication adds to an open question. (2) All counts that the directions change are large:
-//! `largest + least_shown + 1` and more by some. For smaller ones [`NearZero`] says what one published count tells, exactly; what
-//! several tell together near zero is **not bounded**. (3) Record keys are secret and SHA-256 behaves like a random function.
-//! (4) Everything is registered, with revisions: a cell that is published again after one more record has fresh noise.
-//! (5) It is the probability over the noise, before publication: hard limits *prove* some cell exactly with the small probability
-//! [`Kind::proves`] (at most), and in a large group that will happen to some.
+//! **Assumptions, all of them needed:**
+//! 1. The prior has equal weight on the points `x0 + sum tj dj` (or `x0 + t d`) that are left open: it is locally flat. An attacker who
+//!    knows that most cells are 0, or who has last year's figures, has a better guess before anything is published; what is bounded is
+//!    what publication makes of an open question.
+//! 2. All counts that the directions change are large: `largest + least_shown + 1` and more by some. Of smaller ones [`NearZero`] says
+//!    what one published count tells, exactly; what several tell together near zero is **not bounded**. There, besides, two cells of
+//!    which one holds the other have the *same* noise if nobody is in what they differ by: equal figures hint at an empty difference,
+//!    and figures that differ prove that it is not empty.
+//! 3. Record keys are secret, and SHA-256 behaves like a random function.
+//! 4. Everything is registered, with revisions: a cell that is published again after one more record has fresh noise. Groups whose
+//!    records overlap are one group, with a dimension that tells them apart.
+//! 5. It is the probability over the noise, before publication. Some published figures say more: hard limits *prove* a cell with the
+//!    small probability [`Kind::proves`] (at most), and in a large group that will happen to some. A table whose `largest` is three
+//!    times the root of its variance makes that rare.
+//!
+//! Probabilities are computed in floating point, to about 1e-9. A bound may be loose where the search finds poor sunflowers or kinds
+//! of noise are too many to enumerate; it is then larger, never smaller.
 //!
 //! A registration is refused by the larger of what is proved and what is estimated.
 
@@ -212,20 +221,22 @@ impl<'a> Witnesses<'a> {
 
     /// What is proved of each target; `None` if all its cells are public.
     fn judge(&self, targets: &[Vec<usize>], exact: &mut Exact) -> Result<Vec<Option<Found>>, RegistrationError> {
-        let mut tries = 0;
+        let mut tries = 0_usize;
         let mut result = Vec::new();
         for target in targets {
             let lists = target.iter().zip(&self.profiles).map(|(level, profiles)| profiles.get(*level));
             let lists: Vec<Vec<&Profile>> = lists.map(|set| set.into_iter().flatten().collect()).collect();
             let mut worst: Option<Found> = None;
+            // Before anything is listed.
+            let each =
+                |profiles: &Vec<&Profile>| profiles.iter().map(|profile| 2 * profile.len().max(1)).sum::<usize>();
+            tries = lists.iter().map(each).fold(1, usize::saturating_mul).saturating_add(tries);
+            if tries > MOST_TRIES {
+                let what =
+                    "its levels overlap in too many ways: register fewer levels, or more regular ones".to_owned();
+                return Err(RegistrationError::TooLarge { what });
+            }
             for profiles in crossed(&lists) {
-                tries += 2_usize.pow(profiles.len() as u32)
-                    * profiles.iter().map(|profile| profile.len().max(1)).product::<usize>();
-                if tries > MOST_TRIES {
-                    let what =
-                        "its levels overlap in too many ways: register fewer levels, or more regular ones".to_owned();
-                    return Err(RegistrationError::TooLarge { what });
-                }
                 let found = self.best(&profiles, exact);
                 worst = Some(worst.map_or(found, |worst| Found {
                     proved: worst.proved.max(found.proved),

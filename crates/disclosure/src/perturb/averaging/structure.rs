@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 
 /// Atoms that are told apart in one dimension, at most: dense matrices of this size are factored.
 pub(super) const MOST_CLASSES: usize = 2_000;
+/// Atoms and levels of one dimension, and crossings of a list, at most: beyond, memory and time are not bounded by what is judged.
+const MOST_ATOMS: u32 = 1_000_000;
+const MOST_LEVELS: usize = 500;
+const MOST_CROSSINGS: usize = 20_000;
 /// How a target that nobody prints is called: each atom, as far as registered categories tell atoms apart.
 pub(super) const EACH_ATOM: &str = "each atom";
 
@@ -141,6 +145,10 @@ impl Structure {
             if let Some(number) = crossings.iter().position(|crossing| !fits(crossing)) {
                 return nonsense(format!("crossing {number} does not name one level of each dimension"));
             }
+            if crossings.len() > MOST_CROSSINGS {
+                let what = format!("it lists {} crossings, at most {MOST_CROSSINGS} can be judged", crossings.len());
+                return Err(RegistrationError::TooLarge { what });
+            }
             if crossings.is_empty() {
                 return nonsense("the list of crossings is empty: leave it out if all are registered".to_owned());
             }
@@ -200,6 +208,14 @@ impl Dimension {
     ) -> Result<Self, RegistrationError> {
         if registered.levels.is_empty() {
             return nonsense(format!("`{}` has no levels: register its total at least", registered.name));
+        }
+        let (atoms, levels) = (registered.atoms, registered.levels.len());
+        if atoms > MOST_ATOMS || levels > MOST_LEVELS {
+            let what = format!(
+                "`{}` has {atoms} atoms and {levels} levels, at most {MOST_ATOMS} and {MOST_LEVELS} can be judged",
+                registered.name
+            );
+            return Err(RegistrationError::TooLarge { what });
         }
         let levels: Result<Vec<_>, _> = registered.levels.iter().map(|level| membership(registered, level)).collect();
         let mut levels = levels?;

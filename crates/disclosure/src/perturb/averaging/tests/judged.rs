@@ -179,6 +179,10 @@ fn nonsense_and_what_is_too_large_are_refused() {
             "crossing 0 does not name one level of each dimension",
         ),
         (Registered { crossings: Some(Vec::new()), ..one(vec![vec![0]]) }, "the list of crossings is empty"),
+        (all(vec![dimension("d", u32::MAX, vec![level(vec![vec![0]])])]), "`d` has 4294967295 atoms and 1 levels"),
+        (all(vec![dimension("d", 4, vec![level(vec![vec![0]]); 501])]), "`d` has 4 atoms and 501 levels"),
+        (Registered { crossings: Some(vec![vec![0]; 20_001]), ..one(vec![vec![0]]) }, "it lists 20001 crossings"),
+        (all((0..15).map(|n| plain(&n.to_string(), 2)).collect()), "more than 20000 crossings of levels"),
         (all(vec![plain("postcode", 2_001)]), "`postcode` tells 2001 atoms apart, at most 2000 can be judged"),
     ];
     for (registered, expected) in cases {
