@@ -294,7 +294,7 @@ fn the_best_attacker_is_right_no_more_often_than_the_bound_says() {
 }
 
 #[test]
-#[ignore = "takes minutes: a hundred times as many tables"]
+#[ignore = "takes half a minute: many more tables"]
 fn long_attackers_are_right_no_more_often_than_the_bound_says() {
     least_squares_stays_below(600);
     the_best_attacker_stays_below(4_000);

@@ -10,7 +10,7 @@ use super::draw::{Purpose, draw};
 const WHOLE: i128 = 1000;
 
 /// How sums of a whole-number column are perturbed: each of the `contributors` largest contributors' parts is multiplied by a random
-/// factor, and the sum changes by what they change by ("top contributors", Thompson, Broadfoot and Elazar 2013, section 4).
+/// factor, and the sum changes by what they change by ("top contributors", Thompson, Broadfoot and Elazar 2013).
 ///
 /// **The noise of one contributor.** Of the contributor of rank `t = 1..T` with part `x` (in the column's unit), it is
 /// `s m x (T + 1 - t) / T`, rounded to a whole number *away from zero*. Sign `s` is + or - with equal probability and `m` is uniform from

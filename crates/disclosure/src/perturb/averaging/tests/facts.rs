@@ -41,7 +41,7 @@ pub(super) fn typical() -> Vec<(&'static str, Registered)> {
 }
 
 #[test]
-#[ignore = "takes minutes: prints what typical registrations give away"]
+#[ignore = "takes half a minute: prints what typical registrations give away"]
 fn long_facts() {
     let noises = [(5, 3.0, 2, 0.3), (6, 3.0, 2, 0.3), (8, 3.0, 2, 0.3), (8, 6.0, 2, 0.0), (12, 10.0, 2, 0.0)];
     for (largest, variance, least_shown, stays) in noises {
