@@ -22,6 +22,7 @@ mod key;
 mod ledger;
 mod matching;
 mod material;
+mod perturb;
 mod plan;
 mod policy;
 mod receipt;
@@ -44,6 +45,11 @@ pub use counts::{CountsError, UnreleasedCounts};
 pub use ids::{CellId, GroupId, MeasureId, NameError};
 pub use key::PlanKey;
 pub use ledger::{AuthenticatedEntry, LedgerError, LedgerState, SealedEntry, restore};
+pub use perturb::{
+    Bound, Contribution, Kind, NearZero, Noise, NoiseError, NoiseTable, Refused, Registered, RegisteredDimension,
+    RegisteredLevel, RegistrationError, SmallCount, SumError, SumNoise, SumNoiseError, TableError, averaging_bound,
+    largest_contributors, refuse,
+};
 pub use plan::{Plan, PlanError, Summary, Tally, plan, plan_without_what_is_late};
 pub use policy::{Coalitions, Dominance, Policy, Rounding, Share, StepBudget, ZeroPolicy};
 pub use receipt::{AuditPort, CommitError, DurableReceipt, LedgerPort, PortError, ReceiptError, ReleaseRecord, commit};

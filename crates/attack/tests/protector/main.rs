@@ -10,6 +10,7 @@
     reason = "the whole file is tests, helpers included"
 )]
 
+mod averaging;
 mod gate;
 mod withdrawals;
 

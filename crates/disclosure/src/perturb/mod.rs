@@ -1,0 +1,27 @@
+//! The cell-key method: the mathematics of noise, without plans.
+//!
+//! Every record has a secret 64-bit key, a cell's key is the wrapping sum of its records' keys, and what is added to the cell's count
+//! is looked up by that key ([`NoiseTable::published`]): the same records give the same noise by every route, and nothing depends on
+//! who asks, when or how often (Fraser and Wooton 2005; Thompson, Broadfoot and Elazar 2013). Sums get noise on their largest
+//! contributors ([`SumNoise`]). What many noisy counts of overlapping cells say together is bounded before anything is published
+//! ([`refuse`]).
+//!
+//! **Architecture invariant:** pure; floating point with transcendental functions is used to *make* a table and to judge a
+//! registration, never to look up what is published.
+
+mod averaging;
+mod draw;
+mod maxent;
+mod noise;
+mod sums;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use averaging::{
+    Bound, Kind, NearZero, Refused, Registered, RegisteredDimension, RegisteredLevel, RegistrationError, SmallCount,
+    averaging_bound, refuse,
+};
+pub use noise::{Noise, NoiseError};
+pub use sums::{Contribution, SumError, SumNoise, SumNoiseError, largest_contributors};
+pub use table::{NoiseTable, TableError};
