@@ -85,18 +85,31 @@ impl Shape {
     /// The codes of many cells, a column for each axis.
     #[must_use]
     pub fn columns(&self, cells: &[u64]) -> Vec<Vec<u32>> {
-        let mut rest = cells.to_vec();
-        let mut columns: Vec<Vec<u32>> = Vec::new();
-        for size in self.sizes.iter().rev() {
-            let size = u64::from((*size).max(1));
-            let code = |rest: &mut u64| {
-                let code = *rest % size;
-                *rest /= size;
-                u32::try_from(code).unwrap_or(u32::MAX)
-            };
-            columns.push(rest.iter_mut().map(code).collect());
+        let mut columns: Vec<Vec<u32>> = self.sizes.iter().map(|_| Vec::with_capacity(cells.len())).collect();
+        let (mut digits, mut before) = (vec![0_u32; self.sizes.len()], 0);
+        for cell in cells {
+            // Cells mostly come in order and close together, so that counting on replaces most divisions.
+            match cell.checked_sub(before) {
+                Some(further) => self.count_on(&mut digits, further),
+                None => self.codes(*cell, &mut digits),
+            }
+            before = *cell;
+            for (column, digit) in columns.iter_mut().zip(&digits) {
+                column.push(*digit);
+            }
         }
-        columns.reverse();
         columns
+    }
+
+    fn count_on(&self, digits: &mut [u32], further: u64) {
+        let mut carry = further;
+        for (digit, size) in digits.iter_mut().zip(&self.sizes).rev() {
+            if carry == 0 {
+                return;
+            }
+            let (sum, size) = (u64::from(*digit) + carry, u64::from((*size).max(1)));
+            carry = if sum < size { 0 } else { sum / size };
+            *digit = u32::try_from(sum - carry * size).unwrap_or(u32::MAX);
+        }
     }
 }

@@ -294,6 +294,15 @@ impl Bucket {
     }
 }
 
+impl From<Dense> for SparseTable {
+    /// The cells of a dense table that some row is in.
+    fn from(table: Dense) -> Self {
+        let (shape, _, run, ..) = table.into_run();
+        let runs = if run.cells().is_empty() { Vec::new() } else { vec![run] };
+        Self { shape, runs }
+    }
+}
+
 impl SparseTable {
     /// The sizes of its axes.
     #[must_use]

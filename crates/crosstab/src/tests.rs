@@ -173,6 +173,7 @@ proptest! {
             sparse.add(block).unwrap();
             let from_dense = Sparse::from(dense.clone()).finish(threads).unwrap();
             assert_eq!(of_sparse(&from_dense, measures), of_dense(&dense));
+            assert_eq!(of_sparse(&SparseTable::from(dense.clone()), measures), of_dense(&dense));
             (dense.reshaped(longer.clone()).unwrap(), sparse.reshaped(longer.clone()).unwrap())
         };
         let ((dense_one, sparse_one), (dense_other, sparse_other)) = (part(&blocks[0]), part(&blocks[1]));

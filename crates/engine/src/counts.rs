@@ -105,13 +105,12 @@ impl CountRequest {
     }
 
     pub(crate) async fn count(&self, session: Session, deadline: Deadline) -> Result<UnreleasedCounts, EngineError> {
-        let batches = session.aggregate().await?;
         let mut table = Finest::new(self)?;
-        for batch in &batches {
+        let each = |batch: RecordBatch| {
             deadline.check()?;
-            table.add(batch, self, &session)?;
-        }
-        drop(batches);
+            table.add(&batch, self, &session)
+        };
+        session.for_each(each).await?;
         table.with_totals(deadline)
     }
 
@@ -124,15 +123,14 @@ impl CountRequest {
     }
 }
 
-/// Where a value is on an axis; nowhere if the table does not ask about it.
-type Places = Vec<Option<usize>>;
-
 /// The finest cells: each dimension has its categories, and one more place for what is in none of them.
 struct Finest {
     sizes: Vec<usize>,
     counts: Vec<u64>,
     keys: Vec<u64>,
     keyed: bool,
+    /// For each axis where a value is, by its code; nowhere if the table does not ask about it.
+    places: Vec<Vec<Option<usize>>>,
     areas: BTreeMap<String, usize>,
 }
 
@@ -149,20 +147,28 @@ impl Finest {
         let sizes = request.sizes();
         let cells = sizes.iter().product();
         let keyed = request.keys;
-        Ok(Self { sizes, counts: vec![0; cells], keys: vec![0; if keyed { cells } else { 0 }], keyed, areas })
+        let places = vec![Vec::new(); sizes.len()];
+        Ok(Self { sizes, counts: vec![0; cells], keys: vec![0; if keyed { cells } else { 0 }], keyed, places, areas })
     }
 
     fn add(&mut self, batch: &RecordBatch, request: &CountRequest, session: &Session) -> Result<(), EngineError> {
-        let mut positions = vec![Some(0_usize); batch.num_rows()];
-        for (axis, size) in self.sizes.clone().into_iter().enumerate() {
+        let columns = session.snapshot().columns().iter().take(self.sizes.len());
+        for (axis, column) in columns.enumerate() {
+            self.learn(axis, &column.values.read(), request)?;
+        }
+        // Where a row is in no cell of the table its position becomes this, which is in none.
+        let nowhere = usize::MAX;
+        let mut positions = vec![0_usize; batch.num_rows()];
+        for ((axis, size), places) in self.sizes.iter().enumerate().zip(&self.places) {
             let column = batch.columns().get(axis).filter(|column| *column.data_type() == DataType::UInt32);
             let codes = column.ok_or_else(|| request.stored("a column is not coded".to_owned()))?;
-            let wanted = session.snapshot().columns().get(axis);
-            let values = wanted.ok_or_else(|| request.stored("a column is missing".to_owned()))?.values.read();
-            let places = self.places(axis, request, &values)?;
             for (position, code) in positions.iter_mut().zip(codes.as_primitive::<UInt32Type>().values()) {
-                let place = places.get(*code as usize).copied().flatten();
-                *position = position.zip(place).map(|(position, place)| position * size + place);
+                let place =
+                    places.get(*code as usize).ok_or_else(|| request.stored("a code has no value".to_owned()))?;
+                *position = match place {
+                    Some(place) if *position != nowhere => *position * size + place,
+                    _ => nowhere,
+                };
             }
         }
         let column = |name: &str, kind: DataType| {
@@ -170,16 +176,15 @@ impl Finest {
             column.ok_or_else(|| request.stored(format!("column `{name}` is missing")))
         };
         let rows = column(ROWS, DataType::Int64)?.as_primitive::<Int64Type>().values();
-        let in_table = |position: &Option<usize>| position.unwrap_or(usize::MAX);
-        for (position, rows) in positions.iter().map(in_table).zip(rows) {
-            if let Some(count) = self.counts.get_mut(position) {
+        for (position, rows) in positions.iter().zip(rows) {
+            if let Some(count) = self.counts.get_mut(*position) {
                 *count = count.saturating_add(u64::try_from(*rows).unwrap_or_default());
             }
         }
         if request.keys {
             let keys = column(KEYS, DataType::UInt64)?.as_primitive::<UInt64Type>().values();
-            for (position, key) in positions.iter().map(in_table).zip(keys) {
-                if let Some(sum) = self.keys.get_mut(position) {
+            for (position, key) in positions.iter().zip(keys) {
+                if let Some(sum) = self.keys.get_mut(*position) {
                     *sum = sum.wrapping_add(*key);
                 }
             }
@@ -187,20 +192,31 @@ impl Finest {
         Ok(())
     }
 
-    /// The place of each value on an axis.
-    fn places(&self, axis: usize, request: &CountRequest, values: &Values) -> Result<Places, EngineError> {
-        let codes = 0..u32::try_from(values.len()).unwrap_or(u32::MAX);
+    /// The places of values on an axis that were not known yet.
+    fn learn(&mut self, axis: usize, values: &Values, request: &CountRequest) -> Result<(), EngineError> {
+        let known = self.places.get(axis).map_or(0, Vec::len);
+        for code in known..values.len() {
+            let place = self.place(axis, u32::try_from(code).unwrap_or(u32::MAX), values, request)?;
+            self.places.get_mut(axis).into_iter().for_each(|places| places.push(place));
+        }
+        Ok(())
+    }
+
+    fn place(
+        &self,
+        axis: usize,
+        code: u32,
+        values: &Values,
+        request: &CountRequest,
+    ) -> Result<Option<usize>, EngineError> {
+        let month = || Month::from_ordinal(values.month(code)?);
         match axis.checked_sub(2) {
-            None if axis == 0 => Ok(codes.map(|code| self.areas.get(values.text(code)?).copied()).collect()),
-            None => {
-                let month = |code| Month::from_ordinal(values.month(code)?);
-                let period = |month: Month| request.periods.iter().position(|period| period.contains(month));
-                Ok(codes.map(|code| month(code).and_then(period)).collect())
-            }
-            Some(number) => {
-                let Some(by) = request.by.get(number) else { return Ok(Vec::new()) };
-                codes.map(|code| place_in(by, values.text(code).unwrap_or(UNKNOWN), request).map(Some)).collect()
-            }
+            None if axis == 0 => Ok(values.text(code).and_then(|area| self.areas.get(area)).copied()),
+            None => Ok(month().and_then(|month| request.periods.iter().position(|period| period.contains(month)))),
+            Some(number) => match request.by.get(number) {
+                Some(by) => place_in(by, values.text(code).unwrap_or(UNKNOWN), request).map(Some),
+                None => Ok(None),
+            },
         }
     }
 
@@ -225,7 +241,7 @@ impl Finest {
 }
 
 /// Adds all other parts of a block to its last one.
-fn add_up(block: Option<&mut [u64]>, inner: usize, add: fn(u64, u64) -> u64) {
+fn add_up(block: Option<&mut [u64]>, inner: usize, add: impl Fn(u64, u64) -> u64) {
     let Some(block) = block else { return };
     let (parts, total) = block.split_at_mut(block.len() - inner);
     for part in parts.chunks(inner.max(1)) {

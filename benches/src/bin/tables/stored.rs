@@ -156,6 +156,5 @@ fn permit(snapshot: &Snapshot, now: Timestamp) -> anyhow::Result<Permit<Derive>>
     let request = Request::new(operator, "service-planning".parse()?, vec![governing]);
     let request = Request { opt_outs: Vec::new(), ..request };
     let level = agreements::Level::new(AreaType::Lsoa, PeriodType::CalendarYear);
-    decide(snapshot, &request.with_outputs([level]), now)
-        .map_err(|denial| anyhow::anyhow!("denied: {denial:?}"))
+    decide(snapshot, &request.with_outputs([level]), now).map_err(|denial| anyhow::anyhow!("denied: {denial:?}"))
 }

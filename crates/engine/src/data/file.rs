@@ -1,6 +1,7 @@
 //! Stored files: what they consist of, and their columns, coded.
 
 use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, DictionaryArray, PrimitiveArray};
@@ -36,9 +37,9 @@ pub(crate) struct Group {
     pub(crate) areas: Option<(Box<str>, Box<str>)>,
 }
 
-/// An open file.
+/// A file whose footer was read.
 pub(crate) struct OpenFile {
-    file: File,
+    path: PathBuf,
     metadata: ArrowReaderMetadata,
     dataset: DatasetId,
 }
@@ -46,11 +47,10 @@ pub(crate) struct OpenFile {
 impl OpenFile {
     pub(crate) fn open(table: &StoredTable, dataset: &DatasetId) -> Result<Self, EngineError> {
         let stored = |problem: String| EngineError::Stored { dataset: dataset.to_string(), problem };
-        // Its path says which file it is, and its kind of error which of them is wrong: nothing of a row.
-        let file = File::open(&table.path).map_err(|error| stored(format!("it cannot be opened: {}", error.kind())))?;
+        let file = File::open(&table.path).map_err(|error| stored(not_opened(&error)))?;
         let options = ArrowReaderOptions::new().with_file_decryption_properties(Arc::clone(&table.decryption));
         let metadata = ArrowReaderMetadata::load(&file, options).map_err(|error| stored(kind_of(&error)))?;
-        Ok(Self { file, metadata, dataset: dataset.clone() })
+        Ok(Self { path: table.path.clone(), metadata, dataset: dataset.clone() })
     }
 
     pub(crate) fn footer(&self) -> Footer {
@@ -70,7 +70,8 @@ impl OpenFile {
         wanted: &[(&str, Kind, &SharedValues)],
     ) -> Result<Vec<Column>, EngineError> {
         let names: Vec<&str> = wanted.iter().map(|(name, ..)| *name).collect();
-        let file = self.file.try_clone().map_err(|error| self.wrong(&error.kind().to_string()))?;
+        // Each reader needs a place in the file of its own: copies of one handle share it.
+        let file = File::open(&self.path).map_err(|error| self.wrong(&not_opened(&error)))?;
         let mask = ProjectionMask::columns(self.metadata.metadata().file_metadata().schema_descr(), names);
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
             .with_projection(mask)
@@ -98,6 +99,10 @@ impl OpenFile {
     fn wrong(&self, problem: &str) -> EngineError {
         EngineError::Stored { dataset: self.dataset.to_string(), problem: problem.to_owned() }
     }
+}
+
+fn not_opened(error: &std::io::Error) -> String {
+    format!("it cannot be opened: {}", error.kind())
 }
 
 /// What kind of error the reader met: its message may quote what it read.

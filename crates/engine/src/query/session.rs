@@ -77,13 +77,16 @@ impl Session {
         &self.snapshot
     }
 
-    /// The groups of the grouping that have rows.
+    /// Does something with each batch of the groups of the grouping that have rows.
     ///
     /// # Errors
-    /// If there are more than it may have, as soon as that is seen, or more memory is needed than the limit.
-    pub(crate) async fn aggregate(&self) -> Result<Vec<RecordBatch>, EngineError> {
+    /// If there are more than it may have, as soon as that is seen, or more memory is needed than the limit; those of `each`.
+    pub(crate) async fn for_each(
+        &self,
+        mut each: impl FnMut(RecordBatch) -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
         if self.snapshot.pieces().is_empty() {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let table = CommonTable::new(Arc::clone(&self.snapshot), self.limits.threads);
         let plan = self.grouping.plan(Arc::new(table))?;
@@ -93,15 +96,29 @@ impl Session {
         allow_list::check_physical(&physical)?;
         let failed = |error| EngineError::of_query("aggregate a dataset", error, &self.limits);
         let mut stream = execute_stream(physical, self.context.task_ctx()).map_err(failed)?;
-        let (mut batches, mut groups) = (Vec::new(), 0_u64);
+        let mut groups = 0_u64;
         while let Some(batch) = stream.next().await {
             let batch = batch.map_err(failed)?;
             groups = groups.saturating_add(u64::try_from(batch.num_rows()).unwrap_or(u64::MAX));
             if let Some((limit, unit, setting)) = self.grouping.most.filter(|(limit, ..)| groups > *limit) {
                 return Err(EngineError::TooLarge { needed: groups, unit, limit, setting });
             }
-            batches.push(batch);
+            each(batch)?;
         }
+        Ok(())
+    }
+
+    /// All of these batches.
+    ///
+    /// # Errors
+    /// As [`Self::for_each`].
+    pub(crate) async fn aggregate(&self) -> Result<Vec<RecordBatch>, EngineError> {
+        let mut batches = Vec::new();
+        let keep = |batch| {
+            batches.push(batch);
+            Ok(())
+        };
+        self.for_each(keep).await?;
         Ok(batches)
     }
 }

@@ -100,7 +100,10 @@ impl Table {
 
     /// The cells that some row is in.
     pub(super) fn finish(self, threads: usize) -> Result<SparseTable, CrosstabError> {
-        self.sparse().finish(threads)
+        match self {
+            Self::Dense(table) => Ok(SparseTable::from(table)),
+            Self::Sparse(table) => table.finish(threads),
+        }
     }
 }
 

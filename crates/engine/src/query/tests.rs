@@ -234,6 +234,18 @@ fn many(rows: i32) -> Vec<Record> {
 }
 
 #[test]
+fn several_threads_read_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = many(600_000);
+    let tables = [stored(folder.path(), 1, &records)];
+    let request = request(Contributors::Linked);
+    let hot = Arc::new(Hot::new(0));
+    assert_eq!(open(&hot, &tables, &request, &limits(3)).unwrap().snapshot().pieces().len(), 3, "row groups");
+    let sums = of_facts(&facts(&hot, &tables, &request, &limits(3)).unwrap());
+    assert_eq!(sums, naive(&[records], true));
+}
+
+#[test]
 fn more_memory_than_allowed_is_a_clear_error_and_others_go_on() {
     let folder = tempfile::tempdir().unwrap();
     let tables = [stored(folder.path(), 1, &many(5000))];
