@@ -39,18 +39,22 @@ def timed(work):
     return statistics.median(seconds), found
 
 
-def in_duckdb(rows, query):
+def in_duckdb(rows, query, parquet):
     connection = duckdb.connect(config={"threads": THREADS})
     connection.register("source", polars.DataFrame(rows).to_arrow())
-    connection.execute("CREATE TABLE t AS SELECT * FROM source")
+    if parquet:
+        connection.execute(f"COPY source TO '{parquet}' (FORMAT parquet)")
+        connection.execute(f"CREATE VIEW t AS SELECT * FROM read_parquet('{parquet}')")
+    else:
+        connection.execute("CREATE TABLE t AS SELECT * FROM source")
     connection.unregister("source")
     median, found = timed(lambda: connection.execute(query).fetchone())
     connection.close()
     return median, [int(number) for number in found]
 
 
-def in_polars(rows, query):
-    frame = polars.DataFrame(rows).lazy()
+def in_polars(rows, query, parquet):
+    frame = polars.scan_parquet(parquet) if parquet else polars.DataFrame(rows).lazy()
     median, found = timed(lambda: query(frame).collect(engine="streaming").row(0))
     return median, [int(number) for number in found]
 
@@ -73,6 +77,9 @@ WORKS = {
     "sorted": ("sorted", PEOPLE, people, ["cells", "small", "squares"]),
     "unsorted": ("unsorted", PEOPLE, people, ["cells", "small", "squares"]),
     "distinct": ("events", DISTINCT, distinct, ["cells", "squares"]),
+    # Ours is encrypted, and its table has all totals; the peers read plain Parquet that DuckDB wrote, and count without totals.
+    "stored": ("sorted", PEOPLE, people, None),
+    "hot": ("sorted", PEOPLE, people, None),
 }
 
 
@@ -85,11 +92,13 @@ def main(tables, folder, works):
         source, query, plan, names = WORKS[work]
         out = subprocess.run([tables, work, folder], check=True, capture_output=True, text=True).stdout
         ours = json.loads(out)
-        expect = [ours["found"][name] for name in names]
         rows = columns(Path(folder) / source)
-        duck, found = in_duckdb(rows, query)
+        parquet = Path(folder) / "plain.parquet" if work == "stored" else None
+        duck, found = in_duckdb(rows, query, parquet)
+        # What a table through the gate holds is nobody's to see: the tests compare it, not this.
+        expect = [ours["found"][name] for name in names] if names else found
         assert found == expect, (work, "duckdb", found, expect)
-        polar, found = in_polars(rows, plan)
+        polar, found = in_polars(rows, plan, parquet)
         assert found == expect, (work, "polars", found, expect)
         here = ours["median"]
         beside = (ours["peak_bytes"] - ours["rows_bytes"]) >> 20

@@ -23,6 +23,7 @@ mod shape;
 mod sparse;
 #[cfg(test)]
 mod tests;
+mod totals;
 
 pub use block::{Amounts, Block};
 pub use codes::Codes;
@@ -33,3 +34,4 @@ pub use primary::{Small, small_cells};
 pub use run::Run;
 pub use shape::Shape;
 pub use sparse::{Sparse, SparseTable};
+pub use totals::add_totals;

@@ -293,3 +293,27 @@ fn it_stops_soon_after_it_is_told_to() {
     assert_eq!(tabulate(&[block], vec![table; 2], &stop), Err(CrosstabError::Stopped));
     assert!(asked.into_inner() <= 4, "each thread stops when it is told to");
 }
+
+#[test]
+fn a_total_is_the_sum_of_all_places_of_its_axis() {
+    let sizes = [2, 3, 4];
+    let finest: Vec<u64> = (1..=24).collect();
+    let mut table = finest.clone();
+    add_totals(&mut table, &sizes, 1..3, u64::wrapping_add);
+    let shape = shape_of(sizes.map(|size| size as u32).to_vec());
+    for area in 0..2 {
+        for one in 0..3 {
+            for other in 0..4 {
+                // The last place of an axis stands for all of them.
+                let places = |place: u32, size: u32| if place + 1 == size { 0..size } else { place..place + 1 };
+                let cell = |codes: [u32; 3]| shape.cell(&codes).unwrap() as usize;
+                let expect: u64 = places(one, 3)
+                    .flat_map(|one| places(other, 4).map(move |other| (one, other)))
+                    .map(|(one, other)| finest[cell([area, one, other])])
+                    .sum();
+                assert_eq!(table[cell([area, one, other])], expect, "{area} {one} {other}");
+            }
+        }
+    }
+    add_totals(&mut [], &[0, 3], 1..2, u64::wrapping_add);
+}

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use agreements::{Derive, Level, Permit, Snapshot};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type, UInt32Type, UInt64Type};
+use crosstab::add_totals;
 use disclosure::UnreleasedCounts;
 use jiff::Timestamp;
 use model::{DatasetId, Month, Period};
@@ -111,7 +112,8 @@ impl CountRequest {
             table.add(&batch, self, &session)
         };
         session.for_each(each).await?;
-        table.with_totals(deadline)
+        deadline.check()?;
+        table.with_totals()
     }
 
     pub(crate) fn open(&self, hot: &Arc<Hot>, tables: &[StoredTable], limits: &Limits) -> Result<Session, EngineError> {
@@ -221,33 +223,12 @@ impl Finest {
     }
 
     /// The last place of each dimension becomes the total of all.
-    fn with_totals(mut self, deadline: Deadline) -> Result<UnreleasedCounts, EngineError> {
-        for axis in (2..self.sizes.len()).rev() {
-            let size = self.sizes.get(axis).copied().unwrap_or(1);
-            let inner: usize = self.sizes.iter().skip(axis + 1).product();
-            for block in (0..self.counts.len()).step_by((size * inner).max(1)) {
-                if block % (1 << 20) < size * inner {
-                    deadline.check()?;
-                }
-                add_up(self.counts.get_mut(block..block + size * inner), inner, u64::saturating_add);
-                if !self.keys.is_empty() {
-                    add_up(self.keys.get_mut(block..block + size * inner), inner, u64::wrapping_add);
-                }
-            }
-        }
+    fn with_totals(mut self) -> Result<UnreleasedCounts, EngineError> {
+        let dimensions = 2..self.sizes.len();
+        add_totals(&mut self.counts, &self.sizes, dimensions.clone(), u64::saturating_add);
+        add_totals(&mut self.keys, &self.sizes, dimensions, u64::wrapping_add);
         let keys = Some(self.keys).filter(|_| self.keyed);
         UnreleasedCounts::new(self.counts, keys).map_err(EngineError::Counts)
-    }
-}
-
-/// Adds all other parts of a block to its last one.
-fn add_up(block: Option<&mut [u64]>, inner: usize, add: impl Fn(u64, u64) -> u64) {
-    let Some(block) = block else { return };
-    let (parts, total) = block.split_at_mut(block.len() - inner);
-    for part in parts.chunks(inner.max(1)) {
-        for (total, part) in total.iter_mut().zip(part) {
-            *total = add(*total, *part);
-        }
     }
 }
 

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use commonground_benches::{peak_memory, timed};
-use crosstab::{Block, Codes, Dense, Shape, Sparse, small_cells, tabulate};
+use crosstab::{Block, Codes, Dense, Shape, Sparse, add_totals, small_cells, tabulate};
+use disclosure::{Noise, NoiseTable};
 use serde_json::{Value, json};
 
 use crate::columns::{column, narrow_column};
@@ -69,7 +70,7 @@ pub(crate) fn distinct(folder: &Path, threads: usize) -> anyhow::Result<Value> {
     Ok(report("distinct", &seconds, before, found))
 }
 
-/// Counts and cell keys of three dimensions and all their totals.
+/// The cell-key method over three dimensions and all their totals: counts, keys, and the published counts.
 pub(crate) fn keys(folder: &Path) -> anyhow::Result<Value> {
     let [one, two, three] = ["one.u8", "two.u8", "three.u8"].map(|name| narrow_column(folder, name));
     let (one, two, three) = (one?, two?, three?);
@@ -77,12 +78,20 @@ pub(crate) fn keys(folder: &Path) -> anyhow::Result<Value> {
     let before = peak_memory();
     let axes = vec![Codes::U8(&one), Codes::U8(&two), Codes::U8(&three)];
     let block = Block { rows: keys.len(), axes, measures: Vec::new(), keys: Some(&keys) };
+    let noise = NoiseTable::solve(&Noise::new(5, 3.0, 2, 0.3)?)?;
     let (seconds, last) = timed(TIMES, || {
-        let mut table = Dense::new(Shape::new(vec![66, 26, 17], 1 << 20)?, 0, true)?;
+        // The last place of each axis is for its total.
+        let sizes = [67_usize, 27, 18];
+        let mut table = Dense::new(Shape::new(vec![67, 27, 18], 1 << 20)?, 0, true)?;
         table.add(&block)?;
-        Ok(table)
+        let mut counts: Vec<u64> = table.rows().iter().map(|rows| u64::from(*rows)).collect();
+        let mut keys = table.keys().to_vec();
+        add_totals(&mut counts, &sizes, 0..3, u64::wrapping_add);
+        add_totals(&mut keys, &sizes, 0..3, u64::wrapping_add);
+        let published: Vec<u64> = counts.iter().zip(&keys).map(|(count, key)| noise.published(*count, *key)).collect();
+        Ok((counts, published))
     })?;
-    let table = last.context("nothing was measured")?;
-    let found = json!({ "cells": table.rows().len(), "keys": table.keys().iter().fold(0_u64, |sum, key| sum ^ key) });
-    Ok(report("keys", &seconds, before, found))
+    let (counts, published) = last.context("nothing was measured")?;
+    let moved = counts.iter().zip(&published).filter(|(count, published)| count != published).count();
+    Ok(report("keys", &seconds, before, json!({ "cells": published.len(), "moved": moved })))
 }
