@@ -1,7 +1,8 @@
 //! Cross-tabulations of many rows. `tables make FOLDER` writes rows as plain columns, made from a seed; `tables WORK FOLDER` reads them,
-//! does the work five times and prints what it found and how long it took as JSON. `compare.py` puts peers beside it.
+//! does the work five times and prints what it found and how long it took as JSON. `tables growth FILE.svg` plots costs against size. `compare.py` puts peers beside it.
 
 mod columns;
+mod growth;
 mod stored;
 mod work;
 
@@ -16,6 +17,7 @@ fn main() -> anyhow::Result<()> {
     let folder = PathBuf::from(arguments.next().context("name a folder")?);
     let threads = arguments.next().map_or(Ok(2), |threads| threads.parse()).context("THREADS is a number")?;
     let result = match work.as_str() {
+        "growth" => return growth::growth(&folder, threads),
         "make" => return columns::make(&folder),
         "sorted" | "unsorted" => work::people(&folder.join(&work), threads)?,
         "stored" => stored::stored(&folder.join("sorted"), threads, false)?,
