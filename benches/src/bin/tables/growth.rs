@@ -74,7 +74,7 @@ fn svg(lines: &[(&str, &str, Vec<(f64, f64)>)]) -> anyhow::Result<String> {
         writeln!(svg, "<text x=\"{at:.0}\" y=\"342\" text-anchor=\"middle\">{factor}</text>")?;
     }
     writeln!(svg, "<text x=\"280\" y=\"362\" text-anchor=\"middle\">times as many, all else as it was</text>")?;
-    for (what, color, points) in lines {
+    for (_, color, points) in lines {
         let path: Vec<String> =
             points.iter().map(|(factor, seconds)| format!("{:.1} {:.1}", x(*factor), y(*seconds))).collect();
         writeln!(svg, "<path d=\"M{}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"2.5\"/>", path.join("L"))?;
