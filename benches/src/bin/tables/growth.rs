@@ -53,8 +53,11 @@ fn measure(rows: u32, areas: u32, measures: u32, threads: usize) -> anyhow::Resu
     seconds.get(TIMES / 2).copied().context("nothing was measured")
 }
 
+/// What grows, its colour, and how many times with how many seconds.
+type Line<'a> = (&'a str, &'a str, Vec<(f64, f64)>);
+
 /// Both axes are logarithmic.
-fn svg(lines: &[(&str, &str, Vec<(f64, f64)>)]) -> anyhow::Result<String> {
+fn svg(lines: &[Line<'_>]) -> anyhow::Result<String> {
     let x = |factor: f64| 70.0 + factor.log10() * 420.0;
     let y = |seconds: f64| 320.0 - (seconds.log10() + 3.0) * 140.0;
     let mut svg = String::from(

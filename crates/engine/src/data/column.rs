@@ -25,6 +25,17 @@ impl Kind {
         matches!(self, Self::Text | Self::Month | Self::Person)
     }
 
+    /// Bytes that a row takes at most, with its value where each row may have one of its own.
+    pub(crate) const fn width(self) -> usize {
+        match self {
+            Self::Text | Self::Month => 4,
+            // A code, and somebody in the list and in the map.
+            Self::Person => 4 + 68,
+            Self::Amount | Self::Decimal => 9,
+            Self::Key => 8,
+        }
+    }
+
     /// Whether it is summed as a measure.
     pub(crate) const fn is_amount(self) -> bool {
         matches!(self, Self::Amount | Self::Decimal)

@@ -200,14 +200,18 @@ impl<'a> Coder<'a> {
             // The last one stands for a missing text.
             codes.extend(self.values.of_texts(std::iter::once(None))?);
         }
-        let code = |key: K::Native| codes.get(key.as_usize()).copied().unwrap_or_default();
+        // A key of no value would be counted as another one: this is no code, and found with the greatest of them.
+        let none = u32::MAX;
+        let code = |key: K::Native| codes.get(key.as_usize()).copied().unwrap_or(none);
+        let before = self.codes.len();
         if column.keys().null_count() == 0 {
             self.codes.extend(column.keys().values().iter().map(|key| code(*key)));
         } else {
-            let missing = codes.last().copied().unwrap_or_default();
+            let missing = codes.last().copied().unwrap_or(none);
             self.codes.extend(column.keys().iter().map(|key| key.map_or(missing, code)));
         }
-        Ok(())
+        let greatest = self.codes.iter().skip(before).fold(0, |greatest, code| greatest.max(*code));
+        if greatest == none { Err(Uncoded::Kind) } else { Ok(()) }
     }
 
     fn numbers<P: ArrowPrimitiveType>(&mut self, column: &PrimitiveArray<P>, amount: impl Fn(P::Native) -> i64) {

@@ -3,7 +3,7 @@
 //! Stored files never change: a correction is another file. So what is kept is never out of date; it only has to be forgotten with its
 //! file.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -38,6 +38,8 @@ struct Inner {
     order: BTreeMap<u64, ColumnKey>,
     footers: HashMap<PathBuf, Arc<Footer>>,
     values: HashMap<(DatasetId, Arc<str>, Kind), SharedValues>,
+    /// Files of which nothing is kept any more: who was reading one when it was forgotten may not bring it back.
+    forgotten: HashSet<PathBuf>,
     clock: u64,
     /// Bytes of all columns.
     bytes: usize,
@@ -82,7 +84,10 @@ impl Hot {
     }
 
     pub(crate) fn keep_footer(&self, path: &Path, footer: Arc<Footer>) {
-        self.lock().footers.insert(path.to_owned(), footer);
+        let mut inner = self.lock();
+        if !inner.forgotten.contains(path) {
+            inner.footers.insert(path.to_owned(), footer);
+        }
     }
 
     /// The values that the columns of a dataset with this name are coded with.
@@ -118,6 +123,9 @@ impl Hot {
         column: &Arc<Column>,
     ) {
         let mut inner = self.lock();
+        if inner.forgotten.contains(&**key.path) {
+            return;
+        }
         if let Some(values) = values {
             // Forgotten meanwhile: its codes would be others'.
             let of = inner.values.get(&(dataset.clone(), Arc::clone(&key.name), key.kind));
@@ -135,16 +143,16 @@ impl Hot {
         inner
             .columns
             .insert(key, Entry { column: Arc::clone(column), values: values.cloned(), dataset: dataset.clone(), used });
-        let values: usize = inner.values.values().map(SharedValues::bytes).sum();
-        while inner.bytes + values > self.capacity {
+        while inner.bytes + inner.bytes_of_values() > self.capacity {
             let Some((_, oldest)) = inner.order.pop_first() else { break };
-            inner.remove(&oldest);
+            inner.let_go(&oldest);
         }
     }
 
     /// Forgets everything that was read from a file, and who the people of its dataset are.
     pub(crate) fn forget(&self, dataset: &DatasetId, path: &Path) {
         let mut inner = self.lock();
+        inner.forgotten.insert(path.to_owned());
         inner.footers.remove(path);
         let of_it = |key: &ColumnKey, entry: &Entry| {
             **key.path == *path || (key.kind == Kind::Person && entry.dataset == *dataset)
@@ -161,12 +169,27 @@ impl Hot {
 
     pub(crate) fn held(&self) -> Held {
         let inner = self.lock();
-        let values: usize = inner.values.values().map(SharedValues::bytes).sum();
-        Held { columns: inner.columns.len(), bytes: inner.bytes + values, capacity: self.capacity }
+        let bytes = inner.bytes + inner.bytes_of_values();
+        Held { columns: inner.columns.len(), bytes, capacity: self.capacity }
     }
 }
 
 impl Inner {
+    fn bytes_of_values(&self) -> usize {
+        self.values.values().map(SharedValues::bytes).sum()
+    }
+
+    /// Lets go of a column, and of who its people are with the last column that tells them apart.
+    fn let_go(&mut self, key: &ColumnKey) {
+        let Some(entry) = self.remove(key).filter(|_| key.kind == Kind::Person) else { return };
+        let of_it = |other: &ColumnKey, of: &Entry| {
+            other.name == key.name && other.kind == key.kind && of.dataset == entry.dataset
+        };
+        if !self.columns.iter().any(|(other, of)| of_it(other, of)) {
+            self.values.remove(&(entry.dataset, Arc::clone(&key.name), key.kind));
+        }
+    }
+
     fn remove(&mut self, key: &ColumnKey) -> Option<Entry> {
         let entry = self.columns.remove(key)?;
         self.bytes -= entry.column.bytes();
@@ -181,4 +204,42 @@ pub(crate) fn no_values(kind: Kind) -> SharedValues {
         Kind::Person => Values::People(Interner::default()),
         Kind::Text | Kind::Amount | Kind::Decimal | Kind::Key => Values::Texts(Interner::default()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(group: usize, name: &str, kind: Kind) -> ColumnKey {
+        ColumnKey { path: Arc::new(PathBuf::from("file")), group, name: Arc::from(name), kind }
+    }
+
+    #[test]
+    fn what_was_not_used_for_longest_goes_first_and_people_with_their_last_column() {
+        let dataset: DatasetId = "org.data".parse().unwrap();
+        let hot = Hot::new(3000);
+        let name: Arc<str> = Arc::from("contributor");
+        let people = hot.values(&dataset, &name, Kind::Person);
+        let mut codes = Vec::new();
+        people.of_people((0..8).map(|who| Some([who; 16])), &mut codes).unwrap();
+        let column = |bytes: usize| Arc::new(Column::Narrow(vec![0; bytes]));
+        let person = key(0, "contributor", Kind::Person);
+        hot.keep(&dataset, person.clone(), Some(&people), &column(500));
+        hot.keep(&dataset, key(1, "count", Kind::Amount), None, &column(500));
+        assert!(hot.column(&person, Some(&people)).is_some(), "used after the other");
+        let all = hot.held();
+        assert!(all.columns == 2 && all.bytes > 1000 && all.bytes < 2000, "{all:?}");
+        hot.keep(&dataset, key(2, "count", Kind::Amount), None, &column(1800));
+        assert!(hot.column(&key(1, "count", Kind::Amount), None).is_none());
+        assert!(hot.column(&person, Some(&people)).is_some());
+        hot.keep(&dataset, key(3, "count", Kind::Amount), None, &column(2900));
+        assert_eq!(hot.held(), Held { columns: 1, bytes: 2900, capacity: 3000 });
+        // Numbered anew: a column with the old numbers is not kept beside them.
+        assert!(!hot.values(&dataset, &name, Kind::Person).is(&people));
+        hot.keep(&dataset, person.clone(), Some(&people), &column(10));
+        assert!(hot.column(&person, None).is_none());
+        // What is larger than everything pushes everything out, and goes itself.
+        hot.keep(&dataset, key(4, "count", Kind::Amount), None, &column(3001));
+        assert_eq!(hot.held().columns, 0);
+    }
 }

@@ -81,7 +81,7 @@ impl Snapshot {
             snapshot.pieces.extend(groups.map(|(group, of)| Piece { file, group, rows: of.rows }));
         }
         // As much as all of it may take at its widest; half of the memory is left to other datasets.
-        let width: usize = columns.iter().map(|(_, kind)| if kind.is_coded() { 4 } else { 9 }).sum();
+        let width: usize = columns.iter().map(|(_, kind)| kind.width()).sum();
         snapshot.keeps = snapshot.rows().saturating_mul(width) <= hot.capacity() / 2;
         snapshot.columns = columns
             .into_iter()
@@ -104,6 +104,11 @@ impl Snapshot {
 
     pub(crate) fn columns(&self) -> &[Wanted] {
         &self.columns
+    }
+
+    /// Bytes of the values that were met by this request and are nobody else's.
+    pub(crate) fn bytes_of_values(&self) -> usize {
+        if self.keeps { 0 } else { self.columns.iter().map(|column| column.values.bytes()).sum() }
     }
 
     /// Bytes that a piece takes while it is read, at most.

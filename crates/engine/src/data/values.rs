@@ -78,13 +78,13 @@ impl SharedValues {
         self.read().len()
     }
 
-    /// Bytes that they take: exact for people, who may be many.
+    /// Bytes that they take, about.
     pub(crate) fn bytes(&self) -> usize {
         match &*self.read() {
             Values::Texts(texts) => texts.values.len() * 96,
             Values::Months(months) => months.values.len() * 16,
-            // Each in the list and in the map, which is at most seven eighths full and at least half of that.
-            Values::People(people) => people.values.capacity() * 17 + people.codes.capacity() * 24,
+            // In the list and in the map, of which a part is always empty.
+            Values::People(people) => people.values.capacity() * 17 + people.codes.capacity() * 25,
         }
     }
 

@@ -49,7 +49,9 @@ impl Grouping {
             axes: axes.into_iter().map(named).collect(),
             measures: request.measures().into_iter().map(|name| named((name, kind(name)))).collect(),
             keys: false,
-            areas: areas.first().zip(areas.last()).map(|(first, last)| (Box::from(*first), Box::from(*last))),
+            // Where areas report, a row of any area says that its partition is not empty.
+            areas: (areas.first().zip(areas.last()).filter(|_| request.reporting.is_empty()))
+                .map(|(first, last)| (Box::from(*first), Box::from(*last))),
             most: contributor.map(|_| (most_contributions, "contributions", "limits.max_contributions")),
         }
     }

@@ -147,12 +147,14 @@ async fn run(
     let stop = Stop(Arc::default());
     let next = Arc::new(AtomicUsize::new(0));
     let threads = threads.min(work.snapshot.pieces().len()).max(1);
+    let values = Arc::new(MemoryConsumer::new("values of columns").register(pool));
     let workers: Vec<_> = (0..threads)
         .map(|_| {
             let worker = Worker {
                 work: Arc::clone(&work),
                 next: Arc::clone(&next),
                 stop: Arc::clone(&stop.0),
+                values: Arc::clone(&values),
                 reservation: MemoryConsumer::new("cross-tabulation").register(pool),
             };
             tokio::task::spawn_blocking(move || worker.count())
@@ -195,6 +197,8 @@ struct Worker {
     /// The next piece that nobody has taken.
     next: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
+    /// For the values of columns that are this request's alone: all workers add to the same ones.
+    values: Arc<MemoryReservation>,
     reservation: MemoryReservation,
 }
 
@@ -213,6 +217,7 @@ impl Worker {
             self.reservation.try_resize(table.bytes().saturating_add(needed))?;
             let read =
                 work.snapshot.read(piece, &columns).map_err(|error| DataFusionError::External(Box::new(error)))?;
+            self.values.try_resize(work.snapshot.bytes_of_values())?;
             table = table.with_room_for(&work.sizes(), &room).map_err(refused)?;
             let (coded, rest) = read.split_at_checked(axes).unwrap_or_default();
             let (amounts, keys) = rest.split_at_checked(measures).unwrap_or_default();

@@ -306,9 +306,12 @@ fn what_is_forgotten_is_read_again_and_nobody_sees_half_of_it() {
         Facts::read(&batches, &request, early.snapshot()).unwrap()
     });
     assert_eq!(of_facts(&early), naive(&[one, other], true));
+    // This one goes on while what it reads is forgotten, and brings nothing of it back.
+    let late = open(&hot, &tables, &request, &limits(1)).unwrap();
     for table in &tables {
         hot.forget(&dataset(), &table.path);
     }
+    assert!(run(late.aggregate()).is_ok());
     assert_eq!(hot.held().columns, 0);
 }
 
@@ -326,6 +329,9 @@ fn files_without_any_of_the_areas_are_not_read() {
         table.areas = Arc::new(AreaSet { areas: table.areas.areas[1..3].to_vec(), ..(*table.areas).clone() });
     }
     assert_eq!(pieces(&request), 1);
+    // Where areas report, one that nobody asks about says that its partition is not empty.
+    let reporting = vec![request.tables[0].periods[0]];
+    assert_eq!(pieces(&GroupRequest { reporting, ..request.clone() }), 3);
     // And with another key a file is none of ours.
     let mut wrong = tables.clone();
     wrong[1].decryption = Arc::clone(&tables[0].decryption);
