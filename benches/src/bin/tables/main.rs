@@ -10,18 +10,22 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 
+use crate::stored::Case;
+
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let work =
-        arguments.next().context("usage: tables make|sorted|unsorted|stored|hot|distinct|keys FOLDER [THREADS]")?;
+    let work = arguments
+        .next()
+        .context("usage: tables make|sorted|unsorted|stored|hot|adhoc|distinct|keys FOLDER [THREADS]")?;
     let folder = PathBuf::from(arguments.next().context("name a folder")?);
     let threads = arguments.next().map_or(Ok(2), |threads| threads.parse()).context("THREADS is a number")?;
     let result = match work.as_str() {
         "growth" => return growth::growth(&folder, threads),
         "make" => return columns::make(&folder),
         "sorted" | "unsorted" => work::people(&folder.join(&work), threads)?,
-        "stored" => stored::stored(&folder.join("sorted"), threads, false)?,
-        "hot" => stored::stored(&folder.join("sorted"), threads, true)?,
+        "stored" => stored::stored(&folder.join("sorted"), threads, Case::all(false))?,
+        "hot" => stored::stored(&folder.join("sorted"), threads, Case::all(true))?,
+        "adhoc" => stored::stored(&folder.join("sorted"), threads, Case::asked_for())?,
         "distinct" => work::distinct(&folder.join("events"), threads)?,
         "keys" => work::keys(&folder.join("records"))?,
         other => bail!("no work is called `{other}`"),
