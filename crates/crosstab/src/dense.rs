@@ -239,6 +239,12 @@ impl Dense {
         }
     }
 
+    /// Whether record keys are added up.
+    #[must_use]
+    pub const fn is_keyed(&self) -> bool {
+        self.keys.is_some()
+    }
+
     /// Its parts, for a table that keeps only cells with rows: shape, rows in all, the cells, and by measure the sum of absolute amounts.
     pub(crate) fn into_run(self) -> (Shape, u32, Run, Vec<u64>, bool) {
         let keyed = self.keys.is_some();

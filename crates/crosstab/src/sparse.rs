@@ -253,8 +253,19 @@ impl Bucket {
 
     fn take(&mut self) -> Run {
         let rows = std::mem::take(&mut self.rows).into_iter().map(Run::of);
-        let runs = std::mem::take(&mut self.runs);
-        rows.chain(runs).fold(Run::default(), Run::merge)
+        let mut runs: Vec<Run> = rows.chain(std::mem::take(&mut self.runs)).collect();
+        // In pairs, so that each cell is copied a logarithmic number of times.
+        while runs.len() > 1 {
+            let mut pairs = runs.into_iter();
+            runs = Vec::new();
+            while let Some(one) = pairs.next() {
+                runs.push(match pairs.next() {
+                    Some(other) => one.merge(other),
+                    None => one,
+                });
+            }
+        }
+        runs.pop().unwrap_or_default()
     }
 
     fn finish(mut self) -> Run {

@@ -12,7 +12,7 @@ use arrow::datatypes::{DataType, Int64Type, UInt32Type, UInt64Type};
 use crosstab::add_totals;
 use disclosure::UnreleasedCounts;
 use jiff::Timestamp;
-use model::{DatasetId, Month, Period};
+use model::{DatasetId, Exposure, Month, Period};
 
 use crate::choice::in_category;
 use crate::data::column::Kind;
@@ -62,6 +62,9 @@ impl CountPermit<'_> {
                 return refused(format!("a table of `{}` by {level}", request.dataset));
             }
         }
+        if !request.keys && !self.permit.exposure(&request.dataset).is_some_and(Exposure::is_open) {
+            return refused(format!("counts of `{}` without what noise is looked up by", request.dataset));
+        }
         let agreed = self.permit.agreed_columns(&request.dataset);
         match request.by.iter().find(|by| !agreed.is_some_and(|agreed| agreed.contains_key(by.name.as_str()))) {
             Some(by) => refused(format!("column `{}` of `{}`", by.name, request.dataset)),
@@ -79,6 +82,13 @@ impl CountRequest {
     }
 
     pub(crate) fn check(&self, limits: &Limits) -> Result<(), EngineError> {
+        let mut later = self.periods.as_slice();
+        while let [period, rest @ ..] = later {
+            if rest.iter().any(|other| other.overlaps(*period)) {
+                return Err(EngineError::Overlapping { dataset: self.dataset.to_string() });
+            }
+            later = rest;
+        }
         let size = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         let cells = self.sizes().into_iter().map(size).fold(1, u64::saturating_mul);
         if cells <= limits.max_cells {
@@ -125,14 +135,25 @@ impl CountRequest {
     }
 }
 
+/// Where a value is on an axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// No row had it yet.
+    Unasked,
+    /// The table does not ask about it.
+    Nowhere,
+    /// Here.
+    At(usize),
+}
+
 /// The finest cells: each dimension has its categories, and one more place for what is in none of them.
 struct Finest {
     sizes: Vec<usize>,
     counts: Vec<u64>,
     keys: Vec<u64>,
     keyed: bool,
-    /// For each axis where a value is, by its code; nowhere if the table does not ask about it.
-    places: Vec<Vec<Option<usize>>>,
+    /// For each axis where a value is, by its code.
+    places: Vec<Vec<Place>>,
     areas: BTreeMap<String, usize>,
 }
 
@@ -154,24 +175,29 @@ impl Finest {
     }
 
     fn add(&mut self, batch: &RecordBatch, request: &CountRequest, session: &Session) -> Result<(), EngineError> {
-        let columns = session.snapshot().columns().iter().take(self.sizes.len());
-        for (axis, column) in columns.enumerate() {
-            self.learn(axis, &column.values.read(), request)?;
-        }
         // Where a row is in no cell of the table its position becomes this, which is in none.
         let nowhere = usize::MAX;
         let mut positions = vec![0_usize; batch.num_rows()];
-        for ((axis, size), places) in self.sizes.iter().enumerate().zip(&self.places) {
+        for (axis, size) in self.sizes.clone().into_iter().enumerate() {
             let column = batch.columns().get(axis).filter(|column| *column.data_type() == DataType::UInt32);
             let codes = column.ok_or_else(|| request.stored("a column is not coded".to_owned()))?;
-            for (position, code) in positions.iter_mut().zip(codes.as_primitive::<UInt32Type>().values()) {
-                let place =
-                    places.get(*code as usize).ok_or_else(|| request.stored("a code has no value".to_owned()))?;
+            let codes = codes.as_primitive::<UInt32Type>().values();
+            let values = session.snapshot().columns().get(axis);
+            let values = values.ok_or_else(|| request.stored("a column is missing".to_owned()))?.values.read();
+            let mut places = self.places.get_mut(axis).map(std::mem::take).unwrap_or_default();
+            places.resize(values.len(), Place::Unasked);
+            for (position, code) in positions.iter_mut().zip(codes) {
+                let place = places.get_mut(*code as usize);
+                let place = place.ok_or_else(|| request.stored("a code has no value".to_owned()))?;
+                if *place == Place::Unasked {
+                    *place = self.place(axis, *code, &values, request)?;
+                }
                 *position = match place {
-                    Some(place) if *position != nowhere => *position * size + place,
+                    Place::At(place) if *position != nowhere => *position * size + *place,
                     _ => nowhere,
                 };
             }
+            self.places.get_mut(axis).into_iter().for_each(|slot| *slot = std::mem::take(&mut places));
         }
         let column = |name: &str, kind: DataType| {
             let column = batch.column_by_name(name).filter(|column| *column.data_type() == kind);
@@ -194,32 +220,18 @@ impl Finest {
         Ok(())
     }
 
-    /// The places of values on an axis that were not known yet.
-    fn learn(&mut self, axis: usize, values: &Values, request: &CountRequest) -> Result<(), EngineError> {
-        let known = self.places.get(axis).map_or(0, Vec::len);
-        for code in known..values.len() {
-            let place = self.place(axis, u32::try_from(code).unwrap_or(u32::MAX), values, request)?;
-            self.places.get_mut(axis).into_iter().for_each(|places| places.push(place));
-        }
-        Ok(())
-    }
-
-    fn place(
-        &self,
-        axis: usize,
-        code: u32,
-        values: &Values,
-        request: &CountRequest,
-    ) -> Result<Option<usize>, EngineError> {
+    /// Where a value that some row has is.
+    fn place(&self, axis: usize, code: u32, values: &Values, request: &CountRequest) -> Result<Place, EngineError> {
         let month = || Month::from_ordinal(values.month(code)?);
-        match axis.checked_sub(2) {
-            None if axis == 0 => Ok(values.text(code).and_then(|area| self.areas.get(area)).copied()),
-            None => Ok(month().and_then(|month| request.periods.iter().position(|period| period.contains(month)))),
+        let place = match axis.checked_sub(2) {
+            None if axis == 0 => values.text(code).and_then(|area| self.areas.get(area)).copied(),
+            None => month().and_then(|month| request.periods.iter().position(|period| period.contains(month))),
             Some(number) => match request.by.get(number) {
-                Some(by) => place_in(by, values.text(code).unwrap_or(UNKNOWN), request).map(Some),
-                None => Ok(None),
+                Some(by) => Some(place_in(by, values.text(code).unwrap_or(UNKNOWN), request)?),
+                None => None,
             },
-        }
+        };
+        Ok(place.map_or(Place::Nowhere, Place::At))
     }
 
     /// The last place of each dimension becomes the total of all.

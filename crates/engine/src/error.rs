@@ -1,5 +1,8 @@
 //! What can go wrong in the engine. Messages never carry values of rows.
 
+use std::sync::Arc;
+
+use crosstab::CrosstabError;
 use datafusion::error::DataFusionError;
 
 use crate::request::Limits;
@@ -27,6 +30,18 @@ pub enum EngineError {
         /// The setting that holds the limit.
         setting: &'static str,
     },
+    /// A stored table was withdrawn since it was named.
+    #[error("a stored table of `{dataset}` was withdrawn meanwhile")]
+    Withdrawn {
+        /// The dataset.
+        dataset: String,
+    },
+    /// The periods of a table overlap, so that rows would be in two cells.
+    #[error("the periods of a table of `{dataset}` overlap: ask for each by itself")]
+    Overlapping {
+        /// The dataset.
+        dataset: String,
+    },
     /// It took longer than allowed and was stopped.
     #[error("stopped after {seconds} s, the time limit of one table request")]
     TimedOut {
@@ -42,8 +57,8 @@ pub enum EngineError {
         setting: &'static str,
     },
     /// The rows cannot be counted in a table.
-    #[error("the rows of a dataset cannot be counted in a table")]
-    Crosstab(#[from] crosstab::CrosstabError),
+    #[error(transparent)]
+    Crosstab(#[from] CrosstabError),
     /// The plan holds a node or an expression that the allow-list does not name.
     #[error("refused plan: `{node}` is not on the allow-list")]
     RefusedPlan {
@@ -94,17 +109,31 @@ impl EngineError {
         match error {
             DataFusionError::External(inner) => match inner.downcast::<Self>() {
                 Ok(own) => *own,
-                Err(other) => match other.downcast::<crosstab::CrosstabError>() {
+                Err(other) => match other.downcast::<CrosstabError>() {
                     Ok(own) => Self::Crosstab(*own),
                     Err(other) => Self::query(operation)(DataFusionError::External(other)),
                 },
             },
-            DataFusionError::ResourcesExhausted(_) => {
+            // Its memory pool says what else holds memory around the error, and exchanges share it.
+            other if matches!(other.find_root(), DataFusionError::ResourcesExhausted(_)) => {
                 Self::OutOfMemory { limit: limits.memory_bytes, setting: "limits.query_memory_bytes" }
             }
-            // Its memory pool says what else holds memory around the error.
             DataFusionError::Context(_, inner) => Self::of_query(operation, *inner, limits),
+            DataFusionError::Shared(inner) => match Arc::try_unwrap(inner) {
+                Ok(inner) => Self::of_query(operation, inner, limits),
+                Err(inner) => Self::query(operation)(DataFusionError::Shared(inner)),
+            },
             other => Self::query(operation)(other),
+        }
+    }
+
+    /// Whether the same request would end the same way another time, whatever else the machine does.
+    #[must_use]
+    pub const fn is_lasting(&self) -> bool {
+        match self {
+            Self::TooLarge { .. } | Self::OutOfMemory { .. } => true,
+            Self::Crosstab(error) => !matches!(error, CrosstabError::Stopped),
+            _ => false,
         }
     }
 }

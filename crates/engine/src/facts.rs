@@ -123,7 +123,8 @@ impl Facts {
                 values.text(code).filter(|name| Self::is_listed(name, request)).map(|name| self.partners.number(name))
             })
         });
-        let contributors = contributors.map(|column| column.each(|values, code| values.who(code)));
+        // There may be far more people than rows of a batch.
+        let contributors = contributors.map(|column| column.row_by_row(|values, code| values.who(code)));
         for index in 0..columns.batch.num_rows() {
             fn at<T: Copy + Default>(column: &[T], index: usize) -> T {
                 column.get(index).copied().unwrap_or_default()
@@ -156,6 +157,12 @@ struct Coded<'a> {
 }
 
 impl Coded<'_> {
+    /// Something for each row.
+    fn row_by_row<T>(&self, of: impl Fn(&Values, u32) -> T) -> Vec<T> {
+        let values = self.values.read();
+        self.codes.as_primitive::<UInt32Type>().values().iter().map(|code| of(&values, *code)).collect()
+    }
+
     /// Something for each row, worked out once for each code.
     fn each<T: Copy>(&self, mut of: impl FnMut(&Values, u32) -> T) -> Vec<T> {
         let values = self.values.read();

@@ -106,7 +106,10 @@ impl Platform {
             agreements: facts.agreements.clone(),
             epoch: self.state().snapshot.epoch().digest(),
         })?;
-        self.record(Entry::Withdrawn { work_id, dataset: facts.dataset.clone(), version: facts.id })
+        self.record(Entry::Withdrawn { work_id, dataset: facts.dataset.clone(), version: facts.id })?;
+        // From the record on, whatever becomes of the catalogue.
+        self.common().forget(&facts.dataset, &self.store().path(facts.table.name));
+        Ok(())
     }
 
     fn mark_withdrawn(&self, version: &DatasetVersion) -> Result<(), PlatformError> {
@@ -114,9 +117,7 @@ impl Platform {
         let job =
             NewJob { id: Uuid::now_v7(), reason: JobReason::Withdrawn, version: Some(id), created_at: self.now() };
         let marked = self.catalog().change_version(id, VersionStatus::Withdrawn, Some(job));
-        marked.map_err(PlatformError::failed("withdraw a version"))?;
-        self.common().forget(&version.facts.dataset, &self.store().path(version.facts.table.name));
-        Ok(())
+        marked.map(drop).map_err(PlatformError::failed("withdraw a version"))
     }
 
     /// What the audit log calls withdrawn is, whatever the catalogue says.

@@ -95,6 +95,9 @@ fn a_row_in_two_cells_and_too_many_cells_are_refused() {
         ..(*twice.areas).clone()
     });
     assert!(count(&twice).unwrap_err().to_string().contains("part of two areas"));
+    let mut twice = request(false);
+    twice.periods.push(PeriodType::Quarter.containing(Month::from_ordinal(first_month()).unwrap()));
+    assert!(matches!(twice.check(&limits), Err(EngineError::Overlapping { .. })));
     let small = Limits { max_cells: 17, ..limits.clone() };
     let error = request(false).check(&small).unwrap_err();
     assert!(matches!(error, EngineError::TooLarge { needed: 18, limit: 17, .. }), "{error}");

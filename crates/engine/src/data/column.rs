@@ -1,5 +1,6 @@
 //! Columns of stored rows as they are kept in memory.
 
+use arrow::datatypes::DataType;
 use crosstab::{Amounts, Codes};
 
 /// What a stored column is read as.
@@ -23,6 +24,17 @@ impl Kind {
     /// Whether it is coded.
     pub(crate) const fn is_coded(self) -> bool {
         matches!(self, Self::Text | Self::Month | Self::Person)
+    }
+
+    /// What a column of this kind is read as where a file does not have it, if that may be: then nothing is known of any row.
+    pub(crate) fn may_be_absent(self) -> Option<DataType> {
+        match self {
+            Self::Text => Some(DataType::Dictionary(Box::new(DataType::UInt8), Box::new(DataType::Utf8))),
+            Self::Amount => Some(DataType::Int64),
+            Self::Decimal => Some(DataType::Float64),
+            // Without these nobody knows whose a row is, or when it was.
+            Self::Month | Self::Person | Self::Key => None,
+        }
     }
 
     /// Bytes that a row takes at most, with its value where each row may have one of its own.

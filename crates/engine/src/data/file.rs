@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, DictionaryArray, PrimitiveArray};
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, DictionaryArray, PrimitiveArray, new_null_array};
 use arrow::datatypes::{
     ArrowDictionaryKeyType, ArrowNativeType, DataType, Float64Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
     UInt32Type, UInt64Type,
@@ -83,9 +83,12 @@ impl OpenFile {
         for batch in reader {
             // The message of an Arrow error may quote what it could not convert.
             let batch = batch.map_err(|_| self.wrong("it cannot be decoded"))?;
-            for ((name, ..), coder) in wanted.iter().zip(&mut coders) {
-                let column =
-                    batch.column_by_name(name).ok_or_else(|| self.wrong(&format!("column `{name}` is missing")))?;
+            for ((name, kind, _), coder) in wanted.iter().zip(&mut coders) {
+                // Taken in before its contract had the column: nothing of it is known. Every row has an area.
+                let kind = kind.may_be_absent().filter(|_| *name != "area");
+                let absent = || kind.map(|kind| new_null_array(&kind, batch.num_rows()));
+                let column = batch.column_by_name(name).cloned().or_else(absent);
+                let column = &column.ok_or_else(|| self.wrong(&format!("column `{name}` is missing")))?;
                 coder.add(column).map_err(|problem| match problem {
                     Uncoded::Kind => self
                         .wrong(&format!("column `{name}` is {}, which is not what it should be", column.data_type())),
@@ -174,6 +177,10 @@ impl<'a> Coder<'a> {
             }
             (Kind::Amount, DataType::Int64) => {
                 self.numbers(column.as_primitive::<Int64Type>(), |amount| amount);
+                Ok(())
+            }
+            (Kind::Decimal, DataType::Int64) => {
+                self.numbers(column.as_primitive::<Int64Type>(), |amount| amount.saturating_mul(1000));
                 Ok(())
             }
             (Kind::Decimal, DataType::Float64) => {

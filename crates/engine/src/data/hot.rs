@@ -78,6 +78,11 @@ impl Hot {
         self.capacity
     }
 
+    /// Whether a file was forgotten: it is not to be read again.
+    pub(crate) fn is_forgotten(&self, path: &Path) -> bool {
+        self.lock().forgotten.contains(path)
+    }
+
     /// What a file consists of, if it is known.
     pub(crate) fn footer(&self, path: &Path) -> Option<Arc<Footer>> {
         self.lock().footers.get(path).cloned()

@@ -71,7 +71,10 @@ impl Snapshot {
             keeps: false,
             open: Mutex::default(),
         };
-        for file in 0..tables.len() {
+        for (file, table) in tables.iter().enumerate() {
+            if hot.is_forgotten(&table.path) {
+                return Err(EngineError::Withdrawn { dataset: dataset.to_string() });
+            }
             let footer = snapshot.footer(file)?;
             let in_range = |of: &Option<(Box<str>, Box<str>)>| match (of, areas) {
                 (Some((first, last)), Some((least, greatest))) => &**first <= greatest && least <= &**last,
@@ -124,6 +127,10 @@ impl Snapshot {
     /// # Errors
     /// If a file is not what the catalogue says.
     pub(crate) fn read(&self, piece: &Piece, columns: &[usize]) -> Result<Vec<Arc<Column>>, EngineError> {
+        // What was withdrawn since the request began is not read any more: who its people are would stay in memory.
+        if self.paths.get(piece.file).is_some_and(|path| self.hot.is_forgotten(path)) {
+            return Err(EngineError::Withdrawn { dataset: self.dataset.to_string() });
+        }
         let wanted: Vec<&Wanted> = columns.iter().filter_map(|column| self.columns.get(*column)).collect();
         let key = |wanted: &Wanted| {
             let path = Arc::clone(self.paths.get(piece.file)?);

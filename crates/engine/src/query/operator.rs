@@ -157,12 +157,27 @@ async fn run(
                 values: Arc::clone(&values),
                 reservation: MemoryConsumer::new("cross-tabulation").register(pool),
             };
-            tokio::task::spawn_blocking(move || worker.count())
+            let stop = Arc::clone(&stop.0);
+            tokio::task::spawn_blocking(move || {
+                let counted = worker.count();
+                if counted.is_err() {
+                    // Nobody needs what the others would find.
+                    stop.store(true, Ordering::Relaxed);
+                }
+                counted
+            })
         })
         .collect();
-    let mut parts = Vec::new();
+    let (mut parts, mut failed) = (Vec::new(), None);
     for worker in workers {
-        parts.push(worker.await.map_err(|_| stopped())??);
+        match worker.await.map_err(|_| stopped()).flatten() {
+            Ok(part) => parts.push(part),
+            // What one of them met, not that the others were stopped for it.
+            Err(error) => failed = failed.filter(|first| !is_stop(first)).or(Some(error)),
+        }
+    }
+    if let Some(error) = failed {
+        return Err(error);
     }
     let finish = tokio::task::spawn_blocking(move || work.together(parts, threads));
     finish.await.map_err(|_| stopped())?
@@ -177,11 +192,12 @@ impl Crosstab {
         let mut parts = parts.into_iter();
         let (mut all, reservation) = parts.next().ok_or_else(stopped)?;
         for (part, of_part) in parts {
-            all = all.merge(part, &Room { rows: self.rows(), reservation: &reservation }).map_err(refused)?;
+            let room = Room { rows: self.rows(), beside: part.bytes(), reservation: &reservation };
+            all = all.merge(part, &room).map_err(refused)?;
             drop(of_part);
         }
-        // What it is and what it becomes.
-        reservation.try_resize(all.bytes().saturating_mul(2))?;
+        // What it is, and what it becomes: of each cell its number beside what it holds.
+        reservation.try_resize(all.bytes().saturating_mul(4))?;
         let finished = all.finish(threads).map_err(refused)?;
         reservation.try_resize(finished.bytes())?;
         Ok((finished, reservation))
@@ -208,7 +224,6 @@ impl Worker {
         let (axes, measures) = (work.axes.len(), work.measures.len());
         let mut table = Table::new(axes, measures, work.keys.is_some()).map_err(refused)?;
         let columns = work.columns();
-        let room = Room { rows: work.rows(), reservation: &self.reservation };
         while let Some(piece) = work.snapshot.pieces().get(self.next.fetch_add(1, Ordering::Relaxed)) {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(stopped());
@@ -218,6 +233,7 @@ impl Worker {
             let read =
                 work.snapshot.read(piece, &columns).map_err(|error| DataFusionError::External(Box::new(error)))?;
             self.values.try_resize(work.snapshot.bytes_of_values())?;
+            let room = Room { rows: work.rows(), beside: needed, reservation: &self.reservation };
             table = table.with_room_for(&work.sizes(), &room).map_err(refused)?;
             let (coded, rest) = read.split_at_checked(axes).unwrap_or_default();
             let (amounts, keys) = rest.split_at_checked(measures).unwrap_or_default();
@@ -232,6 +248,11 @@ impl Worker {
         }
         Ok((table, self.reservation))
     }
+}
+
+fn is_stop(error: &DataFusionError) -> bool {
+    let DataFusionError::External(inner) = error else { return false };
+    inner.downcast_ref::<CrosstabError>().is_some_and(|error| *error == CrosstabError::Stopped)
 }
 
 fn stopped() -> DataFusionError {

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use crosstab::CrosstabError;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -25,7 +26,9 @@ use crate::request::{Limits, StoredTable};
 
 /// The session of one request.
 pub(crate) struct Session {
-    context: SessionContext,
+    runtime: Arc<RuntimeEnv>,
+    /// Whether rows are counted in tables of our own.
+    in_tables: bool,
     snapshot: Arc<Snapshot>,
     grouping: Grouping,
     limits: Limits,
@@ -42,18 +45,6 @@ impl Session {
         grouping: Grouping,
         limits: &Limits,
     ) -> Result<Self, EngineError> {
-        let mut rules = PhysicalOptimizer::new().rules;
-        rules.insert(0, Arc::new(CountInTables));
-        Self::open_with(rules, hot, (dataset, tables), grouping, limits)
-    }
-
-    fn open_with(
-        rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>,
-        hot: &Arc<Hot>,
-        (dataset, tables): (&DatasetId, &[StoredTable]),
-        grouping: Grouping,
-        limits: &Limits,
-    ) -> Result<Self, EngineError> {
         let areas = grouping.areas.as_ref().map(|(first, last)| (&**first, &**last));
         let snapshot = Arc::new(Snapshot::new(hot, dataset, tables, grouping.columns(), areas)?);
         let runtime = RuntimeEnvBuilder::new()
@@ -62,14 +53,22 @@ impl Session {
             .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
             .build_arc()
             .map_err(EngineError::query("start the query engine"))?;
+        Ok(Self { runtime, in_tables: true, snapshot, grouping, limits: limits.clone() })
+    }
+
+    /// What plans a request and runs it.
+    fn context(&self, in_tables: bool) -> SessionContext {
+        let mut rules = PhysicalOptimizer::new().rules;
+        if in_tables {
+            rules.insert(0, Arc::new(CountInTables));
+        }
         let state = SessionStateBuilder::new()
-            .with_config(SessionConfig::new().with_target_partitions(limits.threads.max(1)))
-            .with_runtime_env(runtime)
+            .with_config(SessionConfig::new().with_target_partitions(self.limits.threads.max(1)))
+            .with_runtime_env(Arc::clone(&self.runtime))
             .with_default_features()
             .with_physical_optimizer_rules(rules)
             .build();
-        let context = SessionContext::new_with_state(state);
-        Ok(Self { context, snapshot, grouping, limits: limits.clone() })
+        SessionContext::new_with_state(state)
     }
 
     /// What the request sees.
@@ -91,11 +90,25 @@ impl Session {
         let table = CommonTable::new(Arc::clone(&self.snapshot), self.limits.threads);
         let plan = self.grouping.plan(Arc::new(table))?;
         allow_list::check(&plan)?;
-        let state = self.context.state();
-        let physical = state.create_physical_plan(&plan).await.map_err(EngineError::query("plan a table"))?;
+        match self.run(self.in_tables, &plan, &mut each).await {
+            // How many values there are is known when all are read. No table came out yet.
+            Err(EngineError::Crosstab(CrosstabError::TooManyCells { .. })) => self.run(false, &plan, &mut each).await,
+            ended => ended,
+        }
+    }
+
+    async fn run(
+        &self,
+        in_tables: bool,
+        plan: &LogicalPlan,
+        each: &mut impl FnMut(RecordBatch) -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
+        let context = self.context(in_tables);
+        let state = context.state();
+        let physical = state.create_physical_plan(plan).await.map_err(EngineError::query("plan a table"))?;
         allow_list::check_physical(&physical)?;
         let failed = |error| EngineError::of_query("aggregate a dataset", error, &self.limits);
-        let mut stream = execute_stream(physical, self.context.task_ctx()).map_err(failed)?;
+        let mut stream = execute_stream(physical, context.task_ctx()).map_err(failed)?;
         let mut groups = 0_u64;
         while let Some(batch) = stream.next().await {
             let batch = batch.map_err(failed)?;
@@ -126,17 +139,13 @@ impl Session {
 #[cfg(test)]
 impl Session {
     /// As the query engine does it without a table.
-    pub(super) fn open_without_tables(
-        hot: &Arc<Hot>,
-        (dataset, tables): (&DatasetId, &[StoredTable]),
-        grouping: Grouping,
-        limits: &Limits,
-    ) -> Result<Self, EngineError> {
-        Self::open_with(PhysicalOptimizer::new().rules, hot, (dataset, tables), grouping, limits)
+    pub(super) fn without_tables(mut self) -> Self {
+        self.in_tables = false;
+        self
     }
 
     /// Bytes that its work holds at this moment.
     pub(super) fn reserved(&self) -> usize {
-        self.context.runtime_env().memory_pool.reserved()
+        self.runtime.memory_pool.reserved()
     }
 }

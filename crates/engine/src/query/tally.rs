@@ -19,6 +19,8 @@ pub(super) enum Table {
 pub(super) struct Room<'a> {
     /// Rows that there are in all.
     pub(super) rows: u64,
+    /// Bytes that are held beside the table.
+    pub(super) beside: usize,
     pub(super) reservation: &'a MemoryReservation,
 }
 
@@ -55,16 +57,16 @@ impl Table {
         if sizes.iter().zip(self.sizes()).all(|(needed, known)| needed <= known) {
             return Ok(self);
         }
-        let known = self.sizes().iter();
-        let mut sizes: Vec<u32> = sizes.iter().zip(known).map(|(needed, known)| *needed.max(known)).collect();
-        // Rows are sorted by area, so that new ones turn up again and again: twice as many as needed, which as the first axis
-        // costs nothing but memory.
-        if let Some((first, known)) = sizes.first_mut().zip(self.sizes().first()).filter(|(_, known)| **known > 0)
-            && *first > *known
-        {
-            *first = first.saturating_mul(2);
-        }
-        self.grown_to(shape_of(sizes)?, room)
+        let exact: Vec<u32> = sizes.iter().zip(self.sizes()).map(|(needed, known)| *needed.max(known)).collect();
+        // More than needed, so that a table is seldom made anew: of a table with all its cells the first axis, which costs nothing
+        // but memory (rows are sorted, new areas turn up again and again); of one with some, every axis, which costs nothing.
+        let all = matches!(self, Self::Sparse(_));
+        let roomy = exact.iter().zip(self.sizes()).enumerate().map(|(axis, (needed, known))| {
+            let grows = needed > known && *known > 0 && (all || axis == 0);
+            if grows { needed.saturating_mul(2) } else { *needed }
+        });
+        let shape = shape_of(roomy.collect()).or_else(|_| shape_of(exact))?;
+        self.grown_to(shape, room)
     }
 
     fn grown_to(self, shape: Shape, room: &Room<'_>) -> Result<Self, CrosstabError> {
@@ -75,7 +77,7 @@ impl Table {
         };
         let few = shape.cells() <= CELLS.max(room.rows.saturating_mul(CELLS_PER_ROW));
         let bytes = bytes_of(table.shape(), &table).saturating_add(bytes_of(&shape, &table));
-        if few && room.reservation.try_resize(bytes).is_ok() {
+        if few && room.reservation.try_resize(bytes.saturating_add(room.beside)).is_ok() {
             return Ok(Self::Dense(table.reshaped(shape)?));
         }
         Ok(Self::Sparse(Sparse::from(table).reshaped(shape)?))
@@ -112,6 +114,6 @@ pub(super) fn shape_of(sizes: Vec<u32>) -> Result<Shape, CrosstabError> {
 }
 
 fn bytes_of(shape: &Shape, like: &Dense) -> usize {
-    let bytes = Dense::bytes_of(shape, like.sums().len(), !like.keys().is_empty());
+    let bytes = Dense::bytes_of(shape, like.sums().len(), like.is_keyed());
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }

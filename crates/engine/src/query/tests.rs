@@ -75,13 +75,17 @@ pub(crate) fn dataset() -> DatasetId {
 
 /// An encrypted file of some records.
 pub(crate) fn stored(folder: &Path, number: u8, records: &[Record]) -> StoredTable {
+    write(folder, number, &batch(records))
+}
+
+fn write(folder: &Path, number: u8, batch: &RecordBatch) -> StoredTable {
     let key = FileKey::create(&folder.join(format!("{number}.key")), &folder.join("data"), &mut OsEntropy).unwrap();
     let vault = Vault::new(Arc::new(key));
     let identity =
         TableIdentity { dataset: dataset(), version: uuid::Uuid::from_u128(u128::from(number)), agreements: [].into() };
-    let (keys, _) = TableKeys::generate(&vault, identity, &schema(), &mut OsEntropy).unwrap();
+    let (keys, _) = TableKeys::generate(&vault, identity, &batch.schema(), &mut OsEntropy).unwrap();
     let path = folder.join(format!("{number}"));
-    write_table(std::fs::File::create(&path).unwrap(), &schema(), [batch(records)], &keys).unwrap();
+    write_table(std::fs::File::create(&path).unwrap(), &batch.schema(), [batch.clone()], &keys).unwrap();
     StoredTable { path, decryption: keys.decryption_properties().unwrap(), agreements: [].into() }
 }
 
@@ -208,13 +212,7 @@ proptest! {
             prop_assert!(hot.held().bytes <= hot.held().capacity);
         }
         let general = run(async {
-            let session = Session::open_without_tables(
-                &warm,
-                (&request.dataset, &tables),
-                grouping(&request),
-                &limits(threads),
-            )
-            .unwrap();
+            let session = open(&warm, &tables, &request, &limits(threads)).unwrap().without_tables();
             let batches = session.aggregate().await.unwrap();
             Facts::read(&batches, &request, session.snapshot()).unwrap()
         });
@@ -231,6 +229,67 @@ fn many(rows: i32) -> Vec<Record> {
         (area, row % 3, Some(usize::from(row % 2 == 0)), Some(u8::try_from(row % 5).unwrap()), Some(1), None)
     };
     (0..rows).map(row).collect()
+}
+
+#[test]
+fn of_a_column_that_a_file_does_not_have_nothing_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, new) = (many(40), many(60));
+    let without = |names: &[&str], number: u8| {
+        let is_there = |column: &usize| !names.contains(&schema().field(*column).name().as_str());
+        let columns: Vec<usize> = (0..schema().fields().len()).filter(is_there).collect();
+        write(folder.path(), number, &batch(&old).project(&columns).unwrap())
+    };
+    let request = request(Contributors::Linked);
+    let known: Vec<Record> = old.iter().map(|record| (record.0, record.1, None, record.3, None, None)).collect();
+    let tables = [without(&["kind", "contacts", "score"], 1), stored(folder.path(), 2, &new)];
+    let hot = Arc::new(Hot::new(1 << 20));
+    for _ in 0..2 {
+        let sums = of_facts(&facts(&hot, &tables, &request, &limits(1)).unwrap());
+        assert_eq!(sums, naive(&[known.clone(), new.clone()], true));
+    }
+    // Also where it is the only one that is not in memory yet.
+    let hot = Arc::new(Hot::new(1 << 20));
+    let mut plain = request.clone();
+    plain.tables.iter_mut().for_each(|table| table.by.clear());
+    facts(&hot, &tables, &plain, &limits(1)).unwrap();
+    let sums = of_facts(&facts(&hot, &tables, &request, &limits(1)).unwrap());
+    assert_eq!(sums, naive(&[known, new], true));
+    for (number, column) in (3..).zip(["area", "month", "contributor"]) {
+        let error = facts(&hot, &[without(&[column], number)], &request, &limits(1)).err().unwrap();
+        assert!(error.to_string().contains(&format!("column `{column}` is missing")), "{error}");
+    }
+}
+
+/// Eleven dimensions of which each row has values of its own: more combinations than can be numbered.
+#[test]
+fn what_cannot_be_counted_in_a_table_is_left_to_the_query_engine() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = 60;
+    let names: Vec<String> = (0..11).map(|number| format!("dimension_{number:02}")).collect();
+    let records = many(rows);
+    let values: Vec<String> = (0..rows).map(|row| format!("value {row}")).collect();
+    let values: Vec<&str> = values.iter().map(String::as_str).collect();
+    let mut fields: Vec<Field> = schema().fields().iter().map(|field| (**field).clone()).collect();
+    let mut columns = batch(&records).columns().to_vec();
+    for name in &names {
+        let column = texts((0..values.len()).map(Some), &values);
+        fields.push(Field::new(name, column.data_type().clone(), true));
+        columns.push(column);
+    }
+    let wide = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap();
+    let tables = [write(folder.path(), 1, &wide)];
+    let mut request = request(Contributors::Figures);
+    let by = |name: &String| Dimension { name: name.clone(), categories: Vec::new() };
+    request.tables.iter_mut().for_each(|table| table.by = names.iter().map(by).collect());
+    let warm = Arc::new(Hot::new(1 << 20));
+    // From the files nobody knows how many values there are before all are read; from memory it is known at once.
+    for hot in [&Arc::new(Hot::new(0)), &warm, &warm] {
+        let facts = facts(hot, &tables, &request, &limits(2)).unwrap();
+        assert_eq!(facts.rows.len(), values.len(), "a row by itself");
+        let contacts: i64 = facts.rows.iter().map(|row| row.sums[0].0).sum();
+        assert_eq!(contacts, records.iter().map(|record| record.4.unwrap()).sum::<i64>());
+    }
 }
 
 #[test]
@@ -296,22 +355,22 @@ fn what_is_forgotten_is_read_again_and_nobody_sees_half_of_it() {
     let sums = |tables: &[StoredTable]| of_facts(&facts(&hot, tables, &request, &limits(1)).unwrap());
     assert_eq!(sums(&tables), naive(&[one.clone(), other.clone()], true));
     let before = hot.held();
-    // This one has begun with the people as they were numbered then.
+    // These have begun with the people as they were numbered then.
     let early = open(&hot, &tables, &request, &limits(1)).unwrap();
+    let of_other = open(&hot, &tables[1..], &request, &limits(1)).unwrap();
     hot.forget(&dataset(), &tables[0].path);
     assert!(hot.held().columns < before.columns);
     assert_eq!(sums(&tables[1..]), naive(std::slice::from_ref(&other), true), "numbered anew, in another order");
-    let early = run(async {
-        let batches = early.aggregate().await.unwrap();
-        Facts::read(&batches, &request, early.snapshot()).unwrap()
+    let of_other = run(async {
+        let batches = of_other.aggregate().await.unwrap();
+        Facts::read(&batches, &request, of_other.snapshot()).unwrap()
     });
-    assert_eq!(of_facts(&early), naive(&[one, other], true));
-    // This one goes on while what it reads is forgotten, and brings nothing of it back.
-    let late = open(&hot, &tables, &request, &limits(1)).unwrap();
-    for table in &tables {
-        hot.forget(&dataset(), &table.path);
-    }
-    assert!(run(late.aggregate()).is_ok());
+    assert_eq!(of_facts(&of_other), naive(&[other], true));
+    // Nobody reads on in what is forgotten, or begins to.
+    hot.forget(&dataset(), &tables[1].path);
+    let begun = run(early.aggregate()).unwrap_err();
+    assert!(matches!(begun, EngineError::Withdrawn { .. }), "{begun}");
+    assert!(matches!(open(&hot, &tables, &request, &limits(1)).err(), Some(EngineError::Withdrawn { .. })));
     assert_eq!(hot.held().columns, 0);
 }
 

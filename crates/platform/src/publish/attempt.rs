@@ -126,9 +126,7 @@ impl Platform {
             runtime.block_on(self.common().tabulate(&permits, &tables, &attempt.request, &limits)).map_err(|error| {
                 match error {
                     // It would be the same another time.
-                    engine::EngineError::TooLarge { .. } | engine::EngineError::OutOfMemory { .. } => {
-                        PlatformError::Unpublishable { reason: error.to_string() }
-                    }
+                    error if error.is_lasting() => PlatformError::Unpublishable { reason: error.to_string() },
                     error => PlatformError::failed("tabulate a dataset")(error),
                 }
             })
