@@ -65,6 +65,12 @@ def people(frame):
     return counts.select(polars.len(), (n < 5).sum().alias("small"), (n * n).sum().alias("squares"))
 
 
+def events(frame):
+    n = polars.col("n")
+    counts = frame.group_by("area", "age", "sex_ethnicity").agg(n=polars.len().cast(polars.Int64))
+    return counts.select(polars.len(), (n < 5).sum().alias("small"), (n * n).sum().alias("squares"))
+
+
 def distinct(frame):
     counts = frame.group_by("area", "month").agg(n=polars.col("who").n_unique().cast(polars.Int64))
     return counts.select(polars.len(), (polars.col("n") ** 2).sum().alias("squares"))
@@ -72,14 +78,16 @@ def distinct(frame):
 
 PEOPLE = """SELECT count(*), count(*) FILTER (n < 5), sum(n * n)
             FROM (SELECT area, sex, age, ethnicity, count(*) AS n FROM t GROUP BY ALL)"""
+EVENTS = PEOPLE.replace("sex, age, ethnicity", "age, sex_ethnicity")
 DISTINCT = """SELECT count(*), sum(n * n) FROM (SELECT area, month, count(DISTINCT who) AS n FROM t GROUP BY ALL)"""
 WORKS = {
     "sorted": ("sorted", PEOPLE, people, ["cells", "small", "squares"]),
     "unsorted": ("unsorted", PEOPLE, people, ["cells", "small", "squares"]),
     "distinct": ("events", DISTINCT, distinct, ["cells", "squares"]),
-    # Ours is encrypted, and its table has all totals; the peers read plain Parquet that DuckDB wrote, and count without totals.
-    "stored": ("sorted", PEOPLE, people, None),
-    "hot": ("sorted", PEOPLE, people, None),
+    # Ours is encrypted, and its table has all totals; the peers read plain Parquet that DuckDB wrote, and count without totals. Both
+    # have sex and ethnicity in one column: no open dataset of the sample has three dimensions.
+    "stored": ("sorted", EVENTS, events, None),
+    "hot": ("sorted", EVENTS, events, None),
 }
 
 
@@ -93,6 +101,8 @@ def main(tables, folder, works):
         out = subprocess.run([tables, work, folder], check=True, capture_output=True, text=True).stdout
         ours = json.loads(out)
         rows = columns(Path(folder) / source)
+        if names is None:
+            rows["sex_ethnicity"] = rows.pop("sex") * 5 + rows.pop("ethnicity")
         parquet = Path(folder) / "plain.parquet" if work == "stored" else None
         duck, found = in_duckdb(rows, query, parquet)
         # What a table through the gate holds is nobody's to see: the tests compare it, not this.

@@ -13,38 +13,62 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt16Type};
 use commonground_benches::{Numbers, peak_memory, timed};
 use engine::{AreaSet, CommonDataSet, CountPermit, CountRequest, Dimension, Limits, StoredTable};
 use jiff::Timestamp;
-use model::{AreaCode, AreaType, DatasetId, Month, PeriodType};
+use model::{AreaCode, AreaType, Month, PeriodType};
 use serde_json::{Value, json};
 use vault::{FileKey, OsEntropy, TableIdentity, TableKeys, Vault, write_table};
 
 use crate::columns::{column, narrow_column};
 use crate::work::{TIMES, report};
 
-/// A dataset of the sample agreements, with a person a row and three dimensions.
-const DATASET: &str = "lancashire-county-council.wellbeing-referrals";
-const STAGES: [&str; 5] = ["prevention", "self-management", "community support", "specialist support", "emergency"];
 const AREAS: usize = 33_755;
 const ROWS_AT_ONCE: usize = 1 << 20;
 
 /// What is counted, of how many rows, and whether from memory after the first time.
 #[derive(Clone, Copy)]
 pub(crate) struct Case {
+    /// A dataset of the sample agreements.
+    dataset: &'static str,
     rows: usize,
     areas: usize,
-    stages: bool,
+    /// Whether it is about people, so that record keys are added up.
+    people: bool,
     hot: bool,
     times: usize,
 }
 
 impl Case {
-    /// 60 million people by area, sex, age and stage of need.
+    /// 60 million events of open data by area, kind (18) and outcome (10): the rows that the peers count by area, sex, age and
+    /// ethnicity, with sex and ethnicity in one column.
     pub(crate) const fn all(hot: bool) -> Self {
-        Self { rows: usize::MAX, areas: 33_755, stages: true, hot, times: TIMES }
+        let dataset = "lancashire-constabulary.street-crime";
+        Self { dataset, rows: usize::MAX, areas: AREAS, people: false, hot, times: TIMES }
     }
 
     /// A table that somebody asks for: 250,000 people of 140 areas by sex and age, with record keys.
     pub(crate) const fn asked_for() -> Self {
-        Self { rows: 250_000, areas: 140, stages: false, hot: true, times: 500 }
+        let dataset = "lancashire-county-council.wellbeing-referrals";
+        Self { dataset, rows: 250_000, areas: 140, people: true, hot: true, times: 500 }
+    }
+
+    fn dimensions(self) -> Vec<(&'static str, Vec<String>)> {
+        let numbered = |name: &str, count: usize| (0..count).map(|number| format!("{name} {number}")).collect();
+        if self.people {
+            let ages =
+                (0..18).map(|age| if age == 17 { "85+".to_owned() } else { format!("{}-{}", age * 5, age * 5 + 4) });
+            vec![("sex", ["female", "male"].map(str::to_owned).to_vec()), ("age", ages.collect())]
+        } else {
+            vec![("crime_type", numbered("kind", 18)), ("outcome", numbered("outcome", 10))]
+        }
+    }
+
+    /// The codes of each dimension.
+    fn codes(self, folder: &Path) -> anyhow::Result<[Vec<u8>; 2]> {
+        let [sex, ages, ethnicity] = ["sex.u8", "age.u8", "ethnicity.u8"].map(|name| narrow_column(folder, name));
+        let (sex, ages) = (sex?, ages?);
+        if self.people {
+            return Ok([sex, ages]);
+        }
+        Ok([ages, sex.iter().zip(ethnicity?).map(|(sex, ethnicity)| sex * 5 + ethnicity).collect()])
     }
 }
 
@@ -55,7 +79,7 @@ pub(crate) fn stored(folder: &Path, threads: usize, case: Case) -> anyhow::Resul
     let bytes = std::fs::metadata(&table.path)?.len();
     let snapshot = snapshot()?;
     let now: Timestamp = "2026-01-15T09:00:00Z".parse()?;
-    let permit = permit(&snapshot, now)?;
+    let permit = permit(&snapshot, case, now)?;
     let permit = CountPermit { permit: &permit, snapshot: &snapshot, now };
     let request = request(case)?;
     let limits = Limits {
@@ -86,62 +110,55 @@ pub(crate) fn stored(folder: &Path, threads: usize, case: Case) -> anyhow::Resul
     Ok(report)
 }
 
-fn dataset() -> anyhow::Result<DatasetId> {
-    Ok(DATASET.parse()?)
-}
-
 fn area(number: usize) -> String {
     format!("E01{number:06}")
-}
-
-fn age(number: usize) -> String {
-    if number == 17 { "85+".to_owned() } else { format!("{}-{}", number * 5, number * 5 + 4) }
 }
 
 /// Writes the rows of a folder of plain columns as intake would: coded, sorted, encrypted with a key a column.
 fn write(folder: &Path, place: &Path, case: Case) -> anyhow::Result<StoredTable> {
     let mut area_codes = column(folder, "area.u16", u16::from_le_bytes)?;
     area_codes.truncate(case.rows);
-    let [sex, ages, stages] = ["sex.u8", "age.u8", "ethnicity.u8"].map(|name| narrow_column(folder, name));
-    let (sex, ages, stages) = (sex?, ages?, stages?);
+    let codes = case.codes(folder)?;
     let text = DataType::Dictionary(Box::new(DataType::UInt16), Box::new(DataType::Utf8));
-    let coded = |name: &str| Field::new(name, text.clone(), false);
-    let schema: SchemaRef = Arc::new(Schema::new(vec![
-        coded("area"),
-        Field::new("month", DataType::Int32, false),
-        coded("sex"),
-        coded("age"),
-        coded("stage_of_need"),
-        Field::new("record_key", DataType::UInt64, false),
-    ]));
+    let mut fields = vec![Field::new("area", text.clone(), false), Field::new("month", DataType::Int32, false)];
     let values = |texts: Vec<String>| Arc::new(StringArray::from(texts)) as ArrayRef;
     let areas = values((0..AREAS).map(area).collect());
-    let sexes = values(["female", "male"].map(str::to_owned).to_vec());
-    let bands = values((0..18).map(age).collect());
-    let needs = values(STAGES.map(str::to_owned).to_vec());
+    let mut dimensions = Vec::new();
+    for ((name, texts), codes) in case.dimensions().into_iter().zip(&codes) {
+        fields.push(Field::new(name, text.clone(), false));
+        dimensions.push((values(texts), codes));
+    }
+    if case.people {
+        fields.push(Field::new("record_key", DataType::UInt64, false));
+    }
+    let schema: SchemaRef = Arc::new(Schema::new(fields));
     let month = "2025-01".parse::<Month>()?.ordinal();
     let dictionary = |keys: UInt16Array, values: &ArrayRef| -> anyhow::Result<ArrayRef> {
         Ok(Arc::new(DictionaryArray::<UInt16Type>::try_new(keys, Arc::clone(values))?))
     };
-    let narrow = |codes: &[u8]| codes.iter().map(|code| u16::from(*code)).collect::<UInt16Array>();
     let mut numbers = Numbers::new(2);
     let mut batches = Vec::new();
     for start in (0..area_codes.len()).step_by(ROWS_AT_ONCE) {
         let end = area_codes.len().min(start + ROWS_AT_ONCE);
-        let of = |codes: &[u8]| narrow(codes.get(start..end).unwrap_or_default());
-        let columns = vec![
+        let mut columns = vec![
             dictionary(UInt16Array::from(area_codes.get(start..end).unwrap_or_default().to_vec()), &areas)?,
             Arc::new(Int32Array::from(vec![month; end - start])) as ArrayRef,
-            dictionary(of(&sex), &sexes)?,
-            dictionary(of(&ages), &bands)?,
-            dictionary(of(&stages), &needs)?,
-            Arc::new((start..end).map(|_| Some(numbers.next())).collect::<UInt64Array>()) as ArrayRef,
         ];
+        for (values, codes) in &dimensions {
+            let keys = codes.get(start..end).unwrap_or_default().iter().map(|code| u16::from(*code));
+            columns.push(dictionary(keys.collect(), values)?);
+        }
+        if case.people {
+            columns.push(Arc::new((start..end).map(|_| Some(numbers.next())).collect::<UInt64Array>()));
+        }
         batches.push(RecordBatch::try_new(Arc::clone(&schema), columns)?);
     }
     let key = FileKey::create(&place.join("key"), &place.join("data"), &mut OsEntropy)?;
-    let identity =
-        TableIdentity { dataset: dataset()?, version: uuid::Uuid::from_u128(1), agreements: BTreeSet::new() };
+    let identity = TableIdentity {
+        dataset: case.dataset.parse()?,
+        version: uuid::Uuid::from_u128(1),
+        agreements: BTreeSet::new(),
+    };
     let (keys, _) = TableKeys::generate(&Vault::new(Arc::new(key)), identity, &schema, &mut OsEntropy)?;
     let path = place.join("table");
     write_table(File::create(&path)?, &schema, batches, &keys)?;
@@ -153,16 +170,13 @@ fn request(case: Case) -> anyhow::Result<CountRequest> {
         let code: AreaCode = area(number).parse()?;
         Ok((code.clone(), vec![code]))
     });
-    let by = |name: &str, categories: Vec<String>| Dimension { name: name.to_owned(), categories };
-    let mut dimensions =
-        vec![by("sex", ["female", "male"].map(str::to_owned).to_vec()), by("age", (0..18).map(age).collect())];
-    dimensions.extend(case.stages.then(|| by("stage_of_need", STAGES.map(str::to_owned).to_vec())));
+    let by = |(name, categories): (&str, Vec<String>)| Dimension { name: name.to_owned(), categories };
     Ok(CountRequest {
-        dataset: dataset()?,
+        dataset: case.dataset.parse()?,
         areas: Arc::new(AreaSet { area_type: AreaType::Lsoa, areas: areas.collect::<anyhow::Result<_>>()? }),
         periods: vec![PeriodType::CalendarYear.containing("2025-01".parse()?)],
-        by: dimensions,
-        keys: true,
+        by: case.dimensions().into_iter().map(by).collect(),
+        keys: case.people,
     })
 }
 
@@ -180,11 +194,11 @@ fn snapshot() -> anyhow::Result<Snapshot> {
     Ok(Registry::load(&files, &[])?.snapshot().clone())
 }
 
-fn permit(snapshot: &Snapshot, now: Timestamp) -> anyhow::Result<Permit<Derive>> {
+fn permit(snapshot: &Snapshot, case: Case, now: Timestamp) -> anyhow::Result<Permit<Derive>> {
     let register = snapshot.partnership();
     let purposes = register.purposes.iter().map(|purpose| purpose.id.clone());
     let operator = Principal::new(register.partnership.id.clone(), Role::Operator, purposes);
-    let governing = snapshot.governing(&dataset()?, now);
+    let governing = snapshot.governing(&case.dataset.parse()?, now);
     let request = Request::new(operator, "service-planning".parse()?, vec![governing]);
     let request = Request { opt_outs: Vec::new(), ..request };
     let level = agreements::Level::new(AreaType::Lsoa, PeriodType::CalendarYear);
