@@ -85,10 +85,11 @@ pub fn tabulate<T: Tally>(
 /// Does some work on each item, on so many threads; results are in the order of the items.
 ///
 /// # Errors
-/// If a thread panicked: what it was to give is missing.
+/// If `stop` says so before an item, or a thread panicked: what it was to give is missing.
 pub(crate) fn in_parallel<T: Send, R: Send>(
     items: Vec<T>,
     threads: usize,
+    stop: &(dyn Fn() -> bool + Sync),
     work: impl Fn(T) -> R + Sync,
 ) -> Result<Vec<R>, CrosstabError> {
     let share = items.len().div_ceil(threads.max(1)).max(1);
@@ -96,15 +97,16 @@ pub(crate) fn in_parallel<T: Send, R: Send>(
     let shares: Vec<Vec<T>> =
         std::iter::from_fn(|| Some(items.by_ref().take(share).collect::<Vec<T>>()).filter(|part| !part.is_empty()))
             .collect();
+    let one = |item: T| if stop() { Err(CrosstabError::Stopped) } else { Ok(work(item)) };
     std::thread::scope(|scope| {
-        let work = &work;
+        let one = &one;
         let threads: Vec<_> = shares
             .into_iter()
-            .map(|part| scope.spawn(move || part.into_iter().map(work).collect::<Vec<R>>()))
+            .map(|part| scope.spawn(move || part.into_iter().map(one).collect::<Result<Vec<R>, _>>()))
             .collect();
         let mut results = Vec::new();
         for thread in threads {
-            results.extend(thread.join().map_err(|_| CrosstabError::Stopped)?);
+            results.extend(thread.join().map_err(|_| CrosstabError::Stopped).flatten()?);
         }
         Ok(results)
     })

@@ -176,9 +176,9 @@ impl Sparse {
     /// All cells in order, sorted on so many threads.
     ///
     /// # Errors
-    /// Only if a thread could not end its work.
-    pub fn finish(self, threads: usize) -> Result<SparseTable, CrosstabError> {
-        let runs = in_parallel(self.buckets, threads, Bucket::finish)?;
+    /// [`CrosstabError::Stopped`] soon after `stop` says so.
+    pub fn finish(self, threads: usize, stop: &(dyn Fn() -> bool + Sync)) -> Result<SparseTable, CrosstabError> {
+        let runs = in_parallel(self.buckets, threads, stop, Bucket::finish)?;
         Ok(SparseTable { shape: self.shape, runs: runs.into_iter().filter(|run| !run.cells().is_empty()).collect() })
     }
 
@@ -186,13 +186,18 @@ impl Sparse {
     /// are the last axis. Needs no more memory than the rows and the answer, a number for each combination.
     ///
     /// # Errors
-    /// If the combinations of the other axes are more than `limit`.
-    pub fn distinct(self, threads: usize, limit: u64) -> Result<Vec<u32>, CrosstabError> {
+    /// If the combinations of the other axes are more than `limit`; [`CrosstabError::Stopped`] soon after `stop` says so.
+    pub fn distinct(
+        self,
+        threads: usize,
+        limit: u64,
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Vec<u32>, CrosstabError> {
         let (last, others) = self.shape.sizes().split_last().map_or((1, &[][..]), |(last, others)| (*last, others));
         let cells = Shape::new(others.to_vec(), limit)?.cells();
         let too_many = CrosstabError::TooManyCells { cells, limit };
         let mut distinct = vec![0_u32; usize::try_from(cells).map_err(|_| too_many)?];
-        let parts = in_parallel(self.buckets, threads, |bucket| bucket.distinct(u64::from(last)))?;
+        let parts = in_parallel(self.buckets, threads, stop, |bucket| bucket.distinct(u64::from(last)))?;
         // A combination may reach into two buckets, but not with the same code.
         for (first, counts) in parts {
             let Some(slots) = usize::try_from(first).ok().and_then(|first| distinct.get_mut(first..)) else { continue };

@@ -162,7 +162,7 @@ proptest! {
         prop_assert_eq!(&of_dense(&dense), &expect);
         let sparse = Sparse::new(shape, measures, rows.keys.is_some());
         let sparse = tabulate(&blocks, vec![sparse; threads], &never).unwrap().unwrap();
-        let distinct = sparse.clone().distinct(threads, 10_000).unwrap();
+        let distinct = sparse.clone().distinct(threads, 10_000, &never).unwrap();
         // As if each part had been counted before the values of the other were known.
         let longer = |(axis, size): (usize, &u32)| if only_first && axis > 0 { *size } else { size * 3 + 1 };
         let longer = shape_of(rows.sizes.iter().enumerate().map(longer).collect());
@@ -171,16 +171,16 @@ proptest! {
             let mut sparse = Sparse::new(shape_of(rows.sizes.clone()), measures, rows.keys.is_some());
             dense.add(block).unwrap();
             sparse.add(block).unwrap();
-            let from_dense = Sparse::from(dense.clone()).finish(threads).unwrap();
+            let from_dense = Sparse::from(dense.clone()).finish(threads, &never).unwrap();
             assert_eq!(of_sparse(&from_dense, measures), of_dense(&dense));
             assert_eq!(of_sparse(&SparseTable::from(dense.clone()), measures), of_dense(&dense));
             (dense.reshaped(longer.clone()).unwrap(), sparse.reshaped(longer.clone()).unwrap())
         };
         let ((dense_one, sparse_one), (dense_other, sparse_other)) = (part(&blocks[0]), part(&blocks[1]));
         prop_assert_eq!(&of_dense(&dense_one.merge(dense_other).unwrap()), &expect);
-        let merged = sparse_one.merge(sparse_other).unwrap().finish(threads).unwrap();
+        let merged = sparse_one.merge(sparse_other).unwrap().finish(threads, &never).unwrap();
         prop_assert_eq!(&of_sparse(&merged, measures), &expect);
-        prop_assert_eq!(&of_sparse(&sparse.finish(threads).unwrap(), measures), &expect);
+        prop_assert_eq!(&of_sparse(&sparse.finish(threads, &never).unwrap(), measures), &expect);
         let mut last_codes: BTreeMap<&[u32], u32> = BTreeMap::new();
         for codes in expect.keys() {
             *last_codes.entry(codes.split_last().unwrap().1).or_default() += 1;
@@ -233,7 +233,7 @@ fn long_columns(sizes: [u32; 3]) {
         let sparse = Sparse::new(shape, 1, true);
         let sparse = tabulate(&[block], vec![sparse; threads], &never).unwrap().unwrap();
         assert!(sparse.bytes() > 0);
-        (dense, sparse.finish(threads).unwrap())
+        (dense, sparse.finish(threads, &never).unwrap())
     };
     let rows = of(&unsorted);
     let (dense, sparse) = tables(&rows, 1);
@@ -292,6 +292,11 @@ fn it_stops_soon_after_it_is_told_to() {
     let table = Dense::new(Shape::new(vec![1], 1).unwrap(), 0, false).unwrap();
     assert_eq!(tabulate(&[block], vec![table; 2], &stop), Err(CrosstabError::Stopped));
     assert!(asked.into_inner() <= 4, "each thread stops when it is told to");
+    let block = Block { rows: codes.len(), axes: vec![Codes::U8(&codes)], measures: vec![], keys: None };
+    let mut sorted = Sparse::new(Shape::new(vec![1], 1).unwrap(), 0, false);
+    sorted.add(&block).unwrap();
+    assert_eq!(sorted.clone().finish(2, &|| true), Err(CrosstabError::Stopped));
+    assert_eq!(sorted.distinct(2, 1, &|| true), Err(CrosstabError::Stopped));
 }
 
 #[test]

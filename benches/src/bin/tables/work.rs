@@ -60,7 +60,7 @@ pub(crate) fn distinct(folder: &Path, threads: usize) -> anyhow::Result<Value> {
         let shape = Shape::new(vec![33_755, 12, people], u64::MAX - 1)?;
         let parts = vec![Sparse::new(shape, 0, false); threads];
         let table = tabulate(std::slice::from_ref(&block), parts, &never)?.context("no thread")?;
-        Ok(table.distinct(threads, 1 << 20)?)
+        Ok(table.distinct(threads, 1 << 20, &never)?)
     })?;
     let table = last.context("nothing was measured")?;
     let found = json!({

@@ -179,7 +179,8 @@ async fn run(
     if let Some(error) = failed {
         return Err(error);
     }
-    let finish = tokio::task::spawn_blocking(move || work.together(parts, threads));
+    let told = Arc::clone(&stop.0);
+    let finish = tokio::task::spawn_blocking(move || work.together(parts, threads, &|| told.load(Ordering::Relaxed)));
     finish.await.map_err(|_| stopped())?
 }
 
@@ -188,17 +189,21 @@ impl Crosstab {
         &self,
         parts: Vec<(Table, MemoryReservation)>,
         threads: usize,
+        stop: &(dyn Fn() -> bool + Sync),
     ) -> QueryResult<(SparseTable, MemoryReservation)> {
         let mut parts = parts.into_iter();
         let (mut all, reservation) = parts.next().ok_or_else(stopped)?;
         for (part, of_part) in parts {
+            if stop() {
+                return Err(stopped());
+            }
             let room = Room { rows: self.rows(), beside: part.bytes(), reservation: &reservation };
             all = all.merge(part, &room).map_err(refused)?;
             drop(of_part);
         }
         // What it is, and what it becomes: of each cell its number beside what it holds.
         reservation.try_resize(all.bytes().saturating_mul(4))?;
-        let finished = all.finish(threads).map_err(refused)?;
+        let finished = all.finish(threads, stop).map_err(refused)?;
         reservation.try_resize(finished.bytes())?;
         Ok((finished, reservation))
     }

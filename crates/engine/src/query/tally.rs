@@ -101,10 +101,10 @@ impl Table {
     }
 
     /// The cells that some row is in.
-    pub(super) fn finish(self, threads: usize) -> Result<SparseTable, CrosstabError> {
+    pub(super) fn finish(self, threads: usize, stop: &(dyn Fn() -> bool + Sync)) -> Result<SparseTable, CrosstabError> {
         match self {
             Self::Dense(table) => Ok(SparseTable::from(table)),
-            Self::Sparse(table) => table.finish(threads),
+            Self::Sparse(table) => table.finish(threads, stop),
         }
     }
 }

@@ -57,7 +57,9 @@ fn names(kind: &Kind, dimensions: &[String]) -> String {
 }
 
 /// Judges a registration, and refuses it if a cell's posterior could exceed the cap: the larger of what is proved and what is
-/// estimated ([`Kind::posterior`]), or that of a single published count above zero.
+/// estimated ([`Kind::posterior`]), or that of a single published count above zero. What a published 0 says is not judged: true zeros
+/// stay as they are by the method, and how probable one is depends on the data ([`NearZero::zero`](super::NearZero::zero) gives it for a
+/// flat prior).
 ///
 /// # Errors
 /// If it is refused; names the cells, the level that gives most, and what to drop or raise.
