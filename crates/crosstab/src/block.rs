@@ -29,6 +29,21 @@ impl Amounts<'_> {
     }
 }
 
+/// How many rows there are with those of a block; they are kept in 32 bits.
+pub(crate) fn with_rows(total: u32, block: &Block<'_>) -> Result<u32, CrosstabError> {
+    let rows = u32::try_from(block.rows).ok().and_then(|rows| total.checked_add(rows));
+    rows.ok_or(CrosstabError::TooManyRows)
+}
+
+/// Whether every sum of a cell can be held, by what the absolute amounts of each measure add up to.
+pub(crate) fn are_held(totals: impl Iterator<Item = u64>) -> Result<(), CrosstabError> {
+    let mut totals = totals;
+    match totals.position(|total| total > i64::MAX.unsigned_abs()) {
+        None => Ok(()),
+        Some(measure) => Err(CrosstabError::TooMuch { measure }),
+    }
+}
+
 /// Some rows of a table.
 #[derive(Debug, Clone)]
 pub struct Block<'a> {

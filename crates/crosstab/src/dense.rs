@@ -1,6 +1,6 @@
 //! Tables that have every cell in memory.
 
-use crate::block::{Amounts, Block};
+use crate::block::{Amounts, Block, are_held, with_rows};
 use crate::error::CrosstabError;
 use crate::run::Run;
 use crate::shape::Shape;
@@ -20,12 +20,6 @@ pub struct Sums {
 }
 
 impl Sums {
-    /// Whether the amounts of all rows of a cell are known.
-    #[must_use]
-    pub fn is_complete(&self, cell: usize) -> bool {
-        self.unknown.get(cell).is_none_or(|unknown| *unknown == 0)
-    }
-
     fn add(&mut self, positions: &[u32], of: &Amounts<'_>) {
         self.total = self.total.saturating_add(of.magnitude());
         let Some(known) = of.known.filter(|known| known.contains(&false)) else {
@@ -124,8 +118,7 @@ impl Dense {
     /// If the block does not fit the table, or the table cannot hold what it adds up to. The table is of no use then.
     pub fn add(&mut self, block: &Block<'_>) -> Result<(), CrosstabError> {
         block.check(&self.shape, self.sums.len(), self.keys.is_some())?;
-        let rows = u32::try_from(block.rows).ok().and_then(|rows| self.total.checked_add(rows));
-        self.total = rows.ok_or(CrosstabError::TooManyRows)?;
+        self.total = with_rows(self.total, block)?;
         let mut positions = [0_u32; ROWS_AT_ONCE];
         for start in (0..block.rows).step_by(ROWS_AT_ONCE) {
             let part = block.slice(start, start + ROWS_AT_ONCE);
@@ -185,7 +178,7 @@ impl Dense {
         if shape == self.shape {
             return Ok(self);
         }
-        self.shape.grown(shape.sizes().to_vec(), u64::MAX - 1)?;
+        self.shape.grows_to(&shape)?;
         if self.shape.sizes().get(1..) == shape.sizes().get(1..) {
             // Only the first axis is longer: what is there keeps its place.
             let cells = cells_of(&shape)?;
@@ -232,11 +225,7 @@ impl Dense {
     }
 
     fn is_held(&self) -> Result<(), CrosstabError> {
-        let limit = i64::MAX.unsigned_abs();
-        match self.sums.iter().position(|sums| sums.total > limit) {
-            None => Ok(()),
-            Some(measure) => Err(CrosstabError::TooMuch { measure }),
-        }
+        are_held(self.sums.iter().map(|sums| sums.total))
     }
 
     /// Whether record keys are added up.

@@ -59,15 +59,11 @@ impl Shape {
         Some(digits.fold(0, |cell, (code, size)| cell * u64::from(*size) + u64::from(*code)))
     }
 
-    /// The same table with longer axes.
-    ///
-    /// # Errors
-    /// If it has more cells than `limit`, or is no longer version of this one.
-    pub fn grown(&self, sizes: Vec<u32>, limit: u64) -> Result<Self, CrosstabError> {
-        if sizes.len() != self.sizes.len() || sizes.iter().zip(&self.sizes).any(|(new, old)| new < old) {
-            return Err(CrosstabError::Mismatch { problem: "an axis cannot become shorter" });
-        }
-        Self::new(sizes, limit)
+    /// Whether the other is the same table with longer axes.
+    pub(crate) fn grows_to(&self, longer: &Self) -> Result<(), CrosstabError> {
+        let grows =
+            longer.sizes.len() == self.sizes.len() && longer.sizes.iter().zip(&self.sizes).all(|(new, old)| new >= old);
+        if grows { Ok(()) } else { Err(CrosstabError::Mismatch { problem: "an axis cannot become shorter" }) }
     }
 
     /// The codes of a cell, in the order of the axes, in `codes`.

@@ -3,7 +3,7 @@
 //! Rows are first divided by the highest digits of their cells into a few hundred buckets, each of which is then sorted
 //! within the processor's cache. No bucket shares a cell with another one, so threads sort them independently.
 
-use crate::block::{Amounts, Block};
+use crate::block::{Amounts, Block, are_held, with_rows};
 use crate::dense::Dense;
 use crate::error::CrosstabError;
 use crate::parallel::in_parallel;
@@ -76,8 +76,7 @@ impl Sparse {
     /// If the block does not fit the table, or the table cannot hold what it adds up to. The table is of no use then.
     pub fn add(&mut self, block: &Block<'_>) -> Result<(), CrosstabError> {
         block.check(&self.shape, self.measures, self.keys)?;
-        let rows = u32::try_from(block.rows).ok().and_then(|rows| self.total.checked_add(rows));
-        self.total = rows.ok_or(CrosstabError::TooManyRows)?;
+        self.total = with_rows(self.total, block)?;
         let mut positions = [0_u64; ROWS_AT_ONCE];
         for start in (0..block.rows).step_by(ROWS_AT_ONCE) {
             let part = block.slice(start, start + ROWS_AT_ONCE);
@@ -140,7 +139,7 @@ impl Sparse {
         if shape == self.shape {
             return Ok(self);
         }
-        self.shape.grown(shape.sizes().to_vec(), u64::MAX - 1)?;
+        self.shape.grows_to(&shape)?;
         let mut grown = Self::new(shape, self.measures, self.keys);
         (grown.total, grown.totals) = (self.total, self.totals);
         let mut codes = Vec::new();
@@ -167,10 +166,7 @@ impl Sparse {
     }
 
     fn is_held(&self) -> Result<(), CrosstabError> {
-        match self.totals.iter().position(|total| *total > i64::MAX.unsigned_abs()) {
-            None => Ok(()),
-            Some(measure) => Err(CrosstabError::TooMuch { measure }),
-        }
+        are_held(self.totals.iter().copied())
     }
 
     /// All cells in order, sorted on so many threads.

@@ -54,7 +54,10 @@ pub struct CountPermit<'a> {
 impl CountPermit<'_> {
     pub(crate) fn check(&self, tables: &[StoredTable], request: &CountRequest) -> Result<(), EngineError> {
         let refused = |what: String| Err(EngineError::NotPermitted { what });
-        covers_stored(self.permit, (self.snapshot, self.now), tables, &request.dataset)?;
+        if !self.permit.is_valid(self.snapshot, self.now) {
+            return refused(format!("dataset `{}` any longer", request.dataset));
+        }
+        covers_stored(self.permit, tables, &request.dataset)?;
         let levels = agreements::Levels::at_least_as_coarse_as(self.permit.outputs().iter().copied());
         for period in &request.periods {
             let level = Level::new(request.areas.area_type, period.period_type());
@@ -115,7 +118,7 @@ impl CountRequest {
         }
     }
 
-    pub(crate) async fn count(&self, session: Session, deadline: Deadline) -> Result<UnreleasedCounts, EngineError> {
+    pub(crate) async fn count(&self, session: Session, deadline: Deadline) -> Result<Counted, EngineError> {
         let mut table = Finest::new(self)?;
         let each = |batch: RecordBatch| {
             deadline.check()?;
@@ -123,7 +126,7 @@ impl CountRequest {
         };
         session.for_each(each).await?;
         deadline.check()?;
-        table.with_totals()
+        Ok(table.with_totals())
     }
 
     pub(crate) fn open(&self, hot: &Arc<Hot>, tables: &[StoredTable], limits: &Limits) -> Result<Session, EngineError> {
@@ -132,6 +135,19 @@ impl CountRequest {
 
     fn stored(&self, problem: String) -> EngineError {
         EngineError::Stored { dataset: self.dataset.to_string(), problem }
+    }
+}
+
+/// Counts and sums of record keys of all cells. It stays in this crate.
+pub(crate) struct Counted {
+    counts: Vec<u64>,
+    keys: Option<Vec<u64>>,
+}
+
+impl Counted {
+    /// For disclosure control alone.
+    pub(crate) fn unreleased(self) -> Result<UnreleasedCounts, EngineError> {
+        UnreleasedCounts::new(self.counts, self.keys).map_err(EngineError::Counts)
     }
 }
 
@@ -235,12 +251,11 @@ impl Finest {
     }
 
     /// The last place of each dimension becomes the total of all.
-    fn with_totals(mut self) -> Result<UnreleasedCounts, EngineError> {
+    fn with_totals(mut self) -> Counted {
         let dimensions = 2..self.sizes.len();
         add_totals(&mut self.counts, &self.sizes, dimensions.clone(), u64::saturating_add);
         add_totals(&mut self.keys, &self.sizes, dimensions, u64::wrapping_add);
-        let keys = Some(self.keys).filter(|_| self.keyed);
-        UnreleasedCounts::new(self.counts, keys).map_err(EngineError::Counts)
+        Counted { counts: self.counts, keys: Some(self.keys).filter(|_| self.keyed) }
     }
 }
 

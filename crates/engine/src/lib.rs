@@ -72,10 +72,7 @@ impl CommonDataSet {
             let batches = session.aggregate().await?;
             facts::Facts::read(&batches, request, session.snapshot())
         };
-        let facts = tokio::time::timeout(limits.timeout, work)
-            .await
-            .map_err(|_| EngineError::TimedOut { seconds: limits.timeout.as_secs() })??;
-        let facts = Arc::new(facts);
+        let facts = Arc::new(within(limits, work).await?);
         universe::tabulate(&facts, request, limits, deadline)
     }
 
@@ -96,8 +93,7 @@ impl CommonDataSet {
         request.check(limits)?;
         permit.check(tables, request)?;
         let work = async { request.count(request.open(&self.hot, tables, limits)?, deadline).await };
-        let counted = tokio::time::timeout(limits.timeout, work).await;
-        counted.map_err(|_| EngineError::TimedOut { seconds: limits.timeout.as_secs() })?
+        within(limits, work).await?.unreleased()
     }
 
     /// Forgets what was read from a stored table, and who the people of its dataset are: after it was withdrawn, erased or its keys
@@ -111,4 +107,10 @@ impl CommonDataSet {
     pub fn held(&self) -> Held {
         self.hot.held()
     }
+}
+
+/// What work comes to, if it ends in time; it is stopped otherwise.
+async fn within<T>(limits: &Limits, work: impl Future<Output = Result<T, EngineError>>) -> Result<T, EngineError> {
+    let ended = tokio::time::timeout(limits.timeout, work).await;
+    ended.unwrap_or(Err(EngineError::TimedOut { seconds: limits.timeout.as_secs() }))
 }

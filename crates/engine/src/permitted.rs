@@ -30,7 +30,7 @@ impl Permits<'_> {
             if !permit.is_valid(self.snapshot, self.now) {
                 return Err(refused(format!("indicator `{indicator}` any longer")));
             }
-            covers_stored(permit, (self.snapshot, self.now), tables, &request.dataset)?;
+            covers_stored(permit, tables, &request.dataset)?;
             // Open only if every agreement says so; what is treated as controlled although it is open loses nothing.
             let open = permit.exposure(&request.dataset);
             if request.exposure != Exposure::Controlled && open != Some(&request.exposure) {
@@ -56,16 +56,12 @@ impl Permits<'_> {
     }
 }
 
-/// Whether a permit holds at this moment and covers everything that is stored of a dataset: it is opened as a whole.
+/// Whether a permit covers everything that is stored of a dataset: it is opened as a whole.
 pub(crate) fn covers_stored(
     permit: &Permit<Derive>,
-    (snapshot, now): (&Snapshot, Timestamp),
     tables: &[StoredTable],
     dataset: &DatasetId,
 ) -> Result<(), EngineError> {
-    if !permit.is_valid(snapshot, now) {
-        return Err(refused(format!("dataset `{dataset}` any longer")));
-    }
     let input = permit.inputs().iter().find(|input| input.dataset == *dataset);
     let input = input.ok_or_else(|| refused(format!("dataset `{dataset}`")))?;
     let bound: BTreeSet<_> = tables.iter().flat_map(|table| &table.agreements).collect();

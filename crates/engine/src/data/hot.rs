@@ -4,6 +4,7 @@
 //! file.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -22,7 +23,6 @@ pub(crate) struct ColumnKey {
     pub(crate) kind: Kind,
 }
 
-#[derive(Debug)]
 struct Entry {
     column: Arc<Column>,
     /// What it is coded with.
@@ -31,7 +31,7 @@ struct Entry {
     used: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Inner {
     columns: HashMap<ColumnKey, Entry>,
     /// Least recently used first.
@@ -46,7 +46,6 @@ struct Inner {
 }
 
 /// What is in memory.
-#[derive(Debug)]
 pub(crate) struct Hot {
     inner: Mutex<Inner>,
     /// Bytes that columns and values may take.
@@ -62,6 +61,13 @@ pub struct Held {
     pub bytes: usize,
     /// The bytes that they may be.
     pub capacity: usize,
+}
+
+/// How much it is, and nothing of it.
+impl fmt::Debug for Hot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Hot({:?}, redacted)", self.held())
+    }
 }
 
 impl Hot {
@@ -232,6 +238,9 @@ mod tests {
         hot.keep(&dataset, person.clone(), Some(&people), &column(500));
         hot.keep(&dataset, key(1, "count", Kind::Amount), None, &column(500));
         assert!(hot.column(&person, Some(&people)).is_some(), "used after the other");
+        let told = format!("{hot:?} {people:?} {:?}", column(4));
+        assert_eq!(told.matches("redacted").count(), 3, "{told}");
+        assert!(!told.contains('['), "no list of anything: {told}");
         let all = hot.held();
         assert!(all.columns == 2 && all.bytes > 1000 && all.bytes < 2000, "{all:?}");
         hot.keep(&dataset, key(2, "count", Kind::Amount), None, &column(1800));

@@ -1,6 +1,7 @@
 //! The values of a coded column, and their codes.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::hash::Hash;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -8,7 +9,6 @@ use crate::error::EngineError;
 
 /// Values in the order in which they were first seen; a value's code is its place. Codes never change, so that columns that were
 /// coded early stay as they are when more values turn up.
-#[derive(Debug)]
 pub(crate) struct Interner<T> {
     values: Vec<T>,
     codes: HashMap<T, u32>,
@@ -40,7 +40,6 @@ impl<T: Clone + Eq + Hash> Interner<T> {
 }
 
 /// The values of one column.
-#[derive(Debug)]
 pub(crate) enum Values {
     /// Categories, areas, partners; a missing one is a value too.
     Texts(Interner<Option<Box<str>>>),
@@ -51,8 +50,15 @@ pub(crate) enum Values {
 }
 
 /// The values of one column, shared by everything that is coded with them.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct SharedValues(Arc<RwLock<Values>>);
+
+/// Not who people are.
+impl fmt::Debug for SharedValues {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SharedValues({}, redacted)", self.len())
+    }
+}
 
 impl SharedValues {
     pub(crate) fn new(values: Values) -> Self {
