@@ -2,12 +2,34 @@
 
 use std::fmt;
 
-/// Counts and keys that are not of the same table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a table of {cells} cells came with {keys} keys")]
-pub struct CountsError {
-    cells: usize,
-    keys: usize,
+use model::Digest;
+
+use crate::ids::GroupId;
+
+/// Counts that cannot be what they are said to be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CountsError {
+    /// They are not of the same table.
+    #[error("a table of {cells} cells came with {others} {what}")]
+    Size {
+        /// Cells that were counted.
+        cells: usize,
+        /// How many of the other there are.
+        others: usize,
+        /// What the others are.
+        what: &'static str,
+    },
+    /// They were counted without keys, as open data are.
+    #[error("counts of group `{0}` came without keys: count with them")]
+    NoKeys(GroupId),
+    /// They are of something else than what is released.
+    #[error("counts of group `{found}` came where those of one release of `{wanted}` are needed: count that")]
+    Other {
+        /// Released.
+        wanted: GroupId,
+        /// Counted.
+        found: GroupId,
+    },
 }
 
 /// The counts of a table's cells in row-major order, and what noise is looked up by. The engine makes it; nothing but the
@@ -15,21 +37,29 @@ pub struct CountsError {
 ///
 /// It cannot be compared either: whoever could would guess counts until one is the same.
 pub struct UnreleasedCounts {
-    counts: Vec<u64>,
+    pub(crate) group: GroupId,
+    pub(crate) revision: Digest,
+    pub(crate) counts: Vec<u64>,
     /// As many as there are cells, where noise is to be added.
-    #[expect(dead_code, reason = "for the cell-key method, by which nothing is published yet")]
-    keys: Option<Vec<u64>>,
+    pub(crate) keys: Option<Vec<u64>>,
 }
 
 impl UnreleasedCounts {
-    /// For each cell how many records it has and, for noise, the sum of their record keys modulo 2^64.
+    /// Of a group and of a revision of its data: for each cell how many records it has and, for noise, the sum of their record keys
+    /// modulo 2^64.
     ///
     /// # Errors
-    /// [`CountsError`] if there are not as many keys as cells.
-    pub fn new(counts: Vec<u64>, keys: Option<Vec<u64>>) -> Result<Self, CountsError> {
+    /// [`CountsError::Size`] if there are not as many keys as cells.
+    pub fn new(
+        (group, revision): (GroupId, Digest),
+        counts: Vec<u64>,
+        keys: Option<Vec<u64>>,
+    ) -> Result<Self, CountsError> {
         match &keys {
-            Some(keys) if keys.len() != counts.len() => Err(CountsError { cells: counts.len(), keys: keys.len() }),
-            _ => Ok(Self { counts, keys }),
+            Some(keys) if keys.len() != counts.len() => {
+                Err(CountsError::Size { cells: counts.len(), others: keys.len(), what: "keys" })
+            }
+            _ => Ok(Self { group, revision, counts, keys }),
         }
     }
 
@@ -37,6 +67,19 @@ impl UnreleasedCounts {
     #[must_use]
     pub const fn cells(&self) -> usize {
         self.counts.len()
+    }
+
+    /// Each count with its key, if they are of this release.
+    pub(crate) fn keyed(
+        &self,
+        group: &GroupId,
+        revision: Digest,
+    ) -> Result<impl Iterator<Item = (u64, u64)>, CountsError> {
+        if (&self.group, self.revision) != (group, revision) {
+            return Err(CountsError::Other { wanted: group.clone(), found: self.group.clone() });
+        }
+        let keys = self.keys.as_ref().ok_or_else(|| CountsError::NoKeys(group.clone()))?;
+        Ok(self.counts.iter().copied().zip(keys.iter().copied()))
     }
 }
 

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::history::History;
 use crate::ids::{CellId, GroupId};
+use crate::perturb::NoiseEntry;
 use crate::policy::{Policy, Rounding};
 use crate::released::{Cell, GroupTables, Released};
 use crate::rules::Reason;
@@ -58,9 +59,21 @@ impl AuthenticatedEntry {
     }
 
     pub(crate) fn decode(&self) -> Result<Entry, LedgerError> {
-        let entry: Entry = serde_json::from_slice(&self.0).map_err(|_| LedgerError::Unreadable)?;
+        let Ok(entry) = serde_json::from_slice::<Entry>(&self.0) else {
+            return Err(self.noise().map_or(LedgerError::Unreadable, |noise| LedgerError::OtherMethod(noise.group)));
+        };
         let known = (OLDEST_VERSION..=ENTRY_VERSION).contains(&entry.version);
         if known { Ok(entry) } else { Err(LedgerError::Version(entry.version)) }
+    }
+
+    /// What is in it if it is of a plan of noise.
+    pub(crate) fn noise(&self) -> Option<NoiseEntry> {
+        serde_json::from_slice(&self.0).ok()
+    }
+
+    /// The group of a plan that withholds, if it is of one.
+    pub(crate) fn withholds(&self) -> Option<GroupId> {
+        serde_json::from_slice::<Entry>(&self.0).ok().map(|entry| entry.group)
     }
 }
 
@@ -94,6 +107,20 @@ pub enum LedgerError {
         cell: Box<CellId>,
         /// What is wrong.
         what: &'static str,
+    },
+    /// The group was published by the other method.
+    #[error(
+        "group `{0}` was published by the other method: what is out by `suppress` and by `perturb` together was proved by neither, so \
+         that it stays with the first"
+    )]
+    OtherMethod(GroupId),
+    /// A table of noise that is not the one which was written, or cells that do not follow from it.
+    #[error("an entry of noise of group `{group}` does not hold: {what}")]
+    Noise {
+        /// The group.
+        group: GroupId,
+        /// What is wrong.
+        what: String,
     },
     /// An entry whose witnesses do not hold.
     #[error("a ledger entry does not prove what it released")]

@@ -46,13 +46,17 @@ pub use ids::{CellId, GroupId, MeasureId, NameError};
 pub use key::PlanKey;
 pub use ledger::{AuthenticatedEntry, LedgerError, LedgerState, SealedEntry, restore};
 pub use perturb::{
-    Bound, Contribution, Kind, NearZero, Noise, NoiseError, NoiseTable, Refused, Registered, RegisteredDimension,
-    RegisteredLevel, RegistrationError, SmallCount, SumError, SumNoise, SumNoiseError, TableError, averaging_bound,
-    largest_contributors, refuse,
+    Bound, Contribution, CountedTable, Judged, Kind, NearZero, Noise, NoiseError, NoisePlan, NoisePlanError,
+    NoiseRelease, NoiseState, NoiseTable, Noisy, Refused, Registered, RegisteredDimension, RegisteredLevel,
+    RegistrationError, SmallCount, SumError, SumNoise, SumNoiseError, TableError, averaging_bound,
+    largest_contributors, refuse, restore_noise, verify_noise,
 };
 pub use plan::{Plan, PlanError, Summary, Tally, plan, plan_without_what_is_late};
 pub use policy::{Coalitions, Dominance, Policy, Rounding, Share, StepBudget, ZeroPolicy};
-pub use receipt::{AuditPort, CommitError, DurableReceipt, LedgerPort, PortError, ReceiptError, ReleaseRecord, commit};
+pub use receipt::{
+    AnswerPort, AnswerReceipt, AnswerRecord, AuditPort, CommitError, DurableReceipt, LedgerPort, PortError,
+    ReceiptError, ReleaseRecord, commit, commit_noise,
+};
 pub use registration::{
     Counted, Geographies, Refusal, Register, RegisteredArea, RegisteredTable, screen_areas, screen_table,
 };

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::ids::GroupId;
 use crate::ledger::SealedEntry;
+use crate::perturb::{NoisePlan, Noisy};
 use crate::plan::Plan;
 use crate::released::{GroupTables, Released};
 
@@ -31,6 +32,16 @@ pub trait AuditPort {
     /// # Errors
     /// When the record is not durable.
     fn record_release(&mut self, record: &ReleaseRecord) -> Result<u64, PortError>;
+}
+
+/// The durable audit log of answers.
+pub trait AnswerPort {
+    /// Records an answer that stands on a release, and returns only when the record is durable. An answer that was recorded before
+    /// is new to nobody, and need not be recorded again.
+    ///
+    /// # Errors
+    /// When the record is not durable.
+    fn record_answer(&mut self, record: &AnswerRecord) -> Result<(), PortError>;
 }
 
 /// What the audit log says of a release: nothing secret.
@@ -90,8 +101,30 @@ pub struct DurableReceipt {
     audit_record: u64,
 }
 
-fn entry_digest(plan: &Plan) -> [u8; 32] {
-    Sha256::digest(plan.ledger_entry().secret_bytes()).into()
+fn entry_digest(entry: &SealedEntry) -> [u8; 32] {
+    Sha256::digest(entry.secret_bytes()).into()
+}
+
+/// What a receipt is for.
+struct Subject<'a> {
+    entry: &'a SealedEntry,
+    digest: Digest,
+    cells_released: usize,
+    cells_withheld: usize,
+    steps: u64,
+}
+
+impl<'a> Subject<'a> {
+    fn of_plan(plan: &'a Plan) -> Self {
+        let (entry, digest, summary) = (plan.ledger_entry(), plan.digest(), plan.summary());
+        let (cells_released, cells_withheld) = (summary.released(), summary.withheld());
+        Self { entry, digest, cells_released, cells_withheld, steps: summary.steps }
+    }
+
+    fn of_noise(plan: &'a NoisePlan) -> Self {
+        let (entry, digest) = (plan.ledger_entry(), plan.digest());
+        Self { entry, digest, cells_released: plan.cells(), cells_withheld: 0, steps: 0 }
+    }
 }
 
 impl DurableReceipt {
@@ -105,22 +138,55 @@ impl DurableReceipt {
         audit: &mut dyn AuditPort,
         now: i64,
     ) -> Result<Self, ReceiptError> {
-        let group = plan.group().clone();
-        let entry = plan.ledger_entry();
+        Self::obtain_for(&Subject::of_plan(plan), ledger, audit, now)
+    }
+
+    /// The same for a plan of noise.
+    ///
+    /// # Errors
+    /// As [`Self::obtain`].
+    pub fn obtain_noise(
+        plan: &NoisePlan,
+        ledger: &mut dyn LedgerPort,
+        audit: &mut dyn AuditPort,
+        now: i64,
+    ) -> Result<Self, ReceiptError> {
+        Self::obtain_for(&Subject::of_noise(plan), ledger, audit, now)
+    }
+
+    fn obtain_for(
+        subject: &Subject<'_>,
+        ledger: &mut dyn LedgerPort,
+        audit: &mut dyn AuditPort,
+        now: i64,
+    ) -> Result<Self, ReceiptError> {
+        let Subject { entry, digest, cells_released, cells_withheld, steps } = *subject;
+        let group = entry.group().clone();
         let ledger_entry =
             ledger.append(entry).map_err(|source| ReceiptError::Ledger { group: group.clone(), source })?;
         let record = ReleaseRecord {
             group: group.clone(),
-            digest: plan.digest(),
-            cells_released: plan.summary().released(),
-            cells_withheld: plan.summary().withheld(),
-            steps: plan.summary().steps,
+            digest,
+            cells_released,
+            cells_withheld,
+            steps,
             ledger_entry,
             at: now,
         };
         let audit_record =
             audit.record_release(&record).map_err(|source| ReceiptError::Audit { group: group.clone(), source })?;
-        Ok(Self { group, digest: plan.digest(), entry: entry_digest(plan), ledger_entry, audit_record })
+        Ok(Self { group, digest, entry: entry_digest(entry), ledger_entry, audit_record })
+    }
+
+    /// Whether it is for this.
+    fn check(self, subject: &Subject<'_>) -> Result<(), CommitError> {
+        let group = subject.entry.group();
+        let of = (group, subject.digest, entry_digest(subject.entry));
+        if (&self.group, self.digest, self.entry) == of {
+            Ok(())
+        } else {
+            Err(CommitError::OtherPlan { receipt: self.group, plan: group.clone() })
+        }
     }
 
     /// Number of the entry in the ledger.
@@ -162,11 +228,49 @@ pub enum CommitError {
 /// # Errors
 /// If the receipt is not that of this plan.
 pub fn commit(plan: Plan, receipt: DurableReceipt) -> Result<Released<GroupTables>, CommitError> {
-    let same =
-        receipt.group == *plan.group() && receipt.digest == plan.digest() && receipt.entry == entry_digest(&plan);
-    if same {
-        Ok(Released::new(plan.into_tables()))
-    } else {
-        Err(CommitError::OtherPlan { receipt: receipt.group, plan: plan.group().clone() })
+    receipt.check(&Subject::of_plan(&plan))?;
+    Ok(Released::new(plan.into_tables()))
+}
+
+/// The same for a plan of noise: the tables, and what adds the same noise to whatever else is asked of the release.
+///
+/// # Errors
+/// If the receipt is not that of this plan.
+pub fn commit_noise(plan: NoisePlan, receipt: DurableReceipt) -> Result<(Released<GroupTables>, Noisy), CommitError> {
+    receipt.check(&Subject::of_noise(&plan))?;
+    let (tables, noisy) = plan.into_parts();
+    Ok((Released::new(tables), noisy))
+}
+
+/// What the audit log says of an answer that is new to everybody: nothing secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerRecord {
+    /// The group.
+    pub group: GroupId,
+    /// Digest of the revision that it stands on.
+    pub revision: Digest,
+    /// Digest of what was asked.
+    pub question: Digest,
+}
+
+/// Proof that the audit log holds an answer durably.
+#[must_use = "an answer is given with its receipt"]
+#[derive(Debug)]
+pub struct AnswerReceipt {
+    pub(crate) group: GroupId,
+    pub(crate) revision: Digest,
+}
+
+impl AnswerReceipt {
+    /// Records that a question about a release is answered.
+    ///
+    /// # Errors
+    /// If the record is not durable. Then nothing may be answered.
+    pub fn obtain(noisy: &Noisy, question: Digest, audit: &mut dyn AnswerPort) -> Result<Self, ReceiptError> {
+        let (group, revision) = (noisy.group().clone(), noisy.revision());
+        audit
+            .record_answer(&AnswerRecord { group: group.clone(), revision, question })
+            .map_err(|source| ReceiptError::Audit { group: group.clone(), source })?;
+        Ok(Self { group, revision })
     }
 }

@@ -3,6 +3,8 @@
 //! A table has an axis for areas, one for periods, and one for each dimension: its categories, then the total. Everything comes from one
 //! pass over the rows: counts and record keys both add up, so that totals are sums of the finest cells.
 
+mod whereabouts;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -10,9 +12,9 @@ use agreements::{Derive, Level, Permit, Snapshot};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type, UInt32Type, UInt64Type};
 use crosstab::add_totals;
-use disclosure::UnreleasedCounts;
+use disclosure::{GroupId, UnreleasedCounts};
 use jiff::Timestamp;
-use model::{DatasetId, Exposure, Month, Period};
+use model::{DatasetId, Digest, Exposure, Month, Period};
 
 use crate::choice::in_category;
 use crate::data::column::Kind;
@@ -23,11 +25,14 @@ use crate::facts::UNKNOWN;
 use crate::permitted::covers_stored;
 use crate::query::grouping::{Grouping, KEYS, ROWS};
 use crate::query::session::Session;
-use crate::request::{AreaSet, Deadline, Dimension, Limits, StoredTable};
+use crate::request::{AreaSet, Deadline, Dimension, Limits, RECORD_KEY, StoredTable};
+use whereabouts::{Totals, Whereabouts};
 
 /// Counts of the rows of a dataset.
 #[derive(Debug, Clone)]
 pub struct CountRequest {
+    /// The group, and a digest over the revision of its data that is counted: noise is added to no other.
+    pub release: (GroupId, Digest),
     /// The dataset.
     pub dataset: DatasetId,
     /// Its areas; no row is in two of them.
@@ -36,8 +41,20 @@ pub struct CountRequest {
     pub periods: Vec<Period>,
     /// Its dimensions; no value is in two categories of one.
     pub by: Vec<Dimension>,
-    /// Whether record keys are added up: noise needs them, counts of open data do not.
-    pub keys: bool,
+    /// What is counted.
+    pub of: Of,
+}
+
+/// What a table counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    /// Rows of open data, to which no noise is added.
+    OpenRows,
+    /// Rows, with the sum of their record keys.
+    Rows,
+    /// Whoever has a row in a cell, once each whatever the number of rows, with the sum of their record keys. Totals are not sums of
+    /// their parts then: somebody may be in several.
+    People,
 }
 
 /// Who may count, at what moment.
@@ -65,7 +82,7 @@ impl CountPermit<'_> {
                 return refused(format!("a table of `{}` by {level}", request.dataset));
             }
         }
-        if !request.keys && !self.permit.exposure(&request.dataset).is_some_and(Exposure::is_open) {
+        if request.of == Of::OpenRows && !self.permit.exposure(&request.dataset).is_some_and(Exposure::is_open) {
             return refused(format!("counts of `{}` without what noise is looked up by", request.dataset));
         }
         let agreed = self.permit.agreed_columns(&request.dataset);
@@ -105,16 +122,17 @@ impl CountRequest {
         })
     }
 
-    fn grouping(&self) -> Grouping {
+    fn grouping(&self, limits: &Limits) -> Grouping {
         let by = self.by.iter().map(|by| (Arc::from(by.name.as_str()), Kind::Text));
         let first = [(Arc::from("area"), Kind::Text), (Arc::from("month"), Kind::Month)];
         let codes = || self.areas.areas.iter().flat_map(|(_, atoms)| atoms.iter().map(|atom| Box::from(atom.as_str())));
+        let people = (self.of == Of::People).then(|| (Arc::from(RECORD_KEY), Kind::Person));
         Grouping {
-            axes: first.into_iter().chain(by).collect(),
+            axes: first.into_iter().chain(by).chain(people).collect(),
             measures: Vec::new(),
-            keys: self.keys,
+            keys: self.of == Of::Rows,
             areas: codes().min().zip(codes().max()),
-            most: None,
+            most: people_at_most(self.of, limits),
         }
     }
 
@@ -125,17 +143,21 @@ impl CountRequest {
             table.add(&batch, self, &session)
         };
         session.for_each(each).await?;
-        deadline.check()?;
-        Ok(table.with_totals())
+        table.with_totals(self, &session, deadline)
     }
 
     pub(crate) fn open(&self, hot: &Arc<Hot>, tables: &[StoredTable], limits: &Limits) -> Result<Session, EngineError> {
-        Session::open(hot, (&self.dataset, tables), self.grouping(), limits)
+        Session::open(hot, (&self.dataset, tables), self.grouping(limits), limits)
     }
 
     fn stored(&self, problem: String) -> EngineError {
         EngineError::Stored { dataset: self.dataset.to_string(), problem }
     }
+}
+
+/// How many of somebody's rows are told apart at most.
+fn people_at_most(of: Of, limits: &Limits) -> Option<(u64, &'static str, &'static str)> {
+    (of == Of::People).then_some((limits.max_contributions, "contributions", "limits.max_contributions"))
 }
 
 /// Counts and sums of record keys of all cells. It stays in this crate.
@@ -146,10 +168,13 @@ pub(crate) struct Counted {
 
 impl Counted {
     /// For disclosure control alone.
-    pub(crate) fn unreleased(self) -> Result<UnreleasedCounts, EngineError> {
-        UnreleasedCounts::new(self.counts, self.keys).map_err(EngineError::Counts)
+    pub(crate) fn unreleased(self, release: (GroupId, Digest)) -> Result<UnreleasedCounts, EngineError> {
+        UnreleasedCounts::new(release, self.counts, self.keys).map_err(EngineError::Counts)
     }
 }
+
+/// A row that is in no cell of the table.
+const NOWHERE: usize = usize::MAX;
 
 /// Where a value is on an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,7 +192,8 @@ struct Finest {
     sizes: Vec<usize>,
     counts: Vec<u64>,
     keys: Vec<u64>,
-    keyed: bool,
+    /// Where people are counted, who is in which cells.
+    people: Option<Whereabouts>,
     /// For each axis where a value is, by its code.
     places: Vec<Vec<Place>>,
     areas: BTreeMap<String, usize>,
@@ -185,14 +211,47 @@ impl Finest {
         }
         let sizes = request.sizes();
         let cells = sizes.iter().product();
-        let keyed = request.keys;
+        let keys = vec![0; if request.of == Of::OpenRows { 0 } else { cells }];
+        let people = (request.of == Of::People).then(Whereabouts::default);
         let places = vec![Vec::new(); sizes.len()];
-        Ok(Self { sizes, counts: vec![0; cells], keys: vec![0; if keyed { cells } else { 0 }], keyed, places, areas })
+        Ok(Self { sizes, counts: vec![0; cells], keys, people, places, areas })
     }
 
     fn add(&mut self, batch: &RecordBatch, request: &CountRequest, session: &Session) -> Result<(), EngineError> {
-        // Where a row is in no cell of the table its position becomes this, which is in none.
-        let nowhere = usize::MAX;
+        let positions = self.positions(batch, request, session)?;
+        let column = |name: &str, kind: DataType| {
+            let column = batch.column_by_name(name).filter(|column| *column.data_type() == kind);
+            column.ok_or_else(|| request.stored(format!("column `{name}` is missing")))
+        };
+        if let Some(people) = &mut self.people {
+            let who = column(RECORD_KEY, DataType::UInt32)?.as_primitive::<UInt32Type>().values();
+            people.add(who.iter().copied().zip(positions).filter(|(_, position)| *position != NOWHERE));
+            return Ok(());
+        }
+        let rows = column(ROWS, DataType::Int64)?.as_primitive::<Int64Type>().values();
+        for (position, rows) in positions.iter().zip(rows) {
+            if let Some(count) = self.counts.get_mut(*position) {
+                *count = count.saturating_add(u64::try_from(*rows).unwrap_or_default());
+            }
+        }
+        if request.of == Of::Rows {
+            let keys = column(KEYS, DataType::UInt64)?.as_primitive::<UInt64Type>().values();
+            for (position, key) in positions.iter().zip(keys) {
+                if let Some(sum) = self.keys.get_mut(*position) {
+                    *sum = sum.wrapping_add(*key);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// For each row the number of its finest cell, or [`NOWHERE`].
+    fn positions(
+        &mut self,
+        batch: &RecordBatch,
+        request: &CountRequest,
+        session: &Session,
+    ) -> Result<Vec<usize>, EngineError> {
         let mut positions = vec![0_usize; batch.num_rows()];
         for (axis, size) in self.sizes.clone().into_iter().enumerate() {
             let column = batch.columns().get(axis).filter(|column| *column.data_type() == DataType::UInt32);
@@ -209,31 +268,13 @@ impl Finest {
                     *place = self.place(axis, *code, &values, request)?;
                 }
                 *position = match place {
-                    Place::At(place) if *position != nowhere => *position * size + *place,
-                    _ => nowhere,
+                    Place::At(place) if *position != NOWHERE => *position * size + *place,
+                    _ => NOWHERE,
                 };
             }
             self.places.get_mut(axis).into_iter().for_each(|slot| *slot = std::mem::take(&mut places));
         }
-        let column = |name: &str, kind: DataType| {
-            let column = batch.column_by_name(name).filter(|column| *column.data_type() == kind);
-            column.ok_or_else(|| request.stored(format!("column `{name}` is missing")))
-        };
-        let rows = column(ROWS, DataType::Int64)?.as_primitive::<Int64Type>().values();
-        for (position, rows) in positions.iter().zip(rows) {
-            if let Some(count) = self.counts.get_mut(*position) {
-                *count = count.saturating_add(u64::try_from(*rows).unwrap_or_default());
-            }
-        }
-        if request.keys {
-            let keys = column(KEYS, DataType::UInt64)?.as_primitive::<UInt64Type>().values();
-            for (position, key) in positions.iter().zip(keys) {
-                if let Some(sum) = self.keys.get_mut(*position) {
-                    *sum = sum.wrapping_add(*key);
-                }
-            }
-        }
-        Ok(())
+        Ok(positions)
     }
 
     /// Where a value that some row has is.
@@ -251,12 +292,30 @@ impl Finest {
     }
 
     /// The last place of each dimension becomes the total of all.
-    fn with_totals(mut self) -> Counted {
-        let dimensions = 2..self.sizes.len();
-        add_totals(&mut self.counts, &self.sizes, dimensions.clone(), u64::saturating_add);
-        add_totals(&mut self.keys, &self.sizes, dimensions, u64::wrapping_add);
-        Counted { counts: self.counts, keys: Some(self.keys).filter(|_| self.keyed) }
+    fn with_totals(
+        mut self,
+        request: &CountRequest,
+        session: &Session,
+        deadline: Deadline,
+    ) -> Result<Counted, EngineError> {
+        deadline.check()?;
+        if let Some(people) = self.people.take() {
+            let who = session.snapshot().columns().get(self.sizes.len());
+            let who = who.ok_or_else(|| request.stored("the column of people is missing".to_owned()))?.values.read();
+            people.count(&Totals::new(&self.sizes), &mut self.counts, &mut self.keys, |code| key_of(&who, code));
+            deadline.check()?;
+        } else {
+            let dimensions = 2..self.sizes.len();
+            add_totals(&mut self.counts, &self.sizes, dimensions.clone(), u64::saturating_add);
+            add_totals(&mut self.keys, &self.sizes, dimensions, u64::wrapping_add);
+        }
+        Ok(Counted { counts: self.counts, keys: Some(self.keys).filter(|keys| !keys.is_empty()) })
     }
+}
+
+/// The record key that a code of a person stands for.
+fn key_of(values: &Values, code: u32) -> u64 {
+    values.who(code).map_or(0, |[.., a, b, c, d, e, f, g, h]| u64::from_be_bytes([a, b, c, d, e, f, g, h]))
 }
 
 /// The place of a value on a dimension's axis: that of its category, or the one after all categories.

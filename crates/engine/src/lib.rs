@@ -29,7 +29,7 @@ use data::hot::Hot;
 use query::grouping::Grouping;
 use query::session::Session;
 
-pub use counts::{CountPermit, CountRequest};
+pub use counts::{CountPermit, CountRequest, Of};
 pub use data::hot::Held;
 pub use error::EngineError;
 pub use facts::UNKNOWN;
@@ -76,7 +76,7 @@ impl CommonDataSet {
         universe::tabulate(&facts, request, limits, deadline)
     }
 
-    /// Counts the rows of a dataset by area, period and dimensions, and adds up their record keys: for the cell-key method. In row-major
+    /// Counts rows or people of a dataset by area, period and dimensions, and adds up their record keys: for the cell-key method. In row-major
     /// order of [`CountRequest::sizes`].
     ///
     /// # Errors
@@ -93,7 +93,7 @@ impl CommonDataSet {
         request.check(limits)?;
         permit.check(tables, request)?;
         let work = async { request.count(request.open(&self.hot, tables, limits)?, deadline).await };
-        within(limits, work).await?.unreleased()
+        within(limits, work).await?.unreleased(request.release.clone())
     }
 
     /// Forgets what was read from a stored table, and who the people of its dataset are: after it was withdrawn, erased or its keys

@@ -3,6 +3,7 @@
 //! A contract says how to *read*; the sharing agreement says what *may be taken*. A column is stored only if both name it.
 
 mod column;
+mod crossings;
 mod file;
 mod parts;
 mod place;
@@ -14,6 +15,7 @@ use crate::load::{self, DefinitionError};
 use crate::period::PeriodType;
 
 pub use column::{Column, ColumnType, LinkScheme, Role, Treatment};
+pub use crossings::Crossings;
 pub use file::{Encoding, FileFormat, Format, Unpivot};
 pub use place::{GeographyRule, GeographySource, Place};
 
@@ -110,6 +112,9 @@ pub struct DatasetContract {
     /// The dimension that says by way of which partner a row came, a referring service for example: each is taken to know its own
     /// rows. Without it all rows came by way of the supplier.
     pub partner: Option<String>,
+    /// What may be crossed with what, where noise is added to its figures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crossings: Option<Crossings>,
     /// How to read the file.
     pub file: FileFormat,
     /// When to refuse a version whole.
@@ -233,6 +238,7 @@ impl DatasetContract {
         if self.measures().is_empty() {
             return Err("an aggregate dataset needs a column with role `measure`".to_owned());
         }
+        self.check_crossings()?;
         self.check_gaps()?;
         self.check_parts()
     }
@@ -371,6 +377,44 @@ role = "dimension"
             assert_ne!(text, GOOD, "{from}");
             let error = DatasetContract::parse("c.toml", &text).unwrap_err();
             assert!(error.to_string().contains(expect), "{error}");
+        }
+    }
+
+    #[test]
+    fn crossings_are_of_what_is_listed_and_does_not_overlap() {
+        let listed =
+            GOOD.replace("name = \"incident_type\"", "name = \"incident_type\"\nallowed = [\"fire\", \"flood\"]");
+        let person = "[[column]]\nsource = \"N\"\nname = \"n\"\ntype = \"text\"\nrole = \"link\"\nscheme = \"nhs-number\"\ntreatment = \"pseudonymise\"\n";
+        let linked = format!("{}{person}", listed.replace("level = \"event\"", "level = \"person\""));
+        let (months, both) = ("periods = [\"month\"]", "periods = [\"month\", \"quarter\"]");
+        for (text, crossings, expect) in [
+            (&listed, format!("areas = [\"lsoa\", \"ward\"]\n{both}\nby = [\"incident_type\"]"), None),
+            (&linked, format!("areas = [\"lsoa\"]\n{months}\nrevisions = 2"), None),
+            (&linked, format!("areas = [\"lsoa\"]\n{both}"), Some("one period type")),
+            (&listed, format!("areas = []\n{months}"), Some("need an area type")),
+            (&listed, format!("areas = [\"lsoa\"]\n{months}\nrevisions = 0"), Some("at least one revision")),
+            (&listed, format!("areas = [\"lsoa\", \"lsoa\"]\n{months}"), Some("twice")),
+            (&listed, "areas = [\"lsoa\"]\nperiods = [\"rolling-12\"]".to_owned(), Some("show single months")),
+            (
+                &GOOD.to_owned(),
+                format!("areas = [\"lsoa\"]\n{months}\nby = [\"incident_type\"]"),
+                Some("listed categories"),
+            ),
+            (&listed, format!("areas = [\"lsoa\"]\n{months}\nby = [\"date\"]"), Some("no dimension")),
+            (
+                &listed.replace("kind = \"controlled\"", "kind = \"open\"\nsource = \"s\"\nlicence = \"l\""),
+                format!("areas = [\"lsoa\"]\n{months}"),
+                Some("of figures of areas"),
+            ),
+        ] {
+            let text = text.replace("[exposure]", &format!("[crossings]\n{crossings}\n[exposure]"));
+            match (DatasetContract::parse("c.toml", &text), expect) {
+                (Ok(contract), None) => assert!(contract.crossings.is_some()),
+                (parsed, expect) => {
+                    let said = parsed.unwrap_err().to_string();
+                    assert!(said.contains(expect.unwrap()), "{said}");
+                }
+            }
         }
     }
 

@@ -11,9 +11,9 @@ use anyhow::Context as _;
 use arrow::array::{ArrayRef, DictionaryArray, Int32Array, RecordBatch, StringArray, UInt16Array, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt16Type};
 use commonground_benches::{Numbers, peak_memory, timed};
-use engine::{AreaSet, CommonDataSet, CountPermit, CountRequest, Dimension, Limits, StoredTable};
+use engine::{AreaSet, CommonDataSet, CountPermit, CountRequest, Dimension, Limits, Of, StoredTable};
 use jiff::Timestamp;
-use model::{AreaCode, AreaType, Month, PeriodType};
+use model::{AreaCode, AreaType, Digest, Month, PeriodType};
 use serde_json::{Value, json};
 use vault::{FileKey, OsEntropy, TableIdentity, TableKeys, Vault, write_table};
 
@@ -172,11 +172,12 @@ fn request(case: Case) -> anyhow::Result<CountRequest> {
     });
     let by = |(name, categories): (&str, Vec<String>)| Dimension { name: name.to_owned(), categories };
     Ok(CountRequest {
+        release: (case.dataset.parse()?, Digest([0; 32])),
         dataset: case.dataset.parse()?,
         areas: Arc::new(AreaSet { area_type: AreaType::Lsoa, areas: areas.collect::<anyhow::Result<_>>()? }),
         periods: vec![PeriodType::CalendarYear.containing("2025-01".parse()?)],
         by: case.dimensions().into_iter().map(by).collect(),
-        keys: case.people,
+        of: if case.people { Of::Rows } else { Of::OpenRows },
     })
 }
 

@@ -1,4 +1,4 @@
-//! The cell-key method: the mathematics of noise, without plans.
+//! The cell-key method: the mathematics of noise, and what is published with it ([`release`]).
 //!
 //! Every record has a secret 64-bit key, a cell's key is the wrapping sum of its records' keys, and what is added to the cell's count
 //! is looked up by that key ([`NoiseTable::published`]): the same records give the same noise by every route, and nothing depends on
@@ -13,6 +13,7 @@ mod averaging;
 mod draw;
 mod maxent;
 mod noise;
+mod release;
 mod sums;
 mod table;
 #[cfg(test)]
@@ -23,5 +24,9 @@ pub use averaging::{
     averaging_bound, refuse,
 };
 pub use noise::{Noise, NoiseError};
+pub(crate) use release::NoiseEntry;
+pub use release::{
+    CountedTable, Judged, NoisePlan, NoisePlanError, NoiseRelease, NoiseState, Noisy, restore_noise, verify_noise,
+};
 pub use sums::{Contribution, SumError, SumNoise, SumNoiseError, largest_contributors};
 pub use table::{NoiseTable, TableError};

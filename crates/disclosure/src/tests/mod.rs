@@ -5,6 +5,7 @@ mod inversion;
 mod inversion_of_revisions;
 mod life_of_a_plan;
 mod mutants;
+mod noise;
 mod reports;
 mod revisions;
 mod rules;

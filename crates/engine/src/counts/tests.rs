@@ -17,6 +17,7 @@ fn request(together: bool) -> CountRequest {
     };
     let month = |after: i32| PeriodType::Month.containing(Month::from_ordinal(first_month() + after).unwrap());
     CountRequest {
+        release: ("org.data".parse().unwrap(), Digest([0; 32])),
         dataset: dataset(),
         areas: Arc::new(AreaSet { area_type: AreaType::Lsoa, areas }),
         periods: vec![month(0), month(2)],
@@ -24,11 +25,12 @@ fn request(together: bool) -> CountRequest {
             name: "kind".to_owned(),
             categories: KINDS[..2].iter().map(|k| (*k).to_owned()).collect(),
         }],
-        keys: true,
+        of: Of::Rows,
     }
 }
 
-fn naive(request: &CountRequest, files: &[Vec<Record>]) -> (Vec<u64>, Vec<u64>) {
+/// Counts and sums of keys of the records of each cell; of a list of keys that `once` makes of theirs.
+fn naive(request: &CountRequest, files: &[Vec<Record>], once: impl Fn(Vec<u64>) -> Vec<u64>) -> (Vec<u64>, Vec<u64>) {
     let (mut counts, mut keys) = (Vec::new(), Vec::new());
     for (_, atoms) in &request.areas.areas {
         for period in &request.periods {
@@ -38,9 +40,9 @@ fn naive(request: &CountRequest, files: &[Vec<Record>]) -> (Vec<u64>, Vec<u64>) 
                         && period.contains(Month::from_ordinal(first_month() + record.1).unwrap())
                         && (category.is_none() || record.2 == category)
                 };
-                let records: Vec<&Record> = files.iter().flatten().filter(inside).collect();
-                counts.push(records.len() as u64);
-                keys.push(records.iter().fold(0_u64, |sum, record| sum.wrapping_add(record_key(record))));
+                let found = once(files.iter().flatten().filter(inside).map(record_key).collect());
+                counts.push(found.len() as u64);
+                keys.push(found.into_iter().fold(0, u64::wrapping_add));
             }
         }
     }
@@ -61,17 +63,23 @@ proptest! {
         let request = request(together);
         let limits = limits(threads);
         let hot = Arc::new(Hot::new(1 << 20));
-        let (counts, keys) = naive(&request, &files);
+        let (counts, keys) = naive(&request, &files, |keys| keys);
         prop_assert_eq!(counts.len(), request.sizes().iter().product::<usize>());
         for _ in 0..2 {
             let session = request.open(&hot, &tables, &limits).unwrap();
             let counted = run(request.count(session, Deadline::new(&limits))).unwrap();
             prop_assert_eq!((&counted.counts, counted.keys.as_ref()), (&counts, Some(&keys)));
         }
-        let request = CountRequest { keys: false, ..request };
+        let request = CountRequest { of: Of::OpenRows, ..request };
         let session = request.open(&hot, &tables, &limits).unwrap();
         let counted = run(request.count(session, Deadline::new(&limits))).unwrap();
         prop_assert_eq!((counted.counts, counted.keys), (counts, None));
+        // Few keys among many records: the same person in several cells, months and files.
+        let request = CountRequest { of: Of::People, ..request };
+        let (counts, keys) = naive(&request, &files, |keys| Vec::from_iter(std::collections::BTreeSet::from_iter(keys)));
+        let session = request.open(&hot, &tables, &limits).unwrap();
+        let counted = run(request.count(session, Deadline::new(&limits))).unwrap();
+        prop_assert_eq!((counted.counts, counted.keys), (counts, Some(keys)));
     }
 }
 
@@ -101,5 +109,5 @@ fn a_row_in_two_cells_and_too_many_cells_are_refused() {
     let error = request(false).check(&small).unwrap_err();
     assert!(matches!(error, EngineError::TooLarge { needed: 18, limit: 17, .. }), "{error}");
     request(false).check(&Limits { max_cells: 18, ..small }).unwrap();
-    assert_eq!(count(&request(false)).unwrap().unreleased().unwrap().cells(), 18);
+    assert_eq!(count(&request(false)).unwrap().unreleased(request(false).release).unwrap().cells(), 18);
 }

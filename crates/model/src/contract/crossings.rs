@@ -1,0 +1,75 @@
+//! What may be crossed with what, where agreements have noise added to figures instead of withholding them.
+
+use serde::{Deserialize, Serialize};
+
+use super::{DatasetContract, Level};
+use crate::area::AreaType;
+use crate::period::PeriodType;
+
+/// `[crossings]`: every crossing of these may be asked for, each area and period by any of the dimensions, with all totals. All of it is
+/// judged together before anything is published, and counts as published from then on, asked for or not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Crossings {
+    /// Types of areas.
+    pub areas: Vec<AreaType>,
+    /// Types of periods. People are counted by one: who comes again in the next would be in both.
+    pub periods: Vec<PeriodType>,
+    /// Dimensions, each by its categories in this contract.
+    #[serde(default)]
+    pub by: Vec<String>,
+    /// With how many states of its data a figure may be published: 1 if it is never corrected. Each is fresh noise of nearly the same count,
+    /// so that more states need more noise.
+    #[serde(default = "once")]
+    pub revisions: u32,
+}
+
+const fn once() -> u32 {
+    1
+}
+
+impl DatasetContract {
+    /// Whether its rows carry whose they are, so that people are counted and not rows.
+    #[must_use]
+    pub fn identifies_people(&self) -> bool {
+        self.level != Level::Aggregate && self.link().is_some()
+    }
+
+    pub(super) fn check_crossings(&self) -> Result<(), String> {
+        let Some(Crossings { areas, periods, by, revisions }) = &self.crossings else { return Ok(()) };
+        if self.level == Level::Aggregate || self.exposure.is_open() {
+            return Err("`crossings` are for rows of people or events that are not public: of figures of areas nobody knows the people behind, and open data are shown as they are; leave it out".to_owned());
+        }
+        if areas.is_empty() || periods.is_empty() || *revisions == 0 {
+            return Err("`crossings` need an area type, a period type and at least one revision: name them, or leave `crossings` out".to_owned());
+        }
+        if repeats(areas) || repeats(periods) || repeats(by) {
+            return Err("`crossings` name something twice: name it once".to_owned());
+        }
+        if periods.contains(&PeriodType::Rolling12) {
+            return Err(
+                "`crossings` by `rolling-12` overlap, so that two of them show single months: use calendar-year"
+                    .to_owned(),
+            );
+        }
+        if self.identifies_people() && periods.len() > 1 {
+            return Err("`crossings` of people are by one period type: who comes again in the next period is one person in the longer one, and sums would not fit: keep one".to_owned());
+        }
+        let listed = |name: &String| {
+            self.columns
+                .iter()
+                .any(|column| column.name == *name && !(column.allowed.is_empty() && column.bands.is_empty()))
+        };
+        let known = |name: &&String| !(self.dimensions().contains(&name.as_str()) && listed(name));
+        match by.iter().find(known) {
+            Some(name) => Err(format!(
+                "`crossings` are by `{name}`, which is no dimension with listed categories (`allowed` or `bands`): list them, as whatever is not registered cannot be judged"
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+fn repeats<T: PartialEq>(list: &[T]) -> bool {
+    (1..list.len()).any(|end| list.get(..end).zip(list.get(end)).is_some_and(|(before, one)| before.contains(one)))
+}
