@@ -10,6 +10,7 @@
 //! and passes the time; the decision is a pure function of the snapshot, the request and the time.
 
 mod agreement;
+mod beside;
 mod blocker;
 mod canonical;
 mod check;
