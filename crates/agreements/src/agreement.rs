@@ -18,6 +18,7 @@ use crate::check;
 use crate::date;
 use crate::grant::{Grant, RecipientPattern};
 use crate::level::{Level, Levels};
+use crate::noise::NoiseTerms;
 use crate::partnership::Partnership;
 use crate::party::Party;
 use crate::position::Locator;
@@ -225,6 +226,8 @@ pub struct TermsClause {
     /// The other primary rules.
     #[serde(default)]
     pub primary: PrimaryRules,
+    /// How much noise figures get.
+    pub noise: Option<NoiseTerms>,
     /// Roles that approve each publication.
     #[serde(default)]
     pub approval: BTreeSet<Role>,
@@ -427,6 +430,7 @@ impl Agreement {
             methods: terms.methods.clone(),
             zeros: terms.zeros,
             primary: terms.primary.clone(),
+            noise: terms.noise,
             approval: terms.approval.clone(),
             levels: self.levels(),
             onward: terms.onward,

@@ -7,12 +7,14 @@ use model::{DatasetContract, DatasetId, DefinitionError, Level as Unit, Organisa
 
 use crate::agreement::{AgreedDataset, Agreement, AgreementDocument, Regime, at_least_as_strict};
 use crate::grant::{Grant, RecipientPattern};
+use crate::noise::NoiseTerms;
 use crate::partnership::Partnership;
 use crate::party::PartySignature;
 use crate::position::Locator;
 use crate::position::Step::{self, Index, Key, Text};
 use crate::primary::{MOST_DECOYS, MOST_LARGEST};
 use crate::principal::{self, ActionKind, Recipient};
+use crate::terms::Method;
 
 /// Greatest rounding base, and greatest threshold, that make sense for counts of a district.
 const MAX_BASE: u32 = 1_000;
@@ -288,6 +290,7 @@ impl<'a> Checker<'a, '_> {
         }
         self.approval(open);
         self.primary();
+        self.noise();
     }
 
     /// Approval is by whoever looks at tables, and whoever answers for data protection.
@@ -332,6 +335,31 @@ impl<'a> Checker<'a, '_> {
             let names = known.iter().copied().collect::<Vec<_>>().join(", ");
             let message = format!("`{name}` is no dimension or measure of these datasets: they have {names}");
             self.wrong(&[terms, primary, key, Text(name)], message);
+        }
+    }
+
+    /// Noise is said where it is all that protects data, and nowhere where it would do nothing. Where `suppress` is accepted too, that
+    /// is used: then an agreement may leave open how much noise others ask for.
+    fn noise(&mut self) {
+        let terms = &self.document().terms;
+        let controlled = self.document().datasets.iter().find(|dataset| !dataset.exposure.is_open());
+        match (terms.noise, controlled) {
+            (Some(_), _) if !terms.methods.contains(&Method::Perturb) => {
+                let message = "`methods` does not accept `perturb`, so that no noise is added: accept it, or leave this table out";
+                self.wrong(&[Key("terms"), Key("noise")], message);
+            }
+            (None, Some(dataset)) if Method::used(&terms.methods) == Some(Method::Perturb) => {
+                let message = format!(
+                    "`perturb` is the only method, and nothing says how much noise protects `{}`: add `[terms.noise]`, or accept \
+                     `suppress`",
+                    dataset.id
+                );
+                self.wrong(&[Key("terms"), Key("methods")], message);
+            }
+            _ => {}
+        }
+        for (key, message) in terms.noise.map(NoiseTerms::mistakes).into_iter().flatten() {
+            self.wrong(&[Key("terms"), Key("noise"), Key(key)], message);
         }
     }
 

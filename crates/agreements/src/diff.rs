@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::agreement::{Agreement, at_least_as_strict};
 use crate::explain::{Capabilities, ExplanationRow, rows, write_rows};
+use crate::noise;
 use crate::principal::{ActionKind, Recipient};
 
 /// The difference between two agreements. Who may do what is compared fact by fact, whatever the grants are called.
@@ -100,7 +101,8 @@ fn terms(old: &Agreement, new: &Agreement) -> Vec<String> {
     }
     unordered(&mut lines, "terms.methods", &before.methods, &after.methods);
     unordered(&mut lines, "terms.zeros", &before.zeros, &after.zeros);
-    for one in before.primary.beside(&after.primary).into_iter().filter(|one| !(one.stricter && one.looser)) {
+    let rules = before.primary.beside(&after.primary).into_iter().chain(noise::beside(before.noise, after.noise));
+    for one in rules.filter(|one| !(one.stricter && one.looser)) {
         let effect = match (one.stricter, one.looser) {
             (true, _) => "stricter",
             (_, true) => "looser",

@@ -10,10 +10,11 @@ use serde::Serialize;
 use crate::agreement::{Agreement, TermsClause};
 use crate::evaluate::evaluate;
 use crate::level::Levels;
+use crate::noise::NoiseTerms;
 use crate::principal::{ActionKind, Principal, Recipient, Role};
 use crate::registry::Snapshot;
 use crate::request::{OptOutEvidence, Request};
-use crate::terms::Zeros;
+use crate::terms::{Method, Zeros};
 
 /// What each recipient may do, and for what.
 pub(crate) type Capabilities = BTreeMap<Recipient, BTreeSet<(ActionKind, PurposeId)>>;
@@ -103,19 +104,37 @@ fn terms(agreement: &Agreement, dataset: &DatasetId) -> Vec<String> {
     lines
 }
 
-/// What is withheld, a sentence each.
+/// How figures are protected, a sentence each.
 fn protection(terms: &TermsClause) -> Vec<String> {
-    let methods: Vec<_> = terms.methods.iter().map(|method| format!("{method:?}").to_lowercase()).collect();
-    let zeros = if terms.zeros == Zeros::Protect { "protected too" } else { "shown" };
     let rounding = match terms.rounding {
         0 | 1 => String::new(),
         base => format!("; figures are rounded to multiples of {base}"),
     };
-    let mut lines = vec![
+    let mut lines = match Method::used(&terms.methods) {
+        Some(Method::Perturb) => noisy(terms, &rounding),
+        _ => withheld(terms, &rounding),
+    };
+    lines.extend(terms.primary.in_words(terms.k));
+    lines
+}
+
+fn withheld(terms: &TermsClause, rounding: &str) -> Vec<String> {
+    let methods: Vec<_> = terms.methods.iter().map(|method| format!("{method:?}").to_lowercase()).collect();
+    let zeros = if terms.zeros == Zeros::Protect { "protected too" } else { "shown" };
+    vec![
         format!("counts of fewer than {} people or events are protected ({})", terms.k, methods.join(" or ")),
         format!("zeros are {zeros}{rounding}"),
-    ];
-    lines.extend(terms.primary.in_words(terms.k));
+    ]
+}
+
+/// Noise withholds no count for being small, whatever k is, and leaves zeros as they are, whatever the agreement says of them.
+fn noisy(terms: &TermsClause, rounding: &str) -> Vec<String> {
+    let mut lines = vec![format!(
+        "counts of fewer than {} people or events are not withheld: noise protects them (perturb)",
+        terms.k
+    )];
+    lines.extend(terms.noise.into_iter().flat_map(NoiseTerms::in_words));
+    lines.push(format!("zeros stay zero, and small counts may be shown as zero too{rounding}"));
     lines
 }
 

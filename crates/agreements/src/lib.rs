@@ -10,6 +10,7 @@
 //! and passes the time; the decision is a pure function of the snapshot, the request and the time.
 
 mod agreement;
+mod beside;
 mod blocker;
 mod canonical;
 mod check;
@@ -24,6 +25,7 @@ pub mod expected;
 mod explain;
 mod grant;
 mod level;
+mod noise;
 mod partnership;
 mod party;
 mod permit;
@@ -52,6 +54,7 @@ pub use event::{Event, EventKind, EventLog, Seen, State};
 pub use explain::{Explanation, ExplanationRow, explain};
 pub use grant::{Grant, RecipientPattern};
 pub use level::{Level, Levels};
+pub use noise::NoiseTerms;
 pub use partnership::{Identity, Organisation, Partnership, Purpose};
 pub use party::{Assurance, Contacts, Membership, Party, PartyRole, PartySignature};
 pub use permit::{AgreedColumn, Permit, PermitRecord, Standing};

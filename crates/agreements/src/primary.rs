@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::beside::Beside;
+
 /// Most contributors that a rule on the largest may name: so many are told apart.
 pub(crate) const MOST_LARGEST: u8 = 8;
 /// Most cells of 1,000 that may be withheld without need.
@@ -85,16 +87,6 @@ impl PrimaryRules {
 
     /// Every rule, as it is here and in a later version.
     pub(crate) fn beside(&self, later: &Self) -> [Beside; 8] {
-        fn one<T: PartialEq>(clause: &'static str, parts: [&T; 3], words: impl Fn(&T) -> String) -> Beside {
-            let [before, after, both] = parts;
-            Beside {
-                clause,
-                before: words(before),
-                after: words(after),
-                stricter: both == after,
-                looser: both == before,
-            }
-        }
         let both = self.meet(later);
         let percent = |p: &Option<u8>| p.map_or_else(|| "no limit".to_owned(), |p| format!("{p} %"));
         let share = |share: &Option<LargestShare>| share.map_or_else(|| "no limit".to_owned(), |s| s.to_string());
@@ -107,7 +99,11 @@ impl PrimaryRules {
         };
         macro_rules! part {
             ($field:ident, $words:expr) => {
-                one(concat!("terms.primary.", stringify!($field)), [&self.$field, &later.$field, &both.$field], $words)
+                Beside::of(
+                    concat!("terms.primary.", stringify!($field)),
+                    [&self.$field, &later.$field, &both.$field],
+                    $words,
+                )
             };
         }
         [
@@ -173,17 +169,6 @@ impl PrimaryRules {
     }
 }
 
-/// One rule in two versions of an agreement, in words.
-pub(crate) struct Beside {
-    pub(crate) clause: &'static str,
-    pub(crate) before: String,
-    pub(crate) after: String,
-    /// Whether the later one withholds whatever the earlier does.
-    pub(crate) stricter: bool,
-    /// The other way round; both if they are the same.
-    pub(crate) looser: bool,
-}
-
 impl LargestShare {
     fn meet(self, other: Self) -> Self {
         Self { contributors: self.contributors.max(other.contributors), percent: self.percent.min(other.percent) }
@@ -200,7 +185,7 @@ impl fmt::Display for LargestShare {
 }
 
 /// A share of 1,000 in percent.
-fn tenths(per_thousand: u16) -> String {
+pub(crate) fn tenths(per_thousand: u16) -> String {
     match per_thousand % 10 {
         0 => (per_thousand / 10).to_string(),
         rest => format!("{}.{rest}", per_thousand / 10),

@@ -11,6 +11,7 @@ use model::contract::Treatment;
 use model::{DatasetId, Digest};
 
 use crate::agreement::{AgreedDataset, Agreement, at_least_as_strict};
+use crate::noise;
 use crate::registry::Snapshot;
 use crate::request::Governing;
 use crate::terms::Method;
@@ -98,9 +99,9 @@ fn looser(old: &Agreement, new: &Agreement, dataset: &DatasetId) -> Vec<String> 
 fn terms(old: &Agreement, new: &Agreement) -> Vec<(&'static str, bool)> {
     let (before, after) = (old.document(), new.document());
     let (a, b) = (&before.terms, &after.terms);
-    // What is out was decided by one method with its zeros: neither can change under it.
-    let methods = b.methods.is_subset(&a.methods)
-        && b.methods.contains(&Method::Suppress) == a.methods.contains(&Method::Suppress);
+    // What is out was decided by one method with its zeros: neither can change under it. So `suppress` is accepted by both or by
+    // neither, and `perturb` by both where it alone is.
+    let methods = b.methods.is_subset(&a.methods) && Method::used(&b.methods) == Method::used(&a.methods);
     let forbids = |of: &Agreement| of.document().forbid.recipients.iter().cloned().collect::<BTreeSet<_>>();
     let opt_out = match (&before.optout, &after.optout) {
         (None, _) => true,
@@ -141,6 +142,7 @@ fn terms(old: &Agreement, new: &Agreement) -> Vec<(&'static str, bool)> {
         ("agreement.kind", after.agreement.kind == before.agreement.kind),
     ];
     clauses.extend(a.primary.kept_by(&b.primary));
+    clauses.extend(noise::kept(a.noise, b.noise));
     clauses
 }
 

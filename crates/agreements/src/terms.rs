@@ -11,17 +11,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::grant::RecipientPattern;
 use crate::level::Levels;
+use crate::noise::{self, NoiseTerms};
 use crate::primary::PrimaryRules;
 use crate::principal::{ActionKind, Recipient, Role};
 
-/// A way to protect a published table.
+/// A way to protect a published table. Of several that are accepted one is used, [`Method::used`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
     /// Withhold cells until the rest says nothing about them.
     Suppress,
-    /// Add keyed noise.
+    /// Add keyed noise, as [`NoiseTerms`] ask. Used only where `suppress` is not accepted.
     Perturb,
+}
+
+impl Method {
+    /// The method that is used where these are accepted: `suppress` wherever it is, otherwise `perturb`; none, if none is.
+    #[must_use]
+    pub fn used(accepted: &BTreeSet<Self>) -> Option<Self> {
+        [Self::Suppress, Self::Perturb].into_iter().find(|method| accepted.contains(method))
+    }
 }
 
 /// What becomes of zeros.
@@ -84,6 +93,9 @@ pub struct Terms {
     pub zeros: Zeros,
     /// The other rules that a figure must pass before it is shown.
     pub primary: PrimaryRules,
+    /// How much noise figures must get where [`Method::Perturb`] is used; none, if no agreement says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noise: Option<NoiseTerms>,
     /// Who must approve each publication before it is one: all of these roles.
     pub approval: BTreeSet<Role>,
     /// How fine tables may be.
@@ -113,6 +125,7 @@ pub fn meet(a: &Terms, b: &Terms) -> Terms {
         methods: intersection(&a.methods, &b.methods),
         zeros: a.zeros.min(b.zeros),
         primary: a.primary.meet(&b.primary),
+        noise: noise::meet(a.noise, b.noise),
         approval: union(&a.approval, &b.approval),
         levels: a.levels.meet(b.levels),
         onward: a.onward.min(b.onward),

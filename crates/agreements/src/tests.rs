@@ -1,5 +1,6 @@
 mod files;
 mod invariants;
+mod noise;
 mod random;
 mod rebinding;
 mod reference;

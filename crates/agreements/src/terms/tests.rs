@@ -54,6 +54,19 @@ fn primary() -> impl Strategy<Value = PrimaryRules> {
     )
 }
 
+fn noise() -> impl Strategy<Value = Option<NoiseTerms>> {
+    let one = (1..=20_u32, 1..=100_u32, any::<prop::sample::Index>(), 0..=950_u16, 1..=999_u16).prop_map(
+        |(largest, variance, least, stays_per_thousand, guess_per_thousand)| NoiseTerms {
+            largest,
+            variance,
+            least_shown: u32::try_from(least.index(largest as usize)).unwrap(),
+            stays_per_thousand,
+            guess_per_thousand,
+        },
+    );
+    proptest::option::of(one)
+}
+
 fn terms() -> impl Strategy<Value = Terms> {
     let limits = (0..40_i16, 0..50_u32, 0..50_u32, 0..50_u32, 1..12_u32);
     // Large bases make the least common multiple overflow.
@@ -65,7 +78,8 @@ fn terms() -> impl Strategy<Value = Terms> {
         btree_set(0..4_usize, 0..5),
         btree_set(0..2_usize, 0..3),
     );
-    (purposes(), recipients(), limits, rounding, sets, forbids(), any::<[bool; 3]>(), primary()).prop_map(
+    let protection = (primary(), noise());
+    (purposes(), recipients(), limits, rounding, sets, forbids(), any::<[bool; 3]>(), protection).prop_map(
         |(
             purposes,
             recipients,
@@ -74,7 +88,7 @@ fn terms() -> impl Strategy<Value = Terms> {
             (methods, finest, obligations, actions, approval),
             forbids,
             flags,
-            primary,
+            (primary, noise),
         )| {
             Terms {
                 purposes,
@@ -91,6 +105,7 @@ fn terms() -> impl Strategy<Value = Terms> {
                 approval: approval.into_iter().map(|n| [Role::Reviewer, Role::Governance][n]).collect(),
                 zeros: if flags[1] { Zeros::Publish } else { Zeros::Protect },
                 primary,
+                noise,
                 levels: Levels::at_least_as_coarse_as(finest.into_iter().map(|n| Level::all().nth(n).unwrap())),
                 onward: if flags[2] { Onward::Recipients } else { Onward::None },
                 obligations,
@@ -130,11 +145,52 @@ proptest! {
             prop_assert!(stricter.p_percent >= rules.p_percent && stricter.partner_p_percent >= rules.partner_p_percent);
             prop_assert!(stricter.minimum_population >= rules.minimum_population);
             prop_assert!(stricter.sensitive.is_superset(&rules.sensitive));
+            prop_assert!(no_milder(both.noise, one.noise), "{:?} {:?}", both.noise, one.noise);
             prop_assert!(both.approval.is_superset(&one.approval));
             prop_assert!(both.obligations.is_superset(&one.obligations));
             prop_assert!(both.forbids.purposes.is_superset(&one.forbids.purposes));
             prop_assert!(both.forbids.links.is_superset(&one.forbids.links));
             prop_assert!(both.forbids.recipients.is_superset(&one.forbids.recipients));
+        }
+    }
+
+    /// Of two tables that a file may hold, what satisfies both may be in a file too, and asks for nothing that neither does.
+    #[test]
+    fn noise_for_two_agreements_is_noise_for_one(a in noise(), b in noise()) {
+        let both = noise::meet(a, b);
+        prop_assert!(both.is_none_or(|both| both.mistakes().is_empty()), "{:?}", both);
+        let asked = |part: fn(NoiseTerms) -> u32| [a, b].into_iter().flatten().map(part).collect::<Vec<_>>();
+        for part in NOISE_PARTS {
+            prop_assert_eq!(both.is_some(), both.map(part).is_some_and(|value| asked(part).contains(&value)));
+        }
+    }
+
+    /// A later version keeps the table of noise as it is, but that the cap may go down; and what replaces a table is never looser in
+    /// a clause in which it is stricter.
+    #[test]
+    fn only_the_cap_on_guesses_may_change_under_what_is_out(a in noise(), b in noise(), lower in 1..=999_u16) {
+        let kept = |a, b| noise::kept(a, b).into_iter().filter(|(_, kept)| *kept).count() == 5;
+        prop_assert!(kept(a, a));
+        prop_assert!(!kept(a, b) || a == b || a.is_some() && b.is_some());
+        if let (Some(mut before), Some(after)) = (a, b) {
+            for part in 0..4 {
+                let mut changed = before;
+                match part {
+                    0 => changed.largest = after.largest,
+                    1 => changed.variance = after.variance,
+                    2 => changed.least_shown = after.least_shown,
+                    _ => changed.stays_per_thousand = after.stays_per_thousand,
+                }
+                prop_assert_eq!(kept(a, Some(changed)), before == changed, "{} {:?}", part, changed);
+            }
+            let cap = before.guess_per_thousand;
+            before.guess_per_thousand = lower;
+            prop_assert_eq!(kept(a, Some(before)), lower <= cap);
+        }
+        for (one, other) in noise::beside(a, b).into_iter().zip(noise::beside(b, a)) {
+            prop_assert!(one.stricter || one.looser, "{} is ordered", one.clause);
+            prop_assert_eq!((one.stricter, one.looser), (other.looser, other.stricter));
+            prop_assert_eq!(one.before == one.after, one.stricter && one.looser);
         }
     }
 
@@ -187,6 +243,27 @@ proptest! {
     }
 }
 
+/// The clauses of a table of noise.
+const NOISE_PARTS: [fn(NoiseTerms) -> u32; 5] = [
+    |noise| noise.largest,
+    |noise| noise.variance,
+    |noise| noise.least_shown,
+    |noise| u32::from(noise.stays_per_thousand),
+    |noise| u32::from(noise.guess_per_thousand),
+];
+
+/// Whether one table of noise asks for all that another does, by the words of the agreement.
+fn no_milder(one: Option<NoiseTerms>, than: Option<NoiseTerms>) -> bool {
+    let Some(than) = than else { return true };
+    one.is_some_and(|one| {
+        one.largest >= than.largest
+            && one.variance >= than.variance
+            && one.least_shown >= than.least_shown
+            && one.stays_per_thousand <= than.stays_per_thousand
+            && one.guess_per_thousand <= than.guess_per_thousand
+    })
+}
+
 /// Whether one of the rules on contributors withholds a figure, by the words of the agreement: dominance, p %, p % of partners, and
 /// that an area (of as many people as the first has records) is too small.
 fn withholds(rules: &PrimaryRules, rule: usize, people: &[u64], partners: &[u64]) -> bool {
@@ -235,6 +312,52 @@ fn rules_are_said_in_words() {
     let nothing =
         PrimaryRules { decoys_per_thousand: 0, own_records: false, own_rows: false, ..PrimaryRules::default() };
     assert_eq!(nothing.in_words(5), Vec::<String>::new());
+}
+
+#[test]
+fn noise_is_said_in_words() {
+    let noise =
+        NoiseTerms { largest: 8, variance: 6, least_shown: 2, stays_per_thousand: 300, guess_per_thousand: 500 };
+    assert_eq!(
+        noise.in_words().join("\n"),
+        "noise of at most 8 either way (variance 6) is added to every count above zero\n\
+         counts of 1 and 2 are never shown\n\
+         at least 300 of 1,000 other counts keep their value\n\
+         nobody's best guess of a count is right with more than 50 % probability"
+    );
+    let line = |least_shown, n: usize| NoiseTerms { least_shown, ..noise }.in_words().into_iter().nth(n).unwrap();
+    assert_eq!(line(1, 1), "a count of 1 is never shown");
+    assert_eq!(line(5, 1), "counts of 1 to 5 are never shown");
+    assert_eq!(line(0, 1), "at least 300 of 1,000 counts keep their value");
+    let little = NoiseTerms { least_shown: 0, stays_per_thousand: 0, guess_per_thousand: 125, ..noise };
+    assert_eq!(little.in_words()[1..], ["nobody's best guess of a count is right with more than 12.5 % probability"]);
+}
+
+#[test]
+fn suppress_is_used_wherever_it_is_accepted() {
+    use Method::{Perturb, Suppress};
+    for (accepted, used) in [
+        (&[][..], None),
+        (&[Suppress], Some(Suppress)),
+        (&[Perturb], Some(Perturb)),
+        (&[Perturb, Suppress], Some(Suppress)),
+    ] {
+        assert_eq!(Method::used(&accepted.iter().copied().collect()), used, "{accepted:?}");
+    }
+}
+
+/// What was serialised before there was noise is as it was.
+#[test]
+fn terms_without_noise_do_not_mention_it() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut terms = proptest::strategy::ValueTree::current(&Strategy::new_tree(&terms(), &mut runner).unwrap());
+    terms.noise = None;
+    assert!(!serde_json::to_string(&terms).unwrap().contains("noise"));
+    let noise =
+        NoiseTerms { largest: 5, variance: 3, least_shown: 2, stays_per_thousand: 300, guess_per_thousand: 500 };
+    terms.noise = Some(noise);
+    let written = serde_json::to_value(&terms).unwrap();
+    assert_eq!(serde_json::from_value::<NoiseTerms>(written["noise"].clone()).unwrap(), noise);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::world::*;
 use crate::*;
 
 /// A good agreement of `org-a` and `org-b` about `org-a.data`, signed, and its events.
-fn good() -> (String, String) {
+pub(super) fn good() -> (String, String) {
     let mut plain = permissive(&derive_query(), &[0].into(), false);
     plain.forbid_links.insert(2);
     let world = World { agreements: vec![plain], faulty: Default::default() };
@@ -22,7 +22,7 @@ fn good() -> (String, String) {
     (text("agreement-0.toml"), text("agreement-0.events.toml"))
 }
 
-fn partnership() -> Partnership {
+pub(super) fn partnership() -> Partnership {
     Partnership::parse("partnership.toml", &register()).unwrap()
 }
 
@@ -47,7 +47,7 @@ column = [
 }
 
 /// Where `needle` stands in the text: line and column from 1.
-fn place(text: &str, needle: &str) -> (usize, usize) {
+pub(super) fn place(text: &str, needle: &str) -> (usize, usize) {
     let before = &text[..text.find(needle).unwrap_or_else(|| panic!("{needle} is not in the text"))];
     (before.matches('\n').count() + 1, before.rsplit('\n').next().unwrap().len() + 1)
 }

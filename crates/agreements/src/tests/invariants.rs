@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::random::{bound_to_world, inputs, pattern, permissive, runs_the_partnership};
-use super::reference::{allows, coarser, governing};
+use super::random::{bound_to_world, inputs, methods, noise, pattern, permissive, runs_the_partnership};
+use super::reference::{allows, coarser, governing, protection};
+use super::validity::derive_query;
 use super::world::*;
 use crate::*;
 
@@ -30,19 +31,39 @@ fn is_allowed(world: &World, query: &Query) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Default deny, and agreement with the reference model on everything else. An allow names every agreement.
+    /// Default deny, and agreement with the reference model on everything else, how it is protected included. An allow names every
+    /// agreement.
     #[test]
     fn the_decision_is_the_reference_models((world, query) in bound_to_world()) {
         let loaded = world.load();
         let decision = decided(&loaded, &query);
         prop_assert_eq!(decision.is_ok(), allows(&world, &query), "{:?}", decision.err().map(|d| d.blockers));
-        if let Ok((record, _)) = decided(&loaded, &query) {
+        if let Ok((record, terms)) = decided(&loaded, &query) {
+            prop_assert_eq!((Method::used(&terms.methods), terms.noise.map(numbers)), protection(&world, &query));
             let named: BTreeSet<_> = record.agreements.keys().copied().collect();
             let expected: BTreeSet<_> =
                 governing(&world, &query).iter().flat_map(|(_, bound)| bound).map(|n| loaded.digests[*n]).collect();
             prop_assert!(!named.is_empty());
             prop_assert_eq!(named, expected);
         }
+    }
+
+    /// The same where several agreements allow everything, and differ in how they protect.
+    #[test]
+    fn protection_by_several_agreements_is_the_reference_models(
+        several in prop::collection::vec((methods(), prop::option::weighted(0.7, noise())), 1..4),
+    ) {
+        let all = (0..several.len()).collect();
+        let query = Query { inputs: vec![(0, all)], ..derive_query() };
+        let agreement = |(methods, noise)| {
+            let mut plain = Plain { methods, noise, ..permissive(&query, &[0].into(), false) };
+            plain.make_sense();
+            plain
+        };
+        let world = World { agreements: several.into_iter().map(agreement).collect(), faulty: BTreeSet::new() };
+        let found = decided(&world.load(), &query).map(|(_, terms)| (Method::used(&terms.methods), terms.noise.map(numbers)));
+        prop_assert_eq!(found.is_ok(), allows(&world, &query));
+        prop_assert!(found.is_err() || found.ok() == Some(protection(&world, &query)));
     }
 
     /// The order of inputs and files, and repetition, make no difference; the same question has the same answer.
@@ -64,11 +85,12 @@ proptest! {
     #[test]
     fn more_never_allows_more(
         (world, query) in bound_to_world(),
-        what in 0..7_u8,
+        what in 0..8_u8,
         which in any::<prop::sample::Index>(),
         extra in inputs(1..2),
         forbidden in (0..3_usize, pattern()),
         rules in 0..1024_u16,
+        more_noise in noise(),
     ) {
         let (mut stricter, mut more) = (world.clone(), query.clone());
         let agreement = which.index(world.agreements.len());
@@ -84,6 +106,7 @@ proptest! {
             3 => plain.forbid_recipients.push(forbidden.1),
             4 => plain.suspend(query.now),
             5 => plain.primary |= rules,
+            6 => plain.ask_for(more_noise),
             _ => plain.optout = Some((ActionKind::ALL.into(), plain.optout.as_ref().map_or(10, |(_, days)| *days))),
         }
         let after = decided(&stricter.load(), &more);
@@ -185,7 +208,23 @@ fn terms_within_but_grants(terms: &Terms, wider: &Terms) -> bool {
     terms.is_within(wider)
 }
 
+/// A table of noise as its numbers.
+fn numbers(noise: NoiseTerms) -> PlainNoise {
+    let NoiseTerms { largest, variance, least_shown, stays_per_thousand, guess_per_thousand } = noise;
+    [largest, variance, least_shown, stays_per_thousand.into(), guess_per_thousand.into()]
+}
+
 impl Plain {
+    /// Asks for as much noise besides, where any is ever added.
+    fn ask_for(&mut self, noise: PlainNoise) {
+        if !self.methods.contains(&Method::Perturb) {
+            return;
+        }
+        let known = self.noise.unwrap_or(noise);
+        let stricter = |part: usize| if part < 3 { known[part].max(noise[part]) } else { known[part].min(noise[part]) };
+        self.noise = Some(std::array::from_fn(stricter));
+    }
+
     fn suspend(&mut self, now: i64) {
         self.events.retain(|(_, hour)| *hour <= now);
         if matches!(self.events.last(), Some((EventKind::Signed | EventKind::Resumed, _))) {

@@ -7,7 +7,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 
-use super::reference::allows;
+use super::reference::{allows, protection};
 use super::world::*;
 use crate::*;
 
@@ -64,25 +64,34 @@ pub(super) fn pattern() -> impl Strategy<Value = Pattern> {
     })
 }
 
-fn plain() -> impl Strategy<Value = Plain> {
-    let dates = (prop_oneof![12 => Just(-10_i64), 1 => Just(150)], prop_oneof![12 => Just(400_i64), 1 => 90..110_i64]);
-    let rare = |size| prop_oneof![10 => Just(BTreeSet::new()), 1 => numbers(0..size)];
-    let methods = prop_oneof![
+/// What a file may say of noise.
+pub(super) fn noise() -> impl Strategy<Value = PlainNoise> {
+    (3..=20_u32, 1..=100_u32, 0..3_u32, 0..=950_u32, 1..=999_u32)
+        .prop_map(|(largest, variance, least, stays, guess)| [largest, variance, least, stays, guess])
+}
+
+pub(super) fn methods() -> impl Strategy<Value = BTreeSet<Method>> {
+    prop_oneof![
         4 => Just(BTreeSet::from([Method::Suppress, Method::Perturb])),
         2 => Just(BTreeSet::from([Method::Suppress])),
         1 => Just(BTreeSet::from([Method::Perturb])),
-    ];
+    ]
+}
+
+fn plain() -> impl Strategy<Value = Plain> {
+    let dates = (prop_oneof![12 => Just(-10_i64), 1 => Just(150)], prop_oneof![12 => Just(400_i64), 1 => 90..110_i64]);
+    let rare = |size| prop_oneof![10 => Just(BTreeSet::new()), 1 => numbers(0..size)];
     let forbids = (rare(2), rare(2), prop_oneof![10 => Just(vec![]), 1 => vec(pattern(), 1..3)]);
     let terms = (
         option::weighted(0.2, (actions(), 1..40_i64)),
         prop::bool::weighted(0.8),
         mostly(4),
         prop::bool::weighted(0.7),
-        (3..12_u32, 0..1024_u16),
+        (3..12_u32, 0..1024_u16, option::of(noise())),
         prop_oneof![5 => Just([2020; 3]), 1 => Just([2020, 2025, 2020])],
     );
     (
-        (numbers(0..3), mostly(3), prop::bool::weighted(0.05), methods),
+        (numbers(0..3), mostly(3), prop::bool::weighted(0.05), methods()),
         dates,
         events(),
         vec(grant(), 1..4),
@@ -109,6 +118,7 @@ fn plain() -> impl Strategy<Value = Plain> {
                 onward: terms.3,
                 k: terms.4.0,
                 primary: terms.4.1,
+                noise: terms.4.2,
                 from_years: terms.5,
             };
             plain.make_sense();
@@ -117,8 +127,14 @@ fn plain() -> impl Strategy<Value = Plain> {
 }
 
 impl Plain {
-    /// Keeps of the grants what can be written in a file: known datasets and parties.
+    /// Keeps what can be written in a file: of the grants known datasets and parties, and noise where it does something.
     pub(super) fn make_sense(&mut self) {
+        // A table of noise is refused where none is added, and its absence where nothing else protects; both are tested elsewhere.
+        match (self.methods.contains(&Method::Suppress), self.methods.contains(&Method::Perturb)) {
+            (_, false) => self.noise = None,
+            (false, true) => self.noise = self.noise.or(Some([5, 3, 2, 300, 500])),
+            (true, true) => {}
+        }
         let parties = self.parties();
         for grant in &mut self.grants {
             grant.datasets = grant.datasets.intersection(&self.datasets).copied().collect();
@@ -251,24 +267,33 @@ pub(super) fn permissive(query: &Query, datasets: &BTreeSet<usize>, law_enforcem
         onward: true,
         k: 5,
         primary: 0,
+        noise: None,
         from_years: [2019; 3],
     };
     plain.grant_for(query, datasets);
     plain
 }
 
-/// The random worlds are worth something only if they allow and deny each action often enough.
+/// The random worlds are worth something only if they allow and deny each action often enough, and protect in every way.
 #[test]
 fn random_worlds_allow_and_deny_every_action() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut counts: BTreeMap<(ActionKind, bool), u32> = BTreeMap::new();
+    let mut protected: BTreeMap<(Option<Method>, bool), u32> = BTreeMap::new();
     for _ in 0..2_000 {
         let (world, query) = bound_to_world().new_tree(&mut runner).unwrap().current();
-        *counts.entry((query.action, allows(&world, &query))).or_default() += 1;
+        let allowed = allows(&world, &query);
+        *counts.entry((query.action, allowed)).or_default() += 1;
+        let (method, noise) = protection(&world, &query);
+        *protected.entry((method, noise.is_some())).or_default() += u32::from(allowed);
     }
     for action in ActionKind::ALL {
         for allowed in [true, false] {
             assert!(counts.get(&(action, allowed)).is_some_and(|count| *count >= 10), "{counts:?}");
         }
+    }
+    for way in [(Method::Suppress, false), (Method::Suppress, true), (Method::Perturb, true)] {
+        let count = protected.get(&(Some(way.0), way.1));
+        assert!(count.is_some_and(|count| *count >= 10), "{protected:?}");
     }
 }

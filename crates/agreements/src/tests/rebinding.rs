@@ -71,7 +71,11 @@ fn load(versions: &[(String, Digest)], events: &[(usize, EventKind, i64)]) -> Sn
 
 /// The first version, and one after it.
 fn two(edit: (&str, &str)) -> Vec<(String, Digest)> {
-    let first = first();
+    followed(first(), edit)
+}
+
+/// A version, and one after it.
+fn followed(first: String, edit: (&str, &str)) -> Vec<(String, Digest)> {
     let digest = agreement_digest("v1.toml", &first).unwrap();
     let second = next(&first, 2, digest, edit);
     vec![(first, digest), second]
@@ -125,7 +129,6 @@ fn a_version_that_is_looser_in_anything_denies_and_says_in_what() {
         ("k = 5\n", "k = 4\n", "terms.k"),
         ("rounding = 6\n", "rounding = 3\n", "terms.rounding"),
         ("methods = [\"suppress\"]", "methods = [\"suppress\", \"perturb\"]", "terms.methods"),
-        ("methods = [\"suppress\"]", "methods = [\"perturb\"]", "terms.methods"),
         ("zeros = \"protect\"", "zeros = \"publish\"", "terms.zeros"),
         ("[\"lsoa by calendar-year\"]", "[\"lsoa by calendar-year\", \"msoa by quarter\"]", "terms.finest"),
         ("decoys_per_thousand = 50", "decoys_per_thousand = 0", "terms.primary.decoys_per_thousand"),
@@ -194,6 +197,69 @@ fn zeros_that_are_out_cannot_be_protected_by_a_later_version() {
     let second = next(&first, 2, digest, ("zeros = \"publish\"", "zeros = \"protect\""));
     let denial = decide_at(&load(&[(first, digest), second], &[]), digest, 240).unwrap_err();
     assert_eq!(denial.blockers[0].actual, "agreement-0@2: terms.zeros");
+}
+
+const SUPPRESS: &str = "methods = [\"suppress\"]";
+const PERTURB: &str = "methods = [\"perturb\"]";
+const EITHER: &str = "methods = [\"suppress\", \"perturb\"]";
+
+/// What is out was decided by one method and, where that is noise, with one table of it.
+#[test]
+fn neither_the_method_nor_its_noise_changes_under_what_is_out() {
+    let noise =
+        "\nnoise = { largest = 8, variance = 6, least_shown = 2, stays_per_thousand = 300, guess_per_thousand = 500 }";
+    let (noisy, either) = (format!("{PERTURB}{noise}"), format!("{EITHER}{noise}"));
+    let table = NOISE_KEYS.map(|key| format!("terms.noise.{key}"));
+    let table = |with: &[&str]| {
+        let mut clauses: Vec<_> = table.iter().map(String::as_str).chain(with.iter().copied()).collect();
+        clauses.sort_unstable();
+        clauses.join(", ")
+    };
+    // Stricter, but for the cap as it goes away.
+    let new_table = table(&[]).replace("terms.noise.guess_per_thousand, ", "");
+    let part = |from: &'static str, to: &'static str| (noisy.as_str(), noisy.replace(from, to));
+    fn whole<'a>(before: &'a str, after: &str) -> (&'a str, String) {
+        (before, after.to_owned())
+    }
+    for ((before, after), clauses) in [
+        (whole(&noisy, &noisy), ""),
+        (part("guess_per_thousand = 500", "guess_per_thousand = 499"), ""),
+        (part("guess_per_thousand = 500", "guess_per_thousand = 501"), "terms.noise.guess_per_thousand"),
+        (part("largest = 8", "largest = 9"), "terms.noise.largest"),
+        (part("largest = 8", "largest = 7"), "terms.noise.largest"),
+        (part("variance = 6", "variance = 7"), "terms.noise.variance"),
+        (part("variance = 6", "variance = 5"), "terms.noise.variance"),
+        (part("least_shown = 2", "least_shown = 3"), "terms.noise.least_shown"),
+        (part("least_shown = 2", "least_shown = 0"), "terms.noise.least_shown"),
+        (part("stays_per_thousand = 300", "stays_per_thousand = 299"), "terms.noise.stays_per_thousand"),
+        (part("stays_per_thousand = 300", "stays_per_thousand = 301"), "terms.noise.stays_per_thousand"),
+        (whole(&noisy, &either), "terms.methods"),
+        (whole(&either, &noisy), "terms.methods"),
+        (whole(&noisy, EITHER), &table(&["terms.methods"])),
+        (whole(&noisy, SUPPRESS), &table(&["terms.methods"])),
+        (whole(SUPPRESS, &noisy), &format!("terms.methods, {new_table}")),
+        (whole(EITHER, &noisy), &format!("terms.methods, {new_table}")),
+        // Others may accept `perturb` alone, so that noise is what was used together with them.
+        (whole(EITHER, &either), &new_table),
+        (whole(&either, EITHER), &table(&[])),
+        (whole(&either, SUPPRESS), &table(&[])),
+        (whole(EITHER, SUPPRESS), ""),
+        (whole(SUPPRESS, EITHER), "terms.methods"),
+    ] {
+        let first = first().replace(SUPPRESS, before);
+        let first = demo::sign("v1.toml", &first, "test", instant(0)).unwrap();
+        let versions = followed(first, (before, &after));
+        let snapshot = load(&versions, &[]);
+        assert!(decide_at(&snapshot, versions[0].1, 239).is_ok(), "{before}");
+        let looser = match decide_at(&snapshot, versions[0].1, 240) {
+            Ok(permit) => {
+                assert_eq!(permit.agreements().keys().collect::<Vec<_>>(), [&versions[1].1]);
+                String::new()
+            }
+            Err(denial) => denial.blockers[0].actual.clone(),
+        };
+        assert_eq!(looser.trim_start_matches("agreement-0@2: "), clauses, "{before} becomes {after}");
+    }
 }
 
 /// What counts is the version that holds now, whatever stood between.

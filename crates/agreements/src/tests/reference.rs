@@ -85,6 +85,35 @@ pub(super) fn allows(world: &World, query: &Query) -> bool {
         || chosen.iter().all(|agreement| !agreement.law_enforcement)
 }
 
+/// How what is allowed is protected: by which method, and how much noise the agreements ask for, in the order of the file's keys.
+pub(super) fn protection(world: &World, query: &Query) -> (Option<Method>, Option<PlainNoise>) {
+    let mut numbers = BTreeSet::new();
+    for (_, bound) in governing(world, query) {
+        numbers.extend(bound);
+    }
+    let (mut suppress, mut perturb) = (true, true);
+    let mut noise: Option<PlainNoise> = None;
+    for agreement in numbers.into_iter().filter_map(|number| world.agreements.get(number)) {
+        suppress &= agreement.methods.contains(&Method::Suppress);
+        perturb &= agreement.methods.contains(&Method::Perturb);
+        let Some(asked) = agreement.noise else { continue };
+        let mut all = noise.unwrap_or(asked);
+        for part in 0..5 {
+            let stricter = if part < 3 { asked[part] > all[part] } else { asked[part] < all[part] };
+            if stricter {
+                all[part] = asked[part];
+            }
+        }
+        noise = Some(all);
+    }
+    let method = match (suppress, perturb) {
+        (true, _) => Some(Method::Suppress),
+        (false, true) => Some(Method::Perturb),
+        (false, false) => None,
+    };
+    (method, noise)
+}
+
 fn within_original(query: &Query, inputs: &[(usize, BTreeSet<usize>)]) -> bool {
     let Some(original) = &query.original else { return true };
     query.action == ActionKind::Release

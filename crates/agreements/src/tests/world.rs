@@ -23,6 +23,11 @@ pub(super) struct World {
     pub(super) faulty: BTreeSet<usize>,
 }
 
+/// `[terms.noise]` as its numbers, in the order of [`NOISE_KEYS`]. More is stricter of the first three, less of the others.
+pub(super) type PlainNoise = [u32; 5];
+pub(super) const NOISE_KEYS: [&str; 5] =
+    ["largest", "variance", "least_shown", "stays_per_thousand", "guess_per_thousand"];
+
 /// One agreement. Times are hours since the beginning of 2024, dates are days since then.
 #[derive(Debug, Clone)]
 pub(super) struct Plain {
@@ -44,6 +49,7 @@ pub(super) struct Plain {
     pub(super) k: u32,
     /// The other primary rules as ten bits: one more never makes any of them looser.
     pub(super) primary: u16,
+    pub(super) noise: Option<PlainNoise>,
     pub(super) from_years: [i32; 3],
 }
 
@@ -247,6 +253,12 @@ fn list<T: std::fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
     format!("[{}]", items.join(", "))
 }
 
+/// The table as it stands in a file.
+pub(super) fn noise_table(noise: &PlainNoise) -> String {
+    let lines = NOISE_KEYS.iter().zip(noise).map(|(key, value)| format!("{key} = {value}\n"));
+    format!("[terms.noise]\n{}", lines.collect::<String>())
+}
+
 fn named(names: &[&str], numbers: &BTreeSet<usize>) -> String {
     list(numbers.iter().map(|n| names[*n]))
 }
@@ -344,13 +356,14 @@ impl Plain {
         write!(
             text,
             "[terms]\nk = {}\nrounding = 1\nmethods = {}\nzeros = \"publish\"\nfinest = {}\ntier = \"{}\"\n\
-             onward = \"{}\"\nquery_budget = 10\n{}[forbid]\npurposes = {}\nlinks = {}\nrecipients = [{}]\n",
+             onward = \"{}\"\nquery_budget = 10\n{}{}[forbid]\npurposes = {}\nlinks = {}\nrecipients = [{}]\n",
             self.k,
             list(methods),
             named(&LEVELS, &self.finest),
             if self.public_tier { "public" } else { "partners" },
             if self.onward { "recipients" } else { "none" },
             self.primary(),
+            self.noise.as_ref().map_or_else(String::new, noise_table),
             named(&PURPOSES, &self.forbid_purposes),
             named(&DATASETS, &self.forbid_links),
             self.forbid_recipients.iter().map(Pattern::toml).collect::<Vec<_>>().join(", "),
