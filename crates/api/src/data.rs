@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::Response;
 use disclosure::Released;
 use model::TidyRow;
-use platform::{DataAnswer, DataRequest, PeriodChoice, PlatformError};
+use platform::{DataAnswer, DataRequest, PlatformError};
 
 use crate::App;
 use crate::encode;
@@ -16,7 +16,7 @@ use crate::problem::Problem;
 use crate::schema::{DataDocument, SYNTHETIC_NOTICE};
 
 /// Says why a table is empty: which parameter matched nothing, and what exists.
-const NOTE: &str = "commonground-note";
+pub(crate) const NOTE: &str = "commonground-note";
 
 const PARAMETERS: [&str; 10] =
     ["indicator", "area_type", "period_type", "area", "within", "period", "sex", "age", "breakdown", "purpose"];
@@ -97,11 +97,7 @@ fn answer(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<(String, DataAnsw
         period_type: params.parsed("period_type")?,
         areas: params.list("area")?,
         within: params.parsed("within")?,
-        period: match params.text("period") {
-            None | Some("latest") => PeriodChoice::Latest,
-            Some("all") => PeriodChoice::All,
-            Some(interval) => PeriodChoice::Interval(interval.to_owned()),
-        },
+        period: params.period(),
         sex: params.parsed("sex")?,
         age: params.parsed("age")?,
         breakdown: params.text("breakdown").map(str::to_owned),

@@ -3,6 +3,7 @@
 use disclosure::Released;
 use model::TidyRow;
 use model::tidy::COLUMNS;
+use platform::{TableAnswer, TableRow};
 use serde_json::{Map, Value};
 
 /// Rows as RFC 4180 text with a header line, UTF-8. A notice joins the caveat of every row: a file that is kept or passed on
@@ -27,6 +28,60 @@ pub fn json(rows: &Released<Vec<TidyRow>>) -> Value {
         fields(row).into_iter().map(|(name, field)| (name.to_owned(), field.json())).collect::<Map<_, _>>().into()
     };
     Value::Array(rows.get().iter().map(object).collect())
+}
+
+/// The columns of a table before and after those of its dimensions.
+const BEFORE: [&str; 8] =
+    ["dataset", "area_code", "area_name", "area_type", "boundary_year", "period", "period_label", "period_type"];
+const AFTER: [&str; 2] = ["count", "caveat"];
+
+/// A table as RFC 4180 text with a header line, UTF-8; that there is noise stands in every row, as in [`csv`].
+///
+/// # Errors
+/// As [`csv`].
+pub(crate) fn table_csv(answer: &TableAnswer, notice: Option<&str>) -> Result<Vec<u8>, csv::Error> {
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    let by = answer.by.iter().map(String::as_str);
+    writer.write_record(BEFORE.into_iter().chain(by).chain(AFTER))?;
+    let (dataset, area_type) = (answer.dataset.to_string(), answer.area_type.to_string());
+    let year = answer.boundary_year.map_or_else(String::new, |year| year.get().to_string());
+    let caveat = caveats(Some(&answer.caveat), notice).text();
+    let mut last = None;
+    for row in answer.rows.get() {
+        let (_, period) = match last.take() {
+            Some((same, texts)) if same == row.period => last.insert((same, texts)),
+            _ => last.insert((
+                row.period,
+                [row.period.to_string(), row.period.label(), row.period.period_type().to_string()],
+            )),
+        };
+        let [interval, label, kind] = &*period;
+        for field in
+            [&dataset, row.area_code.as_str(), &defused(&row.area_name), &area_type, &year, interval, label, kind]
+        {
+            writer.write_field(field)?;
+        }
+        row.by.iter().try_for_each(|category| writer.write_field(defused(category)))?;
+        writer.write_field(row.count.to_string())?;
+        writer.write_field(&caveat)?;
+        writer.write_record(None::<&[u8]>)?;
+    }
+    writer.into_inner().map_err(|error| error.into_error().into())
+}
+
+/// The rows of a table as JSON objects.
+pub(crate) fn table_json(answer: &TableAnswer) -> Vec<Value> {
+    let object = |row: &TableRow| -> Value {
+        let mut object = Map::new();
+        let mut put = |name: &str, value: Value| drop(object.insert(name.to_owned(), value));
+        put("area_code", row.area_code.as_str().into());
+        put("area_name", (*row.area_name).into());
+        put("period", row.period.to_string().into());
+        answer.by.iter().zip(&row.by).for_each(|(name, category)| put(name, (**category).into()));
+        put("count", row.count.into());
+        object.into()
+    };
+    answer.rows.get().iter().map(object).collect()
 }
 
 fn caveats(own: Option<&str>, notice: Option<&str>) -> Field {

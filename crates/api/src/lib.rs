@@ -15,6 +15,7 @@ mod publications;
 mod reference;
 mod schema;
 mod server;
+mod tables;
 mod uploads;
 
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! Strict query parameters: unknown and repeated ones are refused by name.
 
 use axum::http::Uri;
+use platform::PeriodChoice;
 
 use crate::problem::{self, Problem};
 
@@ -60,6 +61,15 @@ impl Params {
     /// A comma-separated parameter as typed values.
     pub(crate) fn list<T: std::str::FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<Vec<T>, Problem> {
         self.text(name).map_or_else(|| Ok(Vec::new()), |text| text.split(',').map(|part| parse(name, part)).collect())
+    }
+
+    /// Which periods are asked for.
+    pub(crate) fn period(&self) -> PeriodChoice {
+        match self.text("period") {
+            None | Some("latest") => PeriodChoice::Latest,
+            Some("all") => PeriodChoice::All,
+            Some(interval) => PeriodChoice::Interval(interval.to_owned()),
+        }
     }
 }
 

@@ -47,6 +47,7 @@ problems! {
     URI_TOO_LONG = URI_TOO_LONG, "query-too-long", "the query is longer than allowed", "ask for fewer areas at once";
     REFUSED = UNPROCESSABLE_ENTITY, "contract-refused", "the file does not fit its contract; nothing was stored", "see `findings`, correct the file and send it again";
     BUSY = TOO_MANY_REQUESTS, "busy", "too many uploads at once", "wait for your organisation's other uploads to end, or try again in a minute";
+    BUDGET_SPENT = TOO_MANY_REQUESTS, "query-budget-spent", "no more new tables this year", "ask for tables that were asked for before, or have the agreement's `query_budget` raised";
     INTERNAL = INTERNAL_SERVER_ERROR, "internal", "something failed here", "try again; if it stays, quote `reference` to the programme office";
     FULL = INSUFFICIENT_STORAGE, "storage-full", "there is no room to store this", "tell the programme office: it makes room, and may have to start the service again; then send it again";
     UNAVAILABLE = SERVICE_UNAVAILABLE, "unavailable", "not available now", "try again later";
@@ -126,6 +127,7 @@ impl From<PlatformError> for Problem {
             }
             PlatformError::IdempotencyConflict { .. } => Self::new(CONFLICT, detail),
             PlatformError::DigestMismatch => Self::new(DIGEST_MISMATCH, detail),
+            PlatformError::BudgetSpent { .. } => Self::new(BUDGET_SPENT, detail),
             PlatformError::TooLarge { .. } => Self::new(TOO_LARGE, detail),
             PlatformError::Stalled => Self::new(STALLED, detail),
             PlatformError::Refused { findings, .. } => {

@@ -3,8 +3,8 @@
 use model::DatasetId;
 use model::Period;
 use platform::{
-    AreaCard, Change, IndicatorCard, Loss, Me, Preview, PublicationReport, RevisionPreview, ShareBand, ViewCard,
-    ViewChange,
+    AreaCard, Change, IndicatorCard, Loss, Me, Preview, PublicationReport, RevisionPreview, ShareBand, TableCard,
+    ViewCard, ViewChange,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -129,6 +129,38 @@ pub(crate) struct DataDocument {
     /// The rows, as objects with the fixed columns.
     #[schema(value_type = Vec<Object>)]
     pub(crate) rows: serde_json::Value,
+}
+
+/// A table of counts with noise.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TableDocument {
+    /// The dataset.
+    pub(crate) dataset: String,
+    /// Type of its areas.
+    pub(crate) area_type: String,
+    /// Vintage of their boundaries.
+    pub(crate) boundary_year: Option<u16>,
+    /// Its dimensions: every row has a category of each, or `all`.
+    pub(crate) by: Vec<String>,
+    /// Whether it stands on invented data.
+    pub(crate) synthetic: bool,
+    /// What to know about the data.
+    pub(crate) notice: Option<&'static str>,
+    /// What is counted, and what the noise is.
+    pub(crate) notes: Vec<String>,
+    /// Digests of the agreements that the numbers stand on.
+    pub(crate) agreements: Vec<String>,
+    /// Its rows, as objects: area, period, dimensions, count.
+    #[schema(value_type = Vec<Object>)]
+    pub(crate) rows: Vec<serde_json::Value>,
+}
+
+/// What tables the caller may ask for.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TableList {
+    /// By dataset.
+    #[schema(value_type = Vec<Object>)]
+    pub(crate) tables: Vec<TableCard>,
 }
 
 /// What the caller may do.

@@ -20,7 +20,7 @@ use utoipa_axum::routes;
 
 use crate::places::UploadPlaces;
 use crate::problem::{self, Problem};
-use crate::{App, HttpLimits, data, headers, pages, publications, reference, uploads};
+use crate::{App, HttpLimits, data, headers, pages, publications, reference, tables, uploads};
 
 /// The description of every operation.
 #[must_use]
@@ -53,6 +53,9 @@ fn operations() -> OpenApiRouter<App> {
         .routes(routes!(reference::readyz))
         .routes(routes!(data::csv))
         .routes(routes!(data::json))
+        .routes(routes!(tables::list))
+        .routes(routes!(tables::csv))
+        .routes(routes!(tables::json))
         .routes(routes!(uploads::create))
         .routes(routes!(uploads::version))
         .routes(routes!(uploads::withdraw))

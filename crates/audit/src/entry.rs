@@ -299,6 +299,30 @@ pub enum Entry {
         /// Agreements it stands on.
         agreements: BTreeSet<Digest>,
     },
+    /// A table was asked for that nobody had asked for before, of figures with noise; durable before the first byte of it leaves.
+    Answered {
+        /// Who asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        actor: Option<Actor>,
+        /// For which purpose.
+        purpose: PurposeId,
+        /// The protection group.
+        group: Label,
+        /// Digest of the revision that it stands on.
+        revision: Digest,
+        /// Digest of the question: what follows.
+        question: Digest,
+        /// What reads of it are counted as.
+        view: ViewId,
+        /// Type of its areas.
+        area_type: Label,
+        /// Its periods.
+        periods: Vec<Period>,
+        /// Its dimensions.
+        by: BTreeSet<Label>,
+        /// Agreements that allow it.
+        agreements: BTreeSet<Digest>,
+    },
     /// A plan was made and waits for approval; nothing of it is published. What waited before for the group is void.
     Previewed {
         /// The intent.
@@ -424,6 +448,7 @@ impl Entry {
             | Self::Accessed { .. }
             | Self::Reviewed { .. }
             | Self::Decided { .. }
+            | Self::Answered { .. }
             | Self::Denied { .. }
             | Self::Agreement { .. }
             | Self::Key { .. }
@@ -443,6 +468,7 @@ impl Entry {
             Self::Refused { .. } => "refused",
             Self::Failed { .. } => "failed",
             Self::Released { .. } => "released",
+            Self::Answered { .. } => "answered",
             Self::Previewed { .. } => "previewed",
             Self::Decided { .. } => "decided",
             Self::Withdrawn { .. } => "withdrawn",

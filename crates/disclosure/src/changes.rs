@@ -94,13 +94,7 @@ pub struct Changes {
 
 impl Changes {
     pub(crate) fn new(past: &LedgerState, next: &GroupTables, views: &[ReportedView]) -> Self {
-        let named = |view: &ReportedView| ViewChange {
-            name: view.name.clone(),
-            all: Change::default(),
-            periods: BTreeMap::new(),
-        };
-        let views_of = views.iter().map(named).collect();
-        let mut changes = Self { views: views_of, stay_away: next.left_behind.clone(), ..Self::default() };
+        let mut changes = Self { stay_away: next.left_behind.clone(), ..Self::none_of(views) };
         let rounding = past.history.as_ref().map_or(Rounding::None, |history| history.policy.rounding);
         let now: BTreeSet<&CellId> =
             past.history.iter().flat_map(|history| &history.shown).map(|figure| &figure.id).collect();
@@ -129,6 +123,37 @@ impl Changes {
             }
         }
         changes
+    }
+
+    /// From figures to others, nothing of which is withheld for anything else.
+    pub(crate) fn between(before: Option<&GroupTables>, after: &GroupTables, views: &[ReportedView]) -> Self {
+        let mut changes = Self::none_of(views);
+        let shown = |tables: Option<&GroupTables>, id: &CellId| tables.and_then(|tables| tables.cell(id)?.value());
+        for (id, cell) in after.iter().filter(|(id, _)| shown(before, id).is_none()) {
+            changes.count(views, id, |change| {
+                change.after.add(cell.value());
+                change.appears.add(cell.value());
+            });
+        }
+        for (id, cell) in before.iter().flat_map(|before| before.iter()) {
+            let later = shown(Some(after), id);
+            changes.count(views, id, |change| {
+                change.before.add(cell.value());
+                later.iter().for_each(|value| change.after.add(Some(*value)));
+                change.changed += usize::from(later.is_some() && later != cell.value());
+                change.withheld += usize::from(later.is_none());
+            });
+        }
+        changes
+    }
+
+    fn none_of(views: &[ReportedView]) -> Self {
+        let named = |view: &ReportedView| ViewChange {
+            name: view.name.clone(),
+            all: Change::default(),
+            periods: BTreeMap::new(),
+        };
+        Self { views: views.iter().map(named).collect(), ..Self::default() }
     }
 
     /// Counts a cell in each view that shows it, and in all.

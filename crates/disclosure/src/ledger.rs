@@ -303,7 +303,7 @@ impl Entry {
         }
         let barred = self.cells.iter().filter(|cell| cell.barred).map(|cell| cell.id.clone()).collect();
         let (group, more_follows, without_late) = (self.group.clone(), self.more_follows, self.without_late);
-        GroupTables { group, cells, revised, more_follows, without_late, left_behind, barred }
+        GroupTables { group, cells, revised, more_follows, without_late, left_behind, barred, noise: None }
     }
 }
 

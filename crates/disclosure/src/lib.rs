@@ -61,7 +61,7 @@ pub use registration::{
     Counted, Geographies, Refusal, Register, RegisteredArea, RegisteredTable, screen_areas, screen_table,
 };
 pub use released::{Cell, GroupTables, OpenError, OpenSource, Released};
-pub use report::{Loss, PublicationReport, ReportedView, ShareBand, report};
+pub use report::{Loss, Protection, PublicationReport, ReportedView, ShareBand, report, report_noise};
 pub use review::{Explainer, Explanation, Verification, verify_ledger};
 pub use rules::Reason;
 pub use unreleased::{AtomIndex, BuildError, CellFacts, Unreleased, UnreleasedBuilder};

@@ -6,6 +6,7 @@ use model::{Exposure, Mark, Period};
 use serde::Serialize;
 
 use crate::ids::{CellId, GroupId};
+use crate::perturb::Noise;
 use crate::unreleased::Unreleased;
 
 /// A value that may leave: only this crate makes one, of a committed plan, of open data, or of the ledger.
@@ -71,7 +72,7 @@ impl Cell {
 }
 
 /// Every cell of a group, in the order of its ids.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct GroupTables {
     pub(crate) group: GroupId,
     pub(crate) cells: BTreeMap<CellId, Cell>,
@@ -85,6 +86,8 @@ pub struct GroupTables {
     pub(crate) left_behind: BTreeMap<Period, usize>,
     /// See [`Self::is_barred`].
     pub(crate) barred: BTreeSet<CellId>,
+    /// See [`Self::noise`].
+    pub(crate) noise: Option<Noise>,
 }
 
 impl GroupTables {
@@ -103,6 +106,12 @@ impl GroupTables {
     /// Every cell, in the order of ids.
     pub fn iter(&self) -> impl Iterator<Item = (&CellId, Cell)> {
         self.cells.iter().map(|(id, cell)| (id, *cell))
+    }
+
+    /// The noise that its figures have, if any.
+    #[must_use]
+    pub const fn noise(&self) -> Option<&Noise> {
+        self.noise.as_ref()
     }
 
     /// Whether some of these figures took the place of others.
@@ -195,6 +204,7 @@ impl Unreleased {
             without_late: false,
             left_behind: BTreeMap::new(),
             barred: BTreeSet::new(),
+            noise: None,
         }))
     }
 }

@@ -10,6 +10,7 @@ use model::{AgeBand, AreaType, PeriodType, Sex};
 use crate::changes::Shown;
 use crate::ids::{CellId, GroupId, MeasureId};
 use crate::ledger::{AuthenticatedEntry, Entry, LedgerError, Outcome};
+use crate::perturb::{Noise, restore_noise};
 use crate::policy::{Policy, Rounding, ZeroPolicy};
 use crate::rules::Reason;
 use crate::verify::verify;
@@ -146,15 +147,24 @@ impl Loss {
     }
 }
 
+/// How figures are protected.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Protection {
+    /// Some are withheld by these rules.
+    Withheld(Policy),
+    /// All have noise, after which they are rounded.
+    Noise(Noise, Rounding),
+}
+
 /// What a publication releases and withholds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PublicationReport {
     /// The group.
     pub group: GroupId,
     /// What is known of it elsewhere, such as when it was published: a word and what there is to say.
     pub facts: Vec<(&'static str, String)>,
-    /// Its rules.
-    pub policy: Policy,
+    /// How it is protected.
+    pub protection: Protection,
     /// By view, in the order given.
     pub views: Vec<(String, Loss)>,
     /// All cells of the group, those that no view shows any more included.
@@ -200,7 +210,36 @@ pub fn report(entry: &AuthenticatedEntry, views: &[ReportedView]) -> Result<Publ
         worlds: checked.worlds,
         provably_small: checked.provably_small,
         group: entry.group,
-        policy: entry.policy,
+        protection: Protection::Withheld(entry.policy),
+    })
+}
+
+/// Reports on an entry of a plan of noise: everything is shown.
+///
+/// # Errors
+/// If it cannot be read, or is no such plan of the group.
+pub fn report_noise(
+    group: &GroupId,
+    entry: &AuthenticatedEntry,
+    views: &[ReportedView],
+) -> Result<PublicationReport, LedgerError> {
+    let (tables, noisy) = restore_noise(group, entry)?;
+    let (mut losses, mut all) = (vec![Loss::default(); views.len()], Loss::default());
+    for (id, _) in tables.get().iter() {
+        all.add(false, 0);
+        views.iter().zip(&mut losses).filter(|(view, _)| view.shows(id)).for_each(|(_, loss)| loss.add(false, 0));
+    }
+    Ok(PublicationReport {
+        group: group.clone(),
+        facts: Vec::new(),
+        protection: Protection::Noise(*noisy.noise(), noisy.rounding()),
+        views: views.iter().map(|view| view.name.clone()).zip(losses).collect(),
+        all,
+        reasons: BTreeMap::new(),
+        partners: None,
+        contributors: false,
+        worlds: 0,
+        provably_small: 0,
     })
 }
 
@@ -222,7 +261,14 @@ const fn family(reason: Reason) -> &'static str {
 
 impl PublicationReport {
     fn rules(&self) -> Vec<String> {
-        let Policy { k, zeros, rounding, decoys_per_thousand, .. } = &self.policy;
+        match &self.protection {
+            Protection::Withheld(policy) => self.rules_of(policy),
+            Protection::Noise(noise, rounding) => rules_of_noise(noise, *rounding),
+        }
+    }
+
+    fn rules_of(&self, policy: &Policy) -> Vec<String> {
+        let Policy { k, zeros, rounding, decoys_per_thousand, .. } = policy;
         let mut rules = vec![format!("counts of fewer than {k} people or records are withheld")];
         rules.push(match zeros {
             ZeroPolicy::Publish => "zeros are shown".to_owned(),
@@ -245,10 +291,22 @@ impl PublicationReport {
 
     /// Whom the proof holds against, and whom it does not.
     fn readers(&self) -> Vec<String> {
+        let policy = match &self.protection {
+            Protection::Withheld(policy) => policy,
+            Protection::Noise(..) => {
+                return vec![
+                    "is of the registration, before any data: how probable it is that a best guess of a count is right, over all \
+                     that may ever be asked for"
+                        .to_owned(),
+                    "is of counts above the noise and of priors that are locally flat; of several small counts together it says nothing"
+                        .to_owned(),
+                ];
+            }
+        };
         let mut readers = vec![
             "holds against anybody who has everything that was ever published of it, and knows these rules".to_owned(),
         ];
-        readers.push(match (self.policy.own_rows, self.partners) {
+        readers.push(match (policy.own_rows, self.partners) {
             (true, Some(partners)) if partners > 1 => {
                 format!("holds against each of {partners} partners who knows the rows that came from it")
             }
@@ -258,7 +316,7 @@ impl PublicationReport {
             }
             _ => "is not made against partners who know their own rows: the rules do not ask for it".to_owned(),
         });
-        readers.push(match (self.policy.own_records, self.contributors) {
+        readers.push(match (policy.own_records, self.contributors) {
             (true, true) => "holds against each person who knows their own records".to_owned(),
             (true, false) => {
                 "holds against each person who knows one record: it is not known which are of one person".to_owned()
@@ -297,6 +355,9 @@ impl fmt::Display for PublicationReport {
         list(f, "rules", &self.rules())?;
         list(f, "the proof", &self.readers())?;
         let worlds = match self.all.withheld {
+            _ if matches!(self.protection, Protection::Noise(..)) => {
+                "figures with noise, all of which are shown".to_owned()
+            }
             0 => "nothing: no cell is withheld".to_owned(),
             _ => format!("{} other sets of data that would look the same, checked again just now", self.worlds),
         };
@@ -310,6 +371,21 @@ impl fmt::Display for PublicationReport {
         let width = self.reasons.keys().map(|reason| family(*reason).len()).max().unwrap_or(0);
         self.reasons.iter().try_for_each(|(reason, cells)| writeln!(f, "  {:<width$}  {cells:>6}", family(*reason)))
     }
+}
+
+fn rules_of_noise(noise: &Noise, rounding: Rounding) -> Vec<String> {
+    let mut rules = vec![format!(
+        "every count above zero has noise of at most {} either way, variance {}; the same records have the same noise",
+        noise.largest(),
+        noise.variance()
+    )];
+    if noise.least_shown() > 0 {
+        rules.push(format!("no count from 1 to {} is shown", noise.least_shown()));
+    }
+    if let Rounding::Nearest(base) = rounding {
+        rules.push(format!("figures are rounded to the nearest {base}"));
+    }
+    rules
 }
 
 /// A heading in front of lines.

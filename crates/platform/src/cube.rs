@@ -5,7 +5,7 @@ mod denominator;
 use std::collections::BTreeMap;
 
 use agreements::{Governing, OptOutEvidence};
-use disclosure::{Cell, CellId, GroupTables, MeasureId, Released};
+use disclosure::{Cell, CellId, GroupTables, MeasureId, Noise, Released};
 use model::indicator::{Indicator, IndicatorType, IntervalMethod, View};
 use model::table::Breakdown;
 use model::{
@@ -177,12 +177,13 @@ fn row(
         modelled_share: None,
         caveat: caveat(layout, area, key.period, [Some(numerator), denominator]),
     };
+    let noise = numerator.noise().map_or(0.0, Noise::variance);
     match (top, bottom) {
         // What the denominator's source does not have hides nothing of the numerator.
         (Cell::Value(count), Some(Cell::Withheld(Mark::X))) => without_value(&mut row, indicator, count),
         (Cell::Withheld(mark), _) | (_, Some(Cell::Withheld(mark))) => row.status = mark.into(),
-        (Cell::Value(count), None) => fill(&mut row, indicator, count, None),
-        (Cell::Value(count), Some(Cell::Value(of))) => fill(&mut row, indicator, count, Some(of)),
+        (Cell::Value(count), None) => fill(&mut row, indicator, (count, noise), None),
+        (Cell::Value(count), Some(Cell::Value(of))) => fill(&mut row, indicator, (count, noise), Some(of)),
     }
     if row.status == Status::Ok && area.placing.modelled {
         row.status = Status::Modelled;
@@ -204,9 +205,18 @@ fn caveat(
     let other = other.map(|of| format!("The denominator is that of {}: there is none of this period.", of.label()));
     let same = layout.denominator.as_ref().is_some_and(|rule| rule.periods == DenominatorPeriods::Same);
     let revised = [numerator, denominator.filter(|_| !same)].map(|tables| tables.is_some_and(GroupTables::is_revised));
-    let said = layout.indicator.caveats.iter().cloned().chain(of_place).chain(other).chain(corrected(revised));
+    let noise = numerator.and_then(GroupTables::noise).map(noise_in_words);
+    let said = layout.indicator.caveats.iter().cloned().chain(noise).chain(of_place).chain(other);
+    let said = said.chain(corrected(revised));
     let all: Vec<String> = said.collect();
     (!all.is_empty()).then(|| all.join(" "))
+}
+
+fn noise_in_words(noise: &Noise) -> String {
+    format!(
+        "To protect people, counts have noise of at most {} either way, which the limits allow for; parts do not add up to totals exactly.",
+        noise.largest()
+    )
 }
 
 /// What is said of corrections to numerator and denominator.
@@ -229,9 +239,9 @@ fn denominator_cell(rule: &DenominatorRule, tables: &GroupTables, key: &CellKey)
     rule.key(key).map_or(Cell::Withheld(Mark::X), |own| cell(tables, &rule.measure, &own, rule.conceals_gaps))
 }
 
-/// Value and intervals, in the indicator's unit.
-fn fill(row: &mut TidyRow, indicator: &Indicator, count: u64, of: Option<u64>) {
-    let figures = figures(indicator, count, of);
+/// Value and intervals, in the indicator's unit, of a count with noise of this variance.
+fn fill(row: &mut TidyRow, indicator: &Indicator, (count, noise): (u64, f64), of: Option<u64>) {
+    let figures = figures(indicator, count, of).map(|figures| figures.widened(count, noise));
     match figures {
         Ok(figures) => {
             row.value = Some(round(figures.value));
@@ -261,6 +271,22 @@ struct Figures {
     value: f64,
     at_95: Option<(f64, f64)>,
     at_998: Option<(f64, f64)>,
+}
+
+impl Figures {
+    /// With limits that allow for noise in the count. A count `c` of independent events has variance `c`, and with noise of variance `v` of
+    /// its own `c + v`: limits are further away by the root of the ratio.
+    fn widened(self, count: u64, noise: f64) -> Self {
+        if noise <= 0.0 {
+            return self;
+        }
+        let count = as_float(count.max(1));
+        let wider = ((count + noise) / count).sqrt();
+        let value = self.value;
+        let widen =
+            |(lower, upper): (f64, f64)| ((value - (value - lower) * wider).max(0.0), value + (upper - value) * wider);
+        Self { at_95: self.at_95.map(widen), at_998: self.at_998.map(widen), ..self }
+    }
 }
 
 fn figures(indicator: &Indicator, count: u64, of: Option<u64>) -> Result<Figures, statistics::StatisticsError> {

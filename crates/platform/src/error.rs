@@ -92,6 +92,16 @@ pub enum PlatformError {
         /// Why, and what would help.
         reason: String,
     },
+    /// An organisation asked for as many new tables this year as its agreements allow.
+    #[error(
+        "your organisation has asked for {budget} new tables in {year}, as many as is agreed: tables that were asked for before are answered as ever, new ones from 1 January"
+    )]
+    BudgetSpent {
+        /// How many are agreed in a calendar year.
+        budget: u32,
+        /// The year.
+        year: i16,
+    },
     /// Views that are new would take too much from those that are shown.
     #[error("cannot be published: {reason}")]
     TakesTooMuch {

@@ -35,6 +35,7 @@ mod revocation;
 mod settings;
 mod staging;
 mod state;
+mod tables;
 #[cfg(test)]
 mod testing;
 mod withdrawal;
@@ -58,10 +59,12 @@ pub use read::{
 pub use readiness::Readiness;
 pub use receipt::UploadReceipt;
 pub use review::{
-    Change, Changes, Explanation, Loss, PublicationReport, RowExplanation, ShareBand, Verification, ViewChange,
+    Change, Changes, Explanation, Loss, Protection, PublicationReport, RowExplanation, ShareBand, Verification,
+    ViewChange,
 };
 pub use revocation::ask_to_revoke;
 pub use settings::{Limits, Settings};
+pub use tables::{TableAnswer, TableCard, TableRequest, TableRow};
 pub use withdrawal::Withdrawal;
 
 /// The hidden subcommand under which the program reads one workbook and ends.

@@ -51,6 +51,7 @@ fn ended(work_id: Uuid, error: &PlatformError) -> Result<Entry, IdError> {
         PlatformError::NotFound { .. } => (true, "not-found"),
         PlatformError::Unpublishable { .. } => (true, "unpublishable"),
         PlatformError::TakesTooMuch { .. } => (true, "takes-too-much"),
+        PlatformError::BudgetSpent { .. } => (true, "query-budget-spent"),
         PlatformError::AwaitsApproval { .. } => (true, "awaits-approval"),
         PlatformError::AwaitsRevision { .. } => (true, "awaits-revision"),
         PlatformError::Unregistrable { .. } => (true, "unregistrable"),

@@ -2,16 +2,17 @@
 
 mod threads;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 
 use audit::AuditLog;
 use catalog::{Catalog, DataFolder, ObjectName, ObjectStore, SqliteCatalog};
+use disclosure::Judged;
 use engine::CommonDataSet;
 use jiff::Timestamp;
-use model::DefinitionError;
+use model::{DefinitionError, Digest};
 use vault::{FileKey, OsEntropy, Vault};
 
 use self::threads::Wake;
@@ -30,6 +31,9 @@ use crate::state::{self, State};
 /// One data folder and everything that is done with it. Cheap to clone.
 #[derive(Clone)]
 pub struct Platform(Arc<Inner>);
+
+/// What was judged of registrations with noise: what is refused stays so.
+type Judgements = BTreeMap<Digest, Result<Arc<Judged>, String>>;
 
 struct Inner {
     settings: Settings,
@@ -52,10 +56,14 @@ struct Inner {
     deciding: Mutex<()>,
     /// Stored columns in memory.
     common: CommonDataSet,
+    /// What was judged of registrations with noise, by a digest of them.
+    judgements: Mutex<Judgements>,
     /// Memory for the files that are being read.
     uploads: Budget,
     /// Held while a version is staged, recorded and made current.
     staging: Mutex<()>,
+    /// Held while an answer is put on record.
+    answering: Mutex<()>,
     /// Held while requests to revoke keys are carried out.
     revoking: Mutex<()>,
     /// Held while credentials are read again: an older list may not replace a newer one.
@@ -179,8 +187,10 @@ impl Platform {
             publishing_failed: AtomicBool::new(false),
             deciding: Mutex::new(()),
             common,
+            judgements: Mutex::default(),
             uploads,
             staging: Mutex::new(()),
+            answering: Mutex::new(()),
             revoking: Mutex::new(()),
             credentials: Mutex::new(()),
             wake: (Mutex::new(Wake::default()), Condvar::new()),
@@ -260,6 +270,10 @@ impl Platform {
         &self.0.common
     }
 
+    pub(crate) fn judgements(&self) -> std::sync::MutexGuard<'_, Judgements> {
+        self.0.judgements.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
     pub(crate) fn keys(&self) -> &Keys {
         &self.0.keys
     }
@@ -292,6 +306,10 @@ impl Platform {
 
     pub(crate) fn staging(&self) -> std::sync::MutexGuard<'_, ()> {
         self.0.staging.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(crate) fn answering(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.0.answering.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     pub(crate) fn revoking(&self) -> std::sync::MutexGuard<'_, ()> {

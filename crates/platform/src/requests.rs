@@ -145,11 +145,18 @@ pub(crate) fn dimensions(contract: &DatasetContract, view: &View) -> Vec<Dimensi
 /// The published categories and, always, `unknown` for every row that is in none of them: what is left of a total is then
 /// a cell like any other, decided about and shown, and not a difference that anybody can take.
 fn categories(contract: &DatasetContract, view: &View, dimension: &str) -> Vec<String> {
-    let mut categories: Vec<String> = if dimension == "age" && !view.age_bands.is_empty() {
-        view.age_bands.iter().map(ToString::to_string).collect()
-    } else {
-        classifications(contract).remove(dimension).unwrap_or_default()
-    };
+    if dimension == "age" && !view.age_bands.is_empty() {
+        return with_unknown(view.age_bands.iter().map(ToString::to_string).collect());
+    }
+    all_categories(contract, dimension)
+}
+
+/// The categories of a dimension by its contract, and always `unknown`.
+pub(crate) fn all_categories(contract: &DatasetContract, dimension: &str) -> Vec<String> {
+    with_unknown(classifications(contract).remove(dimension).unwrap_or_default())
+}
+
+fn with_unknown(mut categories: Vec<String>) -> Vec<String> {
     if !categories.iter().any(|category| category == engine::UNKNOWN) {
         categories.push(engine::UNKNOWN.to_owned());
     }
@@ -272,7 +279,7 @@ fn parts_of(gazetteer: &Gazetteer, stored: AreaType, area_type: AreaType, area: 
     gazetteer.areas(stored).iter().filter(inside).map(|part| part.code.clone()).collect()
 }
 
-fn area_set(gazetteer: &Gazetteer, stored: AreaType, area_type: AreaType) -> AreaSet {
+pub(crate) fn area_set(gazetteer: &Gazetteer, stored: AreaType, area_type: AreaType) -> AreaSet {
     let codes = |area: &geography::Area| (area.code.clone(), parts_of(gazetteer, stored, area_type, area));
     AreaSet { area_type, areas: gazetteer.areas(area_type).iter().map(codes).collect() }
 }

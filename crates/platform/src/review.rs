@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use agreements::{Denial, Level, Release, Request, Role, decide};
+use agreements::{Denial, Release, Request, Role, decide};
 use disclosure::{CellId, Explainer, MeasureId, ReportedView};
-pub use disclosure::{Change, Changes, Explanation, Loss, PublicationReport, ShareBand, Verification, ViewChange};
+pub use disclosure::{
+    Change, Changes, Explanation, Loss, Protection, PublicationReport, ShareBand, Verification, ViewChange,
+};
 use model::table::Breakdown;
 use model::{CellKey, DatasetId, PurposeId, TidyRow, ViewId};
 
@@ -26,11 +28,16 @@ pub struct RowExplanation {
     pub row: String,
     /// One for the numerator and one for the denominator, as far as they are of controlled data.
     pub cells: Vec<Explanation>,
+    /// Whether the row has noise, so that nothing of it is withheld.
+    pub has_noise: bool,
 }
 
 impl fmt::Display for RowExplanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.row)?;
+        if self.has_noise {
+            return writeln!(f, "  released with noise, which `disclosure report` tells of: nothing is withheld");
+        }
         if self.cells.is_empty() {
             return writeln!(f, "  open data: nothing is withheld");
         }
@@ -57,8 +64,14 @@ impl Platform {
     /// together, or an entry does not hold.
     pub fn verify_ledger(&self, caller: &Caller, dataset: &DatasetId) -> Result<Verification, PlatformError> {
         let entries = self.reviewed(caller, dataset, audit::Question::Verify)?;
-        disclosure::verify_ledger(entries.iter().map(|opened| &opened.entry))
-            .map_err(PlatformError::failed("verify the ledger"))
+        let has_noise = entries.last().is_some_and(|last| last.basis.grammar.is_some());
+        let entries = entries.iter().map(|opened| &opened.entry);
+        let verified = if has_noise {
+            disclosure::verify_noise(&requests::group_of(dataset)?, entries)
+        } else {
+            disclosure::verify_ledger(entries)
+        };
+        verified.map_err(PlatformError::failed("verify the ledger"))
     }
 
     /// What the last publication of a dataset released and withheld, after checking its proof.
@@ -89,8 +102,11 @@ impl Platform {
     pub(crate) fn report_on(&self, dataset: &DatasetId, opened: &Opened) -> Result<PublicationReport, PlatformError> {
         let state = self.state();
         let views = reported_views(&state, dataset, opened.basis.views.iter().collect())?;
-        let mut report =
-            disclosure::report(&opened.entry, &views).map_err(PlatformError::failed("report on a publication"))?;
+        let report = match opened.basis.grammar {
+            Some(_) => disclosure::report_noise(&requests::group_of(dataset)?, &opened.entry, &views),
+            None => disclosure::report(&opened.entry, &views),
+        };
+        let mut report = report.map_err(PlatformError::failed("report on a publication"))?;
         let agreements = opened.basis.agreements();
         let names: Vec<String> = agreements
             .iter()
@@ -118,9 +134,13 @@ impl Platform {
         let missing = || PlatformError::NotFound { what: format!("indicator `{}`", request.indicator) };
         let indicator = state.definitions.indicator(&request.indicator).ok_or_else(missing)?;
         // One question, one record and one reading for each dataset, though numerator and denominator may be of the same.
-        let mut entries = BTreeMap::new();
+        let (mut entries, mut has_noise) = (BTreeMap::new(), false);
         for dataset in indicator.datasets().filter(|dataset| is_planned(&state, dataset)) {
             let last = self.reviewed(caller, dataset, audit::Question::Explain)?.pop();
+            if last.as_ref().is_some_and(|last| last.basis.grammar.is_some()) {
+                has_noise = true;
+                continue;
+            }
             let explainer = last.map(|opened| Explainer::new(&opened.entry)).transpose();
             entries.extend(
                 explainer.map_err(PlatformError::failed("explain a cell"))?.map(|explainer| (dataset, explainer)),
@@ -139,7 +159,7 @@ impl Platform {
                 contract.map(|of| denominator_rule(&indicator.numerator.dataset, measure, of, group)).transpose()?;
             parts.push(Part { measure: requests::measure_id(measure)?, rule, entry });
         }
-        Ok(answer.rows.get().iter().map(|row| explained(row, &parts)).collect())
+        Ok(answer.rows.get().iter().map(|row| explained(row, &parts, has_noise)).collect())
     }
 
     /// The released entries of a dataset's ledger, for a caller whom the agreements let review it; on record.
@@ -172,8 +192,7 @@ impl Platform {
     pub(crate) fn may_review(&self, caller: &Caller, dataset: &DatasetId, basis: &Basis) -> Option<Result<(), Denial>> {
         let (state, now) = (self.state(), self.now());
         let governing = basis.governing(dataset);
-        let levels: BTreeSet<Level> =
-            basis.tables.iter().map(|table| Level::new(table.area_type, table.period_type)).collect();
+        let levels = basis.levels();
         let opt_outs = basis.opt_outs(&state.snapshot, &governing);
         let ask = |purpose: &PurposeId| {
             let request = Request::new(caller.principal.clone(), purpose.clone(), vec![governing.clone()])
@@ -231,7 +250,7 @@ fn is_planned(state: &State, dataset: &DatasetId) -> bool {
     state.released.get(dataset).is_some_and(|group| !group.basis.open)
 }
 
-fn explained(row: &TidyRow, parts: &[Part<'_>]) -> RowExplanation {
+fn explained(row: &TidyRow, parts: &[Part<'_>], has_noise: bool) -> RowExplanation {
     let key = key_of(row);
     let mut cells = Vec::new();
     for part in parts {
@@ -241,7 +260,7 @@ fn explained(row: &TidyRow, parts: &[Part<'_>]) -> RowExplanation {
         cells.extend(part.entry.explain(&id));
     }
     let shown = row.value.map_or_else(|| format!("[{}]", row.status.as_str()), |value| value.to_string());
-    RowExplanation { row: format!("{} {key}: {shown}", row.indicator), cells }
+    RowExplanation { row: format!("{} {key}: {shown}", row.indicator), cells, has_noise }
 }
 
 fn key_of(row: &TidyRow) -> CellKey {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use agreements::{Registry, Seen, Snapshot, SourceFile};
 use catalog::Credential;
-use disclosure::{Geographies, GroupTables, Released};
+use disclosure::{Geographies, GroupTables, Noisy, Released};
 use geography::Gazetteer;
 use model::{AreaType, DatasetId, DefinitionError, Digest, ViewId};
 use sha2::Digest as _;
@@ -33,6 +33,8 @@ pub(crate) struct Geography {
 pub(crate) struct Group {
     pub(crate) tables: Released<GroupTables>,
     pub(crate) basis: Basis,
+    /// What adds noise to whatever else is asked of it, where noise is added to figures.
+    pub(crate) noisy: Option<Noisy>,
 }
 
 #[derive(Clone)]

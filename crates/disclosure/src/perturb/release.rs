@@ -19,12 +19,15 @@ use zeroize::Zeroizing;
 use super::averaging::{Bound, Refused, Registered, refuse};
 use super::noise::Noise;
 use super::table::{NoiseTable, TableError};
+use crate::changes::Changes;
 use crate::counts::{CountsError, UnreleasedCounts};
 use crate::ids::{CellId, GroupId};
+use crate::key::PlanKey;
 use crate::ledger::{AuthenticatedEntry, LedgerError, SealedEntry};
 use crate::policy::Rounding;
 use crate::receipt::AnswerReceipt;
 use crate::released::{Cell, GroupTables, Released};
+use crate::report::ReportedView;
 use crate::review::Verification;
 
 /// Version of the entry's form.
@@ -124,6 +127,7 @@ impl NoiseEntry {
             without_late: false,
             left_behind: BTreeMap::new(),
             barred: BTreeSet::new(),
+            noise: Some(*self.table.noise()),
         }
     }
 
@@ -258,6 +262,20 @@ impl NoisePlan {
         self.decided.cells.len()
     }
 
+    /// Names what everybody would see, and what it would stand on, before it is released: see [`crate::Plan::code`].
+    #[must_use]
+    pub fn code(&self, key: &PlanKey) -> Digest {
+        let NoiseEntry { group, revision, .. } = &self.decided;
+        Digest(key.code(&[b"noise", group.as_str().as_bytes(), &revision.0, &self.digest.0]))
+    }
+
+    /// What it would change of what everybody sees.
+    #[must_use]
+    pub fn changes(&self, past: &NoiseState, views: &[ReportedView]) -> Changes {
+        let before = past.last.as_ref().map(NoiseEntry::tables);
+        Changes::between(before.as_ref(), &self.decided.tables(), views)
+    }
+
     pub(crate) fn into_parts(self) -> (GroupTables, Noisy) {
         (self.decided.tables(), self.decided.noisy())
     }
@@ -318,6 +336,12 @@ impl Noisy {
     #[must_use]
     pub const fn noise(&self) -> &Noise {
         self.table.noise()
+    }
+
+    /// What figures are rounded to, after the noise.
+    #[must_use]
+    pub const fn rounding(&self) -> Rounding {
+        self.rounding
     }
 
     /// The figures of a table that was asked for, in the order of its counts.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use agreements::{
-    Denial, Derive, Governing, Level, Method, Permit, PrimaryRules, Principal, Release, Request, Role, Terms, Zeros,
-    decide,
+    Denial, Derive, Governing, Level, NoiseTerms, Permit, PrimaryRules, Principal, Release, Request, Role, Terms,
+    Zeros, decide,
 };
 use catalog::DatasetVersion;
 use disclosure::{Dominance, Policy, Rounding, Share, ZeroPolicy};
@@ -15,6 +15,7 @@ use model::indicator::{Indicator, View};
 use model::{Exposure, IndicatorId};
 
 use super::basis::Basis;
+use super::noise;
 use super::residents::too_small;
 use crate::definitions::Definitions;
 use crate::error::PlatformError;
@@ -36,6 +37,8 @@ pub(super) struct Allowed {
     pub(super) policy: Policy,
     /// The strictest primary rules; what of them `policy` cannot say (sensitive columns, least population) is applied before.
     pub(super) primary: PrimaryRules,
+    /// The noise that is added to figures; `None` where cells are withheld.
+    pub(super) noise: Option<NoiseTerms>,
     /// The roles that have to approve what is published.
     pub(super) approval: BTreeSet<Role>,
     /// Open only if the contract and every agreement say so.
@@ -127,15 +130,23 @@ impl Platform {
         let terms = strictest(&releases)?;
         let agreed = permits.values().all(|permit| permit.exposure(&contract.id) == Some(&contract.exposure));
         let exposure = if agreed { contract.exposure.clone() } else { Exposure::Controlled };
+        let noise = if exposure.is_open() { None } else { noise::noise_of(&terms)? };
         if !exposure.is_open() {
             let found = leave_out_small_areas(state, contract, &mut allowed, terms.primary.minimum_population)?;
             refused.extend(found);
+            if noise.is_some() {
+                noise::check_primary(state, contract, &terms.primary)?;
+                refused.extend(leave_out(&mut allowed, contract, |indicator, view| {
+                    let why = noise::not_registered(contract, indicator, view)?;
+                    Some(format!("view `{}/{}`: {why}", indicator.id, view.name))
+                }));
+            }
             if allowed.indicators_on(&contract.id).next().is_none() {
                 return Err(nothing_left(&refused, contract));
             }
         }
         let (policy, approval, primary) = (policy(&terms), terms.approval, terms.primary);
-        Ok(Allowed { permits, releases, definitions: allowed, policy, primary, approval, exposure, refused })
+        Ok(Allowed { permits, releases, definitions: allowed, policy, primary, noise, approval, exposure, refused })
     }
 }
 
@@ -244,7 +255,7 @@ fn in_words(indicator: &Indicator, view: &View, denial: &Denial) -> String {
 }
 
 /// Publishing is done by the partnership itself.
-fn operator(state: &State) -> Principal {
+pub(crate) fn operator(state: &State) -> Principal {
     let register = state.snapshot.partnership();
     let purposes = register.purposes.iter().map(|purpose| purpose.id.clone());
     Principal::new(register.partnership.id.clone(), Role::Operator, purposes)
@@ -261,10 +272,7 @@ fn levels_on(indicator: &Indicator, contract: &DatasetContract) -> BTreeSet<Leve
 /// The meet of all terms under which anything of a group is released.
 fn strictest(releases: &[Permit<Release>]) -> Result<Terms, PlatformError> {
     let strictest = releases.iter().map(|permit| permit.terms().clone()).reduce(|a, b| agreements::meet(&a, &b));
-    strictest.filter(|terms| terms.methods.contains(&Method::Suppress)).ok_or_else(|| {
-        let reason = "its agreements share no disclosure method that is built: they must all allow `suppress`";
-        PlatformError::Unpublishable { reason: reason.to_owned() }
-    })
+    strictest.ok_or_else(|| PlatformError::Unpublishable { reason: "no agreement allows a release".to_owned() })
 }
 
 /// The policy of a group, as its strictest terms say.

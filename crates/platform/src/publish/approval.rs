@@ -8,7 +8,7 @@ use std::sync::MutexGuard;
 use agreements::{Role, Status};
 use audit::{Grounds, PreviewRecord, Verdict};
 use catalog::JobReason;
-use disclosure::{LedgerPort, Plan};
+use disclosure::{LedgerPort, SealedEntry};
 use model::{DatasetId, Digest, Label};
 
 use super::audit::Audit;
@@ -31,7 +31,7 @@ const NOT_DEFINED: &str = "its dataset is not defined any more";
 pub(crate) const WAITS: &str = "waits for approval";
 
 /// A publication that waits, for those who decide about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Preview {
     /// The dataset.
     pub dataset: DatasetId,
@@ -62,7 +62,7 @@ impl fmt::Display for Preview {
 
 impl Platform {
     /// Whether a plan may be released: if somebody has to approve it, whether they have approved this one. If not, it is kept
-    /// and on record.
+    /// and on record. Of the plan there is its entry, and how many cells it shows and withholds after how many steps.
     ///
     /// Until the guard is dropped nobody decides otherwise: it is held until the release is on record.
     ///
@@ -71,7 +71,7 @@ impl Platform {
     pub(super) fn approved(
         &self,
         (dataset, basis): (&DatasetId, &Basis),
-        plan: &Plan,
+        (entry, (cells_shown, cells_withheld, steps)): (&SealedEntry, (usize, usize, u64)),
         approval: &BTreeSet<Role>,
         ledger: &mut Ledger<'_>,
         audit: &Audit<'_>,
@@ -82,7 +82,7 @@ impl Platform {
         let group = ledger_group(dataset)?;
         // The same bytes have the number that they have.
         let sequence = ledger
-            .append(plan.ledger_entry())
+            .append(entry)
             .map_err(|source| PlatformError::Failed { operation: "keep a plan that waits for approval", source })?;
         let ledger_entry = self.ledger_digest(&group, sequence)?;
         let roles = labels(approval)?;
@@ -98,9 +98,9 @@ impl Platform {
                 plan: PreviewRecord {
                     ledger_sequence: sequence,
                     ledger_entry,
-                    cells_shown: count(plan.summary().released()),
-                    cells_withheld: count(plan.summary().withheld()),
-                    steps: plan.summary().steps,
+                    cells_shown: count(cells_shown),
+                    cells_withheld: count(cells_withheld),
+                    steps,
                 },
                 approval: roles.clone(),
             })?;

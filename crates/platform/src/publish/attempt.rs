@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use agreements::Governing;
+use agreements::{Governing, Snapshot};
 use catalog::DatasetVersion;
 use disclosure::{CellId, Unreleased};
-use engine::{GroupRequest, Permits, StoredTable};
+use engine::{EngineError, GroupRequest, Permits, StoredTable};
 use geography::Gazetteer;
 use jiff::Timestamp;
 use model::contract::DatasetContract;
@@ -15,6 +15,7 @@ use vault::{TableIdentity, TableKeys};
 use super::allowed::Allowed;
 use super::audit::views_on;
 use super::basis::{Basis, Partition, digest_of_areas};
+use super::noise::{self, Grammar};
 use super::placing::Located;
 use super::residents::{bounds, in_use, known_upper};
 use crate::definitions::check;
@@ -67,8 +68,11 @@ impl Platform {
             &periods,
             last.map(|last| last.tables.as_slice()).unwrap_or_default(),
         )?;
-        let known_upper =
-            if bounds(contract) && !allowed.open() { known_upper(state, contract, &tables)? } else { BTreeMap::new() };
+        let known_upper = if bounds(contract) && !allowed.open() && allowed.noise.is_none() {
+            known_upper(state, contract, &tables)?
+        } else {
+            BTreeMap::new()
+        };
         let bounds = digest_of_bounds(&known_upper)?;
         let revision = revision(geography.digest, contract, &partitions, allowed, bounds)?;
         let names: BTreeSet<&str> = contract.dimensions().into_iter().chain(contract.measures()).collect();
@@ -84,6 +88,14 @@ impl Platform {
         let years = |area_type: AreaType| {
             geography.gazetteer.areas(area_type).first().map(|area| (area_type, area.boundary_year))
         };
+        let registered = Grammar::of(contract).filter(|_| allowed.noise.is_some());
+        let grammar = match (registered, last.and_then(|last| last.grammar.as_ref())) {
+            (Some(registered), Some(before)) => Some(registered.after(before)),
+            (registered, _) => registered.map(Ok),
+        };
+        let grammar = grammar
+            .transpose()
+            .map_err(|why| PlatformError::Unpublishable { reason: format!("of `{}`, {why}", contract.id) })?;
         let basis = Basis {
             revision,
             policy: digest_of(policy.iter().map(Vec::as_slice)),
@@ -95,7 +107,8 @@ impl Platform {
             views: views_on(&allowed.definitions, &contract.id),
             sensitive: request.sensitive.clone(),
             bounds,
-            areas: areas_of(&request, &geography.gazetteer),
+            areas: areas_of(&request, grammar.as_ref(), &geography.gazetteer),
+            grammar,
             parts: request.parts.clone(),
             partners: partners(&request),
             tables: Basis::registrations(&request, last),
@@ -107,33 +120,49 @@ impl Platform {
     }
 
     pub(super) fn tabulate(&self, attempt: &Attempt<'_>) -> Result<Unreleased, PlatformError> {
-        let (snapshot, now) = (&attempt.state.snapshot, self.now());
-        let tables = attempt.versions.iter().map(|version| {
-            let mut table = self.stored_table(version)?;
-            // A version of an agreement may stand in the place of the one that the data came under.
-            let bound = Governing { dataset: version.facts.dataset.clone(), agreements: table.agreements };
-            table.agreements = snapshot.rebound(&bound, now).agreements;
-            Ok(table)
-        });
-        let tables = tables.collect::<Result<Vec<_>, PlatformError>>()?;
+        let snapshot = &attempt.state.snapshot;
+        let tables = self.stored_tables(snapshot, attempt.versions)?;
         let limits = self.settings().limits.engine();
-        let permits = Permits { of: &attempt.allowed.permits, snapshot, now };
-        let work = || -> Result<Unreleased, PlatformError> {
+        let permits = Permits { of: &attempt.allowed.permits, snapshot, now: self.now() };
+        self.in_query_engine(|| self.common().tabulate(&permits, &tables, &attempt.request, &limits))
+    }
+
+    /// Waits for work of the query engine.
+    pub(super) fn in_query_engine<T: Send, F>(&self, work: impl FnOnce() -> F + Send) -> Result<T, PlatformError>
+    where
+        F: Future<Output = Result<T, EngineError>>,
+    {
+        let work = || -> Result<T, PlatformError> {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_time()
                 .build()
                 .map_err(PlatformError::failed("start the query engine"))?;
-            runtime.block_on(self.common().tabulate(&permits, &tables, &attempt.request, &limits)).map_err(|error| {
-                match error {
-                    // It would be the same another time.
-                    error if error.is_lasting() => PlatformError::Unpublishable { reason: error.to_string() },
-                    error => PlatformError::failed("tabulate a dataset")(error),
-                }
+            runtime.block_on(work()).map_err(|error| match error {
+                // It would be the same another time.
+                error if error.is_lasting() => PlatformError::Unpublishable { reason: error.to_string() },
+                error => PlatformError::failed("tabulate a dataset")(error),
             })
         };
         // Its own thread: the caller may be inside another runtime.
         std::thread::scope(|scope| scope.spawn(work).join())
             .unwrap_or_else(|_| Err(PlatformError::Unavailable { reason: "the query engine stopped".to_owned() }))
+    }
+
+    /// The files of some versions, under the agreements as they are now.
+    pub(super) fn stored_tables(
+        &self,
+        snapshot: &Snapshot,
+        versions: &[DatasetVersion],
+    ) -> Result<Vec<StoredTable>, PlatformError> {
+        let now = self.now();
+        let table = |version: &DatasetVersion| {
+            let mut table = self.stored_table(version)?;
+            // A version of an agreement may stand in the place of the one that the data came under.
+            let bound = Governing { dataset: version.facts.dataset.clone(), agreements: table.agreements };
+            table.agreements = snapshot.rebound(&bound, now).agreements;
+            Ok(table)
+        };
+        versions.iter().map(table).collect()
     }
 
     fn stored_table(&self, version: &DatasetVersion) -> Result<StoredTable, PlatformError> {
@@ -159,9 +188,10 @@ impl Platform {
     }
 }
 
-/// What the areas of every type of a request are made of.
-fn areas_of(request: &GroupRequest, gazetteer: &Gazetteer) -> BTreeMap<AreaType, Digest> {
-    let types: BTreeSet<AreaType> = request.tables.iter().map(|table| table.areas.area_type).collect();
+/// What the areas of every type of a request and of what is registered beside it are made of.
+fn areas_of(request: &GroupRequest, grammar: Option<&Grammar>, gazetteer: &Gazetteer) -> BTreeMap<AreaType, Digest> {
+    let mut types = noise::area_types(grammar);
+    types.extend(request.tables.iter().map(|table| table.areas.area_type));
     types.into_iter().map(|area_type| (area_type, digest_of_areas(gazetteer, area_type))).collect()
 }
 
@@ -172,10 +202,12 @@ fn partners(request: &GroupRequest) -> Vec<String> {
 }
 
 /// Everything that the agreements ask for before anything is shown.
-fn rules(allowed: &Allowed) -> Result<[Vec<u8>; 2], PlatformError> {
+fn rules(allowed: &Allowed) -> Result<Vec<Vec<u8>>, PlatformError> {
     let write = PlatformError::failed::<serde_json::Error>;
     let policy = serde_json::to_vec(&allowed.policy).map_err(write("write a policy"))?;
-    Ok([policy, serde_json::to_vec(&allowed.primary).map_err(write("write primary rules"))?])
+    let primary = serde_json::to_vec(&allowed.primary).map_err(write("write primary rules"))?;
+    let noise = allowed.noise.map(|noise| serde_json::to_vec(&noise).map_err(write("write the noise"))).transpose()?;
+    Ok([policy, primary].into_iter().chain(noise).collect())
 }
 
 fn digest_of_bounds(known_upper: &BTreeMap<CellId, u64>) -> Result<Option<Digest>, PlatformError> {

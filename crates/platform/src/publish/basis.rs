@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use agreements::{Governing, OptOutEvidence, Snapshot};
+use agreements::{Governing, Level, OptOutEvidence, Snapshot};
 use catalog::{DatasetVersion, OptOutDeclaration};
 use engine::{GroupRequest, TableSpec};
 use geography::Gazetteer;
@@ -11,6 +11,7 @@ use model::{AreaType, BoundaryYear, DatasetId, Digest, Period, PeriodType, ViewI
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::noise::Grammar;
 use super::placing::Located;
 use crate::opt_outs;
 use crate::state::digest_of;
@@ -50,6 +51,9 @@ pub(crate) struct Basis {
     /// The partners by way of whom its rows came, in the order of their numbers.
     #[serde(default)]
     pub(crate) partners: Vec<String>,
+    /// Everything that was ever registered to be asked for, where noise is added to figures; `None` where cells are withheld.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) grammar: Option<Grammar>,
     /// Every table that any plan of the group ever decided: all of them stay in the universe.
     pub(crate) tables: Vec<Registration>,
 }
@@ -126,6 +130,12 @@ impl Basis {
         if self.open || next.open {
             return None;
         }
+        if self.grammar.is_some() != next.grammar.is_some() {
+            return Some(
+                "its figures are out by the other method, `suppress` or `perturb`, and nobody proved what both say together: agree on the one that it was published by"
+                    .to_owned(),
+            );
+        }
         if let Some(area_type) = self.other_areas(next) {
             return Some(other_areas(area_type));
         }
@@ -162,7 +172,14 @@ impl Basis {
 
     /// The types of areas that figures were decided by.
     fn area_types(&self) -> impl Iterator<Item = AreaType> + '_ {
-        self.tables.iter().filter(|table| !table.periods.is_empty()).map(|table| table.area_type)
+        let registered = self.grammar.iter().flat_map(|grammar| grammar.areas.iter().copied());
+        self.tables.iter().filter(|table| !table.periods.is_empty()).map(|table| table.area_type).chain(registered)
+    }
+
+    /// How fine what was decided is.
+    pub(crate) fn levels(&self) -> BTreeSet<Level> {
+        let tables = self.tables.iter().map(|table| Level::new(table.area_type, table.period_type));
+        tables.chain(self.grammar.iter().flat_map(Grammar::levels)).collect()
     }
 
     /// A type of area by which figures are out and whose areas are others in a geography; nothing where nobody wrote down what they were.

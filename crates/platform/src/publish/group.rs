@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use catalog::{DatasetVersion, VersionStatus};
 use disclosure::{
-    DurableReceipt, GroupTables, LedgerState, OpenSource, Plan, Policy, Released, Shown, Unreleased, ViewChange,
+    DurableReceipt, GroupTables, LedgerError, LedgerState, OpenSource, Plan, Policy, Released, Shown, Unreleased,
+    ViewChange,
 };
 use model::contract::DatasetContract;
 use model::{DatasetId, Digest, Exposure};
@@ -241,6 +242,11 @@ impl Platform {
         let ids = last.into_iter().flat_map(|last| &last.views).chain(&attempt.basis.views).collect();
         let views = reported_views(state, &contract.id, ids)?;
         self.on_record(&attempt, (audit::Work::Review, caller.actor.clone()), |_| {
+            if let Some(noise) = &allowed.noise {
+                let (before, plan) = self.noise_plan(&attempt, past, noise)?;
+                let digest = plan.code(&self.keys().plan_key(&contract.id)?);
+                return Ok(RevisionPlan { digest, changes: plan.changes(&before, &views) });
+            }
             let unreleased = self.truth_of(&attempt, past)?;
             let past = ledger_state(&contract.id, past)?;
             let plan = self.plan(&contract.id, &past, &unreleased, &allowed.policy)?;
@@ -287,7 +293,6 @@ impl Platform {
 
     fn release_as(&self, work_id: Uuid, attempt: &Attempt<'_>, past: &[Opened]) -> Result<Arc<Group>, PlatformError> {
         let (dataset, allowed) = (&attempt.contract.id, attempt.allowed);
-        let unreleased = self.truth_of(attempt, past)?;
         let mut audit = Audit {
             platform: self,
             work_id,
@@ -300,6 +305,10 @@ impl Platform {
                 .chain(attempt.basis.agreements())
                 .collect(),
         };
+        if let Some(noise) = &allowed.noise {
+            return self.release_with_noise(attempt, past, noise, &mut audit);
+        }
+        let unreleased = self.truth_of(attempt, past)?;
         if !allowed.open() {
             return self.protect(attempt, past, &unreleased, &mut audit);
         }
@@ -307,7 +316,7 @@ impl Platform {
         audit.record_open(dataset)?;
         let tables = release_open(attempt, unreleased)?;
         self.remember(dataset, |remembered| remembered.open = Some(attempt.basis.revision))?;
-        Ok(Arc::new(Group { tables, basis: attempt.basis.clone() }))
+        Ok(Arc::new(Group { tables, basis: attempt.basis.clone(), noisy: None }))
     }
 
     /// What is tabulated, and whether records that figures stood on were replaced by others since: said by the files, not by what any
@@ -341,7 +350,7 @@ impl Platform {
     /// Open data as they were released before, computed anew: everybody has them, and nothing is recorded again.
     pub(super) fn open_again(&self, attempt: &Attempt<'_>) -> Result<Arc<Group>, PlatformError> {
         let tables = release_open(attempt, self.tabulate(attempt)?)?;
-        Ok(Arc::new(Group { tables, basis: attempt.basis.clone() }))
+        Ok(Arc::new(Group { tables, basis: attempt.basis.clone(), noisy: None }))
     }
 
     fn protect(
@@ -373,13 +382,16 @@ impl Platform {
         // The last moment before it is durable; whoever reads it later is asked about again, each time.
         self.still_permitted(attempt.allowed, basis)?;
         let mut ledger = Ledger::new(self, dataset, basis)?;
-        let _nobody_decides = self.approved((dataset, basis), &plan, &attempt.allowed.approval, &mut ledger, audit)?;
+        let summary = plan.summary();
+        let proposed = (plan.ledger_entry(), (summary.released(), summary.withheld(), summary.steps));
+        let _nobody_decides =
+            self.approved((dataset, basis), proposed, &attempt.allowed.approval, &mut ledger, audit)?;
         let receipt = DurableReceipt::obtain(&plan, &mut ledger, audit, self.now().as_second())
             .map_err(PlatformError::failed("record a release"))?;
         let sequence = receipt.ledger_entry();
         self.remember(dataset, |remembered| (remembered.released, remembered.open) = (sequence, None))?;
         let tables = disclosure::commit(plan, receipt).map_err(PlatformError::failed("release"))?;
-        Ok(Arc::new(Group { tables, basis: basis.clone() }))
+        Ok(Arc::new(Group { tables, basis: basis.clone(), noisy: None }))
     }
 
     /// Refuses what is registered anew where views of which enough is shown would show too little beside it in the periods to come: what
@@ -446,12 +458,20 @@ impl Platform {
 
     /// What an entry released, its proof checked once more.
     pub(super) fn group_of(&self, opened: &Opened) -> Result<Arc<Group>, PlatformError> {
-        let tables = disclosure::restore(&opened.entry).map_err(PlatformError::failed("restore from the ledger"))?;
-        Ok(Arc::new(Group { tables, basis: opened.basis.clone() }))
+        let failed = PlatformError::failed::<LedgerError>;
+        let (tables, noisy) = match &opened.basis.grammar {
+            None => (disclosure::restore(&opened.entry).map_err(failed("restore from the ledger"))?, None),
+            Some(_) => {
+                let (tables, noisy) = disclosure::restore_noise(&opened.group, &opened.entry)
+                    .map_err(failed("restore from the ledger"))?;
+                (tables, Some(noisy))
+            }
+        };
+        Ok(Arc::new(Group { tables, basis: opened.basis.clone(), noisy }))
     }
 
     /// Whether every permit holds at this moment, by the agreements as they are on the disk now, and nothing was withdrawn.
-    fn still_permitted(&self, allowed: &Allowed, basis: &Basis) -> Result<(), PlatformError> {
+    pub(super) fn still_permitted(&self, allowed: &Allowed, basis: &Basis) -> Result<(), PlatformError> {
         self.refresh_agreements()?;
         if self.recorded().is_withdrawn(basis) {
             return Err(withdrawn_meanwhile());

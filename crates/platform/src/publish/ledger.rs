@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use audit::PlanRecord;
 use catalog::LedgerEntry;
-use disclosure::{AuthenticatedEntry, LedgerPort, LedgerState, PortError, SealedEntry};
+use disclosure::{AuthenticatedEntry, GroupId, LedgerPort, LedgerState, PortError, SealedEntry};
 use model::{DatasetId, Digest, Label};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -20,6 +20,8 @@ use crate::requests;
 
 /// A released entry, opened.
 pub(crate) struct Opened {
+    /// The group of the dataset that it is of.
+    pub(super) group: GroupId,
     /// Digest of what everybody sees of it; none of an entry that waits.
     pub(super) shown: Option<Digest>,
     pub(crate) basis: Basis,
@@ -102,7 +104,12 @@ impl Platform {
         let plain = self.open_plain(dataset, entry)?;
         let (basis, plan) = split(&plain).ok_or_else(|| unreadable(dataset))?;
         let basis = serde_json::from_slice(basis).map_err(PlatformError::failed("read the ledger"))?;
-        Ok(Opened { shown, basis, entry: AuthenticatedEntry::from_vault(plan.to_vec()) })
+        Ok(Opened {
+            group: requests::group_of(dataset)?,
+            shown,
+            basis,
+            entry: AuthenticatedEntry::from_vault(plan.to_vec()),
+        })
     }
 
     fn open_plain(&self, dataset: &DatasetId, entry: &LedgerEntry) -> Result<Zeroizing<Vec<u8>>, PlatformError> {

@@ -10,7 +10,7 @@ use std::path::Path;
 use audit::{Actor, AuditError, CredentialChange, Entry, FolderStorage, PlanRecord, Verdict};
 use catalog::LedgerEntry;
 use jiff::Timestamp;
-use model::{Label, OrganisationId};
+use model::{Digest, Label, OrganisationId};
 use uuid::Uuid;
 
 use super::basis::Basis;
@@ -37,6 +37,10 @@ pub(crate) struct Recorded {
     issued: BTreeMap<Label, OrganisationId>,
     /// Every credential that was revoked.
     revoked: BTreeSet<Label>,
+    /// Every table that was asked for and answered: its group, the revision that it stands on, the question.
+    answered: BTreeSet<(Label, Digest, Digest)>,
+    /// How many of them were new to everybody when an organisation asked, by calendar year.
+    answers: BTreeMap<(OrganisationId, i16), u32>,
     /// Whether anything was recorded at all.
     any: bool,
 }
@@ -55,6 +59,9 @@ impl Recorded {
     pub(crate) fn note_at(&mut self, entry: &Entry, at: Timestamp) {
         if let Entry::Released { group, .. } = entry {
             self.times.insert(group.clone(), at);
+        }
+        if let Entry::Answered { actor: Some(actor), .. } = entry {
+            *self.answers.entry((actor.organisation.clone(), year_of(at))).or_default() += 1;
         }
         self.note(entry);
     }
@@ -92,6 +99,9 @@ impl Recorded {
             Entry::Released { group, plan: None, .. } => {
                 self.open.insert(group.clone());
                 self.waiting.remove(group);
+            }
+            Entry::Answered { group, revision, question, .. } => {
+                self.answered.insert((group.clone(), *revision, *question));
             }
             Entry::Previewed { group, plan, approval, .. } => {
                 let (plan, approval) = (plan.clone(), approval.clone());
@@ -169,6 +179,16 @@ impl Recorded {
         self.plans.get(group).cloned().unwrap_or_default()
     }
 
+    /// Whether a question about a revision of a group was answered before.
+    pub(crate) fn is_answered(&self, group: &Label, revision: Digest, question: Digest) -> bool {
+        self.answered.contains(&(group.clone(), revision, question))
+    }
+
+    /// How many tables that were new to everybody an organisation asked for in a calendar year.
+    pub(crate) fn answers_to(&self, organisation: &OrganisationId, year: i16) -> u32 {
+        self.answers.get(&(organisation.clone(), year)).copied().unwrap_or(0)
+    }
+
     /// Whether a group's last release was of open data.
     pub(crate) fn is_open(&self, group: &Label) -> bool {
         self.open.contains(group)
@@ -183,6 +203,11 @@ impl Recorded {
     pub(crate) fn unfinished(&self) -> Vec<Uuid> {
         self.unfinished.iter().copied().collect()
     }
+}
+
+/// The calendar year of a moment, UTC.
+pub(crate) fn year_of(at: Timestamp) -> i16 {
+    at.to_zoned(jiff::tz::TimeZone::UTC).year()
 }
 
 /// Ledger and audit log do not belong together: nothing of the group is served.

@@ -1,0 +1,107 @@
+//! Tables that somebody asks for, as CSV or JSON, and what may be asked for.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::response::Response;
+use platform::{PlatformError, TableAnswer, TableRequest};
+
+use crate::App;
+use crate::data::NOTE;
+use crate::encode;
+use crate::headers::{apart, caller, tagged};
+use crate::params::Params;
+use crate::problem::Problem;
+use crate::schema::{SYNTHETIC_NOTICE, TableDocument, TableList};
+
+const PARAMETERS: [&str; 6] = ["dataset", "area_type", "period_type", "period", "by", "purpose"];
+
+/// The datasets of which the caller may ask for tables, with what may be crossed with what.
+#[utoipa::path(get, path = "/v1/tables", tag = "tables",
+    responses((status = 200, body = TableList), (status = 401, body = Problem)))]
+pub(crate) async fn list(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Json<TableList>, Problem> {
+    apart(move || {
+        Params::read(&uri, &[], app.limits.query_bytes)?;
+        let caller = caller(&app.platform, &headers)?;
+        Ok(Json(TableList { tables: app.platform.tables(&caller) }))
+    })
+    .await
+}
+
+/// A table of counts with noise as CSV (UTF-8, RFC 4180): any crossing of what its dataset registers, with all totals.
+#[utoipa::path(get, path = "/v1/tables.csv", tag = "tables", params(
+        ("dataset" = String, Query, description = "dataset id, one of those that /v1/tables lists"),
+        ("area_type" = String, Query, description = "one of the dataset's types of areas"),
+        ("period_type" = Option<String>, Query, description = "one of the dataset's types of periods; needed if it has several"),
+        ("period" = Option<String>, Query, description = "ISO 8601 interval such as 2024-01-01/P1Y, `all`, or `latest` (default)"),
+        ("by" = Option<String>, Query, description = "dimensions, comma-separated; none if absent"),
+        ("purpose" = String, Query, description = "one of your key's purposes: what is not published is asked for with one")),
+    responses((status = 200, description = "rows", content_type = "text/csv",
+            headers(("commonground-note" = String, description = "what is counted, and what the noise is"))),
+        (status = 304, description = "unchanged"),
+        (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 429, body = Problem)))]
+pub(crate) async fn csv(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
+    apart(move || {
+        let answer = answer(&app, &uri, &headers)?;
+        let body = encode::table_csv(&answer, answer.synthetic.then_some(SYNTHETIC_NOTICE))
+            .map_err(|source| PlatformError::Failed { operation: "write CSV", source: Box::new(source) })?;
+        let etag = format!("{}-csv", answer.etag);
+        let mut response = tagged(&headers, &etag, "text/csv; charset=utf-8; header=present", Body::from(body));
+        if let Ok(name) = format!("inline; filename=\"{}-{}.csv\"", answer.dataset, answer.area_type).parse() {
+            response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
+        }
+        for note in answer.notes.iter().filter_map(|note| HeaderValue::from_str(note).ok()) {
+            response.headers_mut().append(NOTE, note);
+        }
+        Ok(response)
+    })
+    .await
+}
+
+/// The same as a JSON document.
+#[utoipa::path(get, path = "/v1/tables.json", tag = "tables", params(
+        ("dataset" = String, Query, description = "dataset id; the other parameters are those of /v1/tables.csv")),
+    responses((status = 200, body = TableDocument), (status = 304, description = "unchanged"),
+        (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 429, body = Problem)))]
+pub(crate) async fn json(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
+    apart(move || {
+        let answer = answer(&app, &uri, &headers)?;
+        let etag = format!("{}-json", answer.etag);
+        let body = serde_json::to_vec(&document(&answer))
+            .map_err(|source| PlatformError::Failed { operation: "write JSON", source: Box::new(source) })?;
+        Ok(tagged(&headers, &etag, "application/json", Body::from(body)))
+    })
+    .await
+}
+
+fn document(answer: &TableAnswer) -> TableDocument {
+    TableDocument {
+        dataset: answer.dataset.to_string(),
+        area_type: answer.area_type.to_string(),
+        boundary_year: answer.boundary_year.map(|year| year.get()),
+        by: answer.by.clone(),
+        rows: encode::table_json(answer),
+        synthetic: answer.synthetic,
+        notice: answer.synthetic.then_some(SYNTHETIC_NOTICE),
+        notes: answer.notes.clone(),
+        agreements: answer.agreements.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn answer(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<TableAnswer, Problem> {
+    let params = Params::read(uri, &PARAMETERS, app.limits.query_bytes)?;
+    let caller = caller(&app.platform, headers)?;
+    let dataset = params.required("dataset")?;
+    let request = TableRequest {
+        dataset: dataset.parse().map_err(|_| PlatformError::NotFound { what: "tables of this dataset".to_owned() })?,
+        area_type: params.needed("area_type")?,
+        period_type: params.parsed("period_type")?,
+        period: params.period(),
+        by: params.list("by")?,
+        purpose: params.text("purpose").map(str::to_owned),
+    };
+    Ok(app.platform.table(&caller, &request)?)
+}
