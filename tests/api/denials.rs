@@ -52,6 +52,12 @@ macro_rules! revision {
     };
 }
 
+macro_rules! table {
+    ($dataset:literal, $format:literal) => {
+        concat!("/v1/tables.", $format, "?dataset=", $dataset, "&area_type=lsoa&purpose=service-planning")
+    };
+}
+
 fn cases() -> Vec<Case> {
     let get = |operation, path, key, status, problem| case(operation, Method::GET, path, key, status, problem);
     let upload = "post /v1/datasets/{id}/versions";
@@ -133,6 +139,29 @@ fn cases() -> Vec<Case> {
         ),
         get("get /v1/data.json", "/v1/data.json?indicator=emergency-attendances", None, 404, "not-found"),
         get("get /v1/data.json", "/v1/data.json?indicator=fire-incidents&period=lately", None, 400, "bad-parameter"),
+        get("get /v1/tables", "/v1/tables?x=1", None, 400, "unknown-parameter"),
+        get("get /v1/tables.csv", table!("runshaw-college.participation", "csv"), None, 404, "not-found"),
+        get("get /v1/tables.csv", table!("runshaw-college.participation", "csv"), Some("outsider"), 404, "not-found"),
+        get("get /v1/tables.csv", table!("runshaw-college.participation", "csv"), Some("performance"), 403, "denied"),
+        get(
+            "get /v1/tables.csv",
+            "/v1/tables.csv?dataset=runshaw-college.participation&area_type=lsoa",
+            Some("analyst"),
+            400,
+            "unknown-purpose",
+        ),
+        get("get /v1/tables.csv", "/v1/tables.csv?area_type=lsoa", Some("analyst"), 400, "bad-parameter"),
+        get(
+            "get /v1/tables.csv",
+            "/v1/tables.csv?dataset=x&area_type=lsoa&area=E01990001",
+            Some("analyst"),
+            400,
+            "unknown-parameter",
+        ),
+        // Its figures are withheld or shown, and no other table is made of it.
+        get("get /v1/tables.csv", table!("lancashire-fire-and-rescue.incidents", "csv"), Some("analyst"), 404, "not-found"),
+        get("get /v1/tables.json", table!("runshaw-college.participation", "json"), None, 404, "not-found"),
+        get("get /v1/tables.json", table!("no-such.dataset", "json"), Some("analyst"), 404, "not-found"),
         case(
             upload,
             Method::POST,

@@ -3,4 +3,5 @@
 pub(crate) mod data;
 mod denials;
 mod derived;
+mod tables;
 mod uploads;

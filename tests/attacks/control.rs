@@ -28,6 +28,11 @@ pub(super) fn unprotected() -> Demo {
         std::os::unix::fs::symlink(root().join("sample-data").join(part), sample.join(part)).unwrap();
     }
     edit(&sample.join("contracts"), |_, text| {
+        // Of open data no other table is made.
+        let text = match text.split_once("[crossings]") {
+            Some((before, after)) => format!("{before}{}", after.split_once("\n\n").unwrap().1),
+            None => text,
+        };
         text.replace("kind = \"controlled\"", "kind = \"open\"\nsource = \"control\"\nlicence = \"control\"")
     });
     let agreements = folder.path().join("sharing-agreements");

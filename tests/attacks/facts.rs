@@ -201,7 +201,7 @@ fn facts_of(definitions: &Definitions, indicator: &Indicator, view: &View, row: 
             "x" => row["count"].as_u64().map(Value::Released),
             "z" => Some(Value::Released(0)),
             "low" => None,
-            _ => Some(Value::Released(row["count"].as_u64().unwrap())),
+            _ => Some(counted(row, row["count"].as_u64().unwrap())),
         };
         let numerator = &indicator.numerator;
         facts.extend(value.map(|value| (numerator.dataset.clone(), fact(kind, numerator, value))));
@@ -221,6 +221,18 @@ fn facts_of(definitions: &Definitions, indicator: &Indicator, view: &View, row: 
         facts.extend(value.map(|value| (measure.dataset.clone(), fact(&kind, measure, value))));
     }
     facts
+}
+
+/// What a count tells: itself, or where there is noise what it may have been made of.
+fn counted(row: &Json, count: u64) -> Value {
+    let noise = row["caveat"].as_str().and_then(|caveat| {
+        let (_, after) = caveat.split_once("noise of at most ")?;
+        after.split(' ').next()?.parse::<u64>().ok()
+    });
+    match noise {
+        Some(largest) => Value::Between(count.saturating_sub(largest), count + largest),
+        None => Value::Released(count),
+    }
 }
 
 fn categories(row: &Json) -> BTreeMap<String, String> {

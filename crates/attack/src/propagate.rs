@@ -86,23 +86,24 @@ impl Intervals {
         let (parent_low, parent_high) = (at(&self.low, relation.parent), at(&self.high, relation.parent));
         for part in &relation.parts {
             let (low, high) = (at(&self.low, *part), at(&self.high, *part));
-            let others_low = low_sum - low;
+            // Where nothing fits, bounds run past each other before that is seen.
+            let others_low = low_sum.saturating_sub(low);
             let others_high = match (unbounded, high >= UNBOUNDED) {
-                (0, _) => high_sum - high,
+                (0, _) => high_sum.saturating_sub(high),
                 (1, true) => high_sum,
                 _ => UNBOUNDED,
             };
-            let new_high = if parent_high >= UNBOUNDED { UNBOUNDED } else { parent_high - others_low };
-            let new_low = if others_high >= UNBOUNDED { 0 } else { parent_low - others_high };
+            let new_high = if parent_high >= UNBOUNDED { UNBOUNDED } else { parent_high.saturating_sub(others_low) };
+            let new_low = if others_high >= UNBOUNDED { 0 } else { parent_low.saturating_sub(others_high) };
             if self.meet(*part, new_low, new_high) {
                 changed = true;
-                low_sum += at(&self.low, *part) - low;
+                low_sum = low_sum.saturating_add(at(&self.low, *part).saturating_sub(low));
                 let now = at(&self.high, *part);
                 if high >= UNBOUNDED && now < UNBOUNDED {
                     unbounded -= 1;
-                    high_sum += now;
+                    high_sum = high_sum.saturating_add(now);
                 } else if high < UNBOUNDED {
-                    high_sum += now - high;
+                    high_sum = high_sum.saturating_add(now.saturating_sub(high));
                 }
             }
         }

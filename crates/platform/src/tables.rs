@@ -91,12 +91,21 @@ pub struct TableCard {
     pub area_types: Vec<AreaType>,
     /// Periods that there are, oldest first, by type.
     pub periods: Vec<Period>,
-    /// Dimensions, each with its categories.
-    pub by: Vec<(String, Vec<String>)>,
+    /// Dimensions.
+    pub by: Vec<DimensionCard>,
     /// What the noise is, in words.
     pub noise: String,
     /// Whether the data are synthetic.
     pub synthetic: bool,
+}
+
+/// A dimension that tables may be by.
+#[derive(Debug, Clone, Serialize)]
+pub struct DimensionCard {
+    /// Its name.
+    pub name: String,
+    /// Its categories; each table has a total beside them.
+    pub categories: Vec<String>,
 }
 
 /// A dataset of which tables may be asked for.
@@ -435,7 +444,7 @@ fn card(subject: &Subject<'_>) -> TableCard {
         counts: if grammar.people { "people" } else { "rows" },
         area_types: grammar.areas.iter().copied().collect(),
         periods: grammar.periods.iter().flat_map(|kind| covered(&group.basis.periods(), *kind)).collect(),
-        by: grammar.by.clone().into_iter().collect(),
+        by: grammar.by.clone().into_iter().map(|(name, categories)| DimensionCard { name, categories }).collect(),
         noise: noise_in_words(noisy),
         synthetic: contract.synthetic,
     }
@@ -504,3 +513,6 @@ fn unwritten(source: PortError) -> PlatformError {
         Err(source) => PlatformError::Failed { operation: "record an answer", source },
     }
 }
+
+#[cfg(test)]
+mod tests;

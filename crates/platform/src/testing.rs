@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use agreements::{EventKind, demo};
 use catalog::{
     Catalog, CatalogError, Commit, Credential, DatasetVersion, Job, JobOutcome, JobState, LedgerEntry, NewJob,
     SqliteCatalog, Upload, VersionFacts, VersionStatus,
@@ -213,22 +214,38 @@ impl Small {
         small
     }
 
-    /// Fires as counts, without the denominator that only a whole sample has.
+    /// Its indicators as counts, without the denominators that only a whole sample has.
     pub(crate) fn without_denominator(self) -> Self {
-        let path = self.indicators().join("deliberate-fires.toml");
-        let text = std::fs::read_to_string(&path).unwrap();
-        let (before, denominator) = text.split_once("[denominator]").unwrap();
-        let views = denominator.split_once("[[view]]").unwrap().1;
-        let text = format!("{before}[[view]]{views}")
-            .replace("type = \"crude-rate\"", "type = \"count\"")
-            .replace("multiplier = 10000", "multiplier = 1");
-        std::fs::write(path, text).unwrap();
+        for entry in std::fs::read_dir(self.indicators()).unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let (before, denominator) = text.split_once("[denominator]").unwrap();
+            let views = denominator.split_once("[[view]]").unwrap().1;
+            let text = format!("{before}[[view]]{views}").replace("type = \"crude-rate\"", "type = \"count\"");
+            let line = |line: &str| if line.starts_with("multiplier = ") { "multiplier = 1\n".to_owned() } else { format!("{line}\n") };
+            std::fs::write(path, text.lines().map(line).collect::<String>()).unwrap();
+        }
         self
     }
 
     /// The agreements, which may be changed.
     pub(crate) fn agreements(&self) -> PathBuf {
         self.folder.path().join("agreements")
+    }
+
+    /// The sample's agreement with another text in the place of one, signed anew.
+    pub(crate) fn amend(&self, agreement: &str, from: &str, to: &str) {
+        let (name, events) = (format!("{agreement}.toml"), format!("{agreement}.events.toml"));
+        let text = std::fs::read_to_string(root().join("sharing-agreements").join(&name)).unwrap();
+        let amended = text.replacen(from, to, 1);
+        assert_ne!(amended, text, "{from}");
+        let at = "2022-12-12T10:00:00Z".parse().unwrap();
+        let text = demo::sign(&name, &amended, "illustrative signatory", at).unwrap();
+        let digest = agreements::agreement_digest(&name, &text).unwrap();
+        let by = "csr-partnership".parse().unwrap();
+        let event = demo::event(EventKind::Signed, "2022-12-15T09:00:00Z".parse().unwrap(), &by, "", digest, digest);
+        std::fs::write(self.agreements().join(name), text).unwrap();
+        std::fs::write(self.agreements().join(events), event.to_toml()).unwrap();
     }
 
     /// The indicators, which may be changed.

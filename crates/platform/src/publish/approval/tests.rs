@@ -1,24 +1,14 @@
 //! A publication that its agreement wants approved: nothing of it is out before exactly it is approved.
 
-use agreements::{EventKind, demo};
 use audit::{Entry, FolderStorage};
 
 use super::*;
-use crate::testing::{Small, root};
+use crate::testing::Small;
 use crate::{DataRequest, PeriodChoice, PublishReport};
 
 /// The fires' agreement with another clause in its terms, signed anew.
 fn amend(small: &Small, clause: &str) {
-    let (name, folder) = ("fire-incidents.toml", small.agreements());
-    let text = std::fs::read_to_string(root().join("sharing-agreements").join(name)).unwrap();
-    let text = text.replacen("\nrounding = 1\n", &format!("\nrounding = 1\n{clause}\n"), 1);
-    let at = "2022-12-12T10:00:00Z".parse().unwrap();
-    let text = demo::sign(name, &text, "illustrative signatory", at).unwrap();
-    let digest = agreements::agreement_digest(name, &text).unwrap();
-    let by = "csr-partnership".parse().unwrap();
-    let event = demo::event(EventKind::Signed, "2022-12-15T09:00:00Z".parse().unwrap(), &by, "", digest, digest);
-    std::fs::write(folder.join(name), text).unwrap();
-    std::fs::write(folder.join("fire-incidents.events.toml"), event.to_toml()).unwrap();
+    small.amend("fire-incidents", "\nrounding = 1\n", &format!("\nrounding = 1\n{clause}\n"));
 }
 
 fn publish(platform: &Platform) -> PublishReport {
