@@ -159,7 +159,13 @@ fn cases() -> Vec<Case> {
             "unknown-parameter",
         ),
         // Its figures are withheld or shown, and no other table is made of it.
-        get("get /v1/tables.csv", table!("lancashire-fire-and-rescue.incidents", "csv"), Some("analyst"), 404, "not-found"),
+        get(
+            "get /v1/tables.csv",
+            table!("lancashire-fire-and-rescue.incidents", "csv"),
+            Some("analyst"),
+            404,
+            "not-found",
+        ),
         get("get /v1/tables.json", table!("runshaw-college.participation", "json"), None, 404, "not-found"),
         get("get /v1/tables.json", table!("no-such.dataset", "json"), Some("analyst"), 404, "not-found"),
         case(

@@ -36,7 +36,8 @@ async fn what_may_be_asked_for_is_listed_and_answered_alike_in_both_formats() {
     let json = demo.get(&format!("/v1/tables.json{TABLE}"), Some("analyst")).await.json();
     assert_eq!(json["by"], serde_json::json!(["level", "sex"]));
     for (row, object) in rows.iter().zip(json["rows"].as_array().unwrap()) {
-        let fields = [&object["area_code"], &object["period"], &object["level"], &object["sex"]].map(|v| v.as_str().unwrap());
+        let fields =
+            [&object["area_code"], &object["period"], &object["level"], &object["sex"]].map(|v| v.as_str().unwrap());
         assert_eq!(fields, [row[1], row[5], row[8], row[9]]);
         assert_eq!(object["count"].as_u64().unwrap().to_string(), row[10]);
     }
@@ -80,6 +81,7 @@ async fn two_at_once_are_one_answer() {
     assert_eq!(one.body, other.body);
     let storage = audit::FolderStorage::new(&demo.folder.path().join("data/audit"));
     let mut answered = 0;
-    audit::verify_storage(&storage, &[], &mut |record| answered += usize::from(record.entry.kind() == "answered")).unwrap();
+    audit::verify_storage(&storage, &[], &mut |record| answered += usize::from(record.entry.kind() == "answered"))
+        .unwrap();
     assert_eq!(answered, 1);
 }

@@ -165,11 +165,17 @@ fn define(root: &Path, folder: &Path) -> anyhow::Result<()> {
         }
     }
     let name = "college-participation.toml";
-    let text = changed(&std::fs::read_to_string(root.join("sharing-agreements").join(name))?, &[
-        ("  { name = \"level\",", "  { name = \"age\", type = \"integer\", role = \"dimension\", treatment = \"band\" },\n  { name = \"level\","),
-        ("largest = 8", "largest = 12"),
-        ("variance = 6", "variance = 10"),
-    ])?;
+    let text = changed(
+        &std::fs::read_to_string(root.join("sharing-agreements").join(name))?,
+        &[
+            (
+                "  { name = \"level\",",
+                "  { name = \"age\", type = \"integer\", role = \"dimension\", treatment = \"band\" },\n  { name = \"level\",",
+            ),
+            ("largest = 8", "largest = 12"),
+            ("variance = 6", "variance = 10"),
+        ],
+    )?;
     let text = demo::sign(name, &text, "illustrative signatory", "2022-12-12T10:00:00Z".parse()?)?;
     let digest = agreements::agreement_digest(name, &text)?;
     let by = "csr-partnership".parse()?;
@@ -177,24 +183,29 @@ fn define(root: &Path, folder: &Path) -> anyhow::Result<()> {
     std::fs::write(folder.join("agreements").join(name), text)?;
     std::fs::write(folder.join("agreements/college-participation.events.toml"), event.to_toml())?;
 
-    let bands = (0..18).map(|age| if age == 17 { "\"85+\"".to_owned() } else { format!("\"{}-{}\"", age * 5, age * 5 + 4) });
+    let bands =
+        (0..18).map(|age| if age == 17 { "\"85+\"".to_owned() } else { format!("\"{}-{}\"", age * 5, age * 5 + 4) });
     let bands = bands.collect::<Vec<_>>().join(", ");
     let column = format!(
         "[[column]]\nsource = \"Age\"\nname = \"age\"\ntype = \"integer\"\nrole = \"dimension\"\ntreatment = \"band\"\nrange = [0, 120]\nbands = [{bands}]\n\n[[column]]\nsource = \"Level\""
     );
     let contract = std::fs::read_to_string(root.join(format!("sample-data/contracts/{DATASET}.toml")))?;
-    let contract = changed(&contract, &[
-        ("by = [\"sex\", \"level\"]", "by = [\"sex\", \"age\"]"),
-        ("revisions = 2", "revisions = 1"),
-        ("[[column]]\nsource = \"Level\"", &column),
-    ])?;
+    let contract = changed(
+        &contract,
+        &[
+            ("by = [\"sex\", \"level\"]", "by = [\"sex\", \"age\"]"),
+            ("revisions = 2", "revisions = 1"),
+            ("[[column]]\nsource = \"Level\"", &column),
+        ],
+    )?;
     std::fs::write(folder.join(format!("contracts/{DATASET}.toml")), contract)?;
 
     let indicator = std::fs::read_to_string(root.join("sample-data/indicators").join(name))?;
     let (before, after) = indicator.split_once("[denominator]").context("the sample's indicator has changed")?;
     let view = "[[view]]\nname = \"lsoa-academic-year\"\narea_type = \"lsoa\"\nperiod_type = \"academic-year\"\n";
     anyhow::ensure!(after.contains(view), "the sample's indicator has changed");
-    let before = changed(before, &[("type = \"crude-rate\"", "type = \"count\""), ("multiplier = 1000", "multiplier = 1")])?;
+    let before =
+        changed(before, &[("type = \"crude-rate\"", "type = \"count\""), ("multiplier = 1000", "multiplier = 1")])?;
     std::fs::write(folder.join("indicators").join(name), format!("{before}{view}"))?;
     Ok(())
 }

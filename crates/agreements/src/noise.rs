@@ -27,7 +27,8 @@ pub struct NoiseTerms {
     pub least_shown: u32,
     /// Of 1,000 counts that may be published as they are, how many at least keep their value, 0 to 950. Fewer is stricter.
     pub stays_per_thousand: u16,
-    /// The cap: with what probability of 1,000 anybody's best guess of a count may be right, over all that is registered, 1 to
+    /// The cap: with what probability of 1,000 anybody's best guess of a count above `largest + least_shown` may be right, if all counts
+    /// are equally probable before, over all that is registered, 1 to
     /// 999. Less is stricter.
     pub guess_per_thousand: u16,
 }
@@ -103,7 +104,9 @@ impl NoiseTerms {
             lines.push(format!("at least {} of 1,000 {of} keep their value", self.stays_per_thousand));
         }
         lines.push(format!(
-            "nobody's best guess of a count is right with more than {} % probability",
+            "over all that may ever be asked for, nobody's best guess of a count above {} is right with more than {} % probability, if all \
+             counts are equally probable before",
+            self.largest.saturating_add(self.least_shown),
             tenths(self.guess_per_thousand)
         ));
         lines

@@ -57,18 +57,26 @@ fn bearer(text: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// An answer that may be kept but must be asked about each time; 304 if the caller has it. The tag is weak (RFC 9110, 8.8.1):
-/// the same answer goes out as it is and compressed, and a strong tag would name bytes.
-pub(crate) fn tagged(request: &HeaderMap, etag: &str, content_type: &'static str, body: Body) -> Response<Body> {
+/// Whether the caller has the answer with this tag.
+pub(crate) fn is_known(request: &HeaderMap, etag: &str) -> bool {
     let opaque = format!("\"{etag}\"");
-    let known = request
+    request
         .get_all(header::IF_NONE_MATCH)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .any(|tag| tag.trim().trim_start_matches("W/") == opaque || tag.trim() == "*");
-    let mut response =
-        if known { StatusCode::NOT_MODIFIED.into_response() } else { (StatusCode::OK, body).into_response() };
+        .any(|tag| tag.trim().trim_start_matches("W/") == opaque || tag.trim() == "*")
+}
+
+/// An answer that may be kept but must be asked about each time; 304 if the caller has it. The tag is weak (RFC 9110, 8.8.1):
+/// the same answer goes out as it is and compressed, and a strong tag would name bytes.
+pub(crate) fn tagged(request: &HeaderMap, etag: &str, content_type: &'static str, body: Body) -> Response<Body> {
+    let opaque = format!("\"{etag}\"");
+    let mut response = if is_known(request, etag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        (StatusCode::OK, body).into_response()
+    };
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));

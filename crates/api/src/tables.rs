@@ -5,12 +5,12 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::Response;
-use platform::{PlatformError, TableAnswer, TableRequest};
+use platform::{PlatformError, TableAnswer, TableOutcome, TableRequest};
 
 use crate::App;
 use crate::data::NOTE;
 use crate::encode;
-use crate::headers::{apart, caller, tagged};
+use crate::headers::{apart, caller, is_known, tagged};
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::schema::{SYNTHETIC_NOTICE, TableDocument, TableList};
@@ -44,11 +44,17 @@ pub(crate) async fn list(State(app): State<App>, uri: Uri, headers: HeaderMap) -
         (status = 404, body = Problem), (status = 429, body = Problem)))]
 pub(crate) async fn csv(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
     apart(move || {
-        let answer = answer(&app, &uri, &headers)?;
+        let kind = "text/csv; charset=utf-8; header=present";
+        let answer = match answer(&app, &uri, &headers, "csv")? {
+            TableOutcome::Unchanged { etag } => {
+                return Ok(tagged(&headers, &format!("{etag}-csv"), kind, Body::empty()));
+            }
+            TableOutcome::Table(answer) => answer,
+        };
         let body = encode::table_csv(&answer, answer.synthetic.then_some(SYNTHETIC_NOTICE))
             .map_err(|source| PlatformError::Failed { operation: "write CSV", source: Box::new(source) })?;
         let etag = format!("{}-csv", answer.etag);
-        let mut response = tagged(&headers, &etag, "text/csv; charset=utf-8; header=present", Body::from(body));
+        let mut response = tagged(&headers, &etag, kind, Body::from(body));
         if let Ok(name) = format!("inline; filename=\"{}-{}.csv\"", answer.dataset, answer.area_type).parse() {
             response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
         }
@@ -68,11 +74,17 @@ pub(crate) async fn csv(State(app): State<App>, uri: Uri, headers: HeaderMap) ->
         (status = 404, body = Problem), (status = 429, body = Problem)))]
 pub(crate) async fn json(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
     apart(move || {
-        let answer = answer(&app, &uri, &headers)?;
+        let kind = "application/json";
+        let answer = match answer(&app, &uri, &headers, "json")? {
+            TableOutcome::Unchanged { etag } => {
+                return Ok(tagged(&headers, &format!("{etag}-json"), kind, Body::empty()));
+            }
+            TableOutcome::Table(answer) => answer,
+        };
         let etag = format!("{}-json", answer.etag);
         let body = serde_json::to_vec(&document(&answer))
             .map_err(|source| PlatformError::Failed { operation: "write JSON", source: Box::new(source) })?;
-        Ok(tagged(&headers, &etag, "application/json", Body::from(body)))
+        Ok(tagged(&headers, &etag, kind, Body::from(body)))
     })
     .await
 }
@@ -91,7 +103,8 @@ fn document(answer: &TableAnswer) -> TableDocument {
     }
 }
 
-fn answer(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<TableAnswer, Problem> {
+/// A table, unless the caller has it in this format.
+fn answer(app: &App, uri: &Uri, headers: &HeaderMap, format: &str) -> Result<TableOutcome, Problem> {
     let params = Params::read(uri, &PARAMETERS, app.limits.query_bytes)?;
     let caller = caller(&app.platform, headers)?;
     let dataset = params.required("dataset")?;
@@ -103,5 +116,6 @@ fn answer(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<TableAnswer, Prob
         by: params.list("by")?,
         purpose: params.text("purpose").map(str::to_owned),
     };
-    Ok(app.platform.table(&caller, &request)?)
+    let has = |etag: &str| is_known(headers, &format!("{etag}-{format}"));
+    Ok(app.platform.table(&caller, &request, &has)?)
 }

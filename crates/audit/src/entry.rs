@@ -310,7 +310,7 @@ pub enum Entry {
         group: Label,
         /// Digest of the revision that it stands on.
         revision: Digest,
-        /// Digest of the question: what follows.
+        /// Digest of the question: what follows, and the states of the data of its periods.
         question: Digest,
         /// What reads of it are counted as.
         view: ViewId,

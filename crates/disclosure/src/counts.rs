@@ -2,9 +2,71 @@
 
 use std::fmt;
 
-use model::Digest;
+use model::{Digest, Period};
+use sha2::{Digest as _, Sha256};
 
 use crate::ids::GroupId;
+
+/// What the cells of a table are of. They are in row-major order: areas, periods, then for each dimension its categories and the total,
+/// the last dimension fastest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CellSpace {
+    /// Each area by the codes of the small areas that it is made of.
+    pub areas: Vec<Vec<String>>,
+    /// Periods.
+    pub periods: Vec<Period>,
+    /// Dimensions, each with its categories.
+    pub by: Vec<(String, Vec<String>)>,
+}
+
+impl CellSpace {
+    /// How many cells there are.
+    #[must_use]
+    pub fn cells(&self) -> usize {
+        let by = self.by.iter().map(|(_, categories)| categories.len().saturating_add(1));
+        [self.areas.len(), self.periods.len()].into_iter().chain(by).fold(1, usize::saturating_mul)
+    }
+
+    /// Of each area a digest of what it is made of.
+    pub(crate) fn names_of_areas(&self) -> Vec<[u8; 32]> {
+        let name = |parts: &Vec<String>| {
+            let mut parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+            parts.sort_unstable();
+            digest_of(parts)
+        };
+        self.areas.iter().map(name).collect()
+    }
+
+    /// Of each combination of categories a digest of those that are no totals, in whatever order the dimensions are.
+    pub(crate) fn names_of_combinations(&self) -> Vec<[u8; 32]> {
+        let mut combinations: Vec<Vec<(&str, &str)>> = vec![Vec::new()];
+        for (name, categories) in &self.by {
+            let mut longer = Vec::with_capacity(combinations.len().saturating_mul(categories.len() + 1));
+            for head in &combinations {
+                for category in categories {
+                    longer.push([head.as_slice(), &[(name.as_str(), category.as_str())]].concat());
+                }
+                longer.push(head.clone());
+            }
+            combinations = longer;
+        }
+        let digest = |mut combination: Vec<(&str, &str)>| {
+            combination.sort_unstable();
+            digest_of(combination.into_iter().flat_map(|(name, category)| [name, category]))
+        };
+        combinations.into_iter().map(digest).collect()
+    }
+}
+
+/// SHA-256 over parts, each behind its length.
+fn digest_of<'a>(parts: impl IntoIterator<Item = &'a str>) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finalize().into()
+}
 
 /// Counts that cannot be what they are said to be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +84,14 @@ pub enum CountsError {
     /// They were counted without keys, as open data are.
     #[error("counts of group `{0}` came without keys: count with them")]
     NoKeys(GroupId),
+    /// There are no data of a period in what is released.
+    #[error("counts of group `{group}` are of {period}, of which nothing is released")]
+    NoData {
+        /// The group.
+        group: GroupId,
+        /// The period.
+        period: Period,
+    },
     /// They are of something else than what is released.
     #[error("counts of group `{found}` came where those of one release of `{wanted}` are needed: count that")]
     Other {
@@ -39,9 +109,10 @@ pub enum CountsError {
 pub struct UnreleasedCounts {
     pub(crate) group: GroupId,
     pub(crate) revision: Digest,
-    pub(crate) counts: Vec<u64>,
+    pub(crate) space: CellSpace,
+    counts: Vec<u64>,
     /// As many as there are cells, where noise is to be added.
-    pub(crate) keys: Option<Vec<u64>>,
+    keys: Option<Vec<u64>>,
 }
 
 impl UnreleasedCounts {
@@ -49,18 +120,20 @@ impl UnreleasedCounts {
     /// modulo 2^64.
     ///
     /// # Errors
-    /// [`CountsError::Size`] if there are not as many keys as cells.
+    /// [`CountsError::Size`] if there are not as many counts and keys as cells.
     pub fn new(
         (group, revision): (GroupId, Digest),
+        space: CellSpace,
         counts: Vec<u64>,
         keys: Option<Vec<u64>>,
     ) -> Result<Self, CountsError> {
-        match &keys {
-            Some(keys) if keys.len() != counts.len() => {
-                Err(CountsError::Size { cells: counts.len(), others: keys.len(), what: "keys" })
+        let cells = space.cells();
+        for (others, what) in [(Some(counts.len()), "counts"), (keys.as_ref().map(Vec::len), "keys")] {
+            if let Some(others) = others.filter(|others| *others != cells) {
+                return Err(CountsError::Size { cells, others, what });
             }
-            _ => Ok(Self { group, revision, counts, keys }),
         }
+        Ok(Self { group, revision, space, counts, keys })
     }
 
     /// How many cells it has.

@@ -114,7 +114,7 @@ pub enum LedgerError {
          that it stays with the first"
     )]
     OtherMethod(GroupId),
-    /// A table of noise that is not the one which was written, or cells that do not follow from it.
+    /// An entry of noise that does not follow from those before it.
     #[error("an entry of noise of group `{group}` does not hold: {what}")]
     Noise {
         /// The group.

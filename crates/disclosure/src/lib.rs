@@ -41,14 +41,14 @@ mod unreleased;
 mod verify;
 
 pub use changes::{Change, Changes, Shown, ViewChange};
-pub use counts::{CountsError, UnreleasedCounts};
+pub use counts::{CellSpace, CountsError, UnreleasedCounts};
 pub use ids::{CellId, GroupId, MeasureId, NameError};
 pub use key::PlanKey;
 pub use ledger::{AuthenticatedEntry, LedgerError, LedgerState, SealedEntry, restore};
 pub use perturb::{
-    Bound, Contribution, CountedTable, Judged, Kind, NearZero, Noise, NoiseError, NoisePlan, NoisePlanError,
+    Bound, Contribution, CountedTable, Found, Judged, Kind, NearZero, Noise, NoiseError, NoisePlan, NoisePlanError,
     NoiseRelease, NoiseState, NoiseTable, Noisy, Refused, Registered, RegisteredDimension, RegisteredLevel,
-    RegistrationError, SmallCount, SumError, SumNoise, SumNoiseError, TableError, averaging_bound,
+    RegistrationError, SmallCount, SumError, SumNoise, SumNoiseError, TableError, averaging_bound, found_of,
     largest_contributors, refuse, restore_noise, verify_noise,
 };
 pub use plan::{Plan, PlanError, Summary, Tally, plan, plan_without_what_is_late};

@@ -10,7 +10,7 @@ use model::{AgeBand, AreaType, PeriodType, Sex};
 use crate::changes::Shown;
 use crate::ids::{CellId, GroupId, MeasureId};
 use crate::ledger::{AuthenticatedEntry, Entry, LedgerError, Outcome};
-use crate::perturb::{Noise, restore_noise};
+use crate::perturb::{Found, Noise, found_of, restore_noise};
 use crate::policy::{Policy, Rounding, ZeroPolicy};
 use crate::rules::Reason;
 use crate::verify::verify;
@@ -152,8 +152,8 @@ impl Loss {
 pub enum Protection {
     /// Some are withheld by these rules.
     Withheld(Policy),
-    /// All have noise, after which they are rounded.
-    Noise(Noise, Rounding),
+    /// All have noise; and what its registration was found to give away.
+    Noise(Noise, Found),
 }
 
 /// What a publication releases and withholds.
@@ -179,6 +179,8 @@ pub struct PublicationReport {
     pub worlds: usize,
     /// Withheld cells that public bounds alone prove to be below k.
     pub provably_small: usize,
+    /// Of cells with noise, those with figures so small that nothing is proved of them.
+    pub few_of_noise: usize,
 }
 
 /// Reports on an entry, after checking it.
@@ -209,6 +211,7 @@ pub fn report(entry: &AuthenticatedEntry, views: &[ReportedView]) -> Result<Publ
         contributors: entry.contributions.iter().any(|(_, contributor, ..)| *contributor != 0),
         worlds: checked.worlds,
         provably_small: checked.provably_small,
+        few_of_noise: 0,
         group: entry.group,
         protection: Protection::Withheld(entry.policy),
     })
@@ -225,6 +228,8 @@ pub fn report_noise(
 ) -> Result<PublicationReport, LedgerError> {
     let (tables, noisy) = restore_noise(group, entry)?;
     let (mut losses, mut all) = (vec![Loss::default(); views.len()], Loss::default());
+    let most = u64::from(noisy.noise().largest() + noisy.noise().least_shown());
+    let few_of_noise = tables.get().iter().filter(|(_, cell)| cell.value().is_some_and(|value| value <= most)).count();
     for (id, _) in tables.get().iter() {
         all.add(false, 0);
         views.iter().zip(&mut losses).filter(|(view, _)| view.shows(id)).for_each(|(_, loss)| loss.add(false, 0));
@@ -232,7 +237,7 @@ pub fn report_noise(
     Ok(PublicationReport {
         group: group.clone(),
         facts: Vec::new(),
-        protection: Protection::Noise(*noisy.noise(), noisy.rounding()),
+        protection: Protection::Noise(*noisy.noise(), found_of(group, entry)?),
         views: views.iter().map(|view| view.name.clone()).zip(losses).collect(),
         all,
         reasons: BTreeMap::new(),
@@ -240,6 +245,7 @@ pub fn report_noise(
         contributors: false,
         worlds: 0,
         provably_small: 0,
+        few_of_noise,
     })
 }
 
@@ -263,7 +269,7 @@ impl PublicationReport {
     fn rules(&self) -> Vec<String> {
         match &self.protection {
             Protection::Withheld(policy) => self.rules_of(policy),
-            Protection::Noise(noise, rounding) => rules_of_noise(noise, *rounding),
+            Protection::Noise(noise, _) => rules_of_noise(noise),
         }
     }
 
@@ -293,15 +299,7 @@ impl PublicationReport {
     fn readers(&self) -> Vec<String> {
         let policy = match &self.protection {
             Protection::Withheld(policy) => policy,
-            Protection::Noise(..) => {
-                return vec![
-                    "is of the registration, before any data: how probable it is that a best guess of a count is right, over all \
-                     that may ever be asked for"
-                        .to_owned(),
-                    "is of counts above the noise and of priors that are locally flat; of several small counts together it says nothing"
-                        .to_owned(),
-                ];
-            }
+            Protection::Noise(noise, found) => return proof_of_noise(noise, found, self.few_of_noise),
         };
         let mut readers = vec![
             "holds against anybody who has everything that was ever published of it, and knows these rules".to_owned(),
@@ -373,19 +371,37 @@ impl fmt::Display for PublicationReport {
     }
 }
 
-fn rules_of_noise(noise: &Noise, rounding: Rounding) -> Vec<String> {
+fn rules_of_noise(noise: &Noise) -> Vec<String> {
     let mut rules = vec![format!(
-        "every count above zero has noise of at most {} either way, variance {}; the same records have the same noise",
+        "every count above zero has noise of at most {} either way, variance {}; a cell has the same noise until the data of its period change",
         noise.largest(),
         noise.variance()
     )];
     if noise.least_shown() > 0 {
         rules.push(format!("no count from 1 to {} is shown", noise.least_shown()));
     }
-    if let Rounding::Nearest(base) = rounding {
-        rules.push(format!("figures are rounded to the nearest {base}"));
-    }
     rules
+}
+
+/// What was found before any data, and what it is not about.
+fn proof_of_noise(noise: &Noise, found: &Found, few: usize) -> Vec<String> {
+    let percent = |share: f64| format!("{:.0} %", share * 100.0);
+    vec![
+        format!(
+            "of all that may ever be asked for, a best guess of a count is right with at most {} (agreed: {}), most for {}",
+            percent(found.guess),
+            percent(found.cap),
+            found.of.join(" by ")
+        ),
+        format!(
+            "for counts above {} of which all were equally probable before; {few} figures of views are not above",
+            noise.largest() + noise.least_shown()
+        ),
+        format!(
+            "zeros stay zero: a 0 is a true one with {} by itself, and more where others beside it are 0",
+            percent(found.zero)
+        ),
+    ]
 }
 
 /// A heading in front of lines.

@@ -12,9 +12,9 @@ use agreements::{Derive, Level, Permit, Snapshot};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type, UInt32Type, UInt64Type};
 use crosstab::add_totals;
-use disclosure::{GroupId, UnreleasedCounts};
+use disclosure::{CellSpace, GroupId, UnreleasedCounts};
 use jiff::Timestamp;
-use model::{DatasetId, Digest, Exposure, Month, Period};
+use model::{AreaCode, DatasetId, Digest, Exposure, Month, Period};
 
 use crate::choice::in_category;
 use crate::data::column::Kind;
@@ -168,8 +168,14 @@ pub(crate) struct Counted {
 
 impl Counted {
     /// For disclosure control alone.
-    pub(crate) fn unreleased(self, release: (GroupId, Digest)) -> Result<UnreleasedCounts, EngineError> {
-        UnreleasedCounts::new(release, self.counts, self.keys).map_err(EngineError::Counts)
+    pub(crate) fn unreleased(self, request: &CountRequest) -> Result<UnreleasedCounts, EngineError> {
+        let parts = |(_, parts): &(AreaCode, Vec<AreaCode>)| parts.iter().map(ToString::to_string).collect();
+        let space = CellSpace {
+            areas: request.areas.areas.iter().map(parts).collect(),
+            periods: request.periods.clone(),
+            by: request.by.iter().map(|by| (by.name.clone(), by.categories.clone())).collect(),
+        };
+        UnreleasedCounts::new(request.release.clone(), space, self.counts, self.keys).map_err(EngineError::Counts)
     }
 }
 

@@ -93,7 +93,7 @@ impl CommonDataSet {
         request.check(limits)?;
         permit.check(tables, request)?;
         let work = async { request.count(request.open(&self.hot, tables, limits)?, deadline).await };
-        within(limits, work).await?.unreleased(request.release.clone())
+        within(limits, work).await?.unreleased(request)
     }
 
     /// Forgets what was read from a stored table, and who the people of its dataset are: after it was withdrawn, erased or its keys

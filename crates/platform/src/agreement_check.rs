@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use agreements::{Registry, explain};
+use agreements::{Agreement, Registry, explain};
 
 use crate::clock::Clock;
 use crate::definitions::Definitions;
 use crate::error::PlatformError;
+use crate::publish::{noise_of, parameters};
 use crate::state;
 
 /// What a check found.
@@ -33,6 +34,7 @@ pub fn check_agreements(agreements: &Path, contracts: &Path) -> Result<Agreement
     errors.extend(snapshot.datasets().filter(|dataset| definitions.contract(dataset).is_none()).map(|dataset| {
         format!("`{dataset}` is in an agreement, but has no valid contract in `{folder}`: nothing of it is taken in or published")
     }));
+    errors.extend(snapshot.agreements().filter_map(impossible_noise));
     let mut lines = Vec::new();
     for agreement in snapshot.agreements() {
         let status = snapshot.status(&agreement.digest(), now).map_or_else(String::new, |status| status.to_string());
@@ -45,4 +47,15 @@ pub fn check_agreements(agreements: &Path, contracts: &Path) -> Result<Agreement
         lines.extend(explain(snapshot, dataset, now).to_string().lines().map(str::to_owned));
     }
     Ok(AgreementCheck { lines, errors })
+}
+
+/// What of an agreement that accepts noise alone noise cannot keep.
+fn impossible_noise(agreement: &Agreement) -> Option<String> {
+    if agreement.document().datasets.iter().all(|dataset| dataset.exposure.is_open()) {
+        return None;
+    }
+    let (grant, recipients) = agreement.grants().next()?;
+    let noise = noise_of(&agreement.terms(grant, recipients));
+    let possible = noise.and_then(|noise| noise.as_ref().map(parameters).transpose());
+    possible.err().map(|why| format!("{}: {why}", agreement.name()))
 }

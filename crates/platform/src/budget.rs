@@ -1,9 +1,10 @@
-//! Memory that all uploads share, so that many large files at once wait for each other instead of exhausting the process.
+//! Memory that all uploads share, or all tables that are being answered, so that many large ones at once wait for each other instead of
+//! exhausting the process.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// So many bytes, of which each upload takes its share.
+/// So many bytes, of which each takes its share.
 pub(crate) struct Budget {
     free: Mutex<u64>,
     returned: Condvar,
@@ -22,7 +23,7 @@ impl Budget {
     }
 
     /// Takes bytes, and waits for others to return theirs; `None` if that takes too long. Who needs more than there is gets
-    /// all of it: the limits of one file are others.
+    /// all of it: the limits of one are others.
     pub(crate) fn take(&self, bytes: u64, wait: Duration) -> Option<Share<'_>> {
         let bytes = bytes.min(self.all);
         let waited = self.returned.wait_timeout_while(self.free(), wait, |free| *free < bytes);

@@ -105,6 +105,7 @@ impl Definitions {
             );
             return Err(DefinitionError::whole(&file.name, message));
         }
+        check::crossings(&contract).map_err(|message| DefinitionError::whole(&file.name, message))?;
         self.contracts.insert(contract.id.clone(), contract);
         Ok(())
     }

@@ -94,7 +94,7 @@ pub enum PlatformError {
     },
     /// An organisation asked for as many new tables this year as its agreements allow.
     #[error(
-        "your organisation has asked for {budget} new tables in {year}, as many as is agreed: tables that were asked for before are answered as ever, new ones from 1 January"
+        "your organisation has asked for {budget} new tables of this dataset in {year}, as many as is agreed: tables that were asked for before are answered as ever, as long as their data stay as they are, new ones from 1 January"
     )]
     BudgetSpent {
         /// How many are agreed in a calendar year.

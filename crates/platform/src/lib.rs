@@ -64,7 +64,7 @@ pub use review::{
 };
 pub use revocation::ask_to_revoke;
 pub use settings::{Limits, Settings};
-pub use tables::{DimensionCard, TableAnswer, TableCard, TableRequest, TableRow};
+pub use tables::{DimensionCard, TableAnswer, TableCard, TableOutcome, TableRequest, TableRow};
 pub use withdrawal::Withdrawal;
 
 /// The hidden subcommand under which the program reads one workbook and ends.

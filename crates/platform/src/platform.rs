@@ -60,6 +60,8 @@ struct Inner {
     judgements: Mutex<Judgements>,
     /// Memory for the files that are being read.
     uploads: Budget,
+    /// Memory for the tables that are being answered.
+    tables: Budget,
     /// Held while a version is staged, recorded and made current.
     staging: Mutex<()>,
     /// Held while an answer is put on record.
@@ -167,6 +169,7 @@ impl Platform {
             cubes: std::collections::BTreeMap::new(),
         };
         let uploads = Budget::new(settings.limits.uploads_bytes);
+        let tables = Budget::new(settings.limits.tables_bytes);
         let common = CommonDataSet::new(settings.limits.common_data_bytes);
         let now = settings.clock.now();
         let calendar = Calendar::new(&state.snapshot, now);
@@ -189,6 +192,7 @@ impl Platform {
             common,
             judgements: Mutex::default(),
             uploads,
+            tables,
             staging: Mutex::new(()),
             answering: Mutex::new(()),
             revoking: Mutex::new(()),
@@ -302,6 +306,10 @@ impl Platform {
 
     pub(crate) fn upload_memory(&self) -> &Budget {
         &self.0.uploads
+    }
+
+    pub(crate) fn table_memory(&self) -> &Budget {
+        &self.0.tables
     }
 
     pub(crate) fn staging(&self) -> std::sync::MutexGuard<'_, ()> {

@@ -180,7 +180,10 @@ impl Platform {
         let limits = &self.settings().limits;
         let all = (&*state.definitions, state.definitions.contracts());
         let refused = refused(&state, all, &geography.registered, limits, self.now());
-        refused.iter().map(|(id, refusal)| in_words(&state.definitions, id, refusal)).collect()
+        let views = refused.iter().map(|(id, refusal)| in_words(&state.definitions, id, refusal));
+        views
+            .chain(state.definitions.contracts().filter_map(|contract| self.refused_crossings(&state, contract)))
+            .collect()
     }
 }
 

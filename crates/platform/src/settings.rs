@@ -70,6 +70,8 @@ pub struct Limits {
     pub view_cells: u64,
     /// The fewest people that may live in an area of which controlled data are published, and in what two such areas differ by.
     pub least_population: u64,
+    /// Bytes of all tables that are being answered at once: more wait.
+    pub tables_bytes: u64,
     /// Atoms of one protection group.
     pub max_atoms: u64,
     /// Records of single contributors in one protection group.
@@ -104,6 +106,7 @@ impl Default for Limits {
             max_cells: 1_000_000,
             view_cells: 100_000,
             least_population: 1_000,
+            tables_bytes: 512 << 20,
             max_atoms: 4_000_000,
             max_contributions: 4_000_000,
             publish_threads: 2,

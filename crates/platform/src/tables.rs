@@ -4,8 +4,9 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use agreements::{Action, Denial, Derive, Governing, Level, Permit, Principal, Release, Request, decide};
+use agreements::{Action, Denial, Derive, Governing, Level, Permit, Principal, Release, Request, Terms, decide};
 use disclosure::{AnswerPort, AnswerReceipt, AnswerRecord, Noisy, PortError, Released};
 use engine::Dimension;
 use model::contract::DatasetContract;
@@ -16,7 +17,9 @@ use crate::caller::Caller;
 use crate::cube::covered;
 use crate::error::PlatformError;
 use crate::platform::Platform;
-use crate::publish::{Grammar, count_request, counted, in_order_of_counts, operator, parameters};
+use crate::publish::{
+    Grammar, check_primary, count_request, counted, in_order_of_counts, noise_of, operator, parameters, year_of,
+};
 use crate::read::PeriodChoice;
 use crate::requests;
 use crate::state::{Group, State, digest_of};
@@ -78,6 +81,18 @@ pub struct TableAnswer {
     pub synthetic: bool,
 }
 
+/// What comes of asking for a table.
+#[derive(Debug, Clone)]
+pub enum TableOutcome {
+    /// The table.
+    Table(Box<TableAnswer>),
+    /// The caller has it already.
+    Unchanged {
+        /// Its entity tag, without quotes.
+        etag: String,
+    },
+}
+
 /// What may be asked for of a dataset.
 #[derive(Debug, Clone, Serialize)]
 pub struct TableCard {
@@ -130,12 +145,26 @@ impl Question {
         Level::new(self.area_type, self.period_type)
     }
 
-    fn digest(&self) -> Result<Digest, PlatformError> {
+    /// Names it, with the states of the data of its periods: as long as these are the same, so is the answer.
+    fn digest(&self, noisy: &Noisy) -> Result<Digest, PlatformError> {
         let by: Vec<&str> = self.by.iter().map(|by| by.name.as_str()).collect();
-        let text = serde_json::to_vec(&(self.area_type, &self.periods, by));
+        let states: Vec<Option<Digest>> = self.periods.iter().map(|period| noisy.state(*period)).collect();
+        let text = serde_json::to_vec(&(self.area_type, &self.periods, by, states));
         Ok(digest_of([text.map_err(PlatformError::failed("write a question"))?.as_slice()]))
     }
+
+    /// Bytes that its rows and what is written of them take, about.
+    fn bytes(&self, areas: usize) -> u64 {
+        let by = self.by.iter().map(|by| by.categories.len() + 1).fold(1, usize::saturating_mul);
+        let rows = areas.saturating_mul(self.periods.len()).saturating_mul(by);
+        u64::try_from(rows.saturating_mul(BYTES_PER_ROW)).unwrap_or(u64::MAX)
+    }
 }
+
+/// Bytes that a row and its text take together, about.
+const BYTES_PER_ROW: usize = 512;
+/// How long a table waits for the memory of others.
+const MEMORY_WAIT: Duration = Duration::from_secs(10);
 
 impl Platform {
     /// What tables the caller may ask for.
@@ -151,115 +180,71 @@ impl Platform {
         subjects.filter(may).map(|subject| card(&subject)).collect()
     }
 
-    /// A table of counts with noise: on record before it is answered, if it is new to everybody.
+    /// A table of counts with noise: on record before it is answered, if it is new to everybody. Nothing is counted where it is the one
+    /// that the caller has, by its entity tag.
     ///
     /// # Errors
     /// If there is no such dataset for this caller, the agreements do not allow it, something is not registered, the organisation has
     /// asked for as many new tables this year as is agreed, or the table cannot be counted.
-    pub fn table(&self, caller: &Caller, request: &TableRequest) -> Result<TableAnswer, PlatformError> {
+    pub fn table(
+        &self,
+        caller: &Caller,
+        request: &TableRequest,
+        has: &dyn Fn(&str) -> bool,
+    ) -> Result<TableOutcome, PlatformError> {
         let state = self.state();
         let missing = || PlatformError::NotFound { what: format!("tables of `{}`", request.dataset) };
-        let nothing = || self.unregistered(caller, audit::Work::Query, request.dataset.as_str(), missing());
-        let bad = |parameter, problem: String| PlatformError::BadParameter { parameter, problem };
         if caller.is_public() {
             return Err(missing());
         }
         // Before anything that depends on whether the dataset exists.
-        let purpose = request.purpose.as_deref().ok_or_else(|| {
-            bad(
-                "purpose",
-                "what is not published is asked for with a purpose: `/v1/me` lists those of your key".to_owned(),
-            )
-        })?;
-        let purpose: PurposeId = purpose.parse()?;
-        if !state.snapshot.partnership().has_purpose(&purpose) {
-            return Err(bad("purpose", format!("`{purpose}` is not in the partnership's register")));
-        }
-        let Some(subject) = subject(&state, &request.dataset) else { return Err(nothing()) };
-        let denied = |denial: &Denial| match self.denied(caller, audit::Work::Query, request.dataset.as_str(), denial) {
+        let purpose = self.purpose_of(&state, request)?;
+        let Some(subject) = subject(&state, &request.dataset) else {
+            return Err(self.unregistered(caller, audit::Work::Query, request.dataset.as_str(), missing()));
+        };
+        let denied = |denial: Denial| match self.denied(caller, audit::Work::Query, request.dataset.as_str(), &denial) {
             PlatformError::NotFound { .. } => missing(),
             other => other,
         };
         // Whoever may see no table at all does not learn what is registered.
         let any = subject.grammar.levels().into_iter().map(|level| self.may(&state, caller, &subject, &purpose, level));
-        any.reduce(|first, next| first.or(next)).unwrap_or_else(|| Ok(())).map_err(|denial| denied(&denial))?;
+        any.reduce(|first, next| first.or(next)).unwrap_or(Ok(())).map_err(denied)?;
         let question = question(&subject, request)?;
-        let level = question.level();
         let (derive, release) =
-            permits(self, &state, (caller, &purpose), &subject, level).map_err(|denial| denied(&denial))?;
-        same_noise(&release, subject.noisy)?;
-        let answer = self.answer(caller, (&state, &subject), &question, (&derive, &release))?;
-        // What the agreements say at this moment, as before every byte that leaves.
-        let (now, snapshot) = (self.now(), self.state().snapshot.clone());
-        if !release.is_valid(&snapshot, now) || self.recorded().is_withdrawn(&subject.group.basis) {
-            let reason = "an agreement was suspended or ended, or data were withdrawn, while it was counted".to_owned();
-            return Err(PlatformError::Unavailable { reason });
-        }
-        Ok(answer)
+            permits(self, &state, (caller, &purpose), &subject, question.level()).map_err(denied)?;
+        self.still_protected(&state, &subject, release.terms())?;
+        Asked { platform: self, state: &state, caller, subject: &subject, question: &question, release: &release }
+            .answer(&derive, has)
     }
 
-    fn answer(
-        &self,
-        caller: &Caller,
-        (state, subject): (&State, &Subject<'_>),
-        question: &Question,
-        (derive, release): (&Permit<Derive>, &Permit<Release>),
-    ) -> Result<TableAnswer, PlatformError> {
-        let Subject { contract, group, noisy, grammar } = subject;
-        let gazetteer = &state.geography()?.gazetteer;
-        let areas = Arc::new(requests::area_set(gazetteer, contract.geography.area_type, question.area_type));
-        let of_release = (noisy.group().clone(), noisy.revision());
-        let count = count_request(
-            contract,
-            of_release,
-            Arc::clone(&areas),
-            &question.periods,
-            question.by.clone(),
-            counted(grammar),
-        );
-        let digest = question.digest()?;
-        let view: ViewId = format!("tables/{}", digest.to_string().chars().take(32).collect::<String>()).parse()?;
-        let mut log = Answers { platform: self, caller, question, release, dataset: &contract.id, view: &view };
-        log.within_budget(noisy.revision(), digest)?;
-        let stored = self.tables_of(state, group, &question.periods)?;
-        let counts = self.count(state, derive, &stored, &count).map_err(|error| match error {
-            // What it would be another time too is for who asks to change.
-            PlatformError::Unpublishable { reason } => {
-                PlatformError::BadParameter { parameter: "area_type, period or by", problem: reason }
-            }
-            error => error,
-        })?;
-        let receipt = {
-            // One at a time, so that two who ask for the same at once are one answer.
-            let _answering = self.answering();
-            log.within_budget(noisy.revision(), digest)?;
-            AnswerReceipt::obtain(noisy, digest, &mut log).map_err(|error| match error {
-                disclosure::ReceiptError::Audit { source, .. } => unwritten(source),
-                other => PlatformError::failed("record an answer")(other),
-            })?
+    fn purpose_of(&self, state: &State, request: &TableRequest) -> Result<PurposeId, PlatformError> {
+        let bad = |problem: String| PlatformError::BadParameter { parameter: "purpose", problem };
+        let missing =
+            || bad("what is not published is asked for with one: `/v1/me` lists those of your key".to_owned());
+        let purpose: PurposeId = request.purpose.as_deref().ok_or_else(missing)?.parse()?;
+        if state.snapshot.partnership().has_purpose(&purpose) {
+            return Ok(purpose);
+        }
+        Err(bad(format!("`{purpose}` is not in the partnership's register")))
+    }
+
+    /// Refuses to answer where the agreements by now ask for more than what is out was judged by.
+    fn still_protected(&self, state: &State, subject: &Subject<'_>, terms: &Terms) -> Result<(), PlatformError> {
+        let registered = subject.group.basis.grammar.as_ref();
+        let holds = || -> Result<bool, PlatformError> {
+            let Some((noise, registered)) = noise_of(terms)?.zip(registered) else { return Ok(false) };
+            check_primary(state, registered, &terms.primary)?;
+            self.judged(state, registered, &noise)?;
+            Ok(parameters(&noise)? == *subject.noisy.noise())
         };
-        let figures = noisy.answer(&counts, &receipt).map_err(PlatformError::failed("add noise to a table"))?;
-        self.accesses().count(view, caller.actor.clone());
-        let names: Vec<Arc<str>> =
-            areas.areas.iter().map(|(code, _)| name_of(gazetteer, question.area_type, code)).collect();
-        let etag = digest_of([&digest.0[..], &noisy.revision().0]).to_string().chars().take(32).collect();
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "names of areas and categories, which are public, beside released figures"
-        )]
-        let rows = figures.map(|figures| rows(question, areas.areas.iter().map(|(code, _)| code).zip(&names), figures));
-        Ok(TableAnswer {
-            dataset: contract.id.clone(),
-            area_type: question.area_type,
-            boundary_year: group.basis.boundary_years.get(&question.area_type).copied(),
-            by: question.by.iter().map(|by| by.name.clone()).collect(),
-            rows,
-            notes: vec![what_is_counted(grammar), noise_in_words(noisy)],
-            caveat: format!("With noise of at most {} either way.", noisy.noise().largest()),
-            etag,
-            agreements: group.basis.agreements().into_iter().collect(),
-            synthetic: contract.synthetic,
-        })
+        match holds() {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(PlatformError::Unpublishable { .. }) => Err(PlatformError::Unavailable {
+                reason: "the agreements ask for another protection than what is published of it has: nothing is shown beside that"
+                    .to_owned(),
+            }),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether the caller may be shown a table so fine for a purpose, and it may be computed.
@@ -372,18 +357,6 @@ fn question(subject: &Subject<'_>, request: &TableRequest) -> Result<Question, P
     Ok(Question { area_type: request.area_type, period_type: kind, periods, by })
 }
 
-/// Refuses to answer with another noise than is agreed by now.
-fn same_noise(release: &Permit<Release>, noisy: &Noisy) -> Result<(), PlatformError> {
-    let agreed = release.terms().noise.as_ref().map(parameters).transpose()?;
-    if agreed.as_ref() == Some(noisy.noise()) {
-        return Ok(());
-    }
-    let reason =
-        "the agreements ask for another protection than what is published of it has: nothing is shown beside that"
-            .to_owned();
-    Err(PlatformError::Unavailable { reason })
-}
-
 fn name_of(gazetteer: &geography::Gazetteer, area_type: AreaType, code: &AreaCode) -> Arc<str> {
     gazetteer.area(area_type, code.as_str()).map_or_else(|| Arc::from(""), |area| Arc::from(area.name.as_str()))
 }
@@ -450,52 +423,141 @@ fn card(subject: &Subject<'_>) -> TableCard {
     }
 }
 
-/// The audit log of answers.
-struct Answers<'a> {
+/// A question that its caller may ask.
+struct Asked<'a> {
     platform: &'a Platform,
+    state: &'a State,
     caller: &'a Caller,
+    subject: &'a Subject<'a>,
     question: &'a Question,
     release: &'a Permit<Release>,
-    dataset: &'a DatasetId,
-    view: &'a ViewId,
 }
 
-impl Answers<'_> {
-    /// Refuses a table that is new to everybody where the organisation has asked for as many this year as is agreed.
-    fn within_budget(&self, revision: Digest, question: Digest) -> Result<(), PlatformError> {
-        let group: Label = self.dataset.as_str().parse()?;
-        let recorded = self.platform.recorded();
-        let Some(organisation) = self.caller.organisation() else { return Ok(()) };
-        if recorded.is_answered(&group, revision, question) {
+impl Asked<'_> {
+    fn answer(&self, derive: &Permit<Derive>, has: &dyn Fn(&str) -> bool) -> Result<TableOutcome, PlatformError> {
+        let Self { platform, state, caller, subject, question, .. } = *self;
+        let Subject { contract, group, noisy, grammar } = subject;
+        let gazetteer = &state.geography()?.gazetteer;
+        let areas = Arc::new(requests::area_set(gazetteer, grammar.stored, question.area_type));
+        let digest = question.digest(noisy)?;
+        let etag: String = digest_of([&digest.0[..], &noisy.revision().0]).to_string().chars().take(32).collect();
+        let view: ViewId = format!("tables/{}", digest.to_string().chars().take(32).collect::<String>()).parse()?;
+        if has(&etag) && platform.recorded().is_answered(&self.group()?, digest) {
+            platform.accesses().count(view, caller.actor.clone());
+            return Ok(TableOutcome::Unchanged { etag });
+        }
+        self.within_budget(digest)?;
+        let busy = || PlatformError::Unavailable { reason: "many tables are being made: ask again soon".to_owned() };
+        let _memory = platform.table_memory().take(question.bytes(areas.areas.len()), MEMORY_WAIT).ok_or_else(busy)?;
+        let release = (noisy.group().clone(), noisy.revision());
+        let by = question.by.clone();
+        let count = count_request(contract, release, Arc::clone(&areas), &question.periods, by, counted(grammar));
+        let stored = platform.tables_of(state, group, &question.periods)?;
+        let counts = platform.count(state, derive, &stored, &count).map_err(too_much)?;
+        let receipt = {
+            // One at a time, so that two who ask for the same at once are one answer.
+            let _answering = platform.answering();
+            self.still_allowed()?;
+            self.within_budget(digest)?;
+            let mut log = Answers { asked: self, view: &view };
+            AnswerReceipt::obtain(noisy, digest, &mut log).map_err(|error| match error {
+                disclosure::ReceiptError::Audit { source, .. } => unwritten(source),
+                other => PlatformError::failed("record an answer")(other),
+            })?
+        };
+        let figures = noisy.answer(&counts, &receipt).map_err(PlatformError::failed("add noise to a table"))?;
+        platform.accesses().count(view, caller.actor.clone());
+        let names: Vec<Arc<str>> =
+            areas.areas.iter().map(|(code, _)| name_of(gazetteer, question.area_type, code)).collect();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "names of areas and categories, which are public, beside released figures"
+        )]
+        let rows = figures.map(|figures| rows(question, areas.areas.iter().map(|(code, _)| code).zip(&names), figures));
+        let mut notes = vec![what_is_counted(grammar), noise_in_words(noisy)];
+        notes.extend(self.release.terms().obligations.iter().map(|duty| format!("whoever uses it must: {duty}")));
+        Ok(TableOutcome::Table(Box::new(TableAnswer {
+            dataset: contract.id.clone(),
+            area_type: question.area_type,
+            boundary_year: group.basis.boundary_years.get(&question.area_type).copied(),
+            by: question.by.iter().map(|by| by.name.clone()).collect(),
+            rows,
+            notes,
+            caveat: format!("With noise of at most {} either way.", noisy.noise().largest()),
+            etag,
+            agreements: group.basis.agreements().into_iter().collect(),
+            synthetic: contract.synthetic,
+        })))
+    }
+
+    fn group(&self) -> Result<Label, PlatformError> {
+        Ok(self.subject.contract.id.as_str().parse()?)
+    }
+
+    /// What the agreements say at this moment, as before every byte that leaves; and whether the key is still one.
+    fn still_allowed(&self) -> Result<(), PlatformError> {
+        let platform = self.platform;
+        platform.refresh_agreements()?;
+        if !platform.in_force(self.caller) {
+            return Err(PlatformError::Unauthenticated);
+        }
+        let snapshot = platform.state().snapshot.clone();
+        let is_gone = platform.recorded().is_withdrawn(&self.subject.group.basis);
+        if !is_gone && self.release.is_valid(&snapshot, platform.now()) {
             return Ok(());
         }
-        let (budget, year) = (self.release.terms().query_budget, crate::publish::year_of(self.platform.now()));
-        if recorded.answers_to(organisation, year) < budget {
+        let reason = "an agreement was suspended or ended, or data were withdrawn, while it was counted".to_owned();
+        Err(PlatformError::Unavailable { reason })
+    }
+
+    /// Refuses a table that is new to everybody where the organisation has asked for as many this year as is agreed.
+    fn within_budget(&self, question: Digest) -> Result<(), PlatformError> {
+        let (group, recorded) = (self.group()?, self.platform.recorded());
+        let Some(organisation) = self.caller.organisation() else { return Ok(()) };
+        let (budget, year) = (self.release.terms().query_budget, year_of(self.platform.now()));
+        if recorded.is_answered(&group, question) || recorded.answers_to(organisation, &group, year) < budget {
             return Ok(());
         }
         Err(PlatformError::BudgetSpent { budget, year })
     }
 }
 
+/// What it would be another time too is for who asks to change; why is in the log, as it may say how many people there are.
+fn too_much(error: PlatformError) -> PlatformError {
+    let PlatformError::Unpublishable { reason } = error else { return error };
+    tracing::warn!(reason, "a table that was asked for is not counted");
+    PlatformError::BadParameter {
+        parameter: "area_type, period or by",
+        problem: "this table is more than the service counts at once: ask for fewer dimensions, or for one period"
+            .to_owned(),
+    }
+}
+
+/// The audit log of answers.
+struct Answers<'a> {
+    asked: &'a Asked<'a>,
+    view: &'a ViewId,
+}
+
 impl AnswerPort for Answers<'_> {
     fn record_answer(&mut self, record: &AnswerRecord) -> Result<(), PortError> {
+        let Asked { platform, caller, question, release, .. } = self.asked;
         let group: Label = record.group.as_str().parse()?;
-        if self.platform.recorded().is_answered(&group, record.revision, record.question) {
+        if platform.recorded().is_answered(&group, record.question) {
             return Ok(());
         }
-        let Question { area_type, periods, by, .. } = self.question;
-        let by: Result<BTreeSet<Label>, _> = by.iter().map(|by| label(&by.name)).collect();
-        self.platform.record(audit::Entry::Answered {
-            actor: self.caller.actor.clone(),
-            purpose: self.release.purpose().clone(),
+        let by: Result<BTreeSet<Label>, _> = question.by.iter().map(|by| label(&by.name)).collect();
+        platform.record(audit::Entry::Answered {
+            actor: caller.actor.clone(),
+            purpose: release.purpose().clone(),
             group,
             revision: record.revision,
             question: record.question,
             view: self.view.clone(),
-            area_type: area_type.as_str().parse()?,
-            periods: periods.clone(),
+            area_type: question.area_type.as_str().parse()?,
+            periods: question.periods.clone(),
             by: by?,
-            agreements: self.release.agreements().keys().copied().collect(),
+            agreements: release.agreements().keys().copied().collect(),
         })?;
         Ok(())
     }

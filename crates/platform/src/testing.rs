@@ -222,7 +222,9 @@ impl Small {
             let (before, denominator) = text.split_once("[denominator]").unwrap();
             let views = denominator.split_once("[[view]]").unwrap().1;
             let text = format!("{before}[[view]]{views}").replace("type = \"crude-rate\"", "type = \"count\"");
-            let line = |line: &str| if line.starts_with("multiplier = ") { "multiplier = 1\n".to_owned() } else { format!("{line}\n") };
+            let line = |line: &str| {
+                if line.starts_with("multiplier = ") { "multiplier = 1\n".to_owned() } else { format!("{line}\n") }
+            };
             std::fs::write(path, text.lines().map(line).collect::<String>()).unwrap();
         }
         self

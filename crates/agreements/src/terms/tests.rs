@@ -323,14 +323,19 @@ fn noise_is_said_in_words() {
         "noise of at most 8 either way (variance 6) is added to every count above zero\n\
          counts of 1 and 2 are never shown\n\
          at least 300 of 1,000 other counts keep their value\n\
-         nobody's best guess of a count is right with more than 50 % probability"
+         over all that may ever be asked for, nobody's best guess of a count above 10 is right with more than 50 % probability, if all counts are equally probable before"
     );
     let line = |least_shown, n: usize| NoiseTerms { least_shown, ..noise }.in_words().into_iter().nth(n).unwrap();
     assert_eq!(line(1, 1), "a count of 1 is never shown");
     assert_eq!(line(5, 1), "counts of 1 to 5 are never shown");
     assert_eq!(line(0, 1), "at least 300 of 1,000 counts keep their value");
     let little = NoiseTerms { least_shown: 0, stays_per_thousand: 0, guess_per_thousand: 125, ..noise };
-    assert_eq!(little.in_words()[1..], ["nobody's best guess of a count is right with more than 12.5 % probability"]);
+    assert_eq!(
+        little.in_words()[1..],
+        [
+            "over all that may ever be asked for, nobody's best guess of a count above 8 is right with more than 12.5 % probability, if all counts are equally probable before"
+        ]
+    );
 }
 
 #[test]

@@ -199,7 +199,7 @@ fn an_explanation_says_what_noise_does() {
                 "noise of at most 8 either way (variance 6) is added to every count above zero",
                 "counts of 1 and 2 are never shown",
                 "at least 300 of 1,000 other counts keep their value",
-                "nobody's best guess of a count is right with more than 50 % probability",
+                "over all that may ever be asked for, nobody's best guess of a count above 10 is right with more than 50 % probability, if all counts are equally probable before",
                 zeros,
             ]
         );

@@ -29,6 +29,8 @@ pub(super) enum Purpose<'a> {
 ///
 /// Two *different* record sets have the same cell key with probability 2^-64 if record keys are random; but a record that counts
 /// twice has to be added twice, or a cell with and without it have the same key.
+///
+/// **What is published draws by [`Place`]**, which takes in what a cell is of, too.
 pub(super) fn draw(purpose: Purpose<'_>, keys: &[u64]) -> u64 {
     let (name, column) = match purpose {
         Purpose::Count => ("commonground cell key 1: count", ""),
@@ -42,5 +44,40 @@ pub(super) fn draw(purpose: Purpose<'_>, keys: &[u64]) -> u64 {
     for key in keys {
         hash.update(key.to_be_bytes());
     }
+    first_bytes(hash)
+}
+
+fn first_bytes(hash: Sha256) -> u64 {
     hash.finalize().iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte))
+}
+
+/// Draws of the cells of one area in one state of the data of one period.
+///
+/// **Why not the key alone.** Two cells of which one holds the other have the same key if nobody is in what they differ by. With the same
+/// noise they would be equal, and many such pairs together prove that nobody is there. So what a cell is *of* is drawn by too: two cells
+/// have noises of their own whoever is in them, which is what the bound on averaging takes for granted of different sets of atoms, and the
+/// same atoms are the same cell in whatever type of area.
+///
+/// And if a record is added, exactly the cells that it is in would change: what changed would name its area, sex and age. So all cells of
+/// a period whose data changed get fresh noise at once. A bound on averaging counts states of the data as if all had fresh noise already.
+pub(super) struct Place(Sha256);
+
+impl Place {
+    /// Of an area and a period by their digests, and the digest of the state of the period's data.
+    pub(super) fn new(area: &[u8; 32], period: &[u8], state: &[u8; 32]) -> Self {
+        let mut hash = Sha256::new();
+        for part in [b"commonground cell key 2: count of a cell".as_slice(), state, period, area] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        Self(hash)
+    }
+
+    /// A uniform 64-bit number for a combination of categories, by its digest, and the key of the cell.
+    pub(super) fn draw(&self, combination: &[u8; 32], cell_key: u64) -> u64 {
+        let mut hash = self.0.clone();
+        hash.update(combination);
+        hash.update(cell_key.to_be_bytes());
+        first_bytes(hash)
+    }
 }

@@ -26,7 +26,8 @@ pub use averaging::{
 pub use noise::{Noise, NoiseError};
 pub(crate) use release::NoiseEntry;
 pub use release::{
-    CountedTable, Judged, NoisePlan, NoisePlanError, NoiseRelease, NoiseState, Noisy, restore_noise, verify_noise,
+    CountedTable, Found, Judged, NoisePlan, NoisePlanError, NoiseRelease, NoiseState, Noisy, found_of, restore_noise,
+    verify_noise,
 };
 pub use sums::{Contribution, SumError, SumNoise, SumNoiseError, largest_contributors};
 pub use table::{NoiseTable, TableError};

@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::averaging::{Bound, Refused, Registered, refuse};
+use super::averaging::{Refused, Registered, refuse};
+use super::draw::Place;
 use super::noise::Noise;
 use super::table::{NoiseTable, TableError};
 use crate::changes::Changes;
@@ -24,7 +25,6 @@ use crate::counts::{CountsError, UnreleasedCounts};
 use crate::ids::{CellId, GroupId};
 use crate::key::PlanKey;
 use crate::ledger::{AuthenticatedEntry, LedgerError, SealedEntry};
-use crate::policy::Rounding;
 use crate::receipt::AnswerReceipt;
 use crate::released::{Cell, GroupTables, Released};
 use crate::report::ReportedView;
@@ -38,28 +38,47 @@ const VERSION: u32 = 1;
 pub struct Judged {
     noise: Noise,
     revisions: u32,
-    bound: Bound,
+    found: Found,
+}
+
+/// What a registration was found to give away, under the assumptions of the bound: counts above `largest + least_shown`, and all of
+/// them equally probable before.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Found {
+    /// The agreed cap: with what probability anybody's best guess of a count may be right.
+    pub cap: f64,
+    /// With what probability it is, at most: the larger of what is proved and what is estimated.
+    pub guess: f64,
+    /// Of which cells, by the level of each dimension.
+    pub of: Vec<String>,
+    /// With what probability a published 0 is a true one. That of several together is higher, and not bounded.
+    pub zero: f64,
 }
 
 impl Judged {
-    /// Judges everything that is registered of a group: no best guess of a count may be right with a probability above the cap, nor one of
-    /// a published 0 where zeros are protected.
+    /// Judges everything that is registered of a group, in every form that it may have for who knows which atoms are empty: no best
+    /// guess of a count may be right with a probability above the cap in any of them.
     ///
     /// # Errors
     /// If it is refused; says what to change.
-    pub fn new(registered: &Registered, noise: &Noise, cap: f64, protects_zeros: bool) -> Result<Self, Refused> {
-        let bound = refuse(registered, noise, cap)?;
-        let zero = bound.near_zero.zero;
-        if protects_zeros && zero > cap {
-            return Err(Refused::Zeros { zero, cap });
+    pub fn new(registered: &[Registered], noise: &Noise, cap: f64) -> Result<Self, Refused> {
+        let mut found = Found { cap, guess: 0.0, of: Vec::new(), zero: 0.0 };
+        let mut revisions = u32::MAX;
+        for registered in registered {
+            let bound = refuse(registered, noise, cap)?;
+            revisions = revisions.min(registered.revisions);
+            found.zero = bound.near_zero.zero;
+            let worst = bound.worst().filter(|worst| worst.posterior() > found.guess);
+            worst.into_iter().for_each(|worst| (found.guess, found.of) = (worst.posterior(), worst.levels.clone()));
         }
-        Ok(Self { noise: *noise, revisions: registered.revisions, bound })
+        Ok(Self { noise: *noise, revisions, found })
     }
 
     /// What it was found to give away.
     #[must_use]
-    pub const fn bound(&self) -> &Bound {
-        &self.bound
+    pub const fn found(&self) -> &Found {
+        &self.found
     }
 }
 
@@ -75,7 +94,8 @@ pub enum NoisePlanError {
     /// Figures of the same cells are out with other records as often as was registered.
     #[error(
         "figures of {period} were published with {editions} states of its data, as many as are registered: each is fresh noise of nearly \
-         the same counts. Register more `revisions`, if the agreed noise allows it, or leave the figures as they are"
+         the same counts. Register more `revisions`, if the agreed noise allows it, send a file again that was published, or leave the \
+         figures as they are"
     )]
     Revisions {
         /// The period.
@@ -83,6 +103,9 @@ pub enum NoisePlanError {
         /// With how many states of its data it is out.
         editions: usize,
     },
+    /// A figure would not be what it was, or would be two things at once, though its data are the same.
+    #[error("cell `{0}` would have two figures of the same data: this is a defect, and nothing is released")]
+    TwoFigures(Box<CellId>),
     /// The counts are not those of this release.
     #[error(transparent)]
     Counts(#[from] CountsError),
@@ -102,8 +125,10 @@ pub(crate) struct NoiseEntry {
     pub(crate) group: GroupId,
     revision: Digest,
     table: NoiseTable,
-    rounding: Rounding,
-    /// Of each period that figures were published of, the states of its data.
+    found: Found,
+    /// Of each registered period that the data cover, their state.
+    states: Vec<(Period, Digest)>,
+    /// Of each period that figures were published of, all states that its data had.
     editions: Vec<(Period, BTreeSet<Digest>)>,
     /// The figures of all views, as they are published.
     cells: Vec<(CellId, u64)>,
@@ -132,8 +157,23 @@ impl NoiseEntry {
     }
 
     fn noisy(self) -> Noisy {
-        let Self { group, revision, table, rounding, .. } = self;
-        Noisy { group, revision, table, rounding }
+        let Self { group, revision, table, states, .. } = self;
+        Noisy { group, revision, table, states: states.into_iter().collect() }
+    }
+
+    /// The state of the data that a cell stands on.
+    fn state(&self, cell: &CellId) -> Option<Digest> {
+        let place = self.states.binary_search_by_key(&cell.key.period, |(period, _)| *period).ok()?;
+        self.states.get(place).map(|(_, state)| *state)
+    }
+
+    /// A cell with a figure that is not the one which an earlier entry has of the same data.
+    fn differs_from(&self, before: &Self) -> Option<&CellId> {
+        let known: BTreeMap<&CellId, u64> = before.cells.iter().map(|(id, value)| (id, *value)).collect();
+        let differs = |(id, value): &&(CellId, u64)| {
+            self.state(id) == before.state(id) && known.get(id).is_some_and(|known| known != value)
+        };
+        self.cells.iter().find(differs).map(|(id, _)| id)
     }
 }
 
@@ -151,6 +191,22 @@ impl NoiseState {
     pub fn decode(group: GroupId, last: Option<&AuthenticatedEntry>) -> Result<Self, LedgerError> {
         let last = last.map(|entry| read(entry, &group)).transpose()?;
         Ok(Self { group, last })
+    }
+}
+
+impl NoiseState {
+    /// The periods that would be out with more states of their data than so many.
+    #[must_use]
+    pub fn without_room(&self, states: &BTreeMap<Period, Digest>, revisions: u32) -> BTreeSet<Period> {
+        let known = |period: &Period| {
+            let mut editions = self.last.iter().flat_map(|last| &last.editions);
+            editions.find(|(of, _)| of == period).map(|(_, states)| states)
+        };
+        let full = |(period, state): &(&Period, &Digest)| {
+            let most = usize::try_from(revisions).unwrap_or(usize::MAX);
+            known(period).is_some_and(|states| states.len() >= most && !states.contains(*state))
+        };
+        states.iter().filter(full).map(|(period, _)| *period).collect()
     }
 }
 
@@ -175,8 +231,8 @@ fn read(entry: &AuthenticatedEntry, group: &GroupId) -> Result<NoiseEntry, Ledge
 /// A table of a view: the cells that its counts are of, in their order.
 #[derive(Debug)]
 pub struct CountedTable {
-    /// The cells; `None` for a count that no view shows.
-    pub cells: Vec<Option<CellId>>,
+    /// The cells.
+    pub cells: Vec<CellId>,
     /// Their counts.
     pub counts: UnreleasedCounts,
 }
@@ -186,9 +242,7 @@ pub struct CountedTable {
 pub struct NoiseRelease {
     /// Digest over everything that the figures stand on.
     pub revision: Digest,
-    /// What figures are rounded to, after the noise.
-    pub rounding: Rounding,
-    /// Of each registered period that is covered by data, a digest of the records: the same records have the same noise.
+    /// Of each registered period that is covered by data, a digest of the records: where it is the same, figures are the same.
     pub states: BTreeMap<Period, Digest>,
     /// The tables of all views.
     pub tables: Vec<CountedTable>,
@@ -216,23 +270,36 @@ impl NoisePlan {
             None => written(&NoiseTable::solve(&judged.noise)?, &group)?,
         };
         let editions = editions(past, judged, &release.states)?;
-        let NoiseRelease { revision, rounding, .. } = *release;
-        let noisy = Noisy { group: group.clone(), revision, table, rounding };
+        let (revision, states) = (release.revision, release.states.clone());
+        let noisy = Noisy { group: group.clone(), revision, table, states };
         let mut cells = Vec::new();
         for CountedTable { cells: ids, counts } in &release.tables {
             if ids.len() != counts.cells() {
                 let (cells, others) = (counts.cells(), ids.len());
                 return Err(CountsError::Size { cells, others, what: "names" }.into());
             }
-            let values = ids.iter().zip(noisy.figures(counts)?);
-            cells.extend(values.filter_map(|(id, value)| Some((id.clone()?, value))));
+            cells.extend(ids.iter().cloned().zip(noisy.figures(counts)?));
         }
         // Two views may show the same cell, of the same records.
         cells.sort_unstable();
         cells.dedup();
-        let Noisy { table, .. } = noisy;
-        let decided =
-            NoiseEntry { noise_version: VERSION, group: group.clone(), revision, table, rounding, editions, cells };
+        if let Some([(id, _), _]) = cells.array_windows().find(|[(one, _), (next, _)]| one == next) {
+            return Err(NoisePlanError::TwoFigures(Box::new(id.clone())));
+        }
+        let Noisy { table, states, .. } = noisy;
+        let decided = NoiseEntry {
+            noise_version: VERSION,
+            group: group.clone(),
+            revision,
+            table,
+            found: judged.found.clone(),
+            states: states.into_iter().collect(),
+            editions,
+            cells,
+        };
+        if let Some(id) = past.last.as_ref().and_then(|last| decided.differs_from(last)) {
+            return Err(NoisePlanError::TwoFigures(Box::new(id.clone())));
+        }
         let bytes = serde_json::to_vec(&decided).map_err(|_| NoisePlanError::Encoding(group.clone()))?;
         let entry = SealedEntry { group, bytes: Zeroizing::new(bytes) };
         Ok(Self { digest: decided.digest()?, decided, entry })
@@ -316,7 +383,7 @@ pub struct Noisy {
     group: GroupId,
     revision: Digest,
     table: NoiseTable,
-    rounding: Rounding,
+    states: BTreeMap<Period, Digest>,
 }
 
 impl Noisy {
@@ -338,10 +405,10 @@ impl Noisy {
         self.table.noise()
     }
 
-    /// What figures are rounded to, after the noise.
+    /// The state of the data of a registered period, if there are any.
     #[must_use]
-    pub const fn rounding(&self) -> Rounding {
-        self.rounding
+    pub fn state(&self, period: Period) -> Option<Digest> {
+        self.states.get(&period).copied()
     }
 
     /// The figures of a table that was asked for, in the order of its counts.
@@ -356,17 +423,29 @@ impl Noisy {
         if (&receipt.group, receipt.revision) != (&self.group, self.revision) {
             return Err(CountsError::Other { wanted: self.group.clone(), found: receipt.group.clone() });
         }
-        Ok(Released::new(self.figures(counts)?.collect()))
+        self.figures(counts).map(Released::new)
     }
 
-    fn figures(&self, counts: &UnreleasedCounts) -> Result<impl Iterator<Item = u64>, CountsError> {
-        let base = match self.rounding {
-            Rounding::Nearest(base) => u64::from(base.max(1)),
-            Rounding::None => 1,
+    /// Each count with the noise of its cell.
+    fn figures(&self, counts: &UnreleasedCounts) -> Result<Vec<u64>, CountsError> {
+        let space = &counts.space;
+        let state = |period: &Period| {
+            let no_data = || CountsError::NoData { group: self.group.clone(), period: *period };
+            Ok((period.to_string(), self.state(*period).ok_or_else(no_data)?))
         };
-        let rounded = move |value: u64| value.saturating_add(base / 2) / base * base;
-        let published = counts.keyed(&self.group, self.revision)?;
-        Ok(published.map(move |(count, key)| rounded(self.table.published(count, key))))
+        let periods: Vec<(String, Digest)> = space.periods.iter().map(state).collect::<Result<_, _>>()?;
+        let combinations = space.names_of_combinations();
+        let mut cells = counts.keyed(&self.group, self.revision)?;
+        let mut figures = Vec::with_capacity(counts.cells());
+        for area in space.names_of_areas() {
+            for (period, state) in &periods {
+                let place = Place::new(&area, period.as_bytes(), &state.0);
+                for (combination, (count, key)) in combinations.iter().zip(&mut cells) {
+                    figures.push(self.table.with_noise(count, place.draw(combination, key)));
+                }
+            }
+        }
+        Ok(figures)
     }
 }
 
@@ -374,6 +453,14 @@ impl fmt::Debug for Noisy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Noisy({}, {})", self.group, self.revision)
     }
+}
+
+/// What a plan of noise was found to give away.
+///
+/// # Errors
+/// As [`restore_noise`].
+pub fn found_of(group: &GroupId, entry: &AuthenticatedEntry) -> Result<Found, LedgerError> {
+    Ok(read(entry, group)?.found)
 }
 
 /// Makes what a plan of noise released available again after a restart.
@@ -388,7 +475,9 @@ pub fn restore_noise(
     Ok((Released::new(entry.tables()), entry.noisy()))
 }
 
-/// Checks all entries of a group that is published with noise, oldest first: one table of noise, and no state of the data forgotten.
+/// Checks all entries of a group that is published with noise, oldest first: one table of noise, no state of the data forgotten, no
+/// figure that the noise cannot have, and none that changed while its data stayed as they were. What figures were made of is not in
+/// them.
 ///
 /// # Errors
 /// The first thing that does not hold.
@@ -401,6 +490,10 @@ pub fn verify_noise<'a>(
     let wrong = |what: &str| Err(LedgerError::Noise { group: group.clone(), what: what.to_owned() });
     for entry in entries {
         let entry = read(entry, group)?;
+        let least = u64::from(entry.table.noise().least_shown());
+        if entry.cells.iter().any(|(_, value)| (1..=least).contains(value)) {
+            return wrong("a figure is shown that is too small for its noise");
+        }
         if let Some(before) = &before {
             if before.table != entry.table {
                 return wrong("its table of noise is not that of the entry before");
@@ -411,6 +504,9 @@ pub fn verify_noise<'a>(
             };
             if !before.editions.iter().all(kept) {
                 return wrong("it forgets a state of the data that was published before");
+            }
+            if entry.differs_from(before).is_some() {
+                return wrong("a figure of the same data is not what it was");
             }
         }
         found.entries += 1;

@@ -87,12 +87,16 @@ impl NoiseTable {
         &self.noise
     }
 
-    /// What is published of a cell with this count and this key (the wrapping sum of the keys of its records, each as often as it
-    /// counts): the count with its noise.
+    /// A count with the noise of a cell with this key (the wrapping sum of the keys of its records, each as often as it counts), whatever
+    /// the cell is of.
     #[must_use]
     pub fn published(&self, count: u64, cell_key: u64) -> u64 {
+        self.with_noise(count, draw(Purpose::Count, &[cell_key]))
+    }
+
+    /// A count with the noise that a uniform number draws.
+    pub(super) fn with_noise(&self, count: u64, uniform: u64) -> u64 {
         let Some(row) = self.row(count) else { return 0 };
-        let uniform = draw(Purpose::Count, &[cell_key]);
         let place = row.thresholds.partition_point(|threshold| *threshold <= uniform);
         let noise = row.noise.get(place).copied().unwrap_or(0);
         count.saturating_add_signed(noise)

@@ -7,10 +7,10 @@ use model::{Digest, Month, Period, PeriodType};
 use super::{empty, group, key, name, numbered};
 use crate::ledger::{AuthenticatedEntry, LedgerError, SealedEntry};
 use crate::{
-    AnswerPort, AnswerReceipt, AnswerRecord, AuditPort, CommitError, CountedTable, CountsError, DurableReceipt, Judged,
-    LedgerPort, LedgerState, Noise, NoisePlan, NoisePlanError, NoiseRelease, NoiseState, Noisy, Policy, PortError,
-    ReceiptError, Refused, Registered, RegisteredDimension, RegisteredLevel, ReleaseRecord, Rounding, UnreleasedCounts,
-    commit_noise, plan, restore_noise, verify_noise,
+    AnswerPort, AnswerReceipt, AnswerRecord, AuditPort, CellId, CellSpace, CommitError, CountedTable, CountsError,
+    DurableReceipt, Judged, LedgerPort, LedgerState, Noise, NoisePlan, NoisePlanError, NoiseRelease, NoiseState, Noisy,
+    Policy, PortError, ReceiptError, Refused, Registered, RegisteredDimension, RegisteredLevel, ReleaseRecord,
+    UnreleasedCounts, commit_noise, plan, restore_noise, verify_noise,
 };
 
 /// Ledger and audit log, of which one may be full.
@@ -60,7 +60,7 @@ fn registered(revisions: u32) -> Registered {
 }
 
 fn judged(revisions: u32) -> Judged {
-    Judged::new(&registered(revisions), &noise(), 0.9, false).unwrap()
+    Judged::new(&[registered(revisions)], &noise(), 0.9).unwrap()
 }
 
 fn month(number: i32) -> Period {
@@ -69,17 +69,25 @@ fn month(number: i32) -> Period {
 
 fn counts(of: &str, revision: u8, values: &[u64]) -> UnreleasedCounts {
     let keys = values.iter().map(|value| value.wrapping_mul(0x9E37_79B9_7F4A_7C15)).collect();
-    UnreleasedCounts::new((name(of), Digest([revision; 32])), values.to_vec(), Some(keys)).unwrap()
+    UnreleasedCounts::new((name(of), Digest([revision; 32])), space(values.len()), values.to_vec(), Some(keys)).unwrap()
+}
+
+/// So many areas in one month.
+fn space(areas: usize) -> CellSpace {
+    CellSpace {
+        areas: (1..=areas).map(|area| vec![format!("AREA-{area}")]).collect(),
+        periods: vec![month(1)],
+        by: Vec::new(),
+    }
 }
 
 /// A table of the figures that views show, of some revision; the month's data are in a state.
 fn release(revision: u8, state: u8, values: &[u64]) -> NoiseRelease {
     NoiseRelease {
         revision: Digest([revision; 32]),
-        rounding: Rounding::None,
         states: BTreeMap::from([(month(1), Digest([state; 32]))]),
         tables: vec![CountedTable {
-            cells: (1..=values.len()).map(|number| Some(numbered(number))).collect(),
+            cells: (1..=values.len()).map(numbered).collect(),
             counts: counts("test", revision, values),
         }],
     }
@@ -133,15 +141,6 @@ fn views_and_answers_show_the_same_figures_before_and_after_a_restart() {
 }
 
 #[test]
-fn figures_are_rounded_after_the_noise() {
-    let exact = committed(NoisePlan::new(&after(None), &judged(1), &release(1, 1, &VALUES)).unwrap()).0;
-    let rounded = NoiseRelease { rounding: Rounding::Nearest(5), ..release(1, 1, &VALUES) };
-    let rounded = committed(NoisePlan::new(&after(None), &judged(1), &rounded).unwrap()).0;
-    assert_eq!(rounded, exact.iter().map(|value| (value + 2) / 5 * 5).collect::<Vec<_>>());
-    assert_ne!(rounded, exact);
-}
-
-#[test]
 fn nothing_is_released_without_record_and_of_nothing_else() {
     let mut full = Ports { is_full: true, ..Ports::default() };
     let one = NoisePlan::new(&after(None), &judged(1), &release(1, 1, &VALUES)).unwrap();
@@ -158,7 +157,7 @@ fn nothing_is_released_without_record_and_of_nothing_else() {
     assert!(matches!(refused(&counts("test", 1, &VALUES), &newer), CountsError::Other { .. }));
     assert!(matches!(refused(&counts("test", 2, &VALUES), &noisy), CountsError::Other { .. }));
     assert!(matches!(refused(&counts("else", 1, &VALUES), &noisy), CountsError::Other { .. }));
-    let open = UnreleasedCounts::new((name("test"), Digest([1; 32])), vec![3], None).unwrap();
+    let open = UnreleasedCounts::new((name("test"), Digest([1; 32])), space(1), vec![3], None).unwrap();
     assert!(matches!(refused(&open, &noisy), CountsError::NoKeys(_)));
 }
 
@@ -176,8 +175,11 @@ fn each_state_of_a_period_is_one_of_those_that_were_judged() {
     );
     let third = NoisePlan::new(&after(Some(&corrected)), &judged(2), &release(5, 3, &VALUES));
     assert!(matches!(third, Err(NoisePlanError::Revisions { editions: 2, .. })), "{third:?}");
+    let full = |state: u8| after(Some(&corrected)).without_room(&release(5, state, &VALUES).states, 2);
+    assert_eq!((full(3).len(), full(2).len(), full(1).len()), (1, 0, 0));
     let mut other = release(5, 3, &VALUES);
-    other.states = BTreeMap::from([(month(2), Digest([3; 32]))]);
+    other.states = BTreeMap::from([(month(1), Digest([2; 32])), (month(2), Digest([3; 32]))]);
+    other.tables.clear();
     let _plan = NoisePlan::new(&after(Some(&corrected)), &judged(2), &other).unwrap();
     let (restored, _) = restore_noise(&name("test"), &corrected).unwrap();
     assert!(restored.get().is_revised());
@@ -189,7 +191,7 @@ fn each_state_of_a_period_is_one_of_those_that_were_judged() {
 #[test]
 fn one_noise_and_one_method_for_good() {
     let first = entry(&NoisePlan::new(&after(None), &judged(1), &release(1, 1, &VALUES)).unwrap());
-    let more = Judged::new(&registered(1), &Noise::new(8, 6.0, 2, 0.0).unwrap(), 0.9, false).unwrap();
+    let more = Judged::new(&[registered(1)], &Noise::new(8, 6.0, 2, 0.0).unwrap(), 0.9).unwrap();
     let other = NoisePlan::new(&after(Some(&first)), &more, &release(2, 1, &VALUES));
     assert!(matches!(other, Err(NoisePlanError::OtherNoise(_))));
     let changed = entry(&NoisePlan::new(&after(None), &more, &release(2, 1, &VALUES)).unwrap());
@@ -205,12 +207,102 @@ fn one_noise_and_one_method_for_good() {
     assert!(matches!(NoiseState::decode(name("test"), Some(&nonsense)), Err(LedgerError::Unreadable)));
 }
 
+/// If only the cells of the record that was added had other noise, they would name its area and categories.
 #[test]
-fn where_zeros_are_protected_a_published_one_must_not_say_too_much() {
-    let judge = |cap, protects| Judged::new(&registered(1), &noise(), cap, protects);
-    let zero = judge(0.9, true).unwrap().bound().near_zero.zero;
-    assert!(zero > 0.4 && zero < 0.5, "{zero}");
-    assert!(judge(0.4, false).is_ok());
-    assert!(matches!(judge(0.4, true), Err(Refused::Zeros { .. })));
-    assert!(matches!(judge(0.2, false), Err(Refused::OneCount { .. } | Refused::Averaging { .. })));
+fn a_correction_changes_the_noise_of_all_cells_of_its_period_and_of_no_other() {
+    let values = [50; 64];
+    let with = |revision, state, other| {
+        let mut release = release(revision, state, &values);
+        release.states.insert(month(2), Digest([7; 32]));
+        let CountedTable { cells, .. } = &release.tables[0];
+        let in_month =
+            |id: &CellId| CellId { key: model::CellKey { period: month(2), ..id.key.clone() }, ..id.clone() };
+        let cells = cells.iter().map(in_month).collect();
+        let keys = Some((1..=64_u64).map(|number| number << 20).collect());
+        let space = CellSpace { periods: vec![month(2)], ..space(64) };
+        let counts = UnreleasedCounts::new((name("test"), Digest([other; 32])), space, values.to_vec(), keys).unwrap();
+        release.tables.push(CountedTable { cells, counts });
+        NoisePlan::new(&after(None), &judged(2), &release).unwrap()
+    };
+    let (first, second) = (committed(with(1, 1, 1)).0, committed(with(2, 2, 2)).0);
+    let in_month = |figures: &[u64], number: i32| -> Vec<u64> {
+        figures
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| index % 2 == (number - 1) as usize)
+            .map(|(_, value)| *value)
+            .collect()
+    };
+    assert_eq!(first.len(), 128);
+    let same = |number| {
+        let pairs = in_month(&first, number).into_iter().zip(in_month(&second, number));
+        pairs.filter(|(one, other)| one == other).count()
+    };
+    // By chance as often as two draws are the same.
+    assert!(same(1) < 25, "{}", same(1));
+    assert_eq!(same(2), 64);
+}
+
+/// A cell and a larger one in which nobody else is have the same records, and noise of their own.
+#[test]
+fn equal_records_in_different_cells_have_different_noise() {
+    let by = vec![("sex".to_owned(), vec!["female".to_owned(), "male".to_owned()])];
+    let areas = (0..60).map(|area| vec![format!("AREA-{area}")]).collect();
+    let space = CellSpace { areas, periods: vec![month(1)], by };
+    // All are women.
+    let counts: Vec<u64> = (0..60).flat_map(|_| [40, 0, 40]).collect();
+    let keys = (1..=60_u64).flat_map(|key| [key << 20, 0, key << 20]).collect();
+    let (_, noisy) = committed(NoisePlan::new(&after(None), &judged(1), &release(1, 1, &VALUES)).unwrap());
+    let receipt = AnswerReceipt::obtain(&noisy, Digest([9; 32]), &mut Ports::default()).unwrap();
+    let answer = |space: CellSpace, counts, keys| {
+        let counts = UnreleasedCounts::new((name("test"), Digest([1; 32])), space, counts, Some(keys)).unwrap();
+        noisy.answer(&counts, &receipt).unwrap().into_inner()
+    };
+    let figures = answer(space.clone(), counts, keys);
+    let equal = figures.chunks(3).filter(|row| row[0] == row[2]).count();
+    assert!(equal < 30, "{equal} of 60");
+    // The same area under another name, with its parts in another order, is the same cell; so are totals without the dimension.
+    let totals: Vec<u64> = figures.chunks(3).map(|row| row[2]).collect();
+    let without = CellSpace { by: Vec::new(), ..space };
+    assert_eq!(answer(without, vec![40; 60], (1..=60_u64).map(|key| key << 20).collect()), totals);
+    let two = |parts: [&str; 2]| CellSpace {
+        areas: vec![parts.map(str::to_owned).to_vec()],
+        periods: vec![month(1)],
+        by: Vec::new(),
+    };
+    assert_eq!(answer(two(["a", "b"]), vec![90], vec![5]), answer(two(["b", "a"]), vec![90], vec![5]));
+    // Of a period without data there is nothing.
+    let nothing = CellSpace { periods: vec![month(3)], ..two(["a", "b"]) };
+    let counts = UnreleasedCounts::new((name("test"), Digest([1; 32])), nothing, vec![1], Some(vec![1])).unwrap();
+    assert!(matches!(noisy.answer(&counts, &receipt), Err(CountsError::NoData { .. })));
+}
+
+/// Every form of a registration is judged, and the worst is what counts.
+#[test]
+fn the_worst_form_of_a_registration_counts() {
+    let few = |atoms: u32| {
+        let levels = vec![RegisteredLevel::finest("kind", atoms), RegisteredLevel::total("all", atoms)];
+        let kind = RegisteredDimension { name: "kind".to_owned(), atoms, levels, known: None };
+        Registered { dimensions: vec![kind], crossings: None, revisions: 1 }
+    };
+    let guess = |registered: &[Registered]| Judged::new(registered, &noise(), 0.9).unwrap().found().guess;
+    let (two, three) = (guess(&[few(2)]), guess(&[few(3)]));
+    assert_eq!(guess(&[few(3), few(2)]), two.max(three));
+    assert!(matches!(Judged::new(&[few(2)], &noise(), 0.2), Err(Refused::OneCount { .. } | Refused::Averaging { .. })));
+}
+
+/// Of the same data there is one figure of each cell: in a plan, and beside what is out.
+#[test]
+fn one_figure_of_a_cell_for_the_same_data() {
+    let first = entry(&NoisePlan::new(&after(None), &judged(1), &release(1, 1, &VALUES)).unwrap());
+    let other = [0, 1, 2, 3, 5, 8, 90, 1000];
+    let changed = NoisePlan::new(&after(Some(&first)), &judged(1), &release(2, 1, &other));
+    assert!(matches!(changed, Err(NoisePlanError::TwoFigures(_))), "{changed:?}");
+    let mut twice = release(1, 1, &VALUES);
+    twice.tables.push(CountedTable {
+        cells: twice.tables[0].cells.clone(),
+        counts: counts("test", 1, &[0, 1, 2, 3, 5, 8, 90, 1000]),
+    });
+    let twice = NoisePlan::new(&after(None), &judged(1), &twice);
+    assert!(matches!(twice, Err(NoisePlanError::TwoFigures(_))), "{twice:?}");
 }

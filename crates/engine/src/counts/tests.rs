@@ -109,5 +109,5 @@ fn a_row_in_two_cells_and_too_many_cells_are_refused() {
     let error = request(false).check(&small).unwrap_err();
     assert!(matches!(error, EngineError::TooLarge { needed: 18, limit: 17, .. }), "{error}");
     request(false).check(&Limits { max_cells: 18, ..small }).unwrap();
-    assert_eq!(count(&request(false)).unwrap().unreleased(request(false).release).unwrap().cells(), 18);
+    assert_eq!(count(&request(false)).unwrap().unreleased(&request(false)).unwrap().cells(), 18);
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DatasetContract, Level};
+use super::{Counts, DatasetContract, Level};
 use crate::area::AreaType;
 use crate::period::PeriodType;
 
@@ -39,6 +39,9 @@ impl DatasetContract {
         let Some(Crossings { areas, periods, by, revisions }) = &self.crossings else { return Ok(()) };
         if self.level == Level::Aggregate || self.exposure.is_open() {
             return Err("`crossings` are for rows of people or events that are not public: of figures of areas nobody knows the people behind, and open data are shown as they are; leave it out".to_owned());
+        }
+        if self.stock || self.counts != Counts::Records {
+            return Err("`crossings` are for what happened in a period: a state at one date is nearly the same in the next, with noise of its own each time, so that many together give it away, and of people who live somewhere the number is known to be at most how many there are; leave it out".to_owned());
         }
         if areas.is_empty() || periods.is_empty() || *revisions == 0 {
             return Err("`crossings` need an area type, a period type and at least one revision: name them, or leave `crossings` out".to_owned());

@@ -57,6 +57,25 @@ pub(super) fn indicator(
     Ok(())
 }
 
+/// Checks what a contract registers to be crossed: areas and periods that its data can be told apart by.
+///
+/// # Errors
+/// As [`indicator`].
+pub(super) fn crossings(contract: &DatasetContract) -> Result<(), String> {
+    let Some(crossings) = &contract.crossings else { return Ok(()) };
+    not_divided(contract)?;
+    for area_type in &crossings.areas {
+        for period_type in &crossings.periods {
+            let (area_type, period_type, by) = (*area_type, *period_type, crossings.by.clone());
+            let view = View { name: "crossings".to_owned(), area_type, period_type, by, age_bands: Vec::new() };
+            let checked = dimensions(&view, contract).and_then(|()| areas_and_periods(&view, contract));
+            checked
+                .map_err(|problem| format!("a crossing of `[crossings]` by {area_type} and {period_type} {problem}"))?;
+        }
+    }
+    Ok(())
+}
+
 /// Figures of areas that are divided between others when they are taken in: of a part that is shown its withheld neighbour
 /// follows, as the division is public.
 fn not_divided(contract: &DatasetContract) -> Result<(), String> {

@@ -135,7 +135,6 @@ impl Platform {
             let found = leave_out_small_areas(state, contract, &mut allowed, terms.primary.minimum_population)?;
             refused.extend(found);
             if noise.is_some() {
-                noise::check_primary(state, contract, &terms.primary)?;
                 refused.extend(leave_out(&mut allowed, contract, |indicator, view| {
                     let why = noise::not_registered(contract, indicator, view)?;
                     Some(format!("view `{}/{}`: {why}", indicator.id, view.name))

@@ -10,7 +10,7 @@ pub(crate) use release::{count_request, counted, in_order_of_counts};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use agreements::{Method, NoiseTerms, PrimaryRules, Terms};
+use agreements::{Method, NoiseTerms, PrimaryRules, Terms, Zeros};
 use disclosure::{Judged, Noise};
 use model::AreaType;
 use model::contract::DatasetContract;
@@ -30,7 +30,7 @@ fn refused<T>(reason: String) -> Result<T, PlatformError> {
 }
 
 /// The noise of a group by its strictest terms; none where cells are withheld, which comes first wherever it is accepted.
-pub(super) fn noise_of(terms: &Terms) -> Result<Option<NoiseTerms>, PlatformError> {
+pub(crate) fn noise_of(terms: &Terms) -> Result<Option<NoiseTerms>, PlatformError> {
     match Method::used(&terms.methods) {
         Some(Method::Suppress) => return Ok(None),
         Some(Method::Perturb) => {}
@@ -38,6 +38,24 @@ pub(super) fn noise_of(terms: &Terms) -> Result<Option<NoiseTerms>, PlatformErro
             let reason = "its agreements share no method of protection: all must accept `suppress`, or all `perturb`";
             return refused(reason.to_owned());
         }
+    }
+    let primary = &terms.primary;
+    let others = [
+        ("zeros = \"protect\"", terms.zeros == Zeros::Protect, "noise leaves zeros as they are"),
+        ("rounding", terms.rounding > 1, "what noise and rounding say together was not judged"),
+        ("primary.dominance", primary.dominance.is_some(), "noise of this size does not hide a large share"),
+        ("primary.p_percent", primary.p_percent.is_some(), "noise of this size does not hide a large share"),
+        (
+            "primary.partner_p_percent",
+            primary.partner_p_percent.is_some(),
+            "noise of this size does not hide a large share",
+        ),
+        ("primary.decoys_per_thousand", primary.decoys_per_thousand > 0, "nothing is withheld beside noise"),
+    ];
+    if let Some((clause, _, why)) = others.into_iter().find(|(_, is_asked, _)| *is_asked) {
+        return refused(format!(
+            "its agreements, taken together, accept `perturb` alone and ask for `terms.{clause}`, but {why}: agree on `suppress`, or leave it out"
+        ));
     }
     match terms.noise {
         Some(noise) => Ok(Some(noise)),
@@ -68,16 +86,15 @@ pub(super) fn not_registered(contract: &DatasetContract, indicator: &Indicator, 
             contract.id
         ));
     };
-    let own = [Some(&indicator.numerator), indicator.denominator.as_ref()];
-    let mut own = own.into_iter().flatten().filter(|measure| measure.dataset == contract.id);
-    if let Some(measure) = own.find(|measure| measure.measure != COUNT || !measure.filter.is_empty()) {
+    if indicator.denominator.as_ref().is_some_and(|of| of.dataset == contract.id) {
+        return Some("a denominator with noise would move every rate: take one that is open".to_owned());
+    }
+    let measure = &indicator.numerator;
+    if measure.measure != COUNT || !measure.filter.is_empty() {
         return Some(format!(
             "noise is added to counts of all rows, by registered dimensions: `{}` is something else; count rows, and break them down",
             measure.identity()
         ));
-    }
-    if indicator.numerator.dataset != contract.id {
-        return Some("a denominator with noise would move every rate: take one that is open".to_owned());
     }
     let by = requests::dimensions(contract, view);
     let by = by.iter().map(|dimension| (dimension.name.as_str(), dimension.categories.as_slice()));
@@ -86,13 +103,16 @@ pub(super) fn not_registered(contract: &DatasetContract, indicator: &Indicator, 
     })
 }
 
-/// Refuses to register crossings whose areas are too small or differ by slivers, or that are by what is sensitive.
-pub(super) fn check_primary(
-    state: &State,
-    contract: &DatasetContract,
-    primary: &PrimaryRules,
-) -> Result<(), PlatformError> {
-    let Some(grammar) = Grammar::of(contract) else { return Ok(()) };
+/// Refuses crossings whose areas are too small, differ by slivers or are not made up of those of the rows, or that are by what is
+/// sensitive; of all that was ever registered.
+pub(crate) fn check_primary(state: &State, grammar: &Grammar, primary: &PrimaryRules) -> Result<(), PlatformError> {
+    let gazetteer = &state.geography()?.gazetteer;
+    if let Some(area_type) = grammar.areas.iter().find(|of| !requests::resolves(gazetteer, grammar.stored, **of)) {
+        return refused(format!(
+            "rows are by {}, which does not make up every {area_type} of `[crossings]`",
+            grammar.stored
+        ));
+    }
     let mut counted = grammar.by.keys().map(String::as_str).chain([COUNT]);
     if let Some(name) = counted.find(|name| primary.sensitive.contains(*name)) {
         return refused(format!(
@@ -114,24 +134,45 @@ pub(super) fn check_primary(
 
 impl Platform {
     /// Judges all that was ever registered of a group; the same is judged once.
-    pub(super) fn judged(
+    pub(crate) fn judged(
         &self,
         state: &State,
-        contract: &DatasetContract,
         grammar: &Grammar,
-        (noise, protects_zeros): (&NoiseTerms, bool),
+        noise: &NoiseTerms,
     ) -> Result<Arc<Judged>, PlatformError> {
-        let registered = grammar.registered(&state.geography()?.gazetteer, contract.geography.area_type);
-        let text = serde_json::to_vec(&(&registered, noise, protects_zeros));
+        let registered = grammar.registered(&state.geography()?.gazetteer);
+        let text = serde_json::to_vec(&(&registered, noise));
         let of = digest_of([text.map_err(PlatformError::failed("write a registration"))?.as_slice()]);
         if let Some(known) = self.judgements().get(&of) {
             return known.clone().or_else(refused);
         }
         let cap = f64::from(noise.guess_per_thousand) / 1000.0;
-        let judged = Judged::new(&registered, &parameters(noise)?, cap, protects_zeros);
+        let judged = Judged::new(&registered, &parameters(noise)?, cap);
         let judged = judged.map(Arc::new).map_err(|why| format!("`[crossings]` are refused: {why}"));
         self.judgements().insert(of, judged.clone());
         judged.or_else(refused)
+    }
+}
+
+impl Platform {
+    /// Why the crossings that a contract registers are refused, with what its agreements ask for now; beside what was registered before.
+    pub(crate) fn refused_crossings(&self, state: &State, contract: &DatasetContract) -> Option<String> {
+        let governing = state.snapshot.governing(&contract.id, self.now());
+        let agreements = governing.agreements.iter().filter_map(|digest| state.snapshot.agreement(digest));
+        let terms =
+            agreements.filter_map(|agreement| agreement.grants().next().map(|(of, to)| agreement.terms(of, to)));
+        let terms = terms.reduce(|one, other| agreements::meet(&one, &other))?;
+        let registered = Grammar::of(contract)?;
+        let check = || {
+            let Some(noise) = noise_of(&terms)? else { return Ok(()) };
+            let before = state.out.get(&contract.id).and_then(|group| group.basis.grammar.as_ref());
+            let grammar = before.map_or(Ok(registered.clone()), |before| registered.clone().after(before));
+            let grammar = grammar.or_else(refused)?;
+            check_primary(state, &grammar, &terms.primary)?;
+            self.judged(state, &grammar, &noise).map(drop)
+        };
+        let refusal: PlatformError = check().err()?;
+        Some(format!("`{}`: {refusal}", contract.id))
     }
 }
 

@@ -37,10 +37,10 @@ pub(crate) struct Recorded {
     issued: BTreeMap<Label, OrganisationId>,
     /// Every credential that was revoked.
     revoked: BTreeSet<Label>,
-    /// Every table that was asked for and answered: its group, the revision that it stands on, the question.
-    answered: BTreeSet<(Label, Digest, Digest)>,
-    /// How many of them were new to everybody when an organisation asked, by calendar year.
-    answers: BTreeMap<(OrganisationId, i16), u32>,
+    /// Every table that was asked for and answered: its group, and the question with the states of the data.
+    answered: BTreeSet<(Label, Digest)>,
+    /// How many of a group's were new to everybody when an organisation asked, by calendar year.
+    answers: BTreeMap<(OrganisationId, Label, i16), u32>,
     /// Whether anything was recorded at all.
     any: bool,
 }
@@ -60,8 +60,9 @@ impl Recorded {
         if let Entry::Released { group, .. } = entry {
             self.times.insert(group.clone(), at);
         }
-        if let Entry::Answered { actor: Some(actor), .. } = entry {
-            *self.answers.entry((actor.organisation.clone(), year_of(at))).or_default() += 1;
+        if let Entry::Answered { actor: Some(actor), group, .. } = entry {
+            let of = (actor.organisation.clone(), group.clone(), year_of(at));
+            *self.answers.entry(of).or_default() += 1;
         }
         self.note(entry);
     }
@@ -100,8 +101,8 @@ impl Recorded {
                 self.open.insert(group.clone());
                 self.waiting.remove(group);
             }
-            Entry::Answered { group, revision, question, .. } => {
-                self.answered.insert((group.clone(), *revision, *question));
+            Entry::Answered { group, question, .. } => {
+                self.answered.insert((group.clone(), *question));
             }
             Entry::Previewed { group, plan, approval, .. } => {
                 let (plan, approval) = (plan.clone(), approval.clone());
@@ -179,14 +180,14 @@ impl Recorded {
         self.plans.get(group).cloned().unwrap_or_default()
     }
 
-    /// Whether a question about a revision of a group was answered before.
-    pub(crate) fn is_answered(&self, group: &Label, revision: Digest, question: Digest) -> bool {
-        self.answered.contains(&(group.clone(), revision, question))
+    /// Whether a question was answered before, of the same data.
+    pub(crate) fn is_answered(&self, group: &Label, question: Digest) -> bool {
+        self.answered.contains(&(group.clone(), question))
     }
 
-    /// How many tables that were new to everybody an organisation asked for in a calendar year.
-    pub(crate) fn answers_to(&self, organisation: &OrganisationId, year: i16) -> u32 {
-        self.answers.get(&(organisation.clone(), year)).copied().unwrap_or(0)
+    /// How many tables of a group that were new to everybody an organisation asked for in a calendar year.
+    pub(crate) fn answers_to(&self, organisation: &OrganisationId, group: &Label, year: i16) -> u32 {
+        self.answers.get(&(organisation.clone(), group.clone(), year)).copied().unwrap_or(0)
     }
 
     /// Whether a group's last release was of open data.

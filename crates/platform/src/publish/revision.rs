@@ -117,12 +117,16 @@ impl Platform {
         let (state, past) = (self.state(), self.released_entries(dataset)?);
         let work = Work { state: &state, contract: contract(&state, dataset)?, past: &past };
         let current = self.current_versions(dataset)?;
-        let held = self.settled(&current, &past, &BTreeSet::new())?.held;
+        let waiting = self.settled(&current, &past, &BTreeSet::new())?.held;
+        let held = self.with_room(work.contract, (&current, &past), waiting.clone())?;
         let mut preview =
-            RevisionPreview { dataset: dataset.clone(), corrections: held.len(), plan: None, refused: None };
+            RevisionPreview { dataset: dataset.clone(), corrections: waiting.len(), plan: None, refused: None };
+        // Of those that can never be published alone, why is said.
+        let held = if held.is_empty() { waiting } else { held };
         if held.is_empty() {
             return Ok(preview);
         }
+        preview.corrections = held.len();
         preview.refused = self.rejection(dataset, &held)?;
         if preview.refused.is_some() {
             return Ok(preview);
@@ -150,9 +154,11 @@ impl Platform {
     /// and waits, or this is not what was previewed last of these corrections.
     pub fn revise(&self, caller: &Caller, dataset: &DatasetId, previewed: Digest) -> Result<usize, PlatformError> {
         let entries = self.reviewed(caller, dataset, audit::Question::Revise)?;
-        contract(&self.state(), dataset)?;
+        let state = self.state();
+        let contract = contract(&state, dataset)?;
         let current = self.current_versions(dataset)?;
-        let held = self.settled(&current, &entries, &BTreeSet::new())?.held;
+        let waiting = self.settled(&current, &entries, &BTreeSet::new())?.held;
+        let held = self.with_room(contract, (&current, &entries), waiting)?;
         if held.is_empty() {
             return Ok(0);
         }

@@ -34,16 +34,6 @@ pub enum Refused {
         /// The cap.
         cap: f64,
     },
-    /// A published 0 says too much, where zeros are protected.
-    #[error(
-        "a published 0 is a true one with probability {zero:.2}, above the cap of {cap:.2}, and zeros are protected: raise `variance`, or publish zeros"
-    )]
-    Zeros {
-        /// That probability, if all counts are equally probable before.
-        zero: f64,
-        /// The cap.
-        cap: f64,
-    },
     /// Everything together says too much.
     #[error("{} could be guessed with probability {:.2}, above the cap of {cap:.2}: {advice}", names(kind, dimensions), kind.posterior())]
     Averaging {

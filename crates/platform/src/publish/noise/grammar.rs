@@ -15,6 +15,8 @@ use crate::requests;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Grammar {
+    /// The areas that rows carry.
+    pub(crate) stored: AreaType,
     pub(crate) areas: BTreeSet<AreaType>,
     pub(crate) periods: BTreeSet<PeriodType>,
     /// Dimensions, each with its categories.
@@ -31,6 +33,7 @@ impl Grammar {
         let Crossings { areas, periods, by, revisions } = contract.crossings.as_ref()?;
         let dimension = |name: &String| (name.clone(), requests::all_categories(contract, name));
         Some(Self {
+            stored: contract.geography.area_type,
             areas: areas.iter().copied().collect(),
             periods: periods.iter().copied().collect(),
             by: by.iter().map(dimension).collect(),
@@ -46,6 +49,12 @@ impl Grammar {
     pub(crate) fn after(mut self, before: &Self) -> Result<Self, String> {
         if self.people != before.people {
             return Err("people were counted at its last release and rows are now, or the other way round: whose rows they are has to stay as it was".to_owned());
+        }
+        if self.stored != before.stored {
+            return Err(format!(
+                "its rows carry areas of another type than at its last release ({}): put it back",
+                before.stored
+            ));
         }
         for (name, categories) in &before.by {
             match self.by.insert(name.clone(), categories.clone()) {
@@ -95,18 +104,35 @@ impl Grammar {
         self.areas.iter().flat_map(each).collect()
     }
 
-    /// For the judgement: the areas of a dataset by all types, months by all types of periods, and each dimension with its total.
-    pub(super) fn registered(&self, gazetteer: &Gazetteer, stored: AreaType) -> Registered {
-        let mut dimensions = vec![self.registered_areas(gazetteer, stored), self.registered_periods()];
-        dimensions.extend(self.by.iter().map(|(name, categories)| {
-            let atoms = number(categories.len());
-            let levels = vec![RegisteredLevel::finest(name, atoms), RegisteredLevel::total("all", atoms)];
-            RegisteredDimension { name: name.clone(), atoms, levels, known: None }
-        }));
-        Registered { dimensions, crossings: None, revisions: self.revisions }
+    /// For the judgement: the areas of a dataset by all types, months by all types of periods, and each dimension with its total; in every
+    /// form that it may have for who knows which categories are empty. Nobody may be in `unknown`, and fewer parts of a total say more of
+    /// it. And all may be in one category: then that and the total are two figures of the same people, each with noise of its own.
+    pub(super) fn registered(&self, gazetteer: &Gazetteer) -> Vec<Registered> {
+        let forms = 1_u32.checked_shl(number(self.by.len())).unwrap_or(0);
+        // Of many dimensions the two ends, which are the least and the most that is known.
+        let forms: Vec<u32> = if self.by.len() <= MOST_FORMS { (0..forms).collect() } else { vec![0, u32::MAX] };
+        let with_unknown = std::iter::once(self.registered_as(gazetteer, 1, 0));
+        with_unknown.chain(forms.into_iter().map(|form| self.registered_as(gazetteer, 0, form))).collect()
     }
 
-    fn registered_areas(&self, gazetteer: &Gazetteer, stored: AreaType) -> RegisteredDimension {
+    /// With `unknown` or not; of dimensions whose bit is set all are in one category.
+    fn registered_as(&self, gazetteer: &Gazetteer, unknown: usize, in_one: u32) -> Registered {
+        let mut dimensions = vec![self.registered_areas(gazetteer), self.registered_periods()];
+        let mut revisions = self.revisions;
+        for (place, (name, categories)) in self.by.iter().enumerate() {
+            if in_one >> place.min(31) & 1 == 1 {
+                revisions = revisions.saturating_mul(2);
+                continue;
+            }
+            let atoms = number((categories.len() + unknown).saturating_sub(1).max(1));
+            let levels = vec![RegisteredLevel::finest(name, atoms), RegisteredLevel::total("all", atoms)];
+            dimensions.push(RegisteredDimension { name: name.clone(), atoms, levels, known: None });
+        }
+        Registered { dimensions, crossings: None, revisions }
+    }
+
+    fn registered_areas(&self, gazetteer: &Gazetteer) -> RegisteredDimension {
+        let stored = self.stored;
         let atoms: BTreeMap<&str, u32> =
             gazetteer.areas(stored).iter().map(|area| area.code.as_str()).zip(0..).collect();
         let level = |area_type: &AreaType| {
@@ -142,6 +168,8 @@ impl Grammar {
     }
 }
 
+/// Dimensions of which all combinations of what may be known are judged.
+const MOST_FORMS: usize = 4;
 /// Any year, and so many months from its beginning that a year of each kind lies between others.
 const YEAR: i32 = 2024;
 const MONTHS: i32 = 36;

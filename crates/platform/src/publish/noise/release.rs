@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use agreements::{Derive, NoiseTerms, Permit};
+use catalog::DatasetVersion;
 use disclosure::{
     CellId, CountedTable, DurableReceipt, GroupId, MeasureId, NoisePlan, NoiseRelease, NoiseState, UnreleasedCounts,
 };
@@ -11,12 +12,14 @@ use engine::{AreaSet, CountPermit, CountRequest, Dimension, Of, StoredTable, Tab
 use model::contract::DatasetContract;
 use model::{CellKey, Digest, Period};
 
+use uuid::Uuid;
+
 use super::super::allowed::Allowed;
 use super::super::attempt::Attempt;
 use super::super::audit::Audit;
 use super::super::failure::not_as_previewed;
 use super::super::ledger::{Ledger, Opened};
-use super::Grammar;
+use super::{Grammar, check_primary};
 use crate::cube::{Choice, covered, key_of};
 use crate::error::PlatformError;
 use crate::platform::Platform;
@@ -43,16 +46,43 @@ impl Platform {
         let group = requests::group_of(&contract.id)?;
         let before = NoiseState::decode(group.clone(), past.last().map(|opened| &opened.entry));
         let before = before.map_err(|error| lasting(error.to_string()))?;
-        let zeros = allowed.policy.zeros != disclosure::ZeroPolicy::Publish;
-        let judged = self.judged(state, contract, grammar, (noise, zeros))?;
+        check_primary(state, grammar, &allowed.primary)?;
+        let judged = self.judged(state, grammar, noise)?;
         let release = NoiseRelease {
             revision: basis.revision,
-            rounding: allowed.policy.rounding,
-            states: states(grammar, attempt),
+            states: states(grammar, attempt.versions),
             tables: self.noisy_tables(attempt, grammar, &group)?,
         };
         let plan = NoisePlan::new(&before, &judged, &release).map_err(|error| lasting(error.to_string()))?;
         Ok((before, plan))
+    }
+
+    /// Those of some corrections that can be published where figures have noise: of periods that are not out with as many states of
+    /// their data as are registered. One period holds up no other.
+    pub(in crate::publish) fn with_room(
+        &self,
+        contract: &DatasetContract,
+        (current, past): (&[DatasetVersion], &[Opened]),
+        mut corrections: BTreeSet<Uuid>,
+    ) -> Result<BTreeSet<Uuid>, PlatformError> {
+        let last = past.last();
+        let registered = last.and_then(|last| last.basis.grammar.as_ref()).zip(Grammar::of(contract));
+        let Some((before, now)) = registered else { return Ok(corrections) };
+        let grammar = now.after(before).map_err(lasting)?;
+        let group = requests::group_of(&contract.id)?;
+        let before =
+            NoiseState::decode(group, last.map(|last| &last.entry)).map_err(|error| lasting(error.to_string()))?;
+        loop {
+            let versions = self.settled(current, past, &corrections)?.versions;
+            let full = before.without_room(&states(&grammar, &versions), grammar.revisions);
+            let is_in = |version: &&DatasetVersion| full.iter().any(|period| period.overlaps(version.facts.period));
+            let too_many: BTreeSet<Uuid> = versions.iter().filter(is_in).map(|version| version.facts.id).collect();
+            let left: BTreeSet<Uuid> = corrections.difference(&too_many).copied().collect();
+            if left.len() == corrections.len() {
+                return Ok(left);
+            }
+            corrections = left;
+        }
     }
 
     pub(in crate::publish) fn release_with_noise(
@@ -157,7 +187,7 @@ fn permit_of<'a>(allowed: &'a Allowed, table: &TableSpec) -> Option<&'a Permit<D
 }
 
 /// The cells of a table in the order of its counts.
-fn cells(table: &TableSpec) -> Result<Vec<Option<CellId>>, PlatformError> {
+fn cells(table: &TableSpec) -> Result<Vec<CellId>, PlatformError> {
     let categories: Vec<Vec<String>> = table.by.iter().map(|by| by.categories.clone()).collect();
     let combinations = in_order_of_counts(&categories);
     let measure: &MeasureId = &table.measure.id;
@@ -167,7 +197,7 @@ fn cells(table: &TableSpec) -> Result<Vec<Option<CellId>>, PlatformError> {
             for combination in &combinations {
                 let by = table.by.iter().map(|by| by.name.as_str()).zip(combination);
                 let key: CellKey = key_of((table.areas.area_type, area, *period), by)?;
-                cells.push(Some(CellId { measure: measure.clone(), key }));
+                cells.push(CellId { measure: measure.clone(), key });
             }
         }
     }
@@ -188,11 +218,11 @@ pub(crate) fn in_order_of_counts(categories: &[Vec<String>]) -> Vec<Vec<Choice>>
 }
 
 /// Of each registered period that the data cover, a digest over the states of its partitions.
-fn states(grammar: &Grammar, attempt: &Attempt<'_>) -> BTreeMap<Period, Digest> {
-    let partitions = attempt.basis.periods();
-    let periods: BTreeSet<Period> = grammar.periods.iter().flat_map(|kind| covered(&partitions, *kind)).collect();
+fn states(grammar: &Grammar, versions: &[DatasetVersion]) -> BTreeMap<Period, Digest> {
     let contents: BTreeMap<Period, Digest> =
-        attempt.versions.iter().map(|version| (version.facts.period, version.facts.content)).collect();
+        versions.iter().map(|version| (version.facts.period, version.facts.content)).collect();
+    let partitions: Vec<Period> = contents.keys().copied().collect();
+    let periods: BTreeSet<Period> = grammar.periods.iter().flat_map(|kind| covered(&partitions, *kind)).collect();
     let state = |period: Period| {
         let parts =
             contents.iter().filter(|(partition, _)| partition.overlaps(period)).map(|(_, content)| &content.0[..]);
