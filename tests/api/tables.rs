@@ -23,7 +23,7 @@ async fn what_may_be_asked_for_is_listed_and_answered_alike_in_both_formats() {
     let csv = demo.get(&format!("/v1/tables.csv{TABLE}"), Some("analyst")).await;
     assert_eq!(csv.status, 200, "{}", csv.text());
     let notes: Vec<&str> = csv.headers.get_all("commonground-note").iter().map(|note| note.to_str().unwrap()).collect();
-    assert!(notes.iter().any(|note| note.contains("noise of at most 8")), "{notes:?}");
+    assert!(notes.iter().any(|note| note.contains("noise of at most 10")), "{notes:?}");
     let text = csv.text();
     let mut lines = text.lines();
     assert_eq!(
@@ -32,7 +32,7 @@ async fn what_may_be_asked_for_is_listed_and_answered_alike_in_both_formats() {
     );
     let rows: Vec<Vec<&str>> = lines.map(|line| line.splitn(12, ',').collect()).collect();
     assert_eq!(rows.len(), 2 * 5 * 4);
-    assert!(rows.iter().all(|row| row[11].contains("Synthetic") && row[11].contains("noise of at most 8")));
+    assert!(rows.iter().all(|row| row[11].contains("Synthetic") && row[11].contains("noise of at most 10")));
     let json = demo.get(&format!("/v1/tables.json{TABLE}"), Some("analyst")).await.json();
     assert_eq!(json["by"], serde_json::json!(["level", "sex"]));
     for (row, object) in rows.iter().zip(json["rows"].as_array().unwrap()) {

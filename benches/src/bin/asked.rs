@@ -172,8 +172,8 @@ fn define(root: &Path, folder: &Path) -> anyhow::Result<()> {
                 "  { name = \"level\",",
                 "  { name = \"age\", type = \"integer\", role = \"dimension\", treatment = \"band\" },\n  { name = \"level\",",
             ),
-            ("largest = 8", "largest = 12"),
-            ("variance = 6", "variance = 10"),
+            ("largest = 10", "largest = 12"),
+            ("variance = 9", "variance = 10"),
         ],
     )?;
     let text = demo::sign(name, &text, "illustrative signatory", "2022-12-12T10:00:00Z".parse()?)?;

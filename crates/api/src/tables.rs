@@ -44,21 +44,26 @@ pub(crate) async fn list(State(app): State<App>, uri: Uri, headers: HeaderMap) -
         (status = 404, body = Problem), (status = 429, body = Problem)))]
 pub(crate) async fn csv(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
     apart(move || {
+        let write = |answer: &TableAnswer| {
+            let body = encode::table_csv(answer, answer.synthetic.then_some(SYNTHETIC_NOTICE))
+                .map_err(|source| PlatformError::Failed { operation: "write CSV", source: Box::new(source) })?;
+            let named = format!("inline; filename=\"{}-{}.csv\"", answer.dataset, answer.area_type);
+            Ok((format!("{}-csv", answer.etag), body, named, answer.notes.clone()))
+        };
         let kind = "text/csv; charset=utf-8; header=present";
-        let answer = match answer(&app, &uri, &headers, "csv")? {
+        let (etag, body, named, notes) = match ask(&app, &uri, &headers, "csv", write)? {
             TableOutcome::Unchanged { etag } => {
                 return Ok(tagged(&headers, &format!("{etag}-csv"), kind, Body::empty()));
             }
-            TableOutcome::Table(answer) => answer,
+            TableOutcome::Written(written) => written,
         };
-        let body = encode::table_csv(&answer, answer.synthetic.then_some(SYNTHETIC_NOTICE))
-            .map_err(|source| PlatformError::Failed { operation: "write CSV", source: Box::new(source) })?;
-        let etag = format!("{}-csv", answer.etag);
         let mut response = tagged(&headers, &etag, kind, Body::from(body));
-        if let Ok(name) = format!("inline; filename=\"{}-{}.csv\"", answer.dataset, answer.area_type).parse() {
-            response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
+        if let Ok(named) = named.parse() {
+            response.headers_mut().insert(header::CONTENT_DISPOSITION, named);
         }
-        for note in answer.notes.iter().filter_map(|note| HeaderValue::from_str(note).ok()) {
+        // What is said of it has one line each.
+        let lines = notes.iter().map(|note| note.split_whitespace().collect::<Vec<_>>().join(" "));
+        for note in lines.filter_map(|note| HeaderValue::from_str(&note).ok()) {
             response.headers_mut().append(NOTE, note);
         }
         Ok(response)
@@ -74,17 +79,16 @@ pub(crate) async fn csv(State(app): State<App>, uri: Uri, headers: HeaderMap) ->
         (status = 404, body = Problem), (status = 429, body = Problem)))]
 pub(crate) async fn json(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
     apart(move || {
-        let kind = "application/json";
-        let answer = match answer(&app, &uri, &headers, "json")? {
-            TableOutcome::Unchanged { etag } => {
-                return Ok(tagged(&headers, &format!("{etag}-json"), kind, Body::empty()));
-            }
-            TableOutcome::Table(answer) => answer,
+        let write = |answer: &TableAnswer| {
+            let body = serde_json::to_vec(&document(answer))
+                .map_err(|source| PlatformError::Failed { operation: "write JSON", source: Box::new(source) })?;
+            Ok((answer.etag.clone(), body))
         };
-        let etag = format!("{}-json", answer.etag);
-        let body = serde_json::to_vec(&document(&answer))
-            .map_err(|source| PlatformError::Failed { operation: "write JSON", source: Box::new(source) })?;
-        Ok(tagged(&headers, &etag, kind, Body::from(body)))
+        let (etag, body) = match ask(&app, &uri, &headers, "json", write)? {
+            TableOutcome::Unchanged { etag } => (etag, Vec::new()),
+            TableOutcome::Written(written) => written,
+        };
+        Ok(tagged(&headers, &format!("{etag}-json"), "application/json", Body::from(body)))
     })
     .await
 }
@@ -103,13 +107,19 @@ fn document(answer: &TableAnswer) -> TableDocument {
     }
 }
 
-/// A table, unless the caller has it in this format.
-fn answer(app: &App, uri: &Uri, headers: &HeaderMap, format: &str) -> Result<TableOutcome, Problem> {
+/// Asks for a table and writes it, unless the caller has it in this format.
+fn ask<T>(
+    app: &App,
+    uri: &Uri,
+    headers: &HeaderMap,
+    format: &str,
+    write: impl FnOnce(&TableAnswer) -> Result<T, PlatformError>,
+) -> Result<TableOutcome<T>, Problem> {
     let params = Params::read(uri, &PARAMETERS, app.limits.query_bytes)?;
     let caller = caller(&app.platform, headers)?;
     let dataset = params.required("dataset")?;
     let request = TableRequest {
-        dataset: dataset.parse().map_err(|_| PlatformError::NotFound { what: "tables of this dataset".to_owned() })?,
+        dataset: dataset.parse().map_err(|_| PlatformError::NotFound { what: "a table of it".to_owned() })?,
         area_type: params.needed("area_type")?,
         period_type: params.parsed("period_type")?,
         period: params.period(),
@@ -117,5 +127,5 @@ fn answer(app: &App, uri: &Uri, headers: &HeaderMap, format: &str) -> Result<Tab
         purpose: params.text("purpose").map(str::to_owned),
     };
     let has = |etag: &str| is_known(headers, &format!("{etag}-{format}"));
-    Ok(app.platform.table(&caller, &request, &has)?)
+    Ok(app.platform.table(&caller, &request, &has, write)?)
 }

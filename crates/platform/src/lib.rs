@@ -54,7 +54,8 @@ pub use intake::UploadRequest;
 pub use platform::{Platform, exists};
 pub use publish::{Preview, PublishReport, RevisionPlan, RevisionPreview};
 pub use read::{
-    AreaCard, AreasRequest, Boundaries, DataAnswer, DataRequest, IndicatorCard, Me, ParentCard, PeriodChoice, ViewCard,
+    AreaCard, AreasRequest, Boundaries, DataAnswer, DataRequest, DimensionCard, IndicatorCard, Me, ParentCard,
+    PeriodChoice, TableAnswer, TableCard, TableOutcome, TableRequest, TableRow, ViewCard,
 };
 pub use readiness::Readiness;
 pub use receipt::UploadReceipt;
@@ -64,7 +65,6 @@ pub use review::{
 };
 pub use revocation::ask_to_revoke;
 pub use settings::{Limits, Settings};
-pub use tables::{DimensionCard, TableAnswer, TableCard, TableOutcome, TableRequest, TableRow};
 pub use withdrawal::Withdrawal;
 
 /// The hidden subcommand under which the program reads one workbook and ends.

@@ -12,7 +12,7 @@ use catalog::{Catalog, DataFolder, ObjectName, ObjectStore, SqliteCatalog};
 use disclosure::Judged;
 use engine::CommonDataSet;
 use jiff::Timestamp;
-use model::{DefinitionError, Digest};
+use model::{DatasetId, DefinitionError, Digest};
 use vault::{FileKey, OsEntropy, Vault};
 
 use self::threads::Wake;
@@ -58,6 +58,8 @@ struct Inner {
     common: CommonDataSet,
     /// What was judged of registrations with noise, by a digest of them.
     judgements: Mutex<Judgements>,
+    /// Of datasets with noise, a digest of what they were last found to be protected under.
+    protected: Mutex<BTreeMap<DatasetId, Digest>>,
     /// Memory for the files that are being read.
     uploads: Budget,
     /// Memory for the tables that are being answered.
@@ -191,6 +193,7 @@ impl Platform {
             deciding: Mutex::new(()),
             common,
             judgements: Mutex::default(),
+            protected: Mutex::default(),
             uploads,
             tables,
             staging: Mutex::new(()),
@@ -276,6 +279,10 @@ impl Platform {
 
     pub(crate) fn judgements(&self) -> std::sync::MutexGuard<'_, Judgements> {
         self.0.judgements.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(crate) fn protected(&self) -> std::sync::MutexGuard<'_, BTreeMap<DatasetId, Digest>> {
+        self.0.protected.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     pub(crate) fn keys(&self) -> &Keys {

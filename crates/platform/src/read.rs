@@ -1,5 +1,7 @@
 //! What readers ask for and get: the shapes that the API and the command line turn into text.
 
+use std::sync::Arc;
+
 use disclosure::Released;
 use model::indicator::{IndicatorType, Polarity};
 use model::{
@@ -184,4 +186,103 @@ pub struct DataAnswer {
     pub notes: Vec<String>,
     /// Whether any of the data are synthetic.
     pub synthetic: bool,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct TableRequest {
+    /// The dataset.
+    pub dataset: DatasetId,
+    /// Its areas.
+    pub area_type: AreaType,
+    /// Its kind of period; the only one that is registered, if absent.
+    pub period_type: Option<PeriodType>,
+    /// Which periods.
+    pub period: PeriodChoice,
+    /// Its dimensions, each with all categories and the total.
+    pub by: Vec<String>,
+    /// For what; needed, as the table is not published.
+    pub purpose: Option<String>,
+}
+
+/// One cell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TableRow {
+    /// Code of the area.
+    pub area_code: AreaCode,
+    /// Its name.
+    pub area_name: Arc<str>,
+    /// The period.
+    pub period: Period,
+    /// Of each dimension the category, or `all`.
+    pub by: Vec<Arc<str>>,
+    /// The count, with its noise.
+    pub count: u64,
+}
+
+/// A table.
+#[derive(Debug, Clone)]
+pub struct TableAnswer {
+    /// The dataset.
+    pub dataset: DatasetId,
+    /// Type of its areas.
+    pub area_type: AreaType,
+    /// Vintage of their boundaries.
+    pub boundary_year: Option<BoundaryYear>,
+    /// Its dimensions, in the order of each row's categories.
+    pub by: Vec<String>,
+    /// Its rows: by area, period and category.
+    pub rows: Released<Vec<TableRow>>,
+    /// What is counted, and what the noise is, in words.
+    pub notes: Vec<String>,
+    /// The same in a few words, for every row of a file that has no other place for it.
+    pub caveat: String,
+    /// Strong entity tag, without quotes.
+    pub etag: String,
+    /// The agreements that the numbers stand on.
+    pub agreements: Vec<Digest>,
+    /// Whether the data are synthetic.
+    pub synthetic: bool,
+}
+
+/// What comes of asking for a table.
+#[derive(Debug, Clone)]
+pub enum TableOutcome<T> {
+    /// What was written of it.
+    Written(T),
+    /// The caller has it already.
+    Unchanged {
+        /// Its entity tag, without quotes.
+        etag: String,
+    },
+}
+
+/// What may be asked for of a dataset.
+#[derive(Debug, Clone, Serialize)]
+pub struct TableCard {
+    /// The dataset.
+    pub dataset: DatasetId,
+    /// Its name for people.
+    pub title: String,
+    /// What is counted: `people` or `rows`.
+    pub counts: &'static str,
+    /// Types of areas.
+    pub area_types: Vec<AreaType>,
+    /// Periods that there are, oldest first, by type.
+    pub periods: Vec<Period>,
+    /// Dimensions.
+    pub by: Vec<DimensionCard>,
+    /// What the noise is, in words.
+    pub noise: String,
+    /// Whether the data are synthetic.
+    pub synthetic: bool,
+}
+
+/// A dimension that tables may be by.
+#[derive(Debug, Clone, Serialize)]
+pub struct DimensionCard {
+    /// Its name.
+    pub name: String,
+    /// Its categories; each table has a total beside them.
+    pub categories: Vec<String>,
 }

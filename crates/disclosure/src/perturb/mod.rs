@@ -11,6 +11,7 @@
 
 mod averaging;
 mod draw;
+mod entry;
 mod maxent;
 mod noise;
 mod release;
@@ -23,11 +24,9 @@ pub use averaging::{
     Bound, Kind, NearZero, Refused, Registered, RegisteredDimension, RegisteredLevel, RegistrationError, SmallCount,
     averaging_bound, refuse,
 };
+pub(crate) use entry::NoiseEntry;
+pub use entry::{NoiseState, found_of, restore_noise, verify_noise};
 pub use noise::{Noise, NoiseError};
-pub(crate) use release::NoiseEntry;
-pub use release::{
-    CountedTable, Found, Judged, NoisePlan, NoisePlanError, NoiseRelease, NoiseState, Noisy, found_of, restore_noise,
-    verify_noise,
-};
+pub use release::{CountedTable, Found, Judged, NoisePlan, NoisePlanError, NoiseRelease, Noisy};
 pub use sums::{Contribution, SumError, SumNoise, SumNoiseError, largest_contributors};
 pub use table::{NoiseTable, TableError};

@@ -6,32 +6,29 @@
 //! ```
 //!
 //! A plan fixes the table of noise, the records that it is added to (by a digest of the revision) and the figures of all views. Whatever
-//! else of the registered crossings is asked for afterwards *follows* from it: the same records have the same noise by every route.
+//! else of the registered crossings is asked for afterwards *follows* from it: a cell has the same noise by every route, until the data of
+//! its period change; then all cells of the period have fresh noise (see [`Place`] for why).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use model::{Digest, Period};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::averaging::{Refused, Registered, refuse};
 use super::draw::Place;
+use super::entry::{NoiseEntry, NoiseState, VERSION};
 use super::noise::Noise;
 use super::table::{NoiseTable, TableError};
 use crate::changes::Changes;
 use crate::counts::{CountsError, UnreleasedCounts};
 use crate::ids::{CellId, GroupId};
 use crate::key::PlanKey;
-use crate::ledger::{AuthenticatedEntry, LedgerError, SealedEntry};
+use crate::ledger::SealedEntry;
 use crate::receipt::AnswerReceipt;
-use crate::released::{Cell, GroupTables, Released};
+use crate::released::{GroupTables, Released};
 use crate::report::ReportedView;
-use crate::review::Verification;
-
-/// Version of the entry's form.
-const VERSION: u32 = 1;
 
 /// A registration that may be published with a noise: that was found before any data were looked at.
 #[derive(Debug, Clone, PartialEq)]
@@ -115,117 +112,6 @@ pub enum NoisePlanError {
     /// The entry could not be written.
     #[error("the noise of group `{0}` cannot be written as a ledger entry")]
     Encoding(GroupId),
-}
-
-/// A ledger entry: nothing in it is secret but what it is asked about later.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NoiseEntry {
-    noise_version: u32,
-    pub(crate) group: GroupId,
-    revision: Digest,
-    table: NoiseTable,
-    found: Found,
-    /// Of each registered period that the data cover, their state.
-    states: Vec<(Period, Digest)>,
-    /// Of each period that figures were published of, all states that its data had.
-    editions: Vec<(Period, BTreeSet<Digest>)>,
-    /// The figures of all views, as they are published.
-    cells: Vec<(CellId, u64)>,
-}
-
-impl NoiseEntry {
-    fn digest(&self) -> Result<Digest, NoisePlanError> {
-        let Self { group, revision, table, cells, .. } = self;
-        let seen = serde_json::to_vec(&("noise", group, revision, table, cells));
-        let seen = seen.map_err(|_| NoisePlanError::Encoding(group.clone()))?;
-        Ok(Digest(Sha256::digest(seen).into()))
-    }
-
-    fn tables(&self) -> GroupTables {
-        let cells = self.cells.iter().map(|(id, value)| (id.clone(), Cell::Value(*value)));
-        GroupTables {
-            group: self.group.clone(),
-            cells: cells.collect(),
-            revised: self.editions.iter().any(|(_, states)| states.len() > 1),
-            more_follows: false,
-            without_late: false,
-            left_behind: BTreeMap::new(),
-            barred: BTreeSet::new(),
-            noise: Some(*self.table.noise()),
-        }
-    }
-
-    fn noisy(self) -> Noisy {
-        let Self { group, revision, table, states, .. } = self;
-        Noisy { group, revision, table, states: states.into_iter().collect() }
-    }
-
-    /// The state of the data that a cell stands on.
-    fn state(&self, cell: &CellId) -> Option<Digest> {
-        let place = self.states.binary_search_by_key(&cell.key.period, |(period, _)| *period).ok()?;
-        self.states.get(place).map(|(_, state)| *state)
-    }
-
-    /// A cell with a figure that is not the one which an earlier entry has of the same data.
-    fn differs_from(&self, before: &Self) -> Option<&CellId> {
-        let known: BTreeMap<&CellId, u64> = before.cells.iter().map(|(id, value)| (id, *value)).collect();
-        let differs = |(id, value): &&(CellId, u64)| {
-            self.state(id) == before.state(id) && known.get(id).is_some_and(|known| known != value)
-        };
-        self.cells.iter().find(differs).map(|(id, _)| id)
-    }
-}
-
-/// What earlier plans of a group published with noise.
-pub struct NoiseState {
-    group: GroupId,
-    last: Option<NoiseEntry>,
-}
-
-impl NoiseState {
-    /// Reads the last entry of a group, which holds what all those before it published.
-    ///
-    /// # Errors
-    /// If it cannot be read, is of another group, or withholds cells: nobody proved what both methods say together.
-    pub fn decode(group: GroupId, last: Option<&AuthenticatedEntry>) -> Result<Self, LedgerError> {
-        let last = last.map(|entry| read(entry, &group)).transpose()?;
-        Ok(Self { group, last })
-    }
-}
-
-impl NoiseState {
-    /// The periods that would be out with more states of their data than so many.
-    #[must_use]
-    pub fn without_room(&self, states: &BTreeMap<Period, Digest>, revisions: u32) -> BTreeSet<Period> {
-        let known = |period: &Period| {
-            let mut editions = self.last.iter().flat_map(|last| &last.editions);
-            editions.find(|(of, _)| of == period).map(|(_, states)| states)
-        };
-        let full = |(period, state): &(&Period, &Digest)| {
-            let most = usize::try_from(revisions).unwrap_or(usize::MAX);
-            known(period).is_some_and(|states| states.len() >= most && !states.contains(*state))
-        };
-        states.iter().filter(full).map(|(period, _)| *period).collect()
-    }
-}
-
-/// Not what is in the ledger.
-impl fmt::Debug for NoiseState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "NoiseState({}, {} cells)", self.group, self.last.as_ref().map_or(0, |last| last.cells.len()))
-    }
-}
-
-fn read(entry: &AuthenticatedEntry, group: &GroupId) -> Result<NoiseEntry, LedgerError> {
-    let Some(noise) = entry.noise() else {
-        return Err(entry.withholds().map_or(LedgerError::Unreadable, LedgerError::OtherMethod));
-    };
-    match noise.noise_version {
-        VERSION if noise.group == *group => Ok(noise),
-        VERSION => Err(LedgerError::OtherGroup { wanted: group.clone(), found: noise.group }),
-        other => Err(LedgerError::Version(other)),
-    }
 }
 
 /// A table of a view: the cells that its counts are of, in their order.
@@ -380,10 +266,10 @@ fn editions(
 
 /// Adds to counts the noise that a release fixed. There is one only of a release that ledger and audit log hold.
 pub struct Noisy {
-    group: GroupId,
-    revision: Digest,
-    table: NoiseTable,
-    states: BTreeMap<Period, Digest>,
+    pub(super) group: GroupId,
+    pub(super) revision: Digest,
+    pub(super) table: NoiseTable,
+    pub(super) states: BTreeMap<Period, Digest>,
 }
 
 impl Noisy {
@@ -453,65 +339,4 @@ impl fmt::Debug for Noisy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Noisy({}, {})", self.group, self.revision)
     }
-}
-
-/// What a plan of noise was found to give away.
-///
-/// # Errors
-/// As [`restore_noise`].
-pub fn found_of(group: &GroupId, entry: &AuthenticatedEntry) -> Result<Found, LedgerError> {
-    Ok(read(entry, group)?.found)
-}
-
-/// Makes what a plan of noise released available again after a restart.
-///
-/// # Errors
-/// If the entry cannot be read, or is no such plan of the group.
-pub fn restore_noise(
-    group: &GroupId,
-    entry: &AuthenticatedEntry,
-) -> Result<(Released<GroupTables>, Noisy), LedgerError> {
-    let entry = read(entry, group)?;
-    Ok((Released::new(entry.tables()), entry.noisy()))
-}
-
-/// Checks all entries of a group that is published with noise, oldest first: one table of noise, no state of the data forgotten, no
-/// figure that the noise cannot have, and none that changed while its data stayed as they were. What figures were made of is not in
-/// them.
-///
-/// # Errors
-/// The first thing that does not hold.
-pub fn verify_noise<'a>(
-    group: &GroupId,
-    entries: impl IntoIterator<Item = &'a AuthenticatedEntry>,
-) -> Result<Verification, LedgerError> {
-    let mut found = Verification::default();
-    let mut before: Option<NoiseEntry> = None;
-    let wrong = |what: &str| Err(LedgerError::Noise { group: group.clone(), what: what.to_owned() });
-    for entry in entries {
-        let entry = read(entry, group)?;
-        let least = u64::from(entry.table.noise().least_shown());
-        if entry.cells.iter().any(|(_, value)| (1..=least).contains(value)) {
-            return wrong("a figure is shown that is too small for its noise");
-        }
-        if let Some(before) = &before {
-            if before.table != entry.table {
-                return wrong("its table of noise is not that of the entry before");
-            }
-            let editions: BTreeMap<_, _> = entry.editions.iter().map(|(period, states)| (period, states)).collect();
-            let kept = |(period, states): &(Period, BTreeSet<Digest>)| {
-                editions.get(period).is_some_and(|later| later.is_superset(states))
-            };
-            if !before.editions.iter().all(kept) {
-                return wrong("it forgets a state of the data that was published before");
-            }
-            if entry.differs_from(before).is_some() {
-                return wrong("a figure of the same data is not what it was");
-            }
-        }
-        found.entries += 1;
-        found.cells = entry.cells.len();
-        before = Some(entry);
-    }
-    Ok(found)
 }

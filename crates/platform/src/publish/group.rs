@@ -20,8 +20,7 @@ use super::contract;
 use super::failure::{ends_revision, has_no_plan, not_as_previewed, plan_error, waits};
 use super::ledger::{Ledger, LeftOut, Opened, Remembered, ledger_state};
 use super::queue::{public_reason, withdrawn_meanwhile};
-use super::revision::{RevisionPlan, Settled};
-use crate::caller::Caller;
+use super::revision::Settled;
 use crate::error::{PlatformError, causes};
 use crate::platform::Platform;
 use crate::requests;
@@ -227,48 +226,12 @@ impl Platform {
         }
     }
 
-    /// What a revision by some versions would show and change, for who asks; nothing is published.
-    pub(super) fn foresee(
-        &self,
-        caller: &Caller,
-        work: &Work<'_>,
-        versions: &[DatasetVersion],
-    ) -> Result<RevisionPlan, PlatformError> {
-        let Work { state, contract, past } = work;
-        let allowed = self.allowed_of(work, versions, true)?;
-        let last = past.last().map(|last| &last.basis);
-        let attempt = self.prepare(state, contract, versions, &allowed, last)?;
-        shows_nothing_new(&attempt, last)?;
-        let ids = last.into_iter().flat_map(|last| &last.views).chain(&attempt.basis.views).collect();
-        let views = reported_views(state, &contract.id, ids)?;
-        self.on_record(&attempt, (audit::Work::Review, caller.actor.clone()), |_| {
-            if let Some(noise) = &allowed.noise {
-                let (before, plan) = self.noise_plan(&attempt, past, noise)?;
-                let digest = plan.code(&self.keys().plan_key(&contract.id)?);
-                return Ok(RevisionPlan { digest, changes: plan.changes(&before, &views) });
-            }
-            let unreleased = self.truth_of(&attempt, past)?;
-            let past = ledger_state(&contract.id, past)?;
-            let plan = self.plan(&contract.id, &past, &unreleased, &allowed.policy)?;
-            // Of what was withdrawn as a whole nothing is shown, though the ledger ends with it.
-            let nothing = LedgerState::empty(requests::group_of(&contract.id)?);
-            let withdrawn = last.is_some_and(|last| self.recorded().is_withdrawn(last));
-            let changes = plan.changes(if withdrawn { &nothing } else { &past }, &views);
-            Ok(RevisionPlan { digest: self.code_of(&plan, &attempt)?, changes })
-        })
-    }
-
-    /// Names what a plan would show, for who may say that it is to be shown.
-    fn code_of(&self, plan: &Plan, attempt: &Attempt<'_>) -> Result<Digest, PlatformError> {
-        Ok(plan.code(&self.keys().plan_key(&attempt.contract.id)?, attempt.revision()))
-    }
-
     fn release(&self, attempt: &Attempt<'_>, past: &[Opened]) -> Result<Arc<Group>, PlatformError> {
         self.on_record(attempt, (audit::Work::Publish, None), |work_id| self.release_as(work_id, attempt, past))
     }
 
     /// Does work on what an attempt is about, between its intent and its end in the audit log.
-    fn on_record<T>(
+    pub(super) fn on_record<T>(
         &self,
         attempt: &Attempt<'_>,
         (kind, actor): (audit::Work, Option<audit::Actor>),
@@ -321,7 +284,7 @@ impl Platform {
 
     /// What is tabulated, and whether records that figures stood on were replaced by others since: said by the files, not by what any
     /// figure shows of it.
-    fn truth_of(&self, attempt: &Attempt<'_>, past: &[Opened]) -> Result<Unreleased, PlatformError> {
+    pub(super) fn truth_of(&self, attempt: &Attempt<'_>, past: &[Opened]) -> Result<Unreleased, PlatformError> {
         let unreleased = self.tabulate(attempt)?;
         for version in attempt.versions {
             let facts = &version.facts;
@@ -445,7 +408,7 @@ impl Platform {
             .map_err(PlatformError::failed("plan what is released"))
     }
 
-    fn plan(
+    pub(super) fn plan(
         &self,
         dataset: &DatasetId,
         past: &LedgerState,
@@ -506,7 +469,7 @@ fn release_open(attempt: &Attempt<'_>, unreleased: Unreleased) -> Result<Release
 }
 
 /// Refuses to revise what shows something else under its old name; see [`Platform::allowed_of`].
-fn shows_nothing_new(attempt: &Attempt<'_>, last: Option<&Basis>) -> Result<(), PlatformError> {
+pub(super) fn shows_nothing_new(attempt: &Attempt<'_>, last: Option<&Basis>) -> Result<(), PlatformError> {
     let mut asked = attempt.request.tables.iter().filter(|table| !table.asked_by.is_empty()).map(Registration::of);
     if last.is_some_and(|last| asked.any(|table| !last.decides(&table))) {
         let reason = "a view of it was defined otherwise and is not published as it is now: ask again when it is";

@@ -103,9 +103,13 @@ pub(super) fn not_registered(contract: &DatasetContract, indicator: &Indicator, 
     })
 }
 
-/// Refuses crossings whose areas are too small, differ by slivers or are not made up of those of the rows, or that are by what is
-/// sensitive; of all that was ever registered.
-pub(crate) fn check_primary(state: &State, grammar: &Grammar, primary: &PrimaryRules) -> Result<(), PlatformError> {
+/// Refuses crossings whose areas are too small or not made up of those of the rows, or that are by what is sensitive; and areas that
+/// differ by slivers, also from what was registered before. What was out together is out.
+pub(crate) fn check_primary(
+    state: &State,
+    (grammar, before): (&Grammar, Option<&Grammar>),
+    primary: &PrimaryRules,
+) -> Result<(), PlatformError> {
     let gazetteer = &state.geography()?.gazetteer;
     if let Some(area_type) = grammar.areas.iter().find(|of| !requests::resolves(gazetteer, grammar.stored, **of)) {
         return refused(format!(
@@ -119,12 +123,15 @@ pub(crate) fn check_primary(state: &State, grammar: &Grammar, primary: &PrimaryR
             "`{name}` is sensitive, and noise does not hide that a group is alike in it: take it out of `[crossings]`, or agree on `suppress`"
         ));
     }
-    if let Some((area_type, why)) =
-        too_small(state, grammar.areas.iter().copied(), primary.minimum_population)?.pop_first()
-    {
+    let small = too_small(state, grammar.areas.iter().copied(), primary.minimum_population)?;
+    if let Some((area_type, why)) = small.into_iter().next() {
         return refused(format!("`[crossings]` by {area_type}: {why}"));
     }
-    let crossed = |(one, other): (AreaType, AreaType)| grammar.areas.contains(&one) && grammar.areas.contains(&other);
+    let was = |area_type: AreaType| before.is_some_and(|before| before.areas.contains(&area_type));
+    let crossed = |(one, other): (AreaType, AreaType)| {
+        let known = |area_type: AreaType| was(area_type) || grammar.areas.contains(&area_type);
+        known(one) && known(other) && !(was(one) && was(other))
+    };
     let geographies = &state.geography()?.registered;
     match geographies.refusals().find(|(types, _)| crossed(*types)) {
         Some(((one, other), why)) => refused(format!("`[crossings]` by {one} and {other}: {why}")),
@@ -168,7 +175,7 @@ impl Platform {
             let before = state.out.get(&contract.id).and_then(|group| group.basis.grammar.as_ref());
             let grammar = before.map_or(Ok(registered.clone()), |before| registered.clone().after(before));
             let grammar = grammar.or_else(refused)?;
-            check_primary(state, &grammar, &terms.primary)?;
+            check_primary(state, (&registered, before), &terms.primary)?;
             self.judged(state, &grammar, &noise).map(drop)
         };
         let refusal: PlatformError = check().err()?;
@@ -178,5 +185,5 @@ impl Platform {
 
 /// The types of areas that crossings are by.
 pub(super) fn area_types(grammar: Option<&Grammar>) -> BTreeSet<AreaType> {
-    grammar.map(|grammar| grammar.areas.clone()).unwrap_or_default()
+    grammar.iter().flat_map(|grammar| grammar.areas.iter().copied().chain([grammar.stored])).collect()
 }

@@ -45,7 +45,7 @@ pub(crate) fn bounds(contract: &DatasetContract) -> bool {
 }
 
 /// What is published of how many people live where; nothing while it is not.
-pub(super) fn in_use(state: &State) -> Option<Digest> {
+pub(crate) fn in_use(state: &State) -> Option<Digest> {
     let group = state.released.get(&state.definitions.residents()?.id)?;
     Some(group.basis.revision)
 }

@@ -6,19 +6,22 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use catalog::{DatasetVersion, VersionStatus};
-use disclosure::Changes;
+use disclosure::{Changes, LedgerState, NoiseState, Plan};
 use model::{DatasetId, Digest, Period};
 use uuid::Uuid;
 
+use super::attempt::Attempt;
 use super::basis::Basis;
 use super::contract;
 use super::failure::ends_revision;
-use super::group::Work;
-use super::ledger::{Opened, Previewed};
+use super::group::{Work, shows_nothing_new};
+use super::ledger::{Opened, Previewed, ledger_state};
 use super::queue::public_reason;
 use crate::caller::Caller;
 use crate::error::{PlatformError, causes};
 use crate::platform::Platform;
+use crate::requests;
+use crate::review::reported_views;
 
 /// Some versions for each partition of a dataset.
 pub(super) struct Settled {
@@ -118,9 +121,15 @@ impl Platform {
         let work = Work { state: &state, contract: contract(&state, dataset)?, past: &past };
         let current = self.current_versions(dataset)?;
         let waiting = self.settled(&current, &past, &BTreeSet::new())?.held;
-        let held = self.with_room(work.contract, (&current, &past), waiting.clone())?;
         let mut preview =
             RevisionPreview { dataset: dataset.clone(), corrections: waiting.len(), plan: None, refused: None };
+        let held = match self.with_room(work.contract, (&current, &past), waiting.clone()) {
+            Err(error) if ends_revision(&error) => {
+                preview.refused = Some(public_reason(&error));
+                return Ok(preview);
+            }
+            held => held?,
+        };
         // Of those that can never be published alone, why is said.
         let held = if held.is_empty() { waiting } else { held };
         if held.is_empty() {
@@ -158,11 +167,14 @@ impl Platform {
         let contract = contract(&state, dataset)?;
         let current = self.current_versions(dataset)?;
         let waiting = self.settled(&current, &entries, &BTreeSet::new())?.held;
-        let held = self.with_room(contract, (&current, &entries), waiting)?;
-        if held.is_empty() {
+        let bad = |problem: &str| Err(PlatformError::BadParameter { parameter: "digest", problem: problem.to_owned() });
+        if waiting.is_empty() {
             return Ok(0);
         }
-        let bad = |problem: &str| Err(PlatformError::BadParameter { parameter: "digest", problem: problem.to_owned() });
+        let held = self.with_room(contract, (&current, &entries), waiting)?;
+        if held.is_empty() {
+            return bad("none of the corrections that wait can be published: the preview says why");
+        }
         let remembered = self.remembered(dataset)?;
         if !remembered.revised.is_empty() && remembered.agreed != Some(previewed) {
             return bad(
@@ -184,6 +196,43 @@ impl Platform {
         self.queue_versions(&held.iter().copied().collect::<Vec<_>>())?;
         self.wake_publisher();
         Ok(held.len())
+    }
+
+    /// What a revision by some versions would show and change, for who asks; nothing is published.
+    pub(super) fn foresee(
+        &self,
+        caller: &Caller,
+        work: &Work<'_>,
+        versions: &[DatasetVersion],
+    ) -> Result<RevisionPlan, PlatformError> {
+        let Work { state, contract, past } = work;
+        let allowed = self.allowed_of(work, versions, true)?;
+        let last = past.last().map(|last| &last.basis);
+        let attempt = self.prepare(state, contract, versions, &allowed, last)?;
+        shows_nothing_new(&attempt, last)?;
+        let ids = last.into_iter().flat_map(|last| &last.views).chain(&attempt.basis.views).collect();
+        let views = reported_views(state, &contract.id, ids)?;
+        self.on_record(&attempt, (audit::Work::Review, caller.actor.clone()), |_| {
+            // Of what was withdrawn as a whole nothing is shown, though the ledger ends with it.
+            let withdrawn = last.is_some_and(|last| self.recorded().is_withdrawn(last));
+            if let Some(noise) = &allowed.noise {
+                let (before, plan) = self.noise_plan(&attempt, past, noise)?;
+                let nothing = NoiseState::empty(requests::group_of(&contract.id)?);
+                let changes = plan.changes(if withdrawn { &nothing } else { &before }, &views);
+                return Ok(RevisionPlan { digest: plan.code(&self.keys().plan_key(&contract.id)?), changes });
+            }
+            let unreleased = self.truth_of(&attempt, past)?;
+            let past = ledger_state(&contract.id, past)?;
+            let plan = self.plan(&contract.id, &past, &unreleased, &allowed.policy)?;
+            let nothing = LedgerState::empty(requests::group_of(&contract.id)?);
+            let changes = plan.changes(if withdrawn { &nothing } else { &past }, &views);
+            Ok(RevisionPlan { digest: self.code_of(&plan, &attempt)?, changes })
+        })
+    }
+
+    /// Names what a plan would show, for who may say that it is to be shown.
+    pub(super) fn code_of(&self, plan: &Plan, attempt: &Attempt<'_>) -> Result<Digest, PlatformError> {
+        Ok(plan.code(&self.keys().plan_key(&attempt.contract.id)?, attempt.revision()))
     }
 
     /// Whether a revision was asked for that is not published yet, and not over.

@@ -42,9 +42,7 @@
 //!    knows that most cells are 0, or who has last year's figures, has a better guess before anything is published; what is bounded is
 //!    what publication makes of an open question.
 //! 2. All counts that the directions change are large: `largest + least_shown + 1` and more by some. Of smaller ones [`NearZero`] says
-//!    what one published count tells, exactly; what several tell together near zero is **not bounded**. There, besides, two cells of
-//!    which one holds the other have the *same* noise if nobody is in what they differ by: equal figures hint at an empty difference,
-//!    and figures that differ prove that it is not empty.
+//!    what one published count tells, exactly; what several tell together near zero is **not bounded**.
 //! 3. Record keys are secret, and SHA-256 behaves like a random function.
 //! 4. Everything is registered, with revisions: a cell that is published again after one more record has fresh noise. Groups whose
 //!    records overlap are one group, with a dimension that tells them apart.

@@ -104,31 +104,34 @@ impl Grammar {
         self.areas.iter().flat_map(each).collect()
     }
 
-    /// For the judgement: the areas of a dataset by all types, months by all types of periods, and each dimension with its total; in every
-    /// form that it may have for who knows which categories are empty. Nobody may be in `unknown`, and fewer parts of a total say more of
-    /// it. And all may be in one category: then that and the total are two figures of the same people, each with noise of its own.
+    /// For the judgement: the areas of a dataset by all types, months by all types of periods, and each dimension with its total; in the
+    /// forms that it may have for who knows which cells are empty, as published zeros tell. Nobody may be in `unknown`, and fewer parts of
+    /// a total say more of it. And all may be in one category, one area and one period: then every crossing that they are in is a figure of
+    /// the same people, each with noise of its own. (What only some dimensions put together lies between.)
     pub(super) fn registered(&self, gazetteer: &Gazetteer) -> Vec<Registered> {
-        let forms = 1_u32.checked_shl(number(self.by.len())).unwrap_or(0);
-        // Of many dimensions the two ends, which are the least and the most that is known.
-        let forms: Vec<u32> = if self.by.len() <= MOST_FORMS { (0..forms).collect() } else { vec![0, u32::MAX] };
-        let with_unknown = std::iter::once(self.registered_as(gazetteer, 1, 0));
-        with_unknown.chain(forms.into_iter().map(|form| self.registered_as(gazetteer, 0, form))).collect()
+        let crossings = 1_u32.checked_shl(number(self.by.len())).unwrap_or(u32::MAX);
+        let all = [number(self.areas.len()), number(self.periods.len()), crossings];
+        let figures = all.into_iter().fold(self.revisions, u32::saturating_mul);
+        let levels = vec![RegisteredLevel::total("all", 1)];
+        let alike = RegisteredDimension {
+            name: "people all of whom are in one area, period and category".to_owned(),
+            atoms: 1,
+            levels,
+            known: None,
+        };
+        let alike = Registered { dimensions: vec![alike], crossings: None, revisions: figures };
+        vec![self.registered_by(gazetteer, 0), self.registered_by(gazetteer, 1), alike]
     }
 
-    /// With `unknown` or not; of dimensions whose bit is set all are in one category.
-    fn registered_as(&self, gazetteer: &Gazetteer, unknown: usize, in_one: u32) -> Registered {
+    /// With `unknown`, or without.
+    fn registered_by(&self, gazetteer: &Gazetteer, without: usize) -> Registered {
         let mut dimensions = vec![self.registered_areas(gazetteer), self.registered_periods()];
-        let mut revisions = self.revisions;
-        for (place, (name, categories)) in self.by.iter().enumerate() {
-            if in_one >> place.min(31) & 1 == 1 {
-                revisions = revisions.saturating_mul(2);
-                continue;
-            }
-            let atoms = number((categories.len() + unknown).saturating_sub(1).max(1));
+        dimensions.extend(self.by.iter().map(|(name, categories)| {
+            let atoms = number(categories.len().saturating_sub(without).max(1));
             let levels = vec![RegisteredLevel::finest(name, atoms), RegisteredLevel::total("all", atoms)];
-            dimensions.push(RegisteredDimension { name: name.clone(), atoms, levels, known: None });
-        }
-        Registered { dimensions, crossings: None, revisions }
+            RegisteredDimension { name: name.clone(), atoms, levels, known: None }
+        }));
+        Registered { dimensions, crossings: None, revisions: self.revisions }
     }
 
     fn registered_areas(&self, gazetteer: &Gazetteer) -> RegisteredDimension {
@@ -168,8 +171,6 @@ impl Grammar {
     }
 }
 
-/// Dimensions of which all combinations of what may be known are judged.
-const MOST_FORMS: usize = 4;
 /// Any year, and so many months from its beginning that a year of each kind lies between others.
 const YEAR: i32 = 2024;
 const MONTHS: i32 = 36;

@@ -46,7 +46,10 @@ impl Platform {
         let group = requests::group_of(&contract.id)?;
         let before = NoiseState::decode(group.clone(), past.last().map(|opened| &opened.entry));
         let before = before.map_err(|error| lasting(error.to_string()))?;
-        check_primary(state, grammar, &allowed.primary)?;
+        if let Some(registered) = Grammar::of(contract) {
+            let before = past.last().and_then(|last| last.basis.grammar.as_ref());
+            check_primary(state, (&registered, before), &allowed.primary)?;
+        }
         let judged = self.judged(state, grammar, noise)?;
         let release = NoiseRelease {
             revision: basis.revision,

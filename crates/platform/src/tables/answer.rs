@@ -1,0 +1,212 @@
+//! Counted, on record, answered.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agreements::{Derive, Permit, Release};
+use disclosure::{AnswerPort, AnswerReceipt, AnswerRecord, PortError};
+use model::{AreaCode, AreaType, Digest, Label, ViewId};
+
+use super::question::Question;
+use super::{Subject, noise_in_words, what_is_counted};
+use crate::caller::Caller;
+use crate::error::PlatformError;
+use crate::platform::Platform;
+use crate::publish::{count_request, counted, in_order_of_counts, year_of};
+use crate::read::{TableAnswer, TableOutcome, TableRow};
+use crate::requests;
+use crate::state::{State, digest_of};
+
+/// How long a table waits for the memory of others.
+const MEMORY_WAIT: Duration = Duration::from_secs(10);
+
+/// A question that its caller may ask.
+pub(super) struct Asked<'a> {
+    pub(super) platform: &'a Platform,
+    pub(super) state: &'a State,
+    pub(super) caller: &'a Caller,
+    pub(super) subject: &'a Subject<'a>,
+    pub(super) question: &'a Question,
+    pub(super) release: &'a Permit<Release>,
+}
+
+impl Asked<'_> {
+    pub(super) fn answer<T>(
+        &self,
+        derive: &Permit<Derive>,
+        has: &dyn Fn(&str) -> bool,
+        write: impl FnOnce(&TableAnswer) -> Result<T, PlatformError>,
+    ) -> Result<TableOutcome<T>, PlatformError> {
+        let Self { platform, state, caller, subject, question, .. } = *self;
+        let Subject { contract, group, noisy, grammar } = subject;
+        let gazetteer = &state.geography()?.gazetteer;
+        let areas = Arc::new(requests::area_set(gazetteer, grammar.stored, question.area_type));
+        let digest = question.digest(noisy)?;
+        let mut notes = vec![what_is_counted(grammar), noise_in_words(noisy)];
+        notes.extend(self.release.terms().obligations.iter().map(|duty| format!("whoever uses it must: {duty}")));
+        let said = notes.iter().map(String::as_bytes);
+        let etag = digest_of([&digest.0[..], &noisy.revision().0].into_iter().chain(said));
+        let etag: String = etag.to_string().chars().take(32).collect();
+        let view: ViewId = format!("tables/{}", digest.to_string().chars().take(32).collect::<String>()).parse()?;
+        if has(&etag) && platform.recorded().is_answered(&self.group()?, digest) {
+            platform.accesses().count(view, caller.actor.clone());
+            return Ok(TableOutcome::Unchanged { etag });
+        }
+        self.within_budget(digest)?;
+        let busy = || PlatformError::Unavailable { reason: "many tables are being made: ask again soon".to_owned() };
+        let _memory = platform.table_memory().take(question.bytes(areas.areas.len()), MEMORY_WAIT).ok_or_else(busy)?;
+        let release = (noisy.group().clone(), noisy.revision());
+        let by = question.by.clone();
+        let count = count_request(contract, release, Arc::clone(&areas), &question.periods, by, counted(grammar));
+        let stored = platform.tables_of(state, group, &question.periods)?;
+        let counts = platform.count(state, derive, &stored, &count).map_err(too_much)?;
+        let receipt = {
+            // One at a time, so that two who ask for the same at once are one answer.
+            let _answering = platform.answering();
+            self.still_allowed()?;
+            self.within_budget(digest)?;
+            let mut log = Answers { asked: self, view: &view };
+            AnswerReceipt::obtain(noisy, digest, &mut log).map_err(|error| match error {
+                disclosure::ReceiptError::Audit { source, .. } => unwritten(source),
+                other => PlatformError::failed("record an answer")(other),
+            })?
+        };
+        let figures = noisy.answer(&counts, &receipt).map_err(PlatformError::failed("add noise to a table"))?;
+        platform.accesses().count(view, caller.actor.clone());
+        let names: Vec<Arc<str>> =
+            areas.areas.iter().map(|(code, _)| name_of(gazetteer, question.area_type, code)).collect();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "names of areas and categories, which are public, beside released figures"
+        )]
+        let rows = figures.map(|figures| rows(question, areas.areas.iter().map(|(code, _)| code).zip(&names), figures));
+        let answer = TableAnswer {
+            dataset: contract.id.clone(),
+            area_type: question.area_type,
+            boundary_year: group.basis.boundary_years.get(&question.area_type).copied(),
+            by: question.by.iter().map(|by| by.name.clone()).collect(),
+            rows,
+            notes,
+            caveat: format!("With noise of at most {} either way.", noisy.noise().largest()),
+            etag,
+            agreements: group.basis.agreements().into_iter().collect(),
+            synthetic: contract.synthetic,
+        };
+        // While the memory of it is this one's.
+        write(&answer).map(TableOutcome::Written)
+    }
+
+    fn group(&self) -> Result<Label, PlatformError> {
+        Ok(self.subject.contract.id.as_str().parse()?)
+    }
+
+    /// What the agreements say at this moment, as before every byte that leaves; and whether the key is still one.
+    fn still_allowed(&self) -> Result<(), PlatformError> {
+        let platform = self.platform;
+        platform.refresh_agreements()?;
+        if !platform.in_force(self.caller) {
+            return Err(PlatformError::Unauthenticated);
+        }
+        let snapshot = platform.state().snapshot.clone();
+        let is_gone = platform.recorded().is_withdrawn(&self.subject.group.basis);
+        if !is_gone && self.release.is_valid(&snapshot, platform.now()) {
+            return Ok(());
+        }
+        let reason = "an agreement was suspended or ended, or data were withdrawn, while it was counted".to_owned();
+        Err(PlatformError::Unavailable { reason })
+    }
+
+    /// Refuses a table that is new to everybody where the organisation has asked for as many this year as is agreed.
+    fn within_budget(&self, question: Digest) -> Result<(), PlatformError> {
+        let (group, recorded) = (self.group()?, self.platform.recorded());
+        let Some(organisation) = self.caller.organisation() else { return Ok(()) };
+        let (budget, year) = (self.release.terms().query_budget, year_of(self.platform.now()));
+        if recorded.is_answered(&group, question) || recorded.answers_to(organisation, &group, year) < budget {
+            return Ok(());
+        }
+        Err(PlatformError::BudgetSpent { budget, year })
+    }
+}
+
+/// What it would be another time too is for who asks to change; why is in the log, as it may say how many people there are.
+fn too_much(error: PlatformError) -> PlatformError {
+    let PlatformError::Unpublishable { reason } = error else { return error };
+    tracing::warn!(reason, "a table that was asked for is not counted");
+    PlatformError::BadParameter {
+        parameter: "area_type, period or by",
+        problem: "this table is more than the service counts at once: ask for fewer dimensions, or for one period"
+            .to_owned(),
+    }
+}
+
+/// The audit log of answers.
+struct Answers<'a> {
+    asked: &'a Asked<'a>,
+    view: &'a ViewId,
+}
+
+impl AnswerPort for Answers<'_> {
+    fn record_answer(&mut self, record: &AnswerRecord) -> Result<(), PortError> {
+        let Asked { platform, caller, question, release, .. } = self.asked;
+        let group: Label = record.group.as_str().parse()?;
+        if platform.recorded().is_answered(&group, record.question) {
+            return Ok(());
+        }
+        let by: Result<BTreeSet<Label>, _> = question.by.iter().map(|by| label(&by.name)).collect();
+        platform.record(audit::Entry::Answered {
+            actor: caller.actor.clone(),
+            purpose: release.purpose().clone(),
+            group,
+            revision: record.revision,
+            question: record.question,
+            view: self.view.clone(),
+            area_type: question.area_type.as_str().parse()?,
+            periods: question.periods.clone(),
+            by: by?,
+            agreements: release.agreements().keys().copied().collect(),
+        })?;
+        Ok(())
+    }
+}
+
+/// A column's name as a label.
+fn label(name: &str) -> Result<Label, model::IdError> {
+    name.replace('_', "-").to_lowercase().parse()
+}
+
+/// What the platform said of its audit log.
+fn unwritten(source: PortError) -> PlatformError {
+    match source.downcast::<PlatformError>() {
+        Ok(error) => *error,
+        Err(source) => PlatformError::Failed { operation: "record an answer", source },
+    }
+}
+
+fn name_of(gazetteer: &geography::Gazetteer, area_type: AreaType, code: &AreaCode) -> Arc<str> {
+    gazetteer.area(area_type, code.as_str()).map_or_else(|| Arc::from(""), |area| Arc::from(area.name.as_str()))
+}
+
+fn rows<'a>(
+    question: &Question,
+    areas: impl Iterator<Item = (&'a AreaCode, &'a Arc<str>)>,
+    figures: Vec<u64>,
+) -> Vec<TableRow> {
+    let all: Arc<str> = Arc::from("all");
+    let categories: Vec<Vec<String>> = question.by.iter().map(|by| by.categories.clone()).collect();
+    let combinations: Vec<Vec<Arc<str>>> = in_order_of_counts(&categories)
+        .into_iter()
+        .map(|choices| choices.into_iter().map(|choice| choice.map_or_else(|| Arc::clone(&all), Arc::from)).collect())
+        .collect();
+    let mut figures = figures.into_iter();
+    let mut rows = Vec::with_capacity(figures.len());
+    for (code, name) in areas {
+        for period in &question.periods {
+            for (by, count) in combinations.iter().zip(&mut figures) {
+                let (area_code, area_name) = (code.clone(), Arc::clone(name));
+                rows.push(TableRow { area_code, area_name, period: *period, by: by.clone(), count });
+            }
+        }
+    }
+    rows
+}
