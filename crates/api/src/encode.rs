@@ -4,6 +4,8 @@ use disclosure::Released;
 use model::TidyRow;
 use model::tidy::COLUMNS;
 use platform::{TableAnswer, TableRow};
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 /// Rows as RFC 4180 text with a header line, UTF-8. A notice joins the caveat of every row: a file that is kept or passed on
@@ -50,15 +52,14 @@ pub(crate) fn table_csv(answer: &TableAnswer, notice: Option<&str>) -> Result<Ve
     for row in answer.rows.get() {
         let (_, period) = match last.take() {
             Some((same, texts)) if same == row.period => last.insert((same, texts)),
-            _ => last.insert((
-                row.period,
-                [row.period.to_string(), row.period.label(), row.period.period_type().to_string()],
-            )),
+            _ => {
+                let texts = [row.period.to_string(), row.period.label(), row.period.period_type().to_string()];
+                last.insert((row.period, texts))
+            }
         };
         let [interval, label, kind] = &*period;
-        for field in
-            [&dataset, row.area_code.as_str(), &defused(&row.area_name), &area_type, &year, interval, label, kind]
-        {
+        let name = defused(&row.area.name);
+        for field in [&dataset, row.area.code.as_str(), &name, &area_type, &year, interval, label, kind] {
             writer.write_field(field)?;
         }
         row.by.iter().try_for_each(|category| writer.write_field(defused(category)))?;
@@ -69,19 +70,42 @@ pub(crate) fn table_csv(answer: &TableAnswer, notice: Option<&str>) -> Result<Ve
     writer.into_inner().map_err(|error| error.into_error().into())
 }
 
-/// The rows of a table as JSON objects.
-pub(crate) fn table_json(answer: &TableAnswer) -> Vec<Value> {
-    let object = |row: &TableRow| -> Value {
-        let mut object = Map::new();
-        let mut put = |name: &str, value: Value| drop(object.insert(name.to_owned(), value));
-        put("area_code", row.area_code.as_str().into());
-        put("area_name", (*row.area_name).into());
-        put("period", row.period.to_string().into());
-        answer.by.iter().zip(&row.by).for_each(|(name, category)| put(name, (**category).into()));
-        put("count", row.count.into());
-        object.into()
-    };
-    answer.rows.get().iter().map(object).collect()
+/// The rows of a table as JSON objects, written one by one.
+#[derive(Debug)]
+pub(crate) struct JsonRows<'a>(pub(crate) &'a TableAnswer);
+
+impl Serialize for JsonRows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(answer) = self;
+        serializer.collect_seq(answer.rows.get().iter().map(|row| JsonRow { by: &answer.by, row }))
+    }
+}
+
+struct JsonRow<'a> {
+    by: &'a [String],
+    row: &'a TableRow,
+}
+
+impl Serialize for JsonRow<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { by, row } = self;
+        let mut object = serializer.serialize_map(Some(by.len() + 4))?;
+        object.serialize_entry("area_code", row.area.code.as_str())?;
+        object.serialize_entry("area_name", &row.area.name)?;
+        object.serialize_entry("period", &Shown(&row.period))?;
+        by.iter().zip(&*row.by).try_for_each(|(name, category)| object.serialize_entry(name, category))?;
+        object.serialize_entry("count", &row.count)?;
+        object.end()
+    }
+}
+
+/// As it is shown.
+struct Shown<'a, T>(&'a T);
+
+impl<T: std::fmt::Display> Serialize for Shown<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self.0)
+    }
 }
 
 fn caveats(own: Option<&str>, notice: Option<&str>) -> Field {

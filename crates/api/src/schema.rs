@@ -1,5 +1,6 @@
 //! Answers as they are written: plain text and numbers, described in OpenAPI.
 
+use crate::encode::JsonRows;
 use model::DatasetId;
 use model::Period;
 use platform::{
@@ -133,7 +134,7 @@ pub(crate) struct DataDocument {
 
 /// A table of counts with noise.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct TableDocument {
+pub(crate) struct TableDocument<'a> {
     /// The dataset.
     pub(crate) dataset: String,
     /// Type of its areas.
@@ -152,7 +153,7 @@ pub(crate) struct TableDocument {
     pub(crate) agreements: Vec<String>,
     /// Its rows, as objects: area, period, dimensions, count.
     #[schema(value_type = Vec<Object>)]
-    pub(crate) rows: Vec<serde_json::Value>,
+    pub(crate) rows: JsonRows<'a>,
 }
 
 /// What tables the caller may ask for.

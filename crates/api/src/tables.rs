@@ -74,7 +74,7 @@ pub(crate) async fn csv(State(app): State<App>, uri: Uri, headers: HeaderMap) ->
 /// The same as a JSON document.
 #[utoipa::path(get, path = "/v1/tables.json", tag = "tables", params(
         ("dataset" = String, Query, description = "dataset id; the other parameters are those of /v1/tables.csv")),
-    responses((status = 200, body = TableDocument), (status = 304, description = "unchanged"),
+    responses((status = 200, body = TableDocument<'_>), (status = 304, description = "unchanged"),
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 404, body = Problem), (status = 429, body = Problem)))]
 pub(crate) async fn json(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
@@ -93,13 +93,13 @@ pub(crate) async fn json(State(app): State<App>, uri: Uri, headers: HeaderMap) -
     .await
 }
 
-fn document(answer: &TableAnswer) -> TableDocument {
+fn document(answer: &TableAnswer) -> TableDocument<'_> {
     TableDocument {
         dataset: answer.dataset.to_string(),
         area_type: answer.area_type.to_string(),
         boundary_year: answer.boundary_year.map(|year| year.get()),
         by: answer.by.clone(),
-        rows: encode::table_json(answer),
+        rows: encode::JsonRows(answer),
         synthetic: answer.synthetic,
         notice: answer.synthetic.then_some(SYNTHETIC_NOTICE),
         notes: answer.notes.clone(),

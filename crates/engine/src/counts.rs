@@ -26,7 +26,7 @@ use crate::permitted::covers_stored;
 use crate::query::grouping::{Grouping, KEYS, ROWS};
 use crate::query::session::Session;
 use crate::request::{AreaSet, Deadline, Dimension, Limits, RECORD_KEY, StoredTable};
-use whereabouts::{Totals, Whereabouts};
+use whereabouts::Whereabouts;
 
 /// Counts of the rows of a dataset.
 #[derive(Debug, Clone)]
@@ -308,7 +308,7 @@ impl Finest {
         if let Some(people) = self.people.take() {
             let who = session.snapshot().columns().get(self.sizes.len());
             let who = who.ok_or_else(|| request.stored("the column of people is missing".to_owned()))?.values.read();
-            people.count(&Totals::new(&self.sizes), &mut self.counts, &mut self.keys, |code| key_of(&who, code));
+            people.count(&self.sizes, &mut self.counts, &mut self.keys, |code| key_of(&who, code));
             deadline.check()?;
         } else {
             let dimensions = 2..self.sizes.len();

@@ -55,7 +55,7 @@ pub use platform::{Platform, exists};
 pub use publish::{Preview, PublishReport, RevisionPlan, RevisionPreview};
 pub use read::{
     AreaCard, AreasRequest, Boundaries, DataAnswer, DataRequest, DimensionCard, IndicatorCard, Me, ParentCard,
-    PeriodChoice, TableAnswer, TableCard, TableOutcome, TableRequest, TableRow, ViewCard,
+    PeriodChoice, TableAnswer, TableCard, TableOutcome, TablePlace, TableRequest, TableRow, ViewCard,
 };
 pub use readiness::Readiness;
 pub use receipt::UploadReceipt;

@@ -205,17 +205,24 @@ pub struct TableRequest {
     pub purpose: Option<String>,
 }
 
-/// One cell.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct TableRow {
-    /// Code of the area.
-    pub area_code: AreaCode,
+/// An area of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TablePlace {
+    /// Its code.
+    pub code: AreaCode,
     /// Its name.
-    pub area_name: Arc<str>,
+    pub name: String,
+}
+
+/// One cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableRow {
+    /// The area.
+    pub area: Arc<TablePlace>,
     /// The period.
     pub period: Period,
     /// Of each dimension the category, or `all`.
-    pub by: Vec<Arc<str>>,
+    pub by: Arc<[String]>,
     /// The count, with its noise.
     pub count: u64,
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crosstab::add_totals;
+
 /// Nobody was seen with this code yet.
 const UNSEEN: usize = usize::MAX;
 /// Somebody is in several finest cells, which are in the list.
@@ -37,17 +39,21 @@ impl Whereabouts {
     }
 
     /// Counts everybody once in each cell that they are in, totals included, and adds up their keys there.
-    pub(super) fn count(mut self, totals: &Totals, counts: &mut [u64], keys: &mut [u64], key_of: impl Fn(u32) -> u64) {
-        let mut here = |cell: usize, key: u64| {
+    pub(super) fn count(mut self, sizes: &[usize], counts: &mut [u64], keys: &mut [u64], key_of: impl Fn(u32) -> u64) {
+        let here = |counts: &mut [u64], keys: &mut [u64], cell: usize, key: u64| {
             if let (Some(count), Some(sum)) = (counts.get_mut(cell), keys.get_mut(cell)) {
                 *count += 1;
                 *sum = sum.wrapping_add(key);
             }
         };
+        // Whoever is in one finest cell is once in each total: these add up.
         for (code, cell) in (0..).zip(&self.only).filter(|(_, cell)| **cell < SEVERAL) {
-            let key = key_of(code);
-            totals.of(*cell, &mut |cell| here(cell, key));
+            here(counts, keys, *cell, key_of(code));
         }
+        let dimensions = 2..sizes.len();
+        add_totals(counts, sizes, dimensions.clone(), u64::saturating_add);
+        add_totals(keys, sizes, dimensions, u64::wrapping_add);
+        let totals = Totals::new(sizes);
         self.several.sort_unstable();
         for rows in self.several.chunk_by(|(one, _), (other, _)| one == other) {
             let mut cells = BTreeSet::new();
@@ -56,20 +62,20 @@ impl Whereabouts {
             };
             rows.iter().for_each(|(_, cell)| totals.of(*cell, &mut add));
             let key = rows.first().map_or(0, |(code, _)| key_of(*code));
-            cells.into_iter().for_each(|cell| here(cell, key));
+            cells.into_iter().for_each(|cell| here(counts, keys, cell, key));
         }
     }
 }
 
 /// Which cells hold a finest one: of each dimension its category or all.
-pub(super) struct Totals {
+struct Totals {
     /// Of each dimension how many places it has, the last one for all, and how far apart they are.
     dimensions: Vec<(usize, usize)>,
 }
 
 impl Totals {
     /// Of a table whose first two axes, areas and periods, have no total.
-    pub(super) fn new(sizes: &[usize]) -> Self {
+    fn new(sizes: &[usize]) -> Self {
         let mut stride = 1;
         let mut dimensions = Vec::new();
         for size in sizes.iter().skip(2).rev() {

@@ -1,9 +1,10 @@
 //! One try at publishing a group: what is tabulated, and what it stands on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use agreements::{Governing, Snapshot};
-use catalog::DatasetVersion;
+use catalog::{DatasetVersion, VersionFacts};
 use disclosure::{CellId, Unreleased};
 use engine::{EngineError, GroupRequest, Permits, StoredTable};
 use geography::Gazetteer;
@@ -148,15 +149,37 @@ impl Platform {
             .unwrap_or_else(|_| Err(PlatformError::Unavailable { reason: "the query engine stopped".to_owned() }))
     }
 
-    /// The files of some versions, under the agreements as they are now.
+    /// The files of some versions, under the agreements as they are now, each compared with its digest.
     pub(super) fn stored_tables(
         &self,
         snapshot: &Snapshot,
         versions: &[DatasetVersion],
     ) -> Result<Vec<StoredTable>, PlatformError> {
+        let checked = |facts: &VersionFacts| {
+            self.store().checked_path(&facts.table).map_err(PlatformError::failed("find a table"))
+        };
+        self.stored_tables_at(snapshot, versions, checked)
+    }
+
+    /// The same of what was published from, not compared with digests each time that a table is asked for: every page that is read is
+    /// authenticated under a key of its version, and what is in memory is not read.
+    pub(super) fn published_tables(
+        &self,
+        snapshot: &Snapshot,
+        versions: &[DatasetVersion],
+    ) -> Result<Vec<StoredTable>, PlatformError> {
+        self.stored_tables_at(snapshot, versions, |facts| Ok(self.store().path(facts.table.name)))
+    }
+
+    fn stored_tables_at(
+        &self,
+        snapshot: &Snapshot,
+        versions: &[DatasetVersion],
+        path: impl Fn(&VersionFacts) -> Result<PathBuf, PlatformError>,
+    ) -> Result<Vec<StoredTable>, PlatformError> {
         let now = self.now();
         let table = |version: &DatasetVersion| {
-            let mut table = self.stored_table(version)?;
+            let mut table = self.stored_table(version, path(&version.facts)?)?;
             // A version of an agreement may stand in the place of the one that the data came under.
             let bound = Governing { dataset: version.facts.dataset.clone(), agreements: table.agreements };
             table.agreements = snapshot.rebound(&bound, now).agreements;
@@ -165,7 +188,7 @@ impl Platform {
         versions.iter().map(table).collect()
     }
 
-    fn stored_table(&self, version: &DatasetVersion) -> Result<StoredTable, PlatformError> {
+    fn stored_table(&self, version: &DatasetVersion, path: PathBuf) -> Result<StoredTable, PlatformError> {
         let facts = &version.facts;
         let destroyed = || PlatformError::Unpublishable {
             reason: format!("the keys of a version of `{}` are destroyed", facts.dataset),
@@ -176,7 +199,6 @@ impl Platform {
             TableIdentity { dataset: facts.dataset.clone(), version: facts.id, agreements: facts.agreements.clone() };
         let keys = TableKeys::unwrap(self.keys().vault(), &wrapped, identity, None)
             .map_err(PlatformError::failed("open the keys of a table"))?;
-        let path = self.store().checked_path(&facts.table).map_err(PlatformError::failed("find a table"))?;
         // The reader would take a plain file too.
         let mut file = std::fs::File::open(&path).map_err(PlatformError::failed("open a table"))?;
         vault::require_encrypted(&mut file).map_err(PlatformError::failed("open a table"))?;

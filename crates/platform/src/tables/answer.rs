@@ -14,7 +14,7 @@ use crate::caller::Caller;
 use crate::error::PlatformError;
 use crate::platform::Platform;
 use crate::publish::{count_request, counted, in_order_of_counts, year_of};
-use crate::read::{TableAnswer, TableOutcome, TableRow};
+use crate::read::{TableAnswer, TableOutcome, TablePlace, TableRow};
 use crate::requests;
 use crate::state::{State, digest_of};
 
@@ -74,13 +74,12 @@ impl Asked<'_> {
         };
         let figures = noisy.answer(&counts, &receipt).map_err(PlatformError::failed("add noise to a table"))?;
         platform.accesses().count(view, caller.actor.clone());
-        let names: Vec<Arc<str>> =
-            areas.areas.iter().map(|(code, _)| name_of(gazetteer, question.area_type, code)).collect();
+        let places = areas.areas.iter().map(|(code, _)| Arc::new(place(gazetteer, question.area_type, code)));
         #[expect(
             clippy::disallowed_methods,
             reason = "names of areas and categories, which are public, beside released figures"
         )]
-        let rows = figures.map(|figures| rows(question, areas.areas.iter().map(|(code, _)| code).zip(&names), figures));
+        let rows = figures.map(|figures| rows(question, places, figures));
         let answer = TableAnswer {
             dataset: contract.id.clone(),
             area_type: question.area_type,
@@ -183,28 +182,22 @@ fn unwritten(source: PortError) -> PlatformError {
     }
 }
 
-fn name_of(gazetteer: &geography::Gazetteer, area_type: AreaType, code: &AreaCode) -> Arc<str> {
-    gazetteer.area(area_type, code.as_str()).map_or_else(|| Arc::from(""), |area| Arc::from(area.name.as_str()))
+fn place(gazetteer: &geography::Gazetteer, area_type: AreaType, code: &AreaCode) -> TablePlace {
+    let name = gazetteer.area(area_type, code.as_str()).map_or_else(String::new, |area| area.name.clone());
+    TablePlace { code: code.clone(), name }
 }
 
-fn rows<'a>(
-    question: &Question,
-    areas: impl Iterator<Item = (&'a AreaCode, &'a Arc<str>)>,
-    figures: Vec<u64>,
-) -> Vec<TableRow> {
-    let all: Arc<str> = Arc::from("all");
+fn rows(question: &Question, areas: impl Iterator<Item = Arc<TablePlace>>, figures: Vec<u64>) -> Vec<TableRow> {
     let categories: Vec<Vec<String>> = question.by.iter().map(|by| by.categories.clone()).collect();
-    let combinations: Vec<Vec<Arc<str>>> = in_order_of_counts(&categories)
-        .into_iter()
-        .map(|choices| choices.into_iter().map(|choice| choice.map_or_else(|| Arc::clone(&all), Arc::from)).collect())
-        .collect();
+    let named = |choice: Option<String>| choice.unwrap_or_else(|| "all".to_owned());
+    let combinations: Vec<Arc<[String]>> =
+        in_order_of_counts(&categories).into_iter().map(|choices| choices.into_iter().map(named).collect()).collect();
     let mut figures = figures.into_iter();
     let mut rows = Vec::with_capacity(figures.len());
-    for (code, name) in areas {
+    for area in areas {
         for period in &question.periods {
             for (by, count) in combinations.iter().zip(&mut figures) {
-                let (area_code, area_name) = (code.clone(), Arc::clone(name));
-                rows.push(TableRow { area_code, area_name, period: *period, by: by.clone(), count });
+                rows.push(TableRow { area: Arc::clone(&area), period: *period, by: Arc::clone(by), count });
             }
         }
     }

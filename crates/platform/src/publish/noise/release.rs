@@ -151,7 +151,7 @@ impl Platform {
                 reason: "a file that figures were published from is not in the catalogue any more".to_owned(),
             })?);
         }
-        self.stored_tables(&state.snapshot, &versions)
+        self.published_tables(&state.snapshot, &versions)
     }
 
     /// Counts of a table, before noise.
