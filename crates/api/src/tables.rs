@@ -73,7 +73,12 @@ pub(crate) async fn csv(State(app): State<App>, uri: Uri, headers: HeaderMap) ->
 
 /// The same as a JSON document.
 #[utoipa::path(get, path = "/v1/tables.json", tag = "tables", params(
-        ("dataset" = String, Query, description = "dataset id; the other parameters are those of /v1/tables.csv")),
+        ("dataset" = String, Query, description = "dataset id, one of those that /v1/tables lists"),
+        ("area_type" = String, Query, description = "as for /v1/tables.csv"),
+        ("period_type" = Option<String>, Query, description = "as for /v1/tables.csv"),
+        ("period" = Option<String>, Query, description = "as for /v1/tables.csv"),
+        ("by" = Option<String>, Query, description = "as for /v1/tables.csv"),
+        ("purpose" = String, Query, description = "as for /v1/tables.csv")),
     responses((status = 200, body = TableDocument<'_>), (status = 304, description = "unchanged"),
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 404, body = Problem), (status = 429, body = Problem)))]

@@ -70,7 +70,10 @@ pub struct VersionFacts {
     /// Keyed digest of the table with the contract, the geography and the agreements that made it. The same content for
     /// the same partition is the same version, whatever bytes it came in.
     pub content: Digest,
-    /// Keyed digest of the file's bytes with the same, so that a file sent again is known before it is read.
+    /// Keyed digest of the table alone: the same rows, whatever they were read by. `None` in records from before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<Digest>,
+    /// Keyed digest of the file's bytes with the same as the content, so that a file sent again is known before it is read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<Digest>,
     /// Digest of the table's schema.

@@ -48,7 +48,7 @@ pub use ledger::{AuthenticatedEntry, LedgerError, LedgerState, SealedEntry, rest
 pub use perturb::{
     Bound, Contribution, CountedTable, Found, Judged, Kind, NearZero, Noise, NoiseError, NoisePlan, NoisePlanError,
     NoiseRelease, NoiseState, NoiseTable, Noisy, Refused, Registered, RegisteredDimension, RegisteredLevel,
-    RegistrationError, SmallCount, SumError, SumNoise, SumNoiseError, TableError, averaging_bound, found_of,
+    RegistrationError, SmallCount, SumError, SumNoise, SumNoiseError, TableError, averaging_bound,
     largest_contributors, refuse, restore_noise, verify_noise,
 };
 pub use plan::{Plan, PlanError, Summary, Tally, plan, plan_without_what_is_late};

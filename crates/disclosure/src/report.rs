@@ -394,7 +394,8 @@ fn proof_of_noise(noise: &Noise, found: &Found, few: usize) -> Vec<String> {
             found.of.join(" by ")
         ),
         format!(
-            "for counts above {} of which all were equally probable before; {few} figures of views are not above",
+            "for counts above {} of which all were equally probable before; {few} figures of views are not above, and more of finer \
+             tables that may be asked for",
             noise.largest() + noise.least_shown()
         ),
         format!(

@@ -391,6 +391,11 @@ role = "dimension"
             (&listed, format!("areas = [\"lsoa\", \"ward\"]\n{both}\nby = [\"incident_type\"]"), None),
             (&linked, format!("areas = [\"lsoa\"]\n{months}\nrevisions = 2"), None),
             (&linked, format!("areas = [\"lsoa\"]\n{both}"), Some("one period type")),
+            (
+                &linked.replace("partition", "stock = true\npartition"),
+                format!("areas = [\"lsoa\"]\n{months}"),
+                Some("nearly the same in the next"),
+            ),
             (&listed, format!("areas = []\n{months}"), Some("need an area type")),
             (&listed, format!("areas = [\"lsoa\"]\n{months}\nrevisions = 0"), Some("at least one revision")),
             (&listed, format!("areas = [\"lsoa\", \"lsoa\"]\n{months}"), Some("twice")),

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use agreements::{Agreement, Registry, explain};
+use model::contract::DatasetContract;
 
 use crate::clock::Clock;
 use crate::definitions::Definitions;
@@ -34,7 +35,7 @@ pub fn check_agreements(agreements: &Path, contracts: &Path) -> Result<Agreement
     errors.extend(snapshot.datasets().filter(|dataset| definitions.contract(dataset).is_none()).map(|dataset| {
         format!("`{dataset}` is in an agreement, but has no valid contract in `{folder}`: nothing of it is taken in or published")
     }));
-    errors.extend(snapshot.agreements().filter_map(impossible_noise));
+    errors.extend(snapshot.agreements().filter_map(|agreement| impossible_noise(agreement, &definitions)));
     let mut lines = Vec::new();
     for agreement in snapshot.agreements() {
         let status = snapshot.status(&agreement.digest(), now).map_or_else(String::new, |status| status.to_string());
@@ -50,12 +51,21 @@ pub fn check_agreements(agreements: &Path, contracts: &Path) -> Result<Agreement
 }
 
 /// What of an agreement that accepts noise alone noise cannot keep.
-fn impossible_noise(agreement: &Agreement) -> Option<String> {
-    if agreement.document().datasets.iter().all(|dataset| dataset.exposure.is_open()) {
-        return None;
+fn impossible_noise(agreement: &Agreement, definitions: &Definitions) -> Option<String> {
+    let controlled = || agreement.document().datasets.iter().filter(|dataset| !dataset.exposure.is_open());
+    let (grant, recipients) = agreement.grants().next().filter(|_| controlled().next().is_some())?;
+    let noise = match noise_of(&agreement.terms(grant, recipients)) {
+        Ok(noise) => noise?,
+        Err(why) => return Some(format!("{}: {why}", agreement.name())),
+    };
+    if let Err(why) = parameters(&noise) {
+        return Some(format!("{}: {why}", agreement.name()));
     }
-    let (grant, recipients) = agreement.grants().next()?;
-    let noise = noise_of(&agreement.terms(grant, recipients));
-    let possible = noise.and_then(|noise| noise.as_ref().map(parameters).transpose());
-    possible.err().map(|why| format!("{}: {why}", agreement.name()))
+    let registers = |contract: &DatasetContract| contract.crossings.is_some();
+    let without = controlled().find(|dataset| !definitions.contract(&dataset.id).is_none_or(registers))?;
+    Some(format!(
+        "{}: noise is added to figures of `{}`, and its contract registers no `[crossings]`: nothing of it is published",
+        agreement.name(),
+        without.id
+    ))
 }

@@ -215,7 +215,7 @@ fn caveat(
 
 fn noise_in_words(noise: &Noise) -> String {
     format!(
-        "To protect people, counts have noise of at most {} either way, which the limits allow for; parts do not add up to totals exactly.",
+        "To protect people, counts have noise of at most {0} either way, which the limits allow for; a 0 may stand for up to {0}, and parts do not add up to totals exactly.",
         noise.largest()
     )
 }

@@ -25,7 +25,7 @@ use crate::opt_outs;
 use crate::platform::Platform;
 use crate::receipt::UploadReceipt;
 use crate::staging::Prepared;
-use crate::state::State;
+use crate::state::{State, digest_of};
 
 /// How compressed files begin.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -305,6 +305,7 @@ impl Platform {
         let version = Uuid::now_v7();
         let identity = TableIdentity { dataset: contract.id.clone(), version, agreements: agreements.clone() };
         let content = self.content_digest(state, contract, &agreements, cleaned.content)?;
+        let records = self.keys().keyed_digest(&digest_of([b"records".as_slice(), &cleaned.content.0]).0)?;
         let placing = self.placing_text(state, contract)?;
         let (table, keys) = self.write_table(&cleaned, identity)?;
         let findings = self.write_findings(&cleaned.findings, version).inspect_err(|_| {
@@ -316,6 +317,7 @@ impl Platform {
             dataset: contract.id.clone(),
             period,
             content,
+            records: Some(records),
             file: Some(file),
             schema: cleaned.schema_hash,
             agreements,

@@ -175,12 +175,13 @@ fn subject<'a>(state: &'a State, dataset: &DatasetId) -> Option<Subject<'a>> {
 }
 
 fn what_is_counted(grammar: &Grammar) -> String {
-    if grammar.people {
-        "counts are of people, each once in a cell: who is in several cells is in each of them, and once in their total"
-            .to_owned()
+    let counted = if grammar.people {
+        "counts are of people, each once in a cell: who is in several cells is in each of them, and once in their total; a row that does \
+         not say whose it is counts as somebody of its own"
     } else {
-        "counts are of rows".to_owned()
-    }
+        "counts are of rows: noise hides one of them, and nobody knows which are of the same person"
+    };
+    counted.to_owned()
 }
 
 fn noise_in_words(noisy: &Noisy) -> String {
@@ -191,10 +192,11 @@ fn noise_in_words(noisy: &Noisy) -> String {
         most => format!(", counts of 1 to {most} are never shown"),
     };
     format!(
-        "every count above zero has noise of at most {} either way (standard deviation {:.1}){hidden}; totals have noise of their own, so \
-         that parts do not add up to them exactly",
+        "every count above zero has noise of at most {} either way (standard deviation {:.1}){hidden}; a 0 may stand for up to {}; totals \
+         have noise of their own, so that parts do not add up to them exactly",
         noise.largest(),
-        noise.variance().sqrt()
+        noise.variance().sqrt(),
+        noise.largest()
     )
 }
 

@@ -42,6 +42,7 @@ fn facts(version: u8, set: u8, month: i32, content: u8, named: Option<(u8, u8)>)
         dataset: dataset(set),
         period: PeriodType::Month.containing(model::Month::new(2024, month).unwrap()),
         content: digest(content),
+        records: None,
         schema: digest(1),
         agreements: [digest(2), digest(3)].into(),
         table: object(ObjectKind::Table, version),

@@ -138,7 +138,7 @@ fn read(entry: &AuthenticatedEntry, group: &GroupId) -> Result<NoiseEntry, Ledge
 ///
 /// # Errors
 /// As [`restore_noise`].
-pub fn found_of(group: &GroupId, entry: &AuthenticatedEntry) -> Result<Found, LedgerError> {
+pub(crate) fn found_of(group: &GroupId, entry: &AuthenticatedEntry) -> Result<Found, LedgerError> {
     Ok(read(entry, group)?.found)
 }
 

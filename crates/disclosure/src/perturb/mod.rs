@@ -24,8 +24,8 @@ pub use averaging::{
     Bound, Kind, NearZero, Refused, Registered, RegisteredDimension, RegisteredLevel, RegistrationError, SmallCount,
     averaging_bound, refuse,
 };
-pub(crate) use entry::NoiseEntry;
-pub use entry::{NoiseState, found_of, restore_noise, verify_noise};
+pub(crate) use entry::{NoiseEntry, found_of};
+pub use entry::{NoiseState, restore_noise, verify_noise};
 pub use noise::{Noise, NoiseError};
 pub use release::{CountedTable, Found, Judged, NoisePlan, NoisePlanError, NoiseRelease, Noisy};
 pub use sums::{Contribution, SumError, SumNoise, SumNoiseError, largest_contributors};

@@ -159,9 +159,7 @@ impl Platform {
         self.judgements().insert(of, judged.clone());
         judged.or_else(refused)
     }
-}
 
-impl Platform {
     /// Why the crossings that a contract registers are refused, with what its agreements ask for now; beside what was registered before.
     pub(crate) fn refused_crossings(&self, state: &State, contract: &DatasetContract) -> Option<String> {
         let governing = state.snapshot.governing(&contract.id, self.now());
@@ -187,3 +185,6 @@ impl Platform {
 pub(super) fn area_types(grammar: Option<&Grammar>) -> BTreeSet<AreaType> {
     grammar.iter().flat_map(|grammar| grammar.areas.iter().copied().chain([grammar.stored])).collect()
 }
+
+#[cfg(test)]
+mod tests;

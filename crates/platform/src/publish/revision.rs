@@ -54,6 +54,8 @@ pub struct RevisionPlan {
     pub digest: Digest,
     /// What becomes of the numbers that are shown now.
     pub changes: Changes,
+    /// Where figures have noise, with how many states of its data each may be published.
+    pub states: Option<u32>,
 }
 
 impl Platform {
@@ -219,14 +221,15 @@ impl Platform {
                 let (before, plan) = self.noise_plan(&attempt, past, noise)?;
                 let nothing = NoiseState::empty(requests::group_of(&contract.id)?);
                 let changes = plan.changes(if withdrawn { &nothing } else { &before }, &views);
-                return Ok(RevisionPlan { digest: plan.code(&self.keys().plan_key(&contract.id)?), changes });
+                let states = attempt.basis.grammar.as_ref().map(|grammar| grammar.revisions);
+                return Ok(RevisionPlan { digest: plan.code(&self.keys().plan_key(&contract.id)?), changes, states });
             }
             let unreleased = self.truth_of(&attempt, past)?;
             let past = ledger_state(&contract.id, past)?;
             let plan = self.plan(&contract.id, &past, &unreleased, &allowed.policy)?;
             let nothing = LedgerState::empty(requests::group_of(&contract.id)?);
             let changes = plan.changes(if withdrawn { &nothing } else { &past }, &views);
-            Ok(RevisionPlan { digest: self.code_of(&plan, &attempt)?, changes })
+            Ok(RevisionPlan { digest: self.code_of(&plan, &attempt)?, changes, states: None })
         })
     }
 
@@ -250,13 +253,25 @@ impl fmt::Display for RevisionPreview {
         let files = if *corrections == 1 { "file waits" } else { "files wait" };
         writeln!(f, "{dataset}: {corrections} corrected {files}")?;
         refused.iter().try_for_each(|why| writeln!(f, "cannot be published: {why}"))?;
-        let Some(RevisionPlan { digest, changes }) = plan else { return Ok(()) };
+        let Some(RevisionPlan { digest, changes, states }) = plan else { return Ok(()) };
         writeln!(f, "\n{changes}")?;
-        writeln!(
-            f,
-            "What is [c] then stays so, whatever is corrected later. New marks may tell where something was corrected,"
-        )?;
-        writeln!(f, "so do not say what it was. Nothing is published yet; exactly this is by")?;
+        if let Some(states) = states {
+            writeln!(
+                f,
+                "All figures of the periods that are corrected get other noise. Each may be published with {states} states of its"
+            )?;
+            writeln!(
+                f,
+                "data, the first and all corrections and erasures together, for good: publish corrections together."
+            )?;
+            writeln!(f, "Nothing is published yet; exactly this is by")?;
+        } else {
+            writeln!(
+                f,
+                "What is [c] then stays so, whatever is corrected later. New marks may tell where something was corrected,"
+            )?;
+            writeln!(f, "so do not say what it was. Nothing is published yet; exactly this is by")?;
+        }
         writeln!(f, "  commonground disclosure revise {dataset} --publish {digest}")
     }
 }

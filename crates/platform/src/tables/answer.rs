@@ -87,7 +87,10 @@ impl Asked<'_> {
             by: question.by.iter().map(|by| by.name.clone()).collect(),
             rows,
             notes,
-            caveat: format!("With noise of at most {} either way.", noisy.noise().largest()),
+            caveat: format!(
+                "With noise of at most {0} either way; a 0 may stand for up to {0}; parts do not add up exactly.",
+                noisy.noise().largest()
+            ),
             etag,
             agreements: group.basis.agreements().into_iter().collect(),
             synthetic: contract.synthetic,

@@ -110,7 +110,7 @@ fn advice(
     }
     parts.push(match variance_that_passes(&structure, noise, kind, cap)? {
         Some(more) => format!(
-            "or raise `variance` to {:.2} with `largest` {} and `stays` {}",
+            "or raise `variance` to {} with `largest` {} and `stays` {}",
             more.variance(),
             more.largest(),
             more.stays()
@@ -178,11 +178,13 @@ fn variance_that_passes(structure: &Structure, noise: &Noise, kind: &Kind, cap: 
     // Where many counts keep their value, several published ones show it however large the others' noise is.
     let all = [noise.stays(), 0.0].into_iter().flat_map(|stays| MULTIPLES.map(|multiple| (stays, multiple)));
     for (stays, multiple) in all.take(if noise.stays() > 0.0 { 2 * MULTIPLES.len() } else { MULTIPLES.len() }) {
-        let variance = noise.variance() * multiple;
+        // Agreements have whole ones.
+        let variance = (noise.variance() * multiple).ceil();
         let first = noise.largest().max((2.5 * variance.sqrt()).ceil() as u32);
         let mut larger = (first..=20).filter_map(|to| Noise::new(to, variance, noise.least_shown(), stays).ok());
         let Some(more) = larger.next() else { continue };
-        let estimated = kind.variance.map_or(0.0, |variance| rounded_is_right(variance * multiple));
+        let ratio = variance / noise.variance();
+        let estimated = kind.variance.map_or(0.0, |variance| rounded_is_right(variance * ratio));
         if estimated <= cap && proved(structure, &mut exact_of(&NoiseTable::solve(&more)?))? <= cap {
             return Ok(Some(more));
         }

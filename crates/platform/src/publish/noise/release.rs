@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use agreements::{Derive, NoiseTerms, Permit};
-use catalog::DatasetVersion;
+use catalog::{DatasetVersion, VersionFacts};
 use disclosure::{
     CellId, CountedTable, DurableReceipt, GroupId, MeasureId, NoisePlan, NoiseRelease, NoiseState, UnreleasedCounts,
 };
 use engine::{AreaSet, CountPermit, CountRequest, Dimension, Of, StoredTable, TableSpec};
 use model::contract::DatasetContract;
 use model::{CellKey, Digest, Period};
-
 use uuid::Uuid;
 
 use super::super::allowed::Allowed;
@@ -222,8 +221,9 @@ pub(crate) fn in_order_of_counts(categories: &[Vec<String>]) -> Vec<Vec<Choice>>
 
 /// Of each registered period that the data cover, a digest over the states of its partitions.
 fn states(grammar: &Grammar, versions: &[DatasetVersion]) -> BTreeMap<Period, Digest> {
+    let state = |facts: &VersionFacts| facts.records.unwrap_or(facts.content);
     let contents: BTreeMap<Period, Digest> =
-        versions.iter().map(|version| (version.facts.period, version.facts.content)).collect();
+        versions.iter().map(|version| (version.facts.period, state(&version.facts))).collect();
     let partitions: Vec<Period> = contents.keys().copied().collect();
     let periods: BTreeSet<Period> = grammar.periods.iter().flat_map(|kind| covered(&partitions, *kind)).collect();
     let state = |period: Period| {

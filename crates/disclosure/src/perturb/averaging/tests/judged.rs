@@ -76,11 +76,11 @@ fn messages_name_what_gives_most_and_what_to_do() {
 
 const MESSAGES: [&str; 3] = [
     "counts of `area` of `area` by `age` of `age` by `sex` of `sex` by `month` of `month` could be guessed with probability 0.62, above \
-     the cap of 0.50: `sex` gives most; without its level `sex` it would be 0.49, which is enough; or raise `variance` to 4.50 with \
+     the cap of 0.50: `sex` gives most; without its level `sex` it would be 0.49, which is enough; or raise `variance` to 5 with \
      `largest` 6 and `stays` 0",
     "counts of `area` of `area` by `age` of `age` by `sex` of `sex` could be guessed with probability 0.73, above the cap of 0.50: \
      `sex` gives most; without its level `sex` it would be 0.56, which is not enough by itself; each cell is published 3 times: publish \
-     fewer revisions; or raise `variance` to 9.00 with `largest` 10 and `stays` 0",
+     fewer revisions; or raise `variance` to 9 with `largest` 10 and `stays` 0",
     "a published count of 1 is a true count of 1 with probability 0.74, above the cap of 0.50, even if nothing else is published: lower \
      `stays`, or raise `variance`",
 ];
