@@ -205,7 +205,8 @@ fn every_crossing_is_the_truth_with_its_noise_by_every_route() {
         }
     }
     let variance = squares.0 / squares.1;
-    assert!(squares.1 > 500.0 && (8.0..10.0).contains(&variance), "{variance} of {}", squares.1);
+    // 9, and further away than six standard deviations for as few as a thousand cells of their own.
+    assert!(squares.1 > 500.0 && (6.5..11.5).contains(&variance), "{variance} of {}", squares.1);
     // The views of an indicator.
     let request = DataRequest {
         indicator: AGREEMENT.parse().unwrap(),
