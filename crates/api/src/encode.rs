@@ -2,6 +2,7 @@
 
 use disclosure::Released;
 use model::TidyRow;
+use model::contract::Crossings;
 use model::tidy::COLUMNS;
 use platform::{TableAnswer, TableRow};
 use serde::ser::SerializeMap as _;
@@ -32,11 +33,6 @@ pub fn json(rows: &Released<Vec<TidyRow>>) -> Value {
     Value::Array(rows.get().iter().map(object).collect())
 }
 
-/// The columns of a table before and after those of its dimensions.
-const BEFORE: [&str; 8] =
-    ["dataset", "area_code", "area_name", "area_type", "boundary_year", "period", "period_label", "period_type"];
-const AFTER: [&str; 2] = ["count", "caveat"];
-
 /// A table as RFC 4180 text with a header line, UTF-8; that there is noise stands in every row, as in [`csv`].
 ///
 /// # Errors
@@ -44,7 +40,7 @@ const AFTER: [&str; 2] = ["count", "caveat"];
 pub(crate) fn table_csv(answer: &TableAnswer, notice: Option<&str>) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     let by = answer.by.iter().map(String::as_str);
-    writer.write_record(BEFORE.into_iter().chain(by).chain(AFTER))?;
+    writer.write_record(Crossings::COLUMNS_BEFORE.into_iter().chain(by).chain(Crossings::COLUMNS_AFTER))?;
     let (dataset, area_type) = (answer.dataset.to_string(), answer.area_type.to_string());
     let year = answer.boundary_year.map_or_else(String::new, |year| year.get().to_string());
     let caveat = caveats(Some(&answer.caveat), notice).text();

@@ -6,6 +6,7 @@ use model::{Digest, Period};
 use sha2::{Digest as _, Sha256};
 
 use crate::ids::GroupId;
+use crate::perturb::absorb;
 
 /// What the cells of a table are of. They are in row-major order: areas, periods, then for each dimension its categories and the total,
 /// the last dimension fastest.
@@ -61,10 +62,7 @@ impl CellSpace {
 /// SHA-256 over parts, each behind its length.
 fn digest_of<'a>(parts: impl IntoIterator<Item = &'a str>) -> [u8; 32] {
     let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part.as_bytes());
-    }
+    parts.into_iter().for_each(|part| absorb(&mut hash, part.as_bytes()));
     hash.finalize().into()
 }
 

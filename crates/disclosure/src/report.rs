@@ -10,7 +10,7 @@ use model::{AgeBand, AreaType, PeriodType, Sex};
 use crate::changes::Shown;
 use crate::ids::{CellId, GroupId, MeasureId};
 use crate::ledger::{AuthenticatedEntry, Entry, LedgerError, Outcome};
-use crate::perturb::{Found, Noise, found_of, restore_noise};
+use crate::perturb::{Found, Noise, read_noise};
 use crate::policy::{Policy, Rounding, ZeroPolicy};
 use crate::rules::Reason;
 use crate::verify::verify;
@@ -152,8 +152,15 @@ impl Loss {
 pub enum Protection {
     /// Some are withheld by these rules.
     Withheld(Policy),
-    /// All have noise; and what its registration was found to give away.
-    Noise(Noise, Found),
+    /// All have noise.
+    Noise {
+        /// Its parameters.
+        noise: Noise,
+        /// What the registration was found to give away.
+        found: Found,
+        /// How many figures of views are so small that nothing is proved of them.
+        few: usize,
+    },
 }
 
 /// What a publication releases and withholds.
@@ -179,8 +186,6 @@ pub struct PublicationReport {
     pub worlds: usize,
     /// Withheld cells that public bounds alone prove to be below k.
     pub provably_small: usize,
-    /// Of cells with noise, those with figures so small that nothing is proved of them.
-    pub few_of_noise: usize,
 }
 
 /// Reports on an entry, after checking it.
@@ -211,7 +216,6 @@ pub fn report(entry: &AuthenticatedEntry, views: &[ReportedView]) -> Result<Publ
         contributors: entry.contributions.iter().any(|(_, contributor, ..)| *contributor != 0),
         worlds: checked.worlds,
         provably_small: checked.provably_small,
-        few_of_noise: 0,
         group: entry.group,
         protection: Protection::Withheld(entry.policy),
     })
@@ -226,18 +230,19 @@ pub fn report_noise(
     entry: &AuthenticatedEntry,
     views: &[ReportedView],
 ) -> Result<PublicationReport, LedgerError> {
-    let (tables, noisy) = restore_noise(group, entry)?;
-    let (mut losses, mut all) = (vec![Loss::default(); views.len()], Loss::default());
-    let most = u64::from(noisy.noise().largest() + noisy.noise().least_shown());
-    let few_of_noise = tables.get().iter().filter(|(_, cell)| cell.value().is_some_and(|value| value <= most)).count();
-    for (id, _) in tables.get().iter() {
+    let entry = read_noise(entry, group)?;
+    let noise = *entry.table.noise();
+    let most = u64::from(noise.largest() + noise.least_shown());
+    let (mut losses, mut all, mut few) = (vec![Loss::default(); views.len()], Loss::default(), 0);
+    for (id, value) in &entry.cells {
+        few += usize::from(*value <= most);
         all.add(false, 0);
         views.iter().zip(&mut losses).filter(|(view, _)| view.shows(id)).for_each(|(_, loss)| loss.add(false, 0));
     }
     Ok(PublicationReport {
         group: group.clone(),
         facts: Vec::new(),
-        protection: Protection::Noise(*noisy.noise(), found_of(group, entry)?),
+        protection: Protection::Noise { noise, found: entry.found, few },
         views: views.iter().map(|view| view.name.clone()).zip(losses).collect(),
         all,
         reasons: BTreeMap::new(),
@@ -245,7 +250,6 @@ pub fn report_noise(
         contributors: false,
         worlds: 0,
         provably_small: 0,
-        few_of_noise,
     })
 }
 
@@ -269,7 +273,7 @@ impl PublicationReport {
     fn rules(&self) -> Vec<String> {
         match &self.protection {
             Protection::Withheld(policy) => self.rules_of(policy),
-            Protection::Noise(noise, _) => rules_of_noise(noise),
+            Protection::Noise { noise, .. } => rules_of_noise(noise),
         }
     }
 
@@ -299,7 +303,7 @@ impl PublicationReport {
     fn readers(&self) -> Vec<String> {
         let policy = match &self.protection {
             Protection::Withheld(policy) => policy,
-            Protection::Noise(noise, found) => return proof_of_noise(noise, found, self.few_of_noise),
+            Protection::Noise { noise, found, few } => return proof_of_noise(noise, found, *few),
         };
         let mut readers = vec![
             "holds against anybody who has everything that was ever published of it, and knows these rules".to_owned(),
@@ -353,7 +357,7 @@ impl fmt::Display for PublicationReport {
         list(f, "rules", &self.rules())?;
         list(f, "the proof", &self.readers())?;
         let worlds = match self.all.withheld {
-            _ if matches!(self.protection, Protection::Noise(..)) => {
+            _ if matches!(self.protection, Protection::Noise { .. }) => {
                 "figures with noise, all of which are shown".to_owned()
             }
             0 => "nothing: no cell is withheld".to_owned(),

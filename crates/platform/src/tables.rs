@@ -71,8 +71,14 @@ impl Platform {
             other => other,
         };
         // Whoever may see no table at all does not learn what is registered.
-        let any = subject.grammar.levels().into_iter().map(|level| self.may(&state, caller, &subject, &purpose, level));
-        any.reduce(|first, next| first.or(next)).ok_or_else(missing)?.map_err(denied)?;
+        let mut outcome = None;
+        for level in subject.grammar.levels() {
+            outcome = Some(self.may(&state, caller, &subject, &purpose, level));
+            if matches!(outcome, Some(Ok(()))) {
+                break;
+            }
+        }
+        outcome.ok_or_else(missing)?.map_err(denied)?;
         let question = question(&subject, request)?;
         let (derive, release) =
             permits(self, &state, (caller, &purpose), &subject, question.level()).map_err(denied)?;

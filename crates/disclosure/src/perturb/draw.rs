@@ -37,14 +37,17 @@ pub(super) fn draw(purpose: Purpose<'_>, keys: &[u64]) -> u64 {
         Purpose::Sum(column) => ("commonground cell key 1: sum", column),
     };
     let mut hash = Sha256::new();
-    for part in [name, column] {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part.as_bytes());
-    }
+    [name, column].into_iter().for_each(|part| absorb(&mut hash, part.as_bytes()));
     for key in keys {
         hash.update(key.to_be_bytes());
     }
     first_bytes(hash)
+}
+
+/// Takes in a part behind its length, so that parts cannot be taken for others.
+pub(crate) fn absorb(hash: &mut Sha256, part: &[u8]) {
+    hash.update((part.len() as u64).to_be_bytes());
+    hash.update(part);
 }
 
 fn first_bytes(hash: Sha256) -> u64 {
@@ -66,10 +69,8 @@ impl Place {
     /// Of an area and a period by their digests, and the digest of the state of the period's data.
     pub(super) fn new(area: &[u8; 32], period: &[u8], state: &[u8; 32]) -> Self {
         let mut hash = Sha256::new();
-        for part in [b"commonground cell key 2: count of a cell".as_slice(), state, period, area] {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
+        let parts = [b"commonground cell key 2: count of a cell".as_slice(), state, period, area];
+        parts.into_iter().for_each(|part| absorb(&mut hash, part));
         Self(hash)
     }
 

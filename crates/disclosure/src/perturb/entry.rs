@@ -24,14 +24,14 @@ pub(crate) struct NoiseEntry {
     pub(super) noise_version: u32,
     pub(crate) group: GroupId,
     pub(super) revision: Digest,
-    pub(super) table: NoiseTable,
-    pub(super) found: Found,
+    pub(crate) table: NoiseTable,
+    pub(crate) found: Found,
     /// Of each registered period that the data cover, their state.
     pub(super) states: Vec<(Period, Digest)>,
     /// Of each period that figures were published of, all states that its data had.
     pub(super) editions: Vec<(Period, BTreeSet<Digest>)>,
     /// The figures of all views, as they are published.
-    pub(super) cells: Vec<(CellId, u64)>,
+    pub(crate) cells: Vec<(CellId, u64)>,
 }
 
 impl NoiseEntry {
@@ -98,9 +98,7 @@ impl NoiseState {
         let last = last.map(|entry| read(entry, &group)).transpose()?;
         Ok(Self { group, last })
     }
-}
 
-impl NoiseState {
     /// The periods that would be out with more states of their data than so many.
     #[must_use]
     pub fn without_room(&self, states: &BTreeMap<Period, Digest>, revisions: u32) -> BTreeSet<Period> {
@@ -123,7 +121,8 @@ impl fmt::Debug for NoiseState {
     }
 }
 
-fn read(entry: &AuthenticatedEntry, group: &GroupId) -> Result<NoiseEntry, LedgerError> {
+/// The entry of a plan of noise of a group.
+pub(crate) fn read(entry: &AuthenticatedEntry, group: &GroupId) -> Result<NoiseEntry, LedgerError> {
     let Some(noise) = entry.noise() else {
         return Err(entry.withholds().map_or(LedgerError::Unreadable, LedgerError::OtherMethod));
     };
@@ -132,14 +131,6 @@ fn read(entry: &AuthenticatedEntry, group: &GroupId) -> Result<NoiseEntry, Ledge
         VERSION => Err(LedgerError::OtherGroup { wanted: group.clone(), found: noise.group }),
         other => Err(LedgerError::Version(other)),
     }
-}
-
-/// What a plan of noise was found to give away.
-///
-/// # Errors
-/// As [`restore_noise`].
-pub(crate) fn found_of(group: &GroupId, entry: &AuthenticatedEntry) -> Result<Found, LedgerError> {
-    Ok(read(entry, group)?.found)
 }
 
 /// Makes what a plan of noise released available again after a restart.

@@ -24,7 +24,8 @@ pub use averaging::{
     Bound, Kind, NearZero, Refused, Registered, RegisteredDimension, RegisteredLevel, RegistrationError, SmallCount,
     averaging_bound, refuse,
 };
-pub(crate) use entry::{NoiseEntry, found_of};
+pub(crate) use draw::absorb;
+pub(crate) use entry::{NoiseEntry, read as read_noise};
 pub use entry::{NoiseState, restore_noise, verify_noise};
 pub use noise::{Noise, NoiseError};
 pub use release::{CountedTable, Found, Judged, NoisePlan, NoisePlanError, NoiseRelease, Noisy};

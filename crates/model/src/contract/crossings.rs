@@ -58,7 +58,7 @@ impl DatasetContract {
         if self.identifies_people() && periods.len() > 1 {
             return Err("`crossings` of people are by one period type: who comes again in the next period is one person in the longer one, and sums would not fit: keep one".to_owned());
         }
-        if let Some(name) = by.iter().find(|name| COLUMNS.contains(&name.as_str())) {
+        if let Some(name) = by.iter().find(|name| Crossings::is_column(name)) {
             return Err(format!(
                 "`crossings` are by `{name}`, which tables have another column of: give the dimension another name"
             ));
@@ -78,19 +78,17 @@ impl DatasetContract {
     }
 }
 
-/// The columns that every table has.
-const COLUMNS: [&str; 10] = [
-    "dataset",
-    "area_code",
-    "area_name",
-    "area_type",
-    "boundary_year",
-    "period",
-    "period_label",
-    "period_type",
-    "count",
-    "caveat",
-];
+impl Crossings {
+    /// The columns of a table before those of its dimensions.
+    pub const COLUMNS_BEFORE: [&str; 8] =
+        ["dataset", "area_code", "area_name", "area_type", "boundary_year", "period", "period_label", "period_type"];
+    /// Those after.
+    pub const COLUMNS_AFTER: [&str; 2] = ["count", "caveat"];
+
+    fn is_column(name: &str) -> bool {
+        Self::COLUMNS_BEFORE.contains(&name) || Self::COLUMNS_AFTER.contains(&name)
+    }
+}
 
 fn repeats<T: PartialEq>(list: &[T]) -> bool {
     (1..list.len()).any(|end| list.get(..end).zip(list.get(end)).is_some_and(|(before, one)| before.contains(one)))

@@ -31,9 +31,7 @@ pub(crate) use self::basis::{Basis, Registration, other_areas};
 pub(crate) use self::coarser::coarser_than;
 pub(crate) use self::cubes::denominator_rule;
 pub(crate) use self::ledger::{Opened, ledger_group};
-pub(crate) use self::noise::{
-    Grammar, check_primary, count_request, counted, in_order_of_counts, noise_of, parameters,
-};
+pub(crate) use self::noise::{Grammar, check_primary, counted, in_order_of_counts, noise_of, parameters};
 pub(crate) use self::placing::{Placing, carries_over};
 pub(crate) use self::queue::REPLACED;
 pub(crate) use self::releases::{Recorded, year_of};

@@ -5,7 +5,7 @@ mod grammar;
 mod release;
 
 pub(crate) use grammar::Grammar;
-pub(crate) use release::{count_request, counted, in_order_of_counts};
+pub(crate) use release::{counted, in_order_of_counts};
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -160,7 +160,7 @@ impl Platform {
         judged.or_else(refused)
     }
 
-    /// Why the crossings that a contract registers are refused, with what its agreements ask for now; beside what was registered before.
+    /// Why the crossings that a contract registers are refused, under what its agreements ask for at this moment, beside what was registered before.
     pub(crate) fn refused_crossings(&self, state: &State, contract: &DatasetContract) -> Option<String> {
         let governing = state.snapshot.governing(&contract.id, self.now());
         let agreements = governing.agreements.iter().filter_map(|digest| state.snapshot.agreement(digest));

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use agreements::{Derive, Permit, Release};
 use disclosure::{AnswerPort, AnswerReceipt, AnswerRecord, PortError};
+use engine::CountRequest;
 use model::{AreaCode, AreaType, Digest, Label, ViewId};
 
 use super::question::Question;
@@ -13,7 +14,7 @@ use super::{Subject, noise_in_words, what_is_counted};
 use crate::caller::Caller;
 use crate::error::PlatformError;
 use crate::platform::Platform;
-use crate::publish::{count_request, counted, in_order_of_counts, year_of};
+use crate::publish::{counted, in_order_of_counts, year_of};
 use crate::read::{TableAnswer, TableOutcome, TablePlace, TableRow};
 use crate::requests;
 use crate::state::{State, digest_of};
@@ -56,9 +57,14 @@ impl Asked<'_> {
         self.within_budget(digest)?;
         let busy = || PlatformError::Unavailable { reason: "many tables are being made: ask again soon".to_owned() };
         let _memory = platform.table_memory().take(question.bytes(areas.areas.len()), MEMORY_WAIT).ok_or_else(busy)?;
-        let release = (noisy.group().clone(), noisy.revision());
-        let by = question.by.clone();
-        let count = count_request(contract, release, Arc::clone(&areas), &question.periods, by, counted(grammar));
+        let count = CountRequest {
+            release: (noisy.group().clone(), noisy.revision()),
+            dataset: contract.id.clone(),
+            areas: Arc::clone(&areas),
+            periods: question.periods.clone(),
+            by: question.by.clone(),
+            of: counted(grammar),
+        };
         let stored = platform.tables_of(state, group, &question.periods)?;
         let counts = platform.count(state, derive, &stored, &count).map_err(too_much)?;
         let receipt = {

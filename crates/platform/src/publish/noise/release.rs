@@ -8,7 +8,7 @@ use catalog::{DatasetVersion, VersionFacts};
 use disclosure::{
     CellId, CountedTable, DurableReceipt, GroupId, MeasureId, NoisePlan, NoiseRelease, NoiseState, UnreleasedCounts,
 };
-use engine::{AreaSet, CountPermit, CountRequest, Dimension, Of, StoredTable, TableSpec};
+use engine::{CountPermit, CountRequest, Of, StoredTable, TableSpec};
 use model::contract::DatasetContract;
 use model::{CellKey, Digest, Period};
 use uuid::Uuid;
@@ -126,9 +126,14 @@ impl Platform {
         let mut tables = Vec::new();
         for table in &attempt.request.tables {
             let Some(permit) = permit_of(allowed, table) else { continue };
-            let release = (group.clone(), attempt.revision());
-            let areas = Arc::clone(&table.areas);
-            let request = count_request(contract, release, areas, &table.periods, table.by.clone(), counted(grammar));
+            let request = CountRequest {
+                release: (group.clone(), attempt.revision()),
+                dataset: contract.id.clone(),
+                areas: Arc::clone(&table.areas),
+                periods: table.periods.clone(),
+                by: table.by.clone(),
+                of: counted(grammar),
+            };
             let counts = self.count(state, permit, &stored, &request)?;
             tables.push(CountedTable { cells: cells(table)?, counts });
         }
@@ -170,17 +175,6 @@ impl Platform {
 /// What would be the same another time.
 fn lasting(reason: String) -> PlatformError {
     PlatformError::Unpublishable { reason }
-}
-
-pub(crate) fn count_request(
-    contract: &DatasetContract,
-    release: (GroupId, Digest),
-    areas: Arc<AreaSet>,
-    periods: &[Period],
-    by: Vec<Dimension>,
-    of: Of,
-) -> CountRequest {
-    CountRequest { release, dataset: contract.id.clone(), areas, periods: periods.to_vec(), by, of }
 }
 
 /// The permit of an indicator that asks for a table; of what only earlier releases showed there is none, and nothing is shown.
