@@ -18,6 +18,7 @@ use crate::check;
 use crate::date;
 use crate::grant::{Grant, RecipientPattern};
 use crate::level::{Level, Levels};
+use crate::links::LinkTerms;
 use crate::noise::NoiseTerms;
 use crate::partnership::Partnership;
 use crate::party::Party;
@@ -228,6 +229,8 @@ pub struct TermsClause {
     pub primary: PrimaryRules,
     /// How much noise figures get.
     pub noise: Option<NoiseTerms>,
+    /// How much figures about linked records may tell.
+    pub links: Option<LinkTerms>,
     /// Roles that approve each publication.
     #[serde(default)]
     pub approval: BTreeSet<Role>,
@@ -431,6 +434,7 @@ impl Agreement {
             zeros: terms.zeros,
             primary: terms.primary.clone(),
             noise: terms.noise,
+            links: terms.links,
             approval: terms.approval.clone(),
             levels: self.levels(),
             onward: terms.onward,

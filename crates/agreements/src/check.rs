@@ -291,6 +291,7 @@ impl<'a> Checker<'a, '_> {
         self.approval(open);
         self.primary();
         self.noise();
+        self.links();
     }
 
     /// Approval is by whoever looks at tables, and whoever answers for data protection.
@@ -360,6 +361,18 @@ impl<'a> Checker<'a, '_> {
         }
         for (key, message) in terms.noise.map(NoiseTerms::mistakes).into_iter().flatten() {
             self.wrong(&[Key("terms"), Key("noise"), Key(key)], message);
+        }
+    }
+
+    fn links(&mut self) {
+        let Some(terms) = self.document().terms.links else { return };
+        if !self.document().grants.iter().any(|grant| grant.actions.contains(&ActionKind::Link)) {
+            let message =
+                "no grant has the action `link`, so that no records are linked: grant it, or leave this table out";
+            self.wrong(&[Key("terms"), Key("links")], message);
+        }
+        if let Some((key, message)) = terms.mistakes() {
+            self.wrong(&[Key("terms"), Key("links"), Key(key)], message);
         }
     }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::agreement::{Agreement, at_least_as_strict};
 use crate::explain::{Capabilities, ExplanationRow, rows, write_rows};
+use crate::links;
 use crate::noise;
 use crate::principal::{ActionKind, Recipient};
 
@@ -102,6 +103,7 @@ fn terms(old: &Agreement, new: &Agreement) -> Vec<String> {
     unordered(&mut lines, "terms.methods", &before.methods, &after.methods);
     unordered(&mut lines, "terms.zeros", &before.zeros, &after.zeros);
     let rules = before.primary.beside(&after.primary).into_iter().chain(noise::beside(before.noise, after.noise));
+    let rules = rules.chain([links::beside(before.links, after.links)]);
     for one in rules.filter(|one| !(one.stricter && one.looser)) {
         let effect = match (one.stricter, one.looser) {
             (true, _) => "stricter",

@@ -336,11 +336,15 @@ impl<'a> Evaluator<'a> {
                 }
             }
         }
+        // Nothing was linked later than now.
+        let linked_at = self.request.linked_at.filter(|_| self.action == ActionKind::Link);
+        let at = linked_at.map_or(self.now, |at| at.min(self.now));
         for ((dataset, scheme), (days, agreement)) in strictest {
             let evidence = self.request.opt_outs.iter().filter(|e| e.dataset == *dataset && e.scheme == scheme);
-            let latest = evidence.map(|evidence| evidence.applied_at).filter(|at| *at <= self.now).max();
-            if !latest.is_some_and(|at| is_fresh(at, self.now, days)) {
-                let required = format!("{scheme} applied less than {days} days ago");
+            let latest = evidence.map(|evidence| evidence.applied_at).filter(|applied| *applied <= at).max();
+            if !latest.is_some_and(|applied| is_fresh(applied, at, days)) {
+                let before = if linked_at.is_some() { format!("before {at}") } else { "ago".to_owned() };
+                let required = format!("{scheme} applied less than {days} days {before}");
                 let actual = latest.map_or_else(|| "no evidence".to_owned(), |at| format!("applied at {at}"));
                 let clause = format!("optout for {dataset}");
                 self.refuse(agreement, BlockerCode::OptOutEvidence, &clause, required, actual);

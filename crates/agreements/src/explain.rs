@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::agreement::{Agreement, TermsClause};
 use crate::evaluate::evaluate;
 use crate::level::Levels;
+use crate::links::LinkTerms;
 use crate::noise::NoiseTerms;
 use crate::principal::{ActionKind, Principal, Recipient, Role};
 use crate::registry::Snapshot;
@@ -64,7 +65,7 @@ pub fn explain(snapshot: &Snapshot, dataset: &DatasetId, now: Timestamp) -> Expl
         dataset: dataset.clone(),
         agreements: agreements.iter().map(describe).collect(),
         faults: snapshot.faults(dataset).iter().map(ToString::to_string).collect(),
-        terms: agreements.iter().flat_map(|agreement| terms(agreement, dataset)).collect(),
+        terms: agreements.iter().flat_map(|agreement| terms_in_words(agreement, dataset)).collect(),
         columns: columns
             .iter()
             .map(|(name, column)| format!("{name}: {}", format!("{:?}", column.treatment).to_lowercase()))
@@ -73,7 +74,8 @@ pub fn explain(snapshot: &Snapshot, dataset: &DatasetId, now: Timestamp) -> Expl
     }
 }
 
-fn terms(agreement: &Agreement, dataset: &DatasetId) -> Vec<String> {
+/// What an agreement asks for, a sentence each.
+pub(crate) fn terms_in_words(agreement: &Agreement, dataset: &DatasetId) -> Vec<String> {
     let retention = &agreement.document().retention;
     let tier = if agreement.document().terms.tier == Tier::Public { "anyone" } else { "partners" };
     let open = agreement.dataset(dataset).is_some_and(|dataset| dataset.exposure.is_open());
@@ -82,6 +84,11 @@ fn terms(agreement: &Agreement, dataset: &DatasetId) -> Vec<String> {
     } else {
         protection(&agreement.document().terms)
     };
+    if !open && agreement.document().grants.iter().any(|grant| grant.actions.contains(&ActionKind::Link)) {
+        let silent = "no figures about people known to several services are published: nothing says how much they may tell (`[terms.links]`)";
+        let links = agreement.document().terms.links;
+        lines.push(links.map_or_else(|| silent.to_owned(), LinkTerms::in_words));
+    }
     lines.extend([
         format!("finest tables: {}", agreement.levels()),
         format!("widest audience: {tier}"),

@@ -11,6 +11,7 @@ use model::contract::Treatment;
 use model::{DatasetId, Digest};
 
 use crate::agreement::{AgreedDataset, Agreement, at_least_as_strict};
+use crate::links;
 use crate::noise;
 use crate::registry::Snapshot;
 use crate::request::Governing;
@@ -143,6 +144,9 @@ fn terms(old: &Agreement, new: &Agreement) -> Vec<(&'static str, bool)> {
     ];
     clauses.extend(a.primary.kept_by(&b.primary));
     clauses.extend(noise::kept(a.noise, b.noise));
+    // What is out keeps its noise, and nothing more comes out with another.
+    let of_links = links::beside(a.links, b.links);
+    clauses.push((of_links.clause, of_links.stricter));
     clauses
 }
 

@@ -63,6 +63,9 @@ pub struct Request {
     pub period: Option<Period>,
     /// Evidence of opt-outs.
     pub opt_outs: Vec<OptOutEvidence>,
+    /// For reading what was made of linked records: when they were linked. Whoever reads it needs a grant to link at this moment, and opt-outs
+    /// had to be fresh at that one: what was linked then is not linked again by reading it.
+    pub linked_at: Option<Timestamp>,
     /// For passing on what was released: the record of the permit it was released under.
     pub onward_of: Option<PermitRecord>,
 }
@@ -79,6 +82,7 @@ impl Request {
             tier: Tier::Partners,
             period: None,
             opt_outs: Vec::new(),
+            linked_at: None,
             onward_of: None,
         }
     }
@@ -100,6 +104,12 @@ impl Request {
     #[must_use]
     pub fn for_tier(self, tier: Tier) -> Self {
         Self { tier, ..self }
+    }
+
+    /// The same about what was made of records that were linked at a moment.
+    #[must_use]
+    pub fn linked_at(self, at: Timestamp) -> Self {
+        Self { linked_at: Some(at), ..self }
     }
 
     /// The same with this evidence.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::grant::RecipientPattern;
 use crate::level::Levels;
+use crate::links::{self, LinkTerms};
 use crate::noise::{self, NoiseTerms};
 use crate::primary::PrimaryRules;
 use crate::principal::{ActionKind, Recipient, Role};
@@ -96,6 +97,9 @@ pub struct Terms {
     /// How much noise figures must get where [`Method::Perturb`] is used; none, if no agreement says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub noise: Option<NoiseTerms>,
+    /// How much figures about linked records may tell; none are published, unless all agreements say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub links: Option<LinkTerms>,
     /// Who must approve each publication before it is one: all of these roles.
     pub approval: BTreeSet<Role>,
     /// How fine tables may be.
@@ -126,6 +130,7 @@ pub fn meet(a: &Terms, b: &Terms) -> Terms {
         zeros: a.zeros.min(b.zeros),
         primary: a.primary.meet(&b.primary),
         noise: noise::meet(a.noise, b.noise),
+        links: links::meet(a.links, b.links),
         approval: union(&a.approval, &b.approval),
         levels: a.levels.meet(b.levels),
         onward: a.onward.min(b.onward),

@@ -1,5 +1,6 @@
 mod files;
 mod invariants;
+mod links;
 mod noise;
 mod random;
 mod rebinding;

@@ -100,8 +100,8 @@ pub enum CountsError {
     },
 }
 
-/// The counts of a table's cells in row-major order, and what noise is looked up by. The engine makes it; nothing but the
-/// cell-key method reads it.
+/// The counts of a table's cells in row-major order, and what noise is looked up by. The engine makes it; nothing but what adds noise
+/// reads it.
 ///
 /// It cannot be compared either: whoever could would guess counts until one is the same.
 pub struct UnreleasedCounts {
@@ -109,13 +109,13 @@ pub struct UnreleasedCounts {
     pub(crate) revision: Digest,
     pub(crate) space: CellSpace,
     counts: Vec<u64>,
-    /// As many as there are cells, where noise is to be added.
+    /// As many as there are cells, where noise is looked up by them.
     keys: Option<Vec<u64>>,
 }
 
 impl UnreleasedCounts {
-    /// Of a group and of a revision of its data: for each cell how many records it has and, for noise, the sum of their record keys
-    /// modulo 2^64.
+    /// Of a group and of a revision of its data: for each cell how many records it has and, where noise is looked up by them, the sum of their
+    /// record keys modulo 2^64.
     ///
     /// # Errors
     /// [`CountsError::Size`] if there are not as many counts and keys as cells.
@@ -140,17 +140,27 @@ impl UnreleasedCounts {
         self.counts.len()
     }
 
+    /// Each count, if they are of this release.
+    pub(crate) fn of_release(
+        &self,
+        group: &GroupId,
+        revision: Digest,
+    ) -> Result<impl Iterator<Item = u64>, CountsError> {
+        if (&self.group, self.revision) != (group, revision) {
+            return Err(CountsError::Other { wanted: group.clone(), found: self.group.clone() });
+        }
+        Ok(self.counts.iter().copied())
+    }
+
     /// Each count with its key, if they are of this release.
     pub(crate) fn keyed(
         &self,
         group: &GroupId,
         revision: Digest,
     ) -> Result<impl Iterator<Item = (u64, u64)>, CountsError> {
-        if (&self.group, self.revision) != (group, revision) {
-            return Err(CountsError::Other { wanted: group.clone(), found: self.group.clone() });
-        }
+        let counts = self.of_release(group, revision)?;
         let keys = self.keys.as_ref().ok_or_else(|| CountsError::NoKeys(group.clone()))?;
-        Ok(self.counts.iter().copied().zip(keys.iter().copied()))
+        Ok(counts.zip(keys.iter().copied()))
     }
 }
 

@@ -232,11 +232,15 @@ pub fn commit(plan: Plan, receipt: DurableReceipt) -> Result<Released<GroupTable
     Ok(Released::new(plan.into_tables()))
 }
 
-/// The same for a plan of noise: the tables, and what adds the same noise to whatever else is asked of the release.
+/// The same for a plan of noise: the tables and, unless these are all there is, what adds the same noise to whatever else is asked of
+/// the release.
 ///
 /// # Errors
 /// If the receipt is not that of this plan.
-pub fn commit_noise(plan: NoisePlan, receipt: DurableReceipt) -> Result<(Released<GroupTables>, Noisy), CommitError> {
+pub fn commit_noise(
+    plan: NoisePlan,
+    receipt: DurableReceipt,
+) -> Result<(Released<GroupTables>, Option<Noisy>), CommitError> {
     receipt.check(&Subject::of_noise(&plan))?;
     let (tables, noisy) = plan.into_parts();
     Ok((Released::new(tables), noisy))

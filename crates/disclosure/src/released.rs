@@ -6,7 +6,7 @@ use model::{Exposure, Mark, Period};
 use serde::Serialize;
 
 use crate::ids::{CellId, GroupId};
-use crate::perturb::Noise;
+use crate::perturb::NoiseKind;
 use crate::unreleased::Unreleased;
 
 /// A value that may leave: only this crate makes one, of a committed plan, of open data, or of the ledger.
@@ -87,7 +87,7 @@ pub struct GroupTables {
     /// See [`Self::is_barred`].
     pub(crate) barred: BTreeSet<CellId>,
     /// See [`Self::noise`].
-    pub(crate) noise: Option<Noise>,
+    pub(crate) noise: Option<NoiseKind>,
 }
 
 impl GroupTables {
@@ -110,7 +110,7 @@ impl GroupTables {
 
     /// The noise that its figures have, if any.
     #[must_use]
-    pub const fn noise(&self) -> Option<&Noise> {
+    pub const fn noise(&self) -> Option<&NoiseKind> {
         self.noise.as_ref()
     }
 

@@ -10,7 +10,7 @@ use model::{AgeBand, AreaType, PeriodType, Sex};
 use crate::changes::Shown;
 use crate::ids::{CellId, GroupId, MeasureId};
 use crate::ledger::{AuthenticatedEntry, Entry, LedgerError, Outcome};
-use crate::perturb::{Found, Noise, read_noise};
+use crate::perturb::{Found, Geometric, Noise, NoiseEntry, NoiseKind, read_noise};
 use crate::policy::{Policy, Rounding, ZeroPolicy};
 use crate::rules::Reason;
 use crate::verify::verify;
@@ -161,6 +161,8 @@ pub enum Protection {
         /// How many figures of views are so small that nothing is proved of them.
         few: usize,
     },
+    /// All have noise without a largest value: they are about people whose records are linked.
+    Links(Geometric),
 }
 
 /// What a publication releases and withholds.
@@ -231,18 +233,15 @@ pub fn report_noise(
     views: &[ReportedView],
 ) -> Result<PublicationReport, LedgerError> {
     let entry = read_noise(entry, group)?;
-    let noise = *entry.table.noise();
-    let most = u64::from(noise.largest() + noise.least_shown());
-    let (mut losses, mut all, mut few) = (vec![Loss::default(); views.len()], Loss::default(), 0);
-    for (id, value) in &entry.cells {
-        few += usize::from(*value <= most);
+    let (mut losses, mut all) = (vec![Loss::default(); views.len()], Loss::default());
+    for (id, _) in &entry.cells {
         all.add(false, 0);
         views.iter().zip(&mut losses).filter(|(view, _)| view.shows(id)).for_each(|(_, loss)| loss.add(false, 0));
     }
     Ok(PublicationReport {
         group: group.clone(),
         facts: Vec::new(),
-        protection: Protection::Noise { noise, found: entry.found, few },
+        protection: protection_of(&entry)?,
         views: views.iter().map(|view| view.name.clone()).zip(losses).collect(),
         all,
         reasons: BTreeMap::new(),
@@ -251,6 +250,17 @@ pub fn report_noise(
         worlds: 0,
         provably_small: 0,
     })
+}
+
+fn protection_of(entry: &NoiseEntry) -> Result<Protection, LedgerError> {
+    let noise = match entry.table.kind() {
+        NoiseKind::Geometric(noise) => return Ok(Protection::Links(noise)),
+        NoiseKind::CellKey(noise) => noise,
+    };
+    let found = entry.found.clone().ok_or(LedgerError::Unreadable)?;
+    let most = u64::from(noise.largest() + noise.least_shown());
+    let few = entry.cells.iter().filter(|(_, value)| *value <= most).count();
+    Ok(Protection::Noise { noise, found, few })
 }
 
 /// The family of a rule, for people.
@@ -274,6 +284,7 @@ impl PublicationReport {
         match &self.protection {
             Protection::Withheld(policy) => self.rules_of(policy),
             Protection::Noise { noise, .. } => rules_of_noise(noise),
+            Protection::Links(noise) => rules_of_links(noise),
         }
     }
 
@@ -304,6 +315,7 @@ impl PublicationReport {
         let policy = match &self.protection {
             Protection::Withheld(policy) => policy,
             Protection::Noise { noise, found, few } => return proof_of_noise(noise, found, *few),
+            Protection::Links(noise) => return proof_of_links(noise),
         };
         let mut readers = vec![
             "holds against anybody who has everything that was ever published of it, and knows these rules".to_owned(),
@@ -357,7 +369,7 @@ impl fmt::Display for PublicationReport {
         list(f, "rules", &self.rules())?;
         list(f, "the proof", &self.readers())?;
         let worlds = match self.all.withheld {
-            _ if matches!(self.protection, Protection::Noise { .. }) => {
+            _ if !matches!(self.protection, Protection::Withheld(_)) => {
                 "figures with noise, all of which are shown".to_owned()
             }
             0 => "nothing: no cell is withheld".to_owned(),
@@ -385,6 +397,30 @@ fn rules_of_noise(noise: &Noise) -> Vec<String> {
         rules.push(format!("no count from 1 to {} is shown", noise.least_shown()));
     }
     rules
+}
+
+fn rules_of_links(noise: &Geometric) -> Vec<String> {
+    let mut rules = vec![format!(
+        "every count has noise without a largest value: 95 % of figures are within {} of their count; a total is the sum of its figures, and nothing less than 0 is shown",
+        noise.within_95()
+    )];
+    if noise.rounding() > 1 {
+        rules.push(format!("figures are rounded to the nearest {}", noise.rounding()));
+    }
+    rules
+}
+
+/// What holds whatever else is published or known.
+fn proof_of_links(noise: &Geometric) -> Vec<String> {
+    let odds = noise.odds();
+    vec![
+        format!(
+            "no figure excludes anything: over all that is ever published of the links of one period, the odds of any two possibilities              about one person change by at most {odds} times, whatever else is published or known"
+        ),
+        format!(
+            "about somebody who is counted in several periods, by that much for each of them; about several people, for each of them"
+        ),
+    ]
 }
 
 /// What was found before any data, and what it is not about.

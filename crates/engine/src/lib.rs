@@ -11,6 +11,7 @@ mod counts;
 mod data;
 mod error;
 mod facts;
+mod links;
 mod nested;
 mod people;
 mod permitted;
@@ -33,6 +34,7 @@ pub use counts::{CountPermit, CountRequest, Of};
 pub use data::hot::Held;
 pub use error::EngineError;
 pub use facts::UNKNOWN;
+pub use links::{LinkPermit, LinkRequest, LinkedDataset};
 pub use permitted::Permits;
 pub use request::{AreaSet, Contributors, Dimension, GroupRequest, Limits, MeasureSpec, StoredTable, TableSpec};
 
@@ -94,6 +96,25 @@ impl CommonDataSet {
         permit.check(tables, request)?;
         let work = async { request.count(request.open(&self.hot, tables, limits)?, deadline).await };
         within(limits, work).await?.unreleased(request)
+    }
+
+    /// Joins records of several datasets by the pseudonyms that these share, and counts everybody once where most of their records of a
+    /// period are, by how many of the datasets know them: one table for each set of areas of the request.
+    ///
+    /// # Errors
+    /// If the permits do not cover all of it at this moment, a table cannot be opened, a row would be in two areas, or a limit is
+    /// reached.
+    pub async fn link(
+        &self,
+        permit: &LinkPermit<'_>,
+        datasets: &[LinkedDataset],
+        request: &LinkRequest,
+        limits: &Limits,
+    ) -> Result<Vec<UnreleasedCounts>, EngineError> {
+        let deadline = request::Deadline::new(limits);
+        permit.check(datasets, request)?;
+        let work = links::Joined::read(&self.hot, datasets, request, (limits, deadline));
+        within(limits, work).await?.count()
     }
 
     /// Forgets what was read from a stored table, and who the people of its dataset are: after it was withdrawn, erased or its keys

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use agreements::{Derive, Levels, Permit, Snapshot};
+use agreements::{Action, Derive, Levels, Permit, Snapshot};
 use jiff::Timestamp;
 use model::{DatasetId, Exposure, IndicatorId};
 
@@ -57,8 +57,8 @@ impl Permits<'_> {
 }
 
 /// Whether a permit covers everything that is stored of a dataset: it is opened as a whole.
-pub(crate) fn covers_stored(
-    permit: &Permit<Derive>,
+pub(crate) fn covers_stored<A: Action>(
+    permit: &Permit<A>,
     tables: &[StoredTable],
     dataset: &DatasetId,
 ) -> Result<(), EngineError> {

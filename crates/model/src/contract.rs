@@ -5,6 +5,7 @@
 mod column;
 mod crossings;
 mod file;
+mod links;
 mod parts;
 mod place;
 
@@ -17,6 +18,7 @@ use crate::period::PeriodType;
 pub use column::{Column, ColumnType, LinkScheme, Role, Treatment};
 pub use crossings::Crossings;
 pub use file::{Encoding, FileFormat, Format, Unpivot};
+pub use links::Links;
 pub use place::{GeographyRule, GeographySource, Place};
 
 /// Whether the data are already public.
@@ -128,6 +130,9 @@ pub struct DatasetContract {
     /// Wide columns to turn into rows.
     #[serde(default, rename = "unpivot")]
     pub unpivots: Vec<Unpivot>,
+    /// Whose people are counted, where nobody uploads it. It is written in a form of its own.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub links: Option<Links>,
 }
 
 /// The shares of unusable rows over which a version is refused whole.
@@ -148,11 +153,14 @@ impl Default for Tolerance {
 }
 
 impl DatasetContract {
-    /// Reads a contract from TOML and checks that it makes sense.
+    /// Reads a contract from TOML and checks that it makes sense; one with `[links]` describes people whose records are linked.
     ///
     /// # Errors
     /// With file, line and column where the text is wrong; with the file where the meaning is.
     pub fn parse(file: &str, text: &str) -> Result<Self, DefinitionError> {
+        if links::is_linked(text) {
+            return links::parse(file, text);
+        }
         let contract: Self = load::parse(file, text)?;
         contract.check().map_err(|message| DefinitionError::whole(file, message))?;
         Ok(contract)

@@ -6,11 +6,13 @@ mod figures;
 use std::collections::BTreeMap;
 
 use agreements::{Governing, OptOutEvidence};
-use disclosure::{Cell, CellId, GroupTables, MeasureId, Noise, Released};
+use disclosure::{Cell, CellId, GroupTables, MeasureId, NoiseKind, Released};
+use jiff::Timestamp;
 use model::indicator::{Indicator, View};
 use model::table::Breakdown;
 use model::{
-    AgeBand, AreaCode, AreaType, BoundaryYear, CellKey, Mark, Month, Period, PeriodType, Sex, Status, TidyRow, ViewId,
+    AgeBand, AreaCode, AreaType, BoundaryYear, CellKey, DatasetId, Mark, Month, Period, PeriodType, Sex, Status,
+    TidyRow, ViewId,
 };
 
 pub(crate) use self::denominator::{DenominatorPeriods, DenominatorRule};
@@ -36,8 +38,19 @@ pub(crate) struct Basis {
     pub(crate) governing: Vec<Governing>,
     /// When opt-outs were last applied to them.
     pub(crate) opt_outs: Vec<OptOutEvidence>,
+    /// Whose records were linked for it, where any were.
+    pub(crate) linked: Option<LinkedRecords>,
     /// SHA-256 over the published rows, the definition and the agreements, in hexadecimal.
     pub(crate) etag: String,
+}
+
+/// Records that were linked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LinkedRecords {
+    /// Of which datasets.
+    pub(crate) datasets: Vec<DatasetId>,
+    /// When.
+    pub(crate) at: Timestamp,
 }
 
 /// A category of a dimension in a table, or the total over it.
@@ -178,7 +191,7 @@ fn row(
         modelled_share: None,
         caveat: caveat(layout, area, key.period, [Some(numerator), denominator]),
     };
-    let noise = numerator.noise().map_or(0.0, Noise::variance);
+    let noise = numerator.noise().map_or(0.0, NoiseKind::variance);
     match (top, bottom) {
         // What the denominator's source does not have hides nothing of the numerator.
         (Cell::Value(count), Some(Cell::Withheld(Mark::X))) => without_value(&mut row, indicator, count),
@@ -213,11 +226,17 @@ fn caveat(
     (!all.is_empty()).then(|| all.join(" "))
 }
 
-fn noise_in_words(noise: &Noise) -> String {
-    format!(
-        "To protect people, counts have noise of at most {0} either way, which the limits allow for; a 0 may stand for up to {0}, and parts do not add up to totals exactly.",
-        noise.largest()
-    )
+fn noise_in_words(noise: &NoiseKind) -> String {
+    match noise {
+        NoiseKind::CellKey(noise) => format!(
+            "To protect people, counts have noise of at most {0} either way, which the limits allow for; a 0 may stand for up to {0}, and parts do not add up to totals exactly.",
+            noise.largest()
+        ),
+        NoiseKind::Geometric(noise) => format!(
+            "To protect people, counts have noise, which the limits allow for: 19 of 20 are within {} of what was counted, a 0 may stand for as many, and areas do not add up exactly.",
+            noise.within_95()
+        ),
+    }
 }
 
 /// What is said of corrections to numerator and denominator.

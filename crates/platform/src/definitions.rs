@@ -22,6 +22,8 @@ pub struct DefinitionFile {
 #[derive(Debug, Clone, Default)]
 pub struct Definitions {
     contracts: BTreeMap<DatasetId, DatasetContract>,
+    /// Datasets that nobody uploads: people counted over others.
+    linked: BTreeMap<DatasetId, DatasetContract>,
     indicators: BTreeMap<IndicatorId, Indicator>,
 }
 
@@ -31,11 +33,19 @@ impl Definitions {
     pub fn load(contracts: &[DefinitionFile], indicators: &[DefinitionFile]) -> (Self, Vec<DefinitionError>) {
         let mut definitions = Self::default();
         let mut errors = Vec::new();
+        let mut linked = Vec::new();
         for file in contracts {
-            let result = DatasetContract::parse(&file.name, &file.text)
-                .and_then(|contract| definitions.add_contract(file, contract));
+            let result = DatasetContract::parse(&file.name, &file.text).and_then(|contract| match contract.links {
+                None => definitions.add_contract(file, contract),
+                Some(_) => {
+                    linked.push((file, contract));
+                    Ok(())
+                }
+            });
             errors.extend(result.err());
         }
+        // After those that they are counted over.
+        errors.extend(linked.into_iter().filter_map(|(file, contract)| definitions.add_linked(file, contract).err()));
         for file in indicators {
             let result = Indicator::parse(&file.name, &file.text)
                 .and_then(|indicator| definitions.add_indicator(file, indicator));
@@ -44,13 +54,33 @@ impl Definitions {
         (definitions, errors)
     }
 
-    /// The contract of a dataset.
+    /// The contract of a dataset, or what is known of one that is counted over others.
     #[must_use]
     pub fn contract(&self, dataset: &DatasetId) -> Option<&DatasetContract> {
-        self.contracts.get(dataset)
+        self.contracts.get(dataset).or_else(|| self.linked.get(dataset))
     }
 
-    /// All contracts, by dataset.
+    /// What is known of datasets that are counted over others, by dataset.
+    pub fn linked(&self) -> impl Iterator<Item = &DatasetContract> {
+        self.linked.values()
+    }
+
+    /// The datasets whose records are linked for an indicator, if any are.
+    pub(crate) fn linked_by(&self, indicator: &Indicator) -> &[DatasetId] {
+        let links = self.linked.get(&indicator.numerator.dataset).and_then(|contract| contract.links.as_ref());
+        links.map_or(&[], |links| &links.datasets)
+    }
+
+    /// The datasets whose rows an indicator's numbers are made of.
+    pub(crate) fn sources(&self, indicator: &Indicator) -> Vec<DatasetId> {
+        let of = |dataset: &DatasetId| match self.linked.get(dataset).and_then(|contract| contract.links.as_ref()) {
+            Some(links) => links.datasets.clone(),
+            None => vec![dataset.clone()],
+        };
+        indicator.datasets().flat_map(of).collect()
+    }
+
+    /// The contracts of all datasets that are uploaded, by dataset.
     pub fn contracts(&self) -> impl Iterator<Item = &DatasetContract> {
         self.contracts.values()
     }
@@ -110,6 +140,20 @@ impl Definitions {
         Ok(())
     }
 
+    fn add_linked(&mut self, file: &DefinitionFile, mut contract: DatasetContract) -> Result<(), DefinitionError> {
+        let wrong = |message: String| DefinitionError::whole(&file.name, message);
+        if self.contract(&contract.id).is_some() {
+            return Err(wrong(format!("dataset `{}` already has a contract: keep one file", contract.id)));
+        }
+        check::linked(&contract, &self.contracts, self.linked.values()).map_err(wrong)?;
+        let first = contract.links.iter().flat_map(|links| &links.datasets).find_map(|of| self.contracts.get(of));
+        if let Some(first) = first {
+            contract.geography = first.geography.clone();
+        }
+        self.linked.insert(contract.id.clone(), contract);
+        Ok(())
+    }
+
     fn add_indicator(&mut self, file: &DefinitionFile, indicator: Indicator) -> Result<(), DefinitionError> {
         if self.indicators.contains_key(&indicator.id) {
             let message = format!("indicator `{}` is already defined: keep one file", indicator.id);
@@ -122,8 +166,7 @@ impl Definitions {
 
     fn check(&self, indicator: &Indicator) -> Result<(), String> {
         let contract = |measure: &Measure| {
-            self.contracts
-                .get(&measure.dataset)
+            self.contract(&measure.dataset)
                 .ok_or_else(|| format!("dataset `{}` has no contract: add one, or correct the name", measure.dataset))
         };
         let denominator = indicator.denominator.as_ref().map(contract).transpose()?;

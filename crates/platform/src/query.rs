@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use agreements::{Denial, Governing, Level, Principal, Release, Request, Role, decide};
+use agreements::{Denial, Governing, Level, Link, Principal, Release, Request, Role, decide};
 use model::contract::DatasetContract;
 use model::indicator::{Indicator, View};
 use model::{AgeBand, AreaCode, AreaType, Exposure, Period, PurposeId, Sex, TidyRow, Tier};
 
 use crate::caller::Caller;
-use crate::cube::{Cube, visible};
+use crate::cube::{Cube, LinkedRecords, visible};
 use crate::error::PlatformError;
 use crate::opt_outs;
 use crate::platform::Platform;
@@ -143,25 +143,38 @@ impl Platform {
     ) -> Result<(), Denial> {
         let now = self.now();
         let level = |view: &View| Level::new(view.area_type, view.period_type);
-        let (governing, opt_outs, levels): (_, _, BTreeSet<Level>) = match first_cube(state, indicator) {
+        let first = first_cube(state, indicator);
+        let (governing, opt_outs, levels): (_, _, BTreeSet<Level>) = match first {
             Some(cube) => {
                 let levels = published(state, indicator).map(|(view, _)| level(view)).collect();
                 (cube.basis.governing.clone(), cube.basis.opt_outs.clone(), levels)
             }
             None => {
-                let governing = indicator.datasets().map(|dataset| state.snapshot.governing(dataset, now));
-                let governing: Vec<Governing> = governing.collect();
+                let sources = state.definitions.sources(indicator);
+                let governing: Vec<Governing> =
+                    sources.iter().map(|dataset| state.snapshot.governing(dataset, now)).collect();
                 let opt_outs =
                     governing.iter().flat_map(|of| opt_outs::if_declared(&state.snapshot, of, now)).collect();
                 (governing, opt_outs, indicator.views.iter().map(level).collect())
             }
         };
+        // As they were linked for what is published; or would be.
+        let known = first.and_then(|cube| cube.basis.linked.clone());
+        let linked = known
+            .unwrap_or_else(|| LinkedRecords { datasets: state.definitions.linked_by(indicator).to_vec(), at: now });
         let ask = |principal: Principal, purpose: &PurposeId| {
             let request = Request::new(principal, purpose.clone(), governing.clone())
                 .with_outputs(levels.iter().copied())
                 .with_opt_outs(opt_outs.clone())
                 .for_tier(indicator.tier);
-            decide::<Release>(&state.snapshot, &request, now).map(drop)
+            decide::<Release>(&state.snapshot, &request, now).map(drop)?;
+            if linked.datasets.is_empty() {
+                return Ok(());
+            }
+            // Records were linked for whoever reads this, and what it is divided by was not.
+            let inputs = governing.iter().filter(|of| linked.datasets.contains(&of.dataset)).cloned().collect();
+            let request = Request { inputs, ..request }.linked_at(linked.at);
+            decide::<Link>(&state.snapshot, &request, now).map(drop)
         };
         if indicator.tier == Tier::Public {
             return ask(Principal::public(), &indicator.purpose);
@@ -201,7 +214,8 @@ fn is_synthetic(state: &State, indicator: &Indicator) -> bool {
 
 fn card(state: &State, indicator: &Indicator) -> IndicatorCard {
     let contracts = || indicator.datasets().filter_map(|dataset| state.definitions.contract(dataset));
-    let mut partners: Vec<_> = indicator.datasets().filter_map(|dataset| dataset.organisation().ok()).collect();
+    let sources = state.definitions.sources(indicator);
+    let mut partners: Vec<_> = sources.iter().filter_map(|dataset| dataset.organisation().ok()).collect();
     partners.dedup();
     IndicatorCard {
         id: indicator.id.clone(),

@@ -183,6 +183,7 @@ impl Platform {
         let views = refused.iter().map(|(id, refusal)| in_words(&state.definitions, id, refusal));
         views
             .chain(state.definitions.contracts().filter_map(|contract| self.refused_crossings(&state, contract)))
+            .chain(state.definitions.linked().filter_map(|contract| self.refused_links(&state, contract)))
             .collect()
     }
 }

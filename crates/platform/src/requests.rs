@@ -151,9 +151,11 @@ fn categories(contract: &DatasetContract, view: &View, dimension: &str) -> Vec<S
     all_categories(contract, dimension)
 }
 
-/// The categories of a dimension by its contract, and always `unknown`.
+/// The categories of a dimension by its contract, and `unknown` wherever a row may say nothing of it.
 pub(crate) fn all_categories(contract: &DatasetContract, dimension: &str) -> Vec<String> {
-    with_unknown(classifications(contract).remove(dimension).unwrap_or_default())
+    let categories = classifications(contract).remove(dimension).unwrap_or_default();
+    // How many services know somebody is never unknown.
+    if contract.links.is_some() { categories } else { with_unknown(categories) }
 }
 
 fn with_unknown(mut categories: Vec<String>) -> Vec<String> {

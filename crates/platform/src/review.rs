@@ -64,7 +64,7 @@ impl Platform {
     /// together, or an entry does not hold.
     pub fn verify_ledger(&self, caller: &Caller, dataset: &DatasetId) -> Result<Verification, PlatformError> {
         let entries = self.reviewed(caller, dataset, audit::Question::Verify)?;
-        let has_noise = entries.last().is_some_and(|last| last.basis.grammar.is_some());
+        let has_noise = entries.last().is_some_and(|last| last.basis.has_noise());
         let entries = entries.iter().map(|opened| &opened.entry);
         let verified = if has_noise {
             disclosure::verify_noise(&requests::group_of(dataset)?, entries)
@@ -102,9 +102,10 @@ impl Platform {
     pub(crate) fn report_on(&self, dataset: &DatasetId, opened: &Opened) -> Result<PublicationReport, PlatformError> {
         let state = self.state();
         let views = reported_views(&state, dataset, opened.basis.views.iter().collect())?;
-        let report = match opened.basis.grammar {
-            Some(_) => disclosure::report_noise(&requests::group_of(dataset)?, &opened.entry, &views),
-            None => disclosure::report(&opened.entry, &views),
+        let report = if opened.basis.has_noise() {
+            disclosure::report_noise(&requests::group_of(dataset)?, &opened.entry, &views)
+        } else {
+            disclosure::report(&opened.entry, &views)
         };
         let mut report = report.map_err(PlatformError::failed("report on a publication"))?;
         let agreements = opened.basis.agreements();
@@ -137,7 +138,7 @@ impl Platform {
         let (mut entries, mut has_noise) = (BTreeMap::new(), false);
         for dataset in indicator.datasets().filter(|dataset| is_planned(&state, dataset)) {
             let last = self.reviewed(caller, dataset, audit::Question::Explain)?.pop();
-            if last.as_ref().is_some_and(|last| last.basis.grammar.is_some()) {
+            if last.as_ref().is_some_and(|last| last.basis.has_noise()) {
                 has_noise = true;
                 continue;
             }
@@ -195,7 +196,7 @@ impl Platform {
         let levels = basis.levels();
         let opt_outs = basis.opt_outs(&state.snapshot, &governing);
         let ask = |purpose: &PurposeId| {
-            let request = Request::new(caller.principal.clone(), purpose.clone(), vec![governing.clone()])
+            let request = Request::new(caller.principal.clone(), purpose.clone(), governing.clone())
                 .with_outputs(levels.iter().copied())
                 .with_opt_outs(opt_outs.clone());
             decide::<Release>(&state.snapshot, &request, now).map(drop)

@@ -156,11 +156,11 @@ fn permits(
         (purpose, subject, level): (&PurposeId, &Subject<'_>, Level),
     ) -> Result<Permit<A>, Denial> {
         let now = platform.now();
-        let governing: Governing = subject.group.basis.governing(&subject.contract.id);
-        let governing = state.snapshot.rebound(&governing, now);
-        let opt_outs = subject.group.basis.opt_outs(&state.snapshot, &governing);
-        let request =
-            Request::new(principal, purpose.clone(), vec![governing]).with_outputs([level]).with_opt_outs(opt_outs);
+        let (basis, dataset) = (&subject.group.basis, &subject.contract.id);
+        let governing: Vec<Governing> =
+            basis.governing(dataset).iter().map(|of| state.snapshot.rebound(of, now)).collect();
+        let opt_outs = basis.opt_outs(&state.snapshot, &governing);
+        let request = Request::new(principal, purpose.clone(), governing).with_outputs([level]).with_opt_outs(opt_outs);
         decide::<A>(&state.snapshot, &request, now)
     }
     let of = (purpose, subject, level);

@@ -250,6 +250,25 @@ impl Small {
         std::fs::write(self.agreements().join(events), event.to_toml()).unwrap();
     }
 
+    /// The sample's contracts, unless the test has its own.
+    fn contracts(&self) -> PathBuf {
+        let own = self.folder.path().join("contracts");
+        if own.exists() { own } else { root().join("sample-data/contracts") }
+    }
+
+    /// The sample's contracts with another text in the place of one.
+    pub(crate) fn describe(&self, contract: &str, from: &str, to: &str) {
+        let own = self.folder.path().join("contracts");
+        if !own.exists() {
+            copy(&root().join("sample-data/contracts"), &own);
+        }
+        let path = own.join(format!("{contract}.toml"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let described = text.replacen(from, to, 1);
+        assert_ne!(described, text, "{from}");
+        std::fs::write(path, described).unwrap();
+    }
+
     /// The indicators, which may be changed.
     pub(crate) fn indicators(&self) -> PathBuf {
         self.folder.path().join("indicators")
@@ -260,7 +279,7 @@ impl Small {
             data: self.folder.path().join("data"),
             key_file: self.folder.path().join("data.key"),
             agreements: self.agreements(),
-            contracts: root().join("sample-data/contracts"),
+            contracts: self.contracts(),
             indicators: self.indicators(),
             workbook_program: PathBuf::new(),
             limits: self.limits.clone(),

@@ -69,7 +69,7 @@ impl Platform {
         // All of them on record before anything else: the record is what counts.
         let withdrawn = versions.iter().try_for_each(|version| self.record_withdrawn(caller, version));
         // Also where the last of them failed.
-        self.take_out_withdrawn(dataset);
+        self.take_out_withdrawn();
         let shown = self.state().cubes.len();
         withdrawn?;
         versions.iter().try_for_each(|version| self.mark_withdrawn(version))?;

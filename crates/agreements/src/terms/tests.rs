@@ -78,7 +78,8 @@ fn terms() -> impl Strategy<Value = Terms> {
         btree_set(0..4_usize, 0..5),
         btree_set(0..2_usize, 0..3),
     );
-    let protection = (primary(), noise());
+    let links = proptest::option::of((2..=20_u32).prop_map(|odds| LinkTerms { odds }));
+    let protection = (primary(), noise(), links);
     (purposes(), recipients(), limits, rounding, sets, forbids(), any::<[bool; 3]>(), protection).prop_map(
         |(
             purposes,
@@ -88,7 +89,7 @@ fn terms() -> impl Strategy<Value = Terms> {
             (methods, finest, obligations, actions, approval),
             forbids,
             flags,
-            (primary, noise),
+            (primary, noise, links),
         )| {
             Terms {
                 purposes,
@@ -106,6 +107,7 @@ fn terms() -> impl Strategy<Value = Terms> {
                 zeros: if flags[1] { Zeros::Publish } else { Zeros::Protect },
                 primary,
                 noise,
+                links,
                 levels: Levels::at_least_as_coarse_as(finest.into_iter().map(|n| Level::all().nth(n).unwrap())),
                 onward: if flags[2] { Onward::Recipients } else { Onward::None },
                 obligations,

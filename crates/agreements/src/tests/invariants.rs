@@ -39,7 +39,7 @@ proptest! {
         let decision = decided(&loaded, &query);
         prop_assert_eq!(decision.is_ok(), allows(&world, &query), "{:?}", decision.err().map(|d| d.blockers));
         if let Ok((record, terms)) = decided(&loaded, &query) {
-            prop_assert_eq!((Method::used(&terms.methods), terms.noise.map(numbers)), protection(&world, &query));
+            prop_assert_eq!(protected(&terms), protection(&world, &query));
             let named: BTreeSet<_> = record.agreements.keys().copied().collect();
             let expected: BTreeSet<_> =
                 governing(&world, &query).iter().flat_map(|(_, bound)| bound).map(|n| loaded.digests[*n]).collect();
@@ -61,7 +61,7 @@ proptest! {
             plain
         };
         let world = World { agreements: several.into_iter().map(agreement).collect(), faulty: BTreeSet::new() };
-        let found = decided(&world.load(), &query).map(|(_, terms)| (Method::used(&terms.methods), terms.noise.map(numbers)));
+        let found = decided(&world.load(), &query).map(|(_, terms)| protected(&terms));
         prop_assert_eq!(found.is_ok(), allows(&world, &query));
         prop_assert!(found.is_err() || found.ok() == Some(protection(&world, &query)));
     }
@@ -85,12 +85,13 @@ proptest! {
     #[test]
     fn more_never_allows_more(
         (world, query) in bound_to_world(),
-        what in 0..8_u8,
+        what in 0..9_u8,
         which in any::<prop::sample::Index>(),
         extra in inputs(1..2),
         forbidden in (0..3_usize, pattern()),
         rules in 0..1024_u16,
         more_noise in noise(),
+        less_odds in prop::option::of(2..20_u32),
     ) {
         let (mut stricter, mut more) = (world.clone(), query.clone());
         let agreement = which.index(world.agreements.len());
@@ -107,6 +108,7 @@ proptest! {
             4 => plain.suspend(query.now),
             5 => plain.primary |= rules,
             6 => plain.ask_for(more_noise),
+            7 => plain.odds = plain.odds.zip(less_odds).map(|(known, less)| known.min(less)),
             _ => plain.optout = Some((ActionKind::ALL.into(), plain.optout.as_ref().map_or(10, |(_, days)| *days))),
         }
         let after = decided(&stricter.load(), &more);
@@ -206,6 +208,11 @@ fn terms_within_but_grants(terms: &Terms, wider: &Terms) -> bool {
     terms.recipients.clone_from(&wider.recipients);
     terms.actions.clone_from(&wider.actions);
     terms.is_within(wider)
+}
+
+/// How terms protect, as the reference model says it.
+fn protected(terms: &Terms) -> (Option<Method>, Option<PlainNoise>, Option<u32>) {
+    (Method::used(&terms.methods), terms.noise.map(numbers), terms.links.map(|links| links.odds))
 }
 
 /// A table of noise as its numbers.

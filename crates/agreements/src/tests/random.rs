@@ -87,7 +87,7 @@ fn plain() -> impl Strategy<Value = Plain> {
         prop::bool::weighted(0.8),
         mostly(4),
         prop::bool::weighted(0.7),
-        (3..12_u32, 0..1024_u16, option::of(noise())),
+        (3..12_u32, 0..1024_u16, option::of(noise()), option::weighted(0.8, 2..=20_u32)),
         prop_oneof![5 => Just([2020; 3]), 1 => Just([2020, 2025, 2020])],
     );
     (
@@ -119,6 +119,7 @@ fn plain() -> impl Strategy<Value = Plain> {
                 k: terms.4.0,
                 primary: terms.4.1,
                 noise: terms.4.2,
+                odds: terms.4.3,
                 from_years: terms.5,
             };
             plain.make_sense();
@@ -268,6 +269,7 @@ pub(super) fn permissive(query: &Query, datasets: &BTreeSet<usize>, law_enforcem
         k: 5,
         primary: 0,
         noise: None,
+        odds: None,
         from_years: [2019; 3],
     };
     plain.grant_for(query, datasets);
@@ -280,11 +282,13 @@ fn random_worlds_allow_and_deny_every_action() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut counts: BTreeMap<(ActionKind, bool), u32> = BTreeMap::new();
     let mut protected: BTreeMap<(Option<Method>, bool), u32> = BTreeMap::new();
+    let mut linked = 0;
     for _ in 0..2_000 {
         let (world, query) = bound_to_world().new_tree(&mut runner).unwrap().current();
         let allowed = allows(&world, &query);
         *counts.entry((query.action, allowed)).or_default() += 1;
-        let (method, noise) = protection(&world, &query);
+        let (method, noise, odds) = protection(&world, &query);
+        linked += u32::from(allowed && query.action == ActionKind::Link && odds.is_some());
         *protected.entry((method, noise.is_some())).or_default() += u32::from(allowed);
     }
     for action in ActionKind::ALL {
@@ -292,6 +296,7 @@ fn random_worlds_allow_and_deny_every_action() {
             assert!(counts.get(&(action, allowed)).is_some_and(|count| *count >= 10), "{counts:?}");
         }
     }
+    assert!(linked >= 10, "{linked}");
     for way in [(Method::Suppress, false), (Method::Suppress, true), (Method::Perturb, true)] {
         let count = protected.get(&(Some(way.0), way.1));
         assert!(count.is_some_and(|count| *count >= 10), "{protected:?}");

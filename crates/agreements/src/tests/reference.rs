@@ -85,17 +85,21 @@ pub(super) fn allows(world: &World, query: &Query) -> bool {
         || chosen.iter().all(|agreement| !agreement.law_enforcement)
 }
 
-/// How what is allowed is protected: by which method, and how much noise the agreements ask for, in the order of the file's keys.
-pub(super) fn protection(world: &World, query: &Query) -> (Option<Method>, Option<PlainNoise>) {
+/// How what is allowed is protected: by which method, how much noise the agreements ask for, in the order of the file's keys, and the odds
+/// that figures of linked records may change, if all of them say.
+pub(super) fn protection(world: &World, query: &Query) -> (Option<Method>, Option<PlainNoise>, Option<u32>) {
     let mut numbers = BTreeSet::new();
     for (_, bound) in governing(world, query) {
         numbers.extend(bound);
     }
     let (mut suppress, mut perturb) = (true, true);
     let mut noise: Option<PlainNoise> = None;
+    let (mut all_say, mut odds) = (true, 20);
     for agreement in numbers.into_iter().filter_map(|number| world.agreements.get(number)) {
         suppress &= agreement.methods.contains(&Method::Suppress);
         perturb &= agreement.methods.contains(&Method::Perturb);
+        all_say &= agreement.odds().is_some();
+        odds = agreement.odds().unwrap_or(odds).min(odds);
         let Some(asked) = agreement.noise else { continue };
         let mut all = noise.unwrap_or(asked);
         for part in 0..5 {
@@ -111,7 +115,7 @@ pub(super) fn protection(world: &World, query: &Query) -> (Option<Method>, Optio
         (false, true) => Some(Method::Perturb),
         (false, false) => None,
     };
-    (method, noise)
+    (method, noise, all_say.then_some(odds))
 }
 
 fn within_original(query: &Query, inputs: &[(usize, BTreeSet<usize>)]) -> bool {

@@ -50,6 +50,8 @@ pub(super) struct Plain {
     /// The other primary rules as ten bits: one more never makes any of them looser.
     pub(super) primary: u16,
     pub(super) noise: Option<PlainNoise>,
+    /// The odds that figures of linked records may change.
+    pub(super) odds: Option<u32>,
     pub(super) from_years: [i32; 3],
 }
 
@@ -351,12 +353,18 @@ impl Plain {
         text
     }
 
+    /// The odds that it says, which it may where records are linked.
+    pub(super) fn odds(&self) -> Option<u32> {
+        let links = self.grants.iter().any(|grant| grant.actions.contains(&ActionKind::Link));
+        self.odds.filter(|_| links)
+    }
+
     fn write_terms(&self, text: &mut String) {
         let methods = self.methods.iter().map(|method| format!("{method:?}").to_lowercase());
         write!(
             text,
             "[terms]\nk = {}\nrounding = 1\nmethods = {}\nzeros = \"publish\"\nfinest = {}\ntier = \"{}\"\n\
-             onward = \"{}\"\nquery_budget = 10\n{}{}[forbid]\npurposes = {}\nlinks = {}\nrecipients = [{}]\n",
+             onward = \"{}\"\nquery_budget = 10\n{}{}{}[forbid]\npurposes = {}\nlinks = {}\nrecipients = [{}]\n",
             self.k,
             list(methods),
             named(&LEVELS, &self.finest),
@@ -364,6 +372,7 @@ impl Plain {
             if self.onward { "recipients" } else { "none" },
             self.primary(),
             self.noise.as_ref().map_or_else(String::new, noise_table),
+            self.odds().map_or_else(String::new, |odds| format!("[terms.links]\nodds = {odds}\n")),
             named(&PURPOSES, &self.forbid_purposes),
             named(&DATASETS, &self.forbid_links),
             self.forbid_recipients.iter().map(Pattern::toml).collect::<Vec<_>>().join(", "),

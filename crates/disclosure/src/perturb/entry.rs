@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use model::{Digest, Period};
+use model::{AreaType, Digest, Period};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::geometric::{Geometric, GeometricNoise};
+use super::noise::Noise;
 use super::release::{Found, NoisePlanError, Noisy};
 use super::table::NoiseTable;
 use crate::ids::{CellId, GroupId};
@@ -17,15 +19,56 @@ use crate::review::Verification;
 /// Version of the entry's form.
 pub(super) const VERSION: u32 = 1;
 
-/// A ledger entry: nothing in it is secret but what it is asked about later.
+/// What adds noise to the figures of a group.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Source {
+    /// By the keys of records.
+    CellKey(NoiseTable),
+    /// Without a largest value, where records are linked.
+    Geometric(GeometricNoise),
+}
+
+/// The noise that figures have, as everybody may know it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum NoiseKind {
+    /// By the keys of records.
+    CellKey(Noise),
+    /// Without a largest value, where records are linked.
+    Geometric(Geometric),
+}
+
+impl NoiseKind {
+    /// The variance of one figure, squared counts.
+    #[must_use]
+    pub fn variance(&self) -> f64 {
+        match self {
+            Self::CellKey(noise) => noise.variance(),
+            Self::Geometric(noise) => noise.variance(),
+        }
+    }
+}
+
+impl Source {
+    pub(crate) const fn kind(&self) -> NoiseKind {
+        match self {
+            Self::CellKey(table) => NoiseKind::CellKey(*table.noise()),
+            Self::Geometric(noise) => NoiseKind::Geometric(noise.geometric),
+        }
+    }
+}
+
+/// A ledger entry: secret in it are what noise is drawn by, and what it is asked about later.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NoiseEntry {
     pub(super) noise_version: u32,
     pub(crate) group: GroupId,
     pub(super) revision: Digest,
-    pub(crate) table: NoiseTable,
-    pub(crate) found: Found,
+    pub(crate) table: Source,
+    /// Of noise by the keys of records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) found: Option<Found>,
     /// Of each registered period that the data cover, their state.
     pub(super) states: Vec<(Period, Digest)>,
     /// Of each period that figures were published of, all states that its data had.
@@ -36,8 +79,12 @@ pub(crate) struct NoiseEntry {
 
 impl NoiseEntry {
     pub(super) fn digest(&self) -> Result<Digest, NoisePlanError> {
-        let Self { group, revision, table, cells, .. } = self;
-        let seen = serde_json::to_vec(&("noise", group, revision, table, cells));
+        let Self { group, revision, cells, .. } = self;
+        let seen = match &self.table {
+            Source::CellKey(table) => serde_json::to_vec(&("noise", group, revision, table, cells)),
+            // Not what it is drawn by.
+            Source::Geometric(noise) => serde_json::to_vec(&("links", group, revision, noise.geometric, cells)),
+        };
         let seen = seen.map_err(|_| NoisePlanError::Encoding(group.clone()))?;
         Ok(Digest(Sha256::digest(seen).into()))
     }
@@ -52,13 +99,17 @@ impl NoiseEntry {
             without_late: false,
             left_behind: BTreeMap::new(),
             barred: BTreeSet::new(),
-            noise: Some(*self.table.noise()),
+            noise: Some(self.table.kind()),
         }
     }
 
-    pub(super) fn noisy(self) -> Noisy {
+    /// What adds the same noise to whatever else is asked of it; nothing where all there is was published.
+    pub(super) fn noisy(self) -> Option<Noisy> {
         let Self { group, revision, table, states, .. } = self;
-        Noisy { group, revision, table, states: states.into_iter().collect() }
+        match table {
+            Source::CellKey(table) => Some(Noisy { group, revision, table, states: states.into_iter().collect() }),
+            Source::Geometric(_) => None,
+        }
     }
 
     /// The state of the data that a cell stands on.
@@ -140,7 +191,7 @@ pub(crate) fn read(entry: &AuthenticatedEntry, group: &GroupId) -> Result<NoiseE
 pub fn restore_noise(
     group: &GroupId,
     entry: &AuthenticatedEntry,
-) -> Result<(Released<GroupTables>, Noisy), LedgerError> {
+) -> Result<(Released<GroupTables>, Option<Noisy>), LedgerError> {
     let entry = read(entry, group)?;
     Ok((Released::new(entry.tables()), entry.noisy()))
 }
@@ -158,12 +209,16 @@ pub fn verify_noise<'a>(
     let mut found = Verification::default();
     let mut before: Option<NoiseEntry> = None;
     let mut figures: BTreeMap<(CellId, Digest), u64> = BTreeMap::new();
+    let mut by: BTreeSet<AreaType> = BTreeSet::new();
     let wrong = |what: &str| Err(LedgerError::Noise { group: group.clone(), what: what.to_owned() });
     for entry in entries {
         let entry = read(entry, group)?;
-        let least = u64::from(entry.table.noise().least_shown());
-        if entry.cells.iter().any(|(_, value)| (1..=least).contains(value)) {
-            return wrong("a figure is shown that is too small for its noise");
+        let possible = |value: u64| match entry.table.kind() {
+            NoiseKind::CellKey(noise) => !(1..=u64::from(noise.least_shown())).contains(&value),
+            NoiseKind::Geometric(noise) => value.is_multiple_of(u64::from(noise.rounding())),
+        };
+        if !entry.cells.iter().all(|(_, value)| possible(*value)) {
+            return wrong("a figure is shown that its noise cannot have");
         }
         if let Some(before) = &before {
             if before.table != entry.table {
@@ -175,6 +230,14 @@ pub fn verify_noise<'a>(
             };
             if !before.editions.iter().all(kept) {
                 return wrong("it forgets a state of the data that was published before");
+            }
+        }
+        if let NoiseKind::Geometric(noise) = entry.table.kind() {
+            by.extend(entry.cells.iter().map(|(id, _)| id.key.area_type));
+            let most = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+            let is_more = |(_, states): &(Period, BTreeSet<Digest>)| states.len() > most(noise.revisions());
+            if by.len() > most(noise.tables()) || entry.editions.iter().any(is_more) {
+                return wrong("more is published of linked records than their noise was made for");
             }
         }
         for (id, value) in &entry.cells {

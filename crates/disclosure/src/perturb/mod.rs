@@ -12,6 +12,7 @@
 mod averaging;
 mod draw;
 mod entry;
+mod geometric;
 mod maxent;
 mod noise;
 mod release;
@@ -26,7 +27,8 @@ pub use averaging::{
 };
 pub(crate) use draw::absorb;
 pub(crate) use entry::{NoiseEntry, read as read_noise};
-pub use entry::{NoiseState, restore_noise, verify_noise};
+pub use entry::{NoiseKind, NoiseState, restore_noise, verify_noise};
+pub use geometric::{Geometric, GeometricError};
 pub use noise::{Noise, NoiseError};
 pub use release::{CountedTable, Found, Judged, NoisePlan, NoisePlanError, NoiseRelease, Noisy};
 pub use sums::{Contribution, SumError, SumNoise, SumNoiseError, largest_contributors};

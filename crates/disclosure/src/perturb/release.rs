@@ -18,7 +18,8 @@ use zeroize::Zeroizing;
 
 use super::averaging::{Refused, Registered, refuse};
 use super::draw::Place;
-use super::entry::{NoiseEntry, NoiseState, VERSION};
+use super::entry::{NoiseEntry, NoiseState, Source, VERSION};
+use super::geometric::{Geometric, GeometricNoise};
 use super::noise::Noise;
 use super::table::{NoiseTable, TableError};
 use crate::changes::Changes;
@@ -33,9 +34,17 @@ use crate::report::ReportedView;
 /// A registration that may be published with a noise: that was found before any data were looked at.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judged {
-    noise: Noise,
+    method: Method,
     revisions: u32,
-    found: Found,
+}
+
+/// What adds noise, and why that is enough.
+#[derive(Debug, Clone, PartialEq)]
+enum Method {
+    /// By what was found.
+    CellKey(Noise, Found),
+    /// By what its odds are.
+    Geometric(Geometric),
 }
 
 /// What a registration was found to give away, under the assumptions of the bound: counts above `largest + least_shown`, and all of
@@ -69,13 +78,50 @@ impl Judged {
             let worst = bound.worst().filter(|worst| worst.posterior() > found.guess);
             worst.into_iter().for_each(|worst| (found.guess, found.of) = (worst.posterior(), worst.levels.clone()));
         }
-        Ok(Self { noise: *noise, revisions, found })
+        Ok(Self { method: Method::CellKey(*noise, found), revisions })
     }
 
-    /// What it was found to give away.
+    /// Figures of linked records need no judgement: what they say together follows from the noise, as long as there are no more of them
+    /// than it was made for.
     #[must_use]
-    pub const fn found(&self) -> &Found {
-        &self.found
+    pub const fn of_links(noise: Geometric) -> Self {
+        Self { revisions: noise.revisions(), method: Method::Geometric(noise) }
+    }
+
+    /// What it was found to give away, where that had to be found.
+    #[must_use]
+    pub const fn found(&self) -> Option<&Found> {
+        match &self.method {
+            Method::CellKey(_, found) => Some(found),
+            Method::Geometric(_) => None,
+        }
+    }
+
+    /// Whether so many tables may be published, each of everybody.
+    fn allow(&self, tables: usize, group: &GroupId) -> Result<(), NoisePlanError> {
+        match &self.method {
+            Method::Geometric(noise) if u32::try_from(tables).map_or(true, |tables| tables > noise.tables()) => {
+                Err(NoisePlanError::Tables { group: group.clone(), tables, most: noise.tables() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What adds the noise to the figures of a group: as it was, if anything is out.
+    fn source(&self, past: &NoiseState, key: &PlanKey) -> Result<Source, NoisePlanError> {
+        let group = &past.group;
+        let known = past.last.as_ref().map(|last| &last.table);
+        match (&self.method, known) {
+            (Method::CellKey(noise, _), Some(Source::CellKey(table))) if table.noise() == noise => {
+                Ok(Source::CellKey(table.clone()))
+            }
+            (Method::CellKey(noise, _), None) => Ok(Source::CellKey(written(&NoiseTable::solve(noise)?, group)?)),
+            (Method::Geometric(noise), Some(Source::Geometric(known))) if known.geometric.is_as(noise) => {
+                Ok(Source::Geometric(known.clone()))
+            }
+            (Method::Geometric(noise), None) => Ok(Source::Geometric(GeometricNoise::new(*noise, group, key))),
+            _ => Err(NoisePlanError::OtherNoise(group.clone())),
+        }
     }
 }
 
@@ -99,6 +145,18 @@ pub enum NoisePlanError {
         period: Period,
         /// With how many states of its data it is out.
         editions: usize,
+    },
+    /// More would be published of linked records than their noise was made for.
+    #[error(
+        "group `{group}` would be published in {tables} tables, and its noise was made for {most}: register what it is by"
+    )]
+    Tables {
+        /// The group.
+        group: GroupId,
+        /// How many there would be.
+        tables: usize,
+        /// How many there may be.
+        most: u32,
     },
     /// A figure would not be what it was, or would be two things at once, though its data are the same.
     #[error("cell `{0}` would have two figures of the same data: this is a defect, and nothing is released")]
@@ -148,23 +206,28 @@ impl NoisePlan {
     /// # Errors
     /// If what is out has another noise, a period is out with as many states of its data as were judged, or counts are of something
     /// else.
-    pub fn new(past: &NoiseState, judged: &Judged, release: &NoiseRelease) -> Result<Self, NoisePlanError> {
+    pub fn new(
+        past: &NoiseState,
+        judged: &Judged,
+        release: &NoiseRelease,
+        key: &PlanKey,
+    ) -> Result<Self, NoisePlanError> {
         let group = past.group.clone();
-        let table = match &past.last {
-            Some(last) if *last.table.noise() != judged.noise => return Err(NoisePlanError::OtherNoise(group)),
-            Some(last) => last.table.clone(),
-            None => written(&NoiseTable::solve(&judged.noise)?, &group)?,
-        };
+        let table = judged.source(past, key)?;
         let editions = editions(past, judged, &release.states)?;
-        let (revision, states) = (release.revision, release.states.clone());
-        let noisy = Noisy { group: group.clone(), revision, table, states };
+        let (revision, states) = (release.revision, &release.states);
+        let figures = |counts: &UnreleasedCounts| match &table {
+            Source::CellKey(table) => figures(table, counts, (&group, revision), states),
+            Source::Geometric(noise) => noise.figures(counts, (&group, revision), states),
+        };
         let mut cells = Vec::new();
+        judged.allow(release.tables.len(), &group)?;
         for CountedTable { cells: ids, counts } in &release.tables {
             if ids.len() != counts.cells() {
                 let (cells, others) = (counts.cells(), ids.len());
                 return Err(CountsError::Size { cells, others, what: "names" }.into());
             }
-            cells.extend(ids.iter().cloned().zip(noisy.figures(counts)?));
+            cells.extend(ids.iter().cloned().zip(figures(counts)?));
         }
         // Two views may show the same cell, of the same records.
         cells.sort_unstable();
@@ -172,14 +235,13 @@ impl NoisePlan {
         if let Some([(id, _), _]) = cells.array_windows().find(|[(one, _), (next, _)]| one == next) {
             return Err(NoisePlanError::TwoFigures(Box::new(id.clone())));
         }
-        let Noisy { table, states, .. } = noisy;
         let decided = NoiseEntry {
             noise_version: VERSION,
             group: group.clone(),
             revision,
             table,
-            found: judged.found.clone(),
-            states: states.into_iter().collect(),
+            found: judged.found().cloned(),
+            states: states.iter().map(|(period, state)| (*period, *state)).collect(),
             editions,
             cells,
         };
@@ -229,7 +291,7 @@ impl NoisePlan {
         Changes::between(before.as_ref(), &self.decided.tables(), views)
     }
 
-    pub(crate) fn into_parts(self) -> (GroupTables, Noisy) {
+    pub(crate) fn into_parts(self) -> (GroupTables, Option<Noisy>) {
         (self.decided.tables(), self.decided.noisy())
     }
 }
@@ -309,30 +371,35 @@ impl Noisy {
         if (&receipt.group, receipt.revision) != (&self.group, self.revision) {
             return Err(CountsError::Other { wanted: self.group.clone(), found: receipt.group.clone() });
         }
-        self.figures(counts).map(Released::new)
+        figures(&self.table, counts, (&self.group, self.revision), &self.states).map(Released::new)
     }
+}
 
-    /// Each count with the noise of its cell.
-    fn figures(&self, counts: &UnreleasedCounts) -> Result<Vec<u64>, CountsError> {
-        let space = &counts.space;
-        let state = |period: &Period| {
-            let no_data = || CountsError::NoData { group: self.group.clone(), period: *period };
-            Ok((period.to_string(), self.state(*period).ok_or_else(no_data)?))
-        };
-        let periods: Vec<(String, Digest)> = space.periods.iter().map(state).collect::<Result<_, _>>()?;
-        let combinations = space.names_of_combinations();
-        let mut cells = counts.keyed(&self.group, self.revision)?;
-        let mut figures = Vec::with_capacity(counts.cells());
-        for area in space.names_of_areas() {
-            for (period, state) in &periods {
-                let place = Place::new(&area, period.as_bytes(), &state.0);
-                for (combination, (count, key)) in combinations.iter().zip(&mut cells) {
-                    figures.push(self.table.with_noise(count, place.draw(combination, key)));
-                }
+/// Each count with the noise of its cell.
+fn figures(
+    table: &NoiseTable,
+    counts: &UnreleasedCounts,
+    (group, revision): (&GroupId, Digest),
+    states: &BTreeMap<Period, Digest>,
+) -> Result<Vec<u64>, CountsError> {
+    let space = &counts.space;
+    let state = |period: &Period| {
+        let no_data = || CountsError::NoData { group: group.clone(), period: *period };
+        Ok((period.to_string(), states.get(period).ok_or_else(no_data)?))
+    };
+    let periods: Vec<(String, &Digest)> = space.periods.iter().map(state).collect::<Result<_, _>>()?;
+    let combinations = space.names_of_combinations();
+    let mut cells = counts.keyed(group, revision)?;
+    let mut figures = Vec::with_capacity(counts.cells());
+    for area in space.names_of_areas() {
+        for (period, state) in &periods {
+            let place = Place::new(&area, period.as_bytes(), &state.0);
+            for (combination, (count, key)) in combinations.iter().zip(&mut cells) {
+                figures.push(table.with_noise(count, place.draw(combination, key)));
             }
         }
-        Ok(figures)
     }
+    Ok(figures)
 }
 
 impl fmt::Debug for Noisy {

@@ -109,14 +109,14 @@ fn obtain(plan: &NoisePlan, ports: &mut Ports) -> Result<DurableReceipt, Receipt
 fn committed(plan: NoisePlan) -> (Vec<u64>, Noisy) {
     let receipt = obtain(&plan, &mut Ports::default()).unwrap();
     let (tables, noisy) = commit_noise(plan, receipt).unwrap();
-    (tables.get().iter().filter_map(|(_, cell)| cell.value()).collect(), noisy)
+    (tables.get().iter().filter_map(|(_, cell)| cell.value()).collect(), noisy.unwrap())
 }
 
 const VALUES: [u64; 8] = [0, 1, 2, 3, 5, 8, 40, 1000];
 
 #[test]
 fn views_and_answers_show_the_same_figures_before_and_after_a_restart() {
-    let made = NoisePlan::new(&after(None), &judged(1), &release(1, 1, &VALUES)).unwrap();
+    let made = NoisePlan::new(&after(None), &judged(1), &release(1, 1, &VALUES), &key(1)).unwrap();
     let stored = entry(&made);
     let digest = made.digest();
     assert_eq!(made.cells(), 8);
@@ -127,6 +127,7 @@ fn views_and_answers_show_the_same_figures_before_and_after_a_restart() {
     }
     let mut ports = Ports::default();
     let (restored, again) = restore_noise(&name("test"), &stored).unwrap();
+    let again = again.unwrap();
     assert_eq!(restored.get().iter().filter_map(|(_, cell)| cell.value()).collect::<Vec<_>>(), shown);
     for noisy in [&noisy, &again] {
         let receipt = AnswerReceipt::obtain(noisy, Digest([9; 32]), &mut ports).unwrap();
@@ -136,19 +137,19 @@ fn views_and_answers_show_the_same_figures_before_and_after_a_restart() {
         assert!(sums.get().first().unwrap().abs_diff(1059) <= 6);
     }
     assert_eq!(ports.answered.len(), 2);
-    let same = NoisePlan::new(&after(Some(&stored)), &judged(1), &release(1, 1, &VALUES)).unwrap();
+    let same = NoisePlan::new(&after(Some(&stored)), &judged(1), &release(1, 1, &VALUES), &key(1)).unwrap();
     assert_eq!(same.digest(), digest);
 }
 
 #[test]
 fn nothing_is_released_without_record_and_of_nothing_else() {
     let mut full = Ports { is_full: true, ..Ports::default() };
-    let one = NoisePlan::new(&after(None), &judged(1), &release(1, 1, &VALUES)).unwrap();
+    let one = NoisePlan::new(&after(None), &judged(1), &release(1, 1, &VALUES), &key(1)).unwrap();
     assert!(matches!(obtain(&one, &mut full), Err(ReceiptError::Audit { .. })));
-    let other = NoisePlan::new(&after(None), &judged(1), &release(2, 1, &VALUES)).unwrap();
+    let other = NoisePlan::new(&after(None), &judged(1), &release(2, 1, &VALUES), &key(1)).unwrap();
     let receipt = obtain(&other, &mut Ports::default()).unwrap();
     assert!(matches!(commit_noise(one, receipt), Err(CommitError::OtherPlan { .. })));
-    let (_, noisy) = committed(NoisePlan::new(&after(None), &judged(1), &release(1, 1, &VALUES)).unwrap());
+    let (_, noisy) = committed(NoisePlan::new(&after(None), &judged(1), &release(1, 1, &VALUES), &key(1)).unwrap());
     let (_, newer) = committed(other);
     assert!(AnswerReceipt::obtain(&noisy, Digest([9; 32]), &mut full).is_err());
     let mut ports = Ports::default();
@@ -163,24 +164,25 @@ fn nothing_is_released_without_record_and_of_nothing_else() {
 
 #[test]
 fn each_state_of_a_period_is_one_of_those_that_were_judged() {
-    let first = entry(&NoisePlan::new(&after(None), &judged(2), &release(1, 1, &VALUES)).unwrap());
+    let first = entry(&NoisePlan::new(&after(None), &judged(2), &release(1, 1, &VALUES), &key(1)).unwrap());
     // The same records under another revision are no correction.
-    let same = entry(&NoisePlan::new(&after(Some(&first)), &judged(2), &release(2, 1, &VALUES)).unwrap());
-    let corrected = entry(&NoisePlan::new(&after(Some(&same)), &judged(2), &release(3, 2, &VALUES[..7])).unwrap());
+    let same = entry(&NoisePlan::new(&after(Some(&first)), &judged(2), &release(2, 1, &VALUES), &key(1)).unwrap());
+    let corrected =
+        entry(&NoisePlan::new(&after(Some(&same)), &judged(2), &release(3, 2, &VALUES[..7]), &key(1)).unwrap());
     // Back to what was out already, which has the noise that it had.
-    let back = NoisePlan::new(&after(Some(&corrected)), &judged(2), &release(4, 1, &VALUES)).unwrap();
+    let back = NoisePlan::new(&after(Some(&corrected)), &judged(2), &release(4, 1, &VALUES), &key(1)).unwrap();
     assert_eq!(
         committed(back).0,
-        committed(NoisePlan::new(&after(None), &judged(2), &release(1, 1, &VALUES)).unwrap()).0
+        committed(NoisePlan::new(&after(None), &judged(2), &release(1, 1, &VALUES), &key(1)).unwrap()).0
     );
-    let third = NoisePlan::new(&after(Some(&corrected)), &judged(2), &release(5, 3, &VALUES));
+    let third = NoisePlan::new(&after(Some(&corrected)), &judged(2), &release(5, 3, &VALUES), &key(1));
     assert!(matches!(third, Err(NoisePlanError::Revisions { editions: 2, .. })), "{third:?}");
     let full = |state: u8| after(Some(&corrected)).without_room(&release(5, state, &VALUES).states, 2);
     assert_eq!((full(3).len(), full(2).len(), full(1).len()), (1, 0, 0));
     let mut other = release(5, 3, &VALUES);
     other.states = BTreeMap::from([(month(1), Digest([2; 32])), (month(2), Digest([3; 32]))]);
     other.tables.clear();
-    let _plan = NoisePlan::new(&after(Some(&corrected)), &judged(2), &other).unwrap();
+    let _plan = NoisePlan::new(&after(Some(&corrected)), &judged(2), &other, &key(1)).unwrap();
     let (restored, _) = restore_noise(&name("test"), &corrected).unwrap();
     assert!(restored.get().is_revised());
     let verified = verify_noise(&name("test"), [&first, &same, &corrected]).unwrap();
@@ -190,11 +192,11 @@ fn each_state_of_a_period_is_one_of_those_that_were_judged() {
 
 #[test]
 fn one_noise_and_one_method_for_good() {
-    let first = entry(&NoisePlan::new(&after(None), &judged(1), &release(1, 1, &VALUES)).unwrap());
+    let first = entry(&NoisePlan::new(&after(None), &judged(1), &release(1, 1, &VALUES), &key(1)).unwrap());
     let more = Judged::new(&[registered(1)], &Noise::new(8, 6.0, 2, 0.0).unwrap(), 0.9).unwrap();
-    let other = NoisePlan::new(&after(Some(&first)), &more, &release(2, 1, &VALUES));
+    let other = NoisePlan::new(&after(Some(&first)), &more, &release(2, 1, &VALUES), &key(1));
     assert!(matches!(other, Err(NoisePlanError::OtherNoise(_))));
-    let changed = entry(&NoisePlan::new(&after(None), &more, &release(2, 1, &VALUES)).unwrap());
+    let changed = entry(&NoisePlan::new(&after(None), &more, &release(2, 1, &VALUES), &key(1)).unwrap());
     assert!(matches!(verify_noise(&name("test"), [&first, &changed]), Err(LedgerError::Noise { .. })));
     // A plan that withholds, and the other way round.
     let cells = [super::Small { id: numbered(1), mask: 1, facts: crate::CellFacts::default() }];
@@ -222,7 +224,7 @@ fn a_correction_changes_the_noise_of_all_cells_of_its_period_and_of_no_other() {
         let space = CellSpace { periods: vec![month(2)], ..space(64) };
         let counts = UnreleasedCounts::new((name("test"), Digest([other; 32])), space, values.to_vec(), keys).unwrap();
         release.tables.push(CountedTable { cells, counts });
-        NoisePlan::new(&after(None), &judged(2), &release).unwrap()
+        NoisePlan::new(&after(None), &judged(2), &release, &key(1)).unwrap()
     };
     let (first, second) = (committed(with(1, 1, 1)).0, committed(with(2, 2, 2)).0);
     let in_month = |figures: &[u64], number: i32| -> Vec<u64> {
@@ -252,7 +254,7 @@ fn equal_records_in_different_cells_have_different_noise() {
     // All are women.
     let counts: Vec<u64> = (0..60).flat_map(|_| [40, 0, 40]).collect();
     let keys = (1..=60_u64).flat_map(|key| [key << 20, 0, key << 20]).collect();
-    let (_, noisy) = committed(NoisePlan::new(&after(None), &judged(1), &release(1, 1, &VALUES)).unwrap());
+    let (_, noisy) = committed(NoisePlan::new(&after(None), &judged(1), &release(1, 1, &VALUES), &key(1)).unwrap());
     let receipt = AnswerReceipt::obtain(&noisy, Digest([9; 32]), &mut Ports::default()).unwrap();
     let answer = |space: CellSpace, counts, keys| {
         let counts = UnreleasedCounts::new((name("test"), Digest([1; 32])), space, counts, Some(keys)).unwrap();
@@ -285,7 +287,7 @@ fn the_worst_form_of_a_registration_counts() {
         let kind = RegisteredDimension { name: "kind".to_owned(), atoms, levels, known: None };
         Registered { dimensions: vec![kind], crossings: None, revisions: 1 }
     };
-    let guess = |registered: &[Registered]| Judged::new(registered, &noise(), 0.9).unwrap().found().guess;
+    let guess = |registered: &[Registered]| Judged::new(registered, &noise(), 0.9).unwrap().found().unwrap().guess;
     let (two, three) = (guess(&[few(2)]), guess(&[few(3)]));
     assert_eq!(guess(&[few(3), few(2)]), two.max(three));
     assert!(matches!(Judged::new(&[few(2)], &noise(), 0.2), Err(Refused::OneCount { .. } | Refused::Averaging { .. })));
@@ -294,15 +296,15 @@ fn the_worst_form_of_a_registration_counts() {
 /// Of the same data there is one figure of each cell: in a plan, and beside what is out.
 #[test]
 fn one_figure_of_a_cell_for_the_same_data() {
-    let first = entry(&NoisePlan::new(&after(None), &judged(1), &release(1, 1, &VALUES)).unwrap());
+    let first = entry(&NoisePlan::new(&after(None), &judged(1), &release(1, 1, &VALUES), &key(1)).unwrap());
     let other = [0, 1, 2, 3, 5, 8, 90, 1000];
-    let changed = NoisePlan::new(&after(Some(&first)), &judged(1), &release(2, 1, &other));
+    let changed = NoisePlan::new(&after(Some(&first)), &judged(1), &release(2, 1, &other), &key(1));
     assert!(matches!(changed, Err(NoisePlanError::TwoFigures(_))), "{changed:?}");
     let mut twice = release(1, 1, &VALUES);
     twice.tables.push(CountedTable {
         cells: twice.tables[0].cells.clone(),
         counts: counts("test", 1, &[0, 1, 2, 3, 5, 8, 90, 1000]),
     });
-    let twice = NoisePlan::new(&after(None), &judged(1), &twice);
+    let twice = NoisePlan::new(&after(None), &judged(1), &twice, &key(1));
     assert!(matches!(twice, Err(NoisePlanError::TwoFigures(_))), "{twice:?}");
 }

@@ -90,6 +90,6 @@ impl Crossings {
     }
 }
 
-fn repeats<T: PartialEq>(list: &[T]) -> bool {
+pub(super) fn repeats<T: PartialEq>(list: &[T]) -> bool {
     (1..list.len()).any(|end| list.get(..end).zip(list.get(end)).is_some_and(|(before, one)| before.contains(one)))
 }

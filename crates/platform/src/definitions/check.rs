@@ -1,9 +1,11 @@
 //! Whether what an indicator asks for can be in its datasets. A definition that can only give zeros, or sums of what
 //! cannot be added, is refused when it is read: nothing in a table would show that it is wrong.
 
-use model::contract::{ColumnType, DatasetContract, Level};
+use std::collections::BTreeMap;
+
+use model::contract::{ColumnType, DatasetContract, Level, LinkScheme, Links};
 use model::indicator::{Indicator, IndicatorType, Measure, View};
-use model::{AgeBand, PeriodType};
+use model::{AgeBand, AreaType, DatasetId, PeriodType, Tier};
 
 use super::ages::{self, Ages};
 use crate::publish::carries_over;
@@ -46,6 +48,7 @@ pub(super) fn indicator(
             }
         }
     }
+    linked_people(indicator, numerator, denominator)?;
     for view in &indicator.views {
         let foreign = denominator.filter(|contract| contract.id != numerator.id);
         dimensions(view, numerator)
@@ -55,6 +58,95 @@ pub(super) fn indicator(
             .map_err(|problem| format!("view `{}` {problem}", view.name))?;
     }
     Ok(())
+}
+
+/// What can be said of people whose records are linked: how many there are, by the areas and the period that are registered.
+fn linked_people(
+    indicator: &Indicator,
+    numerator: &DatasetContract,
+    denominator: Option<&DatasetContract>,
+) -> Result<(), String> {
+    if let Some(of) = denominator.filter(|of| of.links.is_some()) {
+        return Err(format!(
+            "`{}` has noise, so that every rate over it would move: take a denominator that is open",
+            of.id
+        ));
+    }
+    let Some(links) = &numerator.links else { return Ok(()) };
+    if !indicator.numerator.filter.is_empty() {
+        return Err(format!(
+            "`{}` counts people by how many services know them, and everybody is counted: leave the filter out, and break a view down by `{}`",
+            numerator.id,
+            Links::DIMENSION
+        ));
+    }
+    if indicator.indicator_type == IndicatorType::Proportion {
+        return Err("people known to services are no part of a whole that is counted with them: make it a crude rate"
+            .to_owned());
+    }
+    if indicator.tier == Tier::Public {
+        return Err("linked records are for partners: say `tier = \"partners\"`".to_owned());
+    }
+    match indicator.views.iter().find(|view| !links.areas.contains(&view.area_type)) {
+        Some(view) => Err(format!(
+            "view `{}` is by {}, which `links.areas` of `{}` does not register: noise was made for those that it does",
+            view.name, view.area_type, numerator.id
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Checks over which datasets people are counted: all must say who people are in the same way, and none may be counted twice.
+///
+/// # Errors
+/// As [`indicator`].
+pub(super) fn linked<'a>(
+    contract: &DatasetContract,
+    contracts: &BTreeMap<DatasetId, DatasetContract>,
+    others: impl Iterator<Item = &'a DatasetContract>,
+) -> Result<(), String> {
+    let Some(links) = &contract.links else { return Ok(()) };
+    let others: Vec<&DatasetContract> = others.collect();
+    let mut area_type = None;
+    for id in &links.datasets {
+        let of = contracts.get(id).ok_or_else(|| format!("`links.datasets` names `{id}`, which has no contract"))?;
+        let scheme = of.link().and_then(|column| column.scheme);
+        if of.exposure.is_open() || of.level == Level::Aggregate || scheme.is_none() {
+            return Err(format!(
+                "`links.datasets` names `{id}`, whose rows do not say who they are about: leave it out"
+            ));
+        }
+        if scheme != Some(LinkScheme::NhsNumber) {
+            return Err(format!(
+                "`links.datasets` names `{id}`, which identifies people in a way of its own, so that nobody in it is found elsewhere: leave it out, or have it supplied with `scheme = \"nhs-number\"`"
+            ));
+        }
+        if *area_type.get_or_insert(of.geography.area_type) != of.geography.area_type {
+            return Err(format!(
+                "`links.datasets` names `{id}`, whose rows are by {}, and others are not: leave it out",
+                of.geography.area_type
+            ));
+        }
+        if !made_of(links.period, of.finest_period()) {
+            return Err(format!(
+                "`links.period` is {}, and `{id}` can be told apart by {} only",
+                links.period,
+                of.finest_period()
+            ));
+        }
+        let twice = |other: &&DatasetContract| other.links.as_ref().is_some_and(|links| links.datasets.contains(id));
+        if let Some(other) = others.iter().copied().find(twice) {
+            return Err(format!(
+                "`links.datasets` names `{id}`, whose people are counted by `{}` already: what both say of somebody together is more than either may; keep one",
+                other.id
+            ));
+        }
+    }
+    let finer = |kind: &&AreaType| area_type.is_some_and(|of| of > **kind);
+    match links.areas.iter().find(finer) {
+        Some(kind) => Err(format!("`links.areas` names {kind}, finer than the areas of the rows")),
+        None => Ok(()),
+    }
 }
 
 /// Checks what a contract registers to be crossed: areas and periods that its data can be told apart by.

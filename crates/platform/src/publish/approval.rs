@@ -329,7 +329,9 @@ impl Platform {
         match caller.principal.role {
             Role::Reviewer => self.may_review(caller, dataset, basis).is_some_and(|outcome| outcome.is_ok()),
             Role::Governance => {
-                state.snapshot.rebound(&basis.governing(dataset), now).agreements.iter().any(asks_party)
+                let governing = basis.governing(dataset);
+                let mut bound = governing.iter().map(|of| state.snapshot.rebound(of, now));
+                bound.any(|of| of.agreements.iter().any(asks_party))
             }
             _ => false,
         }

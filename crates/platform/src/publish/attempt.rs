@@ -110,6 +110,7 @@ impl Platform {
             bounds,
             areas: areas_of(&request, grammar.as_ref(), &geography.gazetteer),
             grammar,
+            linked: None,
             parts: request.parts.clone(),
             partners: partners(&request),
             tables: Basis::registrations(&request, last),

@@ -11,6 +11,7 @@ use model::{AreaType, BoundaryYear, DatasetId, Digest, Period, PeriodType, ViewI
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::links::Linked;
 use super::noise::Grammar;
 use super::placing::Located;
 use crate::opt_outs;
@@ -54,6 +55,9 @@ pub(crate) struct Basis {
     /// Everything that was ever registered to be asked for, where noise is added to figures; `None` where cells are withheld.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) grammar: Option<Grammar>,
+    /// Whose records are linked, where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) linked: Option<Linked>,
     /// Every table that any plan of the group ever decided: all of them stay in the universe.
     pub(crate) tables: Vec<Registration>,
 }
@@ -129,6 +133,12 @@ impl Basis {
     pub(super) fn cannot_become(&self, next: &Self) -> Option<String> {
         if self.open || next.open {
             return None;
+        }
+        if self.linked.is_some() != next.linked.is_some() {
+            return Some(
+                "under its name figures are out that were counted in another way: give what is new another name"
+                    .to_owned(),
+            );
         }
         if self.grammar.is_some() != next.grammar.is_some() {
             return Some(
@@ -231,8 +241,16 @@ impl Basis {
         self.tables.iter().any(|known| known.is_as(table))
     }
 
-    /// The periods of its partitions, in order.
+    /// Whether its figures have noise, so that none is withheld.
+    pub(crate) const fn has_noise(&self) -> bool {
+        self.grammar.is_some() || self.linked.is_some()
+    }
+
+    /// The periods of its partitions, in order; of linked records those that all datasets cover.
     pub(crate) fn periods(&self) -> Vec<Period> {
+        if let Some(linked) = &self.linked {
+            return linked.periods.clone();
+        }
         let mut periods: Vec<Period> = self.partitions.iter().map(|partition| partition.period).collect();
         periods.sort_unstable();
         periods
@@ -248,13 +266,33 @@ impl Basis {
         self.partitions.iter().flat_map(|partition| partition.agreements.iter().copied()).collect()
     }
 
-    pub(crate) fn governing(&self, dataset: &DatasetId) -> Governing {
-        Governing { dataset: dataset.clone(), agreements: self.agreements() }
+    /// The agreements that govern it: of linked records, those of each dataset.
+    pub(crate) fn governing(&self, dataset: &DatasetId) -> Vec<Governing> {
+        let of = |(dataset, partitions): (DatasetId, Vec<&Partition>)| Governing {
+            dataset,
+            agreements: partitions.into_iter().flat_map(|partition| partition.agreements.iter().copied()).collect(),
+        };
+        self.by_dataset(dataset).into_iter().map(of).collect()
     }
 
-    /// The evidence that opt-outs were applied to all of it.
-    pub(crate) fn opt_outs(&self, snapshot: &Snapshot, governing: &Governing) -> Vec<OptOutEvidence> {
-        opt_outs::together(snapshot, governing, self.partitions.iter().map(|partition| partition.opt_outs.as_ref()))
+    /// The evidence that opt-outs were applied to all of it, under what governs it.
+    pub(crate) fn opt_outs(&self, snapshot: &Snapshot, governing: &[Governing]) -> Vec<OptOutEvidence> {
+        let evidence = |governing: &Governing| {
+            let of =
+                self.by_dataset(&governing.dataset).into_iter().filter(|(dataset, _)| *dataset == governing.dataset);
+            let declared = of.flat_map(|(_, partitions)| partitions).map(|partition| partition.opt_outs.as_ref());
+            opt_outs::together(snapshot, governing, declared)
+        };
+        governing.iter().flat_map(evidence).collect()
+    }
+
+    /// The datasets that its partitions are of, each with its own.
+    fn by_dataset(&self, dataset: &DatasetId) -> Vec<(DatasetId, Vec<&Partition>)> {
+        let Some(linked) = &self.linked else { return vec![(dataset.clone(), self.partitions.iter().collect())] };
+        let of = |versions: &BTreeSet<Uuid>| {
+            self.partitions.iter().filter(|partition| versions.contains(&partition.version)).collect()
+        };
+        linked.versions.iter().map(|(dataset, versions)| (dataset.clone(), of(versions))).collect()
     }
 
     /// Whether a table was decided with exactly these categories.

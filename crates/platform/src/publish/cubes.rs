@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use agreements::Governing;
 use model::contract::{DatasetContract, Level};
 use model::indicator::{Indicator, IndicatorType, Measure, View};
 use model::{AgeBand, CellKey, DatasetId, Sex, ViewId};
 
 use super::contract;
+use super::links::Linked;
 use super::placing::{Figures, Placing, placing};
-use crate::cube::{self, Basis, Cube, DenominatorPeriods, DenominatorRule, Layout, TableArea};
+use crate::cube::{self, Basis, Cube, DenominatorPeriods, DenominatorRule, Layout, LinkedRecords, TableArea};
 use crate::error::PlatformError;
 use crate::platform::Platform;
 use crate::requests;
@@ -80,13 +80,16 @@ impl Platform {
         Ok(true)
     }
 
-    /// Shows nothing any more of a group that stands on something withdrawn.
-    pub(crate) fn take_out_withdrawn(&self, dataset: &DatasetId) {
+    /// Shows nothing any more of groups that stand on something withdrawn: of the dataset that it is of, and of records linked with it.
+    pub(crate) fn take_out_withdrawn(&self) {
         let recorded = self.recorded();
         self.change(|state| {
-            if state.released.get(dataset).is_some_and(|group| recorded.is_withdrawn(&group.basis)) {
-                stop_showing(state, dataset);
-            }
+            let released = state.released.iter();
+            let withdrawn: Vec<DatasetId> = released
+                .filter(|(_, group)| recorded.is_withdrawn(&group.basis))
+                .map(|(dataset, _)| dataset.clone())
+                .collect();
+            withdrawn.iter().for_each(|dataset| stop_showing(state, dataset));
         });
     }
 
@@ -129,11 +132,13 @@ fn cubes_of(state: &State, indicator: &Indicator) -> Result<Vec<Cube>, PlatformE
         let Some(group) = state.released.get(dataset) else { return Ok(Vec::new()) };
         groups.insert(dataset, &**group);
     }
-    let (mut governing, mut opt_outs) = (Vec::new(), Vec::new());
+    let (mut governing, mut opt_outs, mut linked) = (Vec::new(), Vec::new(), None);
     for (dataset, group) in &groups {
-        let stands: Governing = group.basis.governing(dataset);
+        let stands = group.basis.governing(dataset);
         opt_outs.extend(group.basis.opt_outs(&state.snapshot, &stands));
-        governing.push(stands);
+        governing.extend(stands);
+        let records = |of: &Linked| LinkedRecords { datasets: of.versions.keys().cloned().collect(), at: of.at };
+        linked = linked.or(group.basis.linked.as_ref().map(records));
     }
     let mut cubes = Vec::new();
     for view in &indicator.views {
@@ -146,7 +151,7 @@ fn cubes_of(state: &State, indicator: &Indicator) -> Result<Vec<Cube>, PlatformE
         let stands: Vec<u8> = governing.iter().flat_map(|g| &g.agreements).flat_map(|digest| digest.0).collect();
         let etag = digest_of([content.as_slice(), definition.as_slice(), stands.as_slice()]);
         let etag = etag.to_string().chars().take(32).collect();
-        let basis = Basis { governing: governing.clone(), opt_outs: opt_outs.clone(), etag };
+        let basis = Basis { governing: governing.clone(), opt_outs: opt_outs.clone(), linked: linked.clone(), etag };
         cubes.push(Cube { view: indicator.view_id(view)?, rows, basis });
     }
     Ok(cubes)

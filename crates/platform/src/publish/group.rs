@@ -9,7 +9,7 @@ use disclosure::{
     ViewChange,
 };
 use model::contract::DatasetContract;
-use model::{DatasetId, Digest, Exposure};
+use model::{DatasetId, Digest, Exposure, PurposeId};
 use uuid::Uuid;
 
 use super::allowed::{Allowed, nothing_left};
@@ -49,12 +49,38 @@ pub(super) struct Work<'a> {
     pub(super) past: &'a [Opened],
 }
 
+/// What work is about, for the audit log.
+#[derive(Clone)]
+pub(super) struct Subject {
+    pub(super) purpose: Option<PurposeId>,
+    pub(super) datasets: BTreeSet<DatasetId>,
+    /// Those that permit it.
+    pub(super) agreements: BTreeSet<Digest>,
+    /// The state of all agreements.
+    pub(super) epoch: Digest,
+}
+
+impl Subject {
+    pub(super) fn of(attempt: &Attempt<'_>) -> Self {
+        let permits = || attempt.allowed.permits.values();
+        Self {
+            purpose: permits().next().map(|permit| permit.purpose().clone()),
+            datasets: BTreeSet::from([attempt.contract.id.clone()]),
+            agreements: permits().flat_map(|permit| permit.agreements().keys().copied()).collect(),
+            epoch: attempt.state.snapshot.epoch().digest(),
+        }
+    }
+}
+
 impl Platform {
     /// Takes one dataset's group through the gate.
     pub(super) fn publish_group(&self, dataset: &DatasetId) -> Result<Outcome, PlatformError> {
         self.refresh_agreements()?;
         let state = self.state();
         let contract = contract(&state, dataset)?;
+        if let Some(links) = &contract.links {
+            return self.publish_linked(&state, contract, links);
+        }
         let current = self.current_versions(dataset)?;
         if current.is_empty() {
             return Err(PlatformError::Unpublishable { reason: format!("`{dataset}` has no data yet") });
@@ -227,28 +253,20 @@ impl Platform {
     }
 
     fn release(&self, attempt: &Attempt<'_>, past: &[Opened]) -> Result<Arc<Group>, PlatformError> {
-        self.on_record(attempt, (audit::Work::Publish, None), |work_id| self.release_as(work_id, attempt, past))
+        let subject = Subject::of(attempt);
+        self.on_record(&subject, (audit::Work::Publish, None), |work_id| self.release_as(work_id, attempt, past))
     }
 
-    /// Does work on what an attempt is about, between its intent and its end in the audit log.
+    /// Does work on something, between its intent and its end in the audit log.
     pub(super) fn on_record<T>(
         &self,
-        attempt: &Attempt<'_>,
+        subject: &Subject,
         (kind, actor): (audit::Work, Option<audit::Actor>),
         work: impl FnOnce(Uuid) -> Result<T, PlatformError>,
     ) -> Result<T, PlatformError> {
-        let allowed = attempt.allowed;
         let work_id = Uuid::now_v7();
-        let permit = allowed.permits.values().next();
-        self.record(audit::Entry::Intent {
-            work_id,
-            work: kind,
-            actor,
-            purpose: permit.map(|permit| permit.purpose().clone()),
-            datasets: BTreeSet::from([attempt.contract.id.clone()]),
-            agreements: allowed.permits.values().flat_map(|permit| permit.agreements().keys().copied()).collect(),
-            epoch: attempt.state.snapshot.epoch().digest(),
-        })?;
+        let Subject { purpose, datasets, agreements, epoch } = subject.clone();
+        self.record(audit::Entry::Intent { work_id, work: kind, actor, purpose, datasets, agreements, epoch })?;
         let outcome = work(work_id);
         self.record_end(work_id, &outcome);
         outcome
@@ -422,13 +440,10 @@ impl Platform {
     /// What an entry released, its proof checked once more.
     pub(super) fn group_of(&self, opened: &Opened) -> Result<Arc<Group>, PlatformError> {
         let failed = PlatformError::failed::<LedgerError>;
-        let (tables, noisy) = match &opened.basis.grammar {
-            None => (disclosure::restore(&opened.entry).map_err(failed("restore from the ledger"))?, None),
-            Some(_) => {
-                let (tables, noisy) = disclosure::restore_noise(&opened.group, &opened.entry)
-                    .map_err(failed("restore from the ledger"))?;
-                (tables, Some(noisy))
-            }
+        let (tables, noisy) = if opened.basis.has_noise() {
+            disclosure::restore_noise(&opened.group, &opened.entry).map_err(failed("restore from the ledger"))?
+        } else {
+            (disclosure::restore(&opened.entry).map_err(failed("restore from the ledger"))?, None)
         };
         Ok(Arc::new(Group { tables, basis: opened.basis.clone(), noisy }))
     }

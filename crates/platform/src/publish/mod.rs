@@ -10,6 +10,7 @@ mod cubes;
 mod failure;
 mod group;
 mod ledger;
+mod links;
 mod noise;
 mod placing;
 mod queue;

@@ -5,6 +5,7 @@ mod grammar;
 mod release;
 
 pub(crate) use grammar::Grammar;
+pub(super) use release::state_of;
 pub(crate) use release::{counted, in_order_of_counts};
 
 use std::collections::BTreeSet;

@@ -58,10 +58,15 @@ impl Located {
     }
 
     /// The same for rows of which some were placed like this, and some otherwise: whatever holds of either is said.
-    fn or(mut self, other: Self) -> Self {
+    fn or(self, other: Self) -> Self {
         if other == self {
             return self;
         }
+        Self { mixed: true, ..self.and(other) }
+    }
+
+    /// The same for rows of several datasets.
+    pub(super) fn and(mut self, other: Self) -> Self {
         for source in other.sources {
             if !self.sources.contains(&source) {
                 self.sources.push(source);
@@ -80,7 +85,7 @@ impl Located {
                 };
             }
         }
-        Self { share_known: false, mixed: true, ..self }
+        Self { share_known: false, mixed: self.mixed || other.mixed, ..self }
     }
 
     /// Of what is released: as each partition was placed when it was read, in the geography of the release.

@@ -107,6 +107,11 @@ impl Platform {
         }
         let outcomes = self.publish_datasets(&datasets, done);
         self.tell(outcomes, &mut report, &mut run);
+        // What is counted over several of them is no part of any job.
+        let (linked, without_data) = self.changed_links()?;
+        let outcomes = self.publish_datasets(&linked, done);
+        self.tell(outcomes, &mut report, &mut run);
+        report.waiting.extend(without_data);
         // By what all of them came to.
         let state = self.state();
         let waiting: BTreeSet<String> = run.published.keys().flat_map(|dataset| waiting(&state, dataset)).collect();

@@ -33,7 +33,8 @@ impl Platform {
         let state = self.state();
         let residents = state.definitions.residents().map(|contract| &contract.id);
         self.restore(&state, state.definitions.residents().into_iter())?;
-        let others = state.definitions.contracts().filter(|contract| Some(&contract.id) != residents);
+        let others = state.definitions.contracts().chain(state.definitions.linked());
+        let others = others.filter(|contract| Some(&contract.id) != residents);
         self.restore(&self.state(), others)
     }
 
@@ -94,6 +95,12 @@ impl Platform {
     ) -> Result<Restored, PlatformError> {
         // First of all, whether the ledger can be trusted.
         let past = self.released_entries(&contract.id)?;
+        if contract.links.is_some() {
+            let changed = self.changed_link(state, contract)?;
+            let group = past.last().map(|last| self.group_of(last)).transpose()?;
+            let withdrawn = past.last().is_some_and(|last| self.recorded().is_withdrawn(&last.basis));
+            return Ok(Restored { group, withdrawn, changed });
+        }
         let versions = self.current_versions(&contract.id)?;
         let remembered = self.remembered(&contract.id)?;
         let is_open = self.is_open(&contract.id, &remembered)?;

@@ -14,7 +14,7 @@ use super::attempt::Attempt;
 use super::basis::Basis;
 use super::contract;
 use super::failure::ends_revision;
-use super::group::{Work, shows_nothing_new};
+use super::group::{Subject, Work, shows_nothing_new};
 use super::ledger::{Opened, Previewed, ledger_state};
 use super::queue::public_reason;
 use crate::caller::Caller;
@@ -214,7 +214,7 @@ impl Platform {
         shows_nothing_new(&attempt, last)?;
         let ids = last.into_iter().flat_map(|last| &last.views).chain(&attempt.basis.views).collect();
         let views = reported_views(state, &contract.id, ids)?;
-        self.on_record(&attempt, (audit::Work::Review, caller.actor.clone()), |_| {
+        self.on_record(&Subject::of(&attempt), (audit::Work::Review, caller.actor.clone()), |_| {
             // Of what was withdrawn as a whole nothing is shown, though the ledger ends with it.
             let withdrawn = last.is_some_and(|last| self.recorded().is_withdrawn(last));
             if let Some(noise) = &allowed.noise {

@@ -234,7 +234,7 @@ fn nobody_shows_what_was_withdrawn_meanwhile() {
     assert!(!before.cubes.is_empty());
     assert_eq!(cubes(&platform.state()), cubes(&before), "the tables are those of what is shown");
     // What is shown by then stands on nothing withdrawn, and is not taken away.
-    platform.take_out_withdrawn(&fires());
+    platform.take_out_withdrawn();
     assert_eq!(shown(&platform).len(), 1);
     withdraw(&platform, QUARTERS[0]).unwrap();
     swap(&platform);

@@ -1,6 +1,7 @@
 //! Tests of noise tables and of sums.
 
 mod counts;
+mod geometric;
 mod sums;
 mod tables;
 

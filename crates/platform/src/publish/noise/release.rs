@@ -55,7 +55,8 @@ impl Platform {
             states: states(grammar, attempt.versions),
             tables: self.noisy_tables(attempt, grammar, &group)?,
         };
-        let plan = NoisePlan::new(&before, &judged, &release).map_err(|error| lasting(error.to_string()))?;
+        let key = self.keys().plan_key(&contract.id)?;
+        let plan = NoisePlan::new(&before, &judged, &release, &key).map_err(|error| lasting(error.to_string()))?;
         Ok((before, plan))
     }
 
@@ -112,7 +113,7 @@ impl Platform {
         let sequence = receipt.ledger_entry();
         self.remember(dataset, |remembered| (remembered.released, remembered.open) = (sequence, None))?;
         let (tables, noisy) = disclosure::commit_noise(plan, receipt).map_err(PlatformError::failed("release"))?;
-        Ok(Arc::new(Group { tables, basis: basis.clone(), noisy: Some(noisy) }))
+        Ok(Arc::new(Group { tables, basis: basis.clone(), noisy }))
     }
 
     fn noisy_tables(
@@ -213,11 +214,15 @@ pub(crate) fn in_order_of_counts(categories: &[Vec<String>]) -> Vec<Vec<Choice>>
     combinations
 }
 
+/// The state of the data of a version: of its rows, or of an older one's file.
+pub(in crate::publish) fn state_of(facts: &VersionFacts) -> Digest {
+    facts.records.unwrap_or(facts.content)
+}
+
 /// Of each registered period that the data cover, a digest over the states of its partitions.
 fn states(grammar: &Grammar, versions: &[DatasetVersion]) -> BTreeMap<Period, Digest> {
-    let state = |facts: &VersionFacts| facts.records.unwrap_or(facts.content);
     let contents: BTreeMap<Period, Digest> =
-        versions.iter().map(|version| (version.facts.period, state(&version.facts))).collect();
+        versions.iter().map(|version| (version.facts.period, state_of(&version.facts))).collect();
     let partitions: Vec<Period> = contents.keys().copied().collect();
     let periods: BTreeSet<Period> = grammar.periods.iter().flat_map(|kind| covered(&partitions, *kind)).collect();
     let state = |period: Period| {
