@@ -3,5 +3,6 @@
 pub(crate) mod data;
 mod denials;
 mod derived;
+mod links;
 mod tables;
 mod uploads;

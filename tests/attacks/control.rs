@@ -27,6 +27,9 @@ pub(super) fn unprotected() -> Demo {
     for part in ["partners", "geography"] {
         std::os::unix::fs::symlink(root().join("sample-data").join(part), sample.join(part)).unwrap();
     }
+    // Nor are people of open data counted over several.
+    fs::remove_file(sample.join("contracts/csr-partnership.people-by-services.toml")).unwrap();
+    fs::remove_file(sample.join("indicators/people-known-to-services.toml")).unwrap();
     edit(&sample.join("contracts"), |_, text| {
         // Of open data no other table is made.
         let text = match text.split_once("[crossings]") {
@@ -47,6 +50,7 @@ pub(super) fn unprotected() -> Demo {
     load_sample(folder.path(), folder.path());
     let mut settings = settings(folder.path());
     (settings.agreements, settings.contracts) = (agreements, sample.join("contracts"));
+    settings.indicators = sample.join("indicators");
     Demo::over(folder, settings)
 }
 

@@ -128,6 +128,10 @@ pub(super) fn gather(definitions: &Definitions, tables: Vec<(String, String, Vec
     for (indicator, view, rows) in tables {
         let (indicator, view) = definitions.find(&indicator, &view);
         read.insert(indicator.id.clone());
+        // Linked figures exclude nothing: no number that there may be is less possible for whoever knows them.
+        if definitions.contracts[&indicator.numerator.dataset].links.is_some() {
+            continue;
+        }
         for row in &rows {
             for (dataset, fact) in facts_of(definitions, indicator, view, row) {
                 let people = definitions.contracts[&dataset].counts == Counts::People;

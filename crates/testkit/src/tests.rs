@@ -49,7 +49,7 @@ fn contracts_parse_say_that_they_are_synthetic_and_have_files() {
     let mut found = Vec::new();
     below(&root.join("contracts"), &mut found);
     found.sort();
-    assert_eq!(found.len(), 17);
+    assert_eq!(found.len(), 18);
     for path in found {
         let name = path.file_name().unwrap().to_str().unwrap();
         let contract = model::DatasetContract::parse(name, &std::fs::read_to_string(&path).unwrap()).unwrap();
@@ -60,6 +60,10 @@ fn contracts_parse_say_that_they_are_synthetic_and_have_files() {
             contract.description.to_lowercase().contains(if real { "real figures" } else { "synthetic" }),
             "{name}"
         );
+        // Nobody uploads what is counted over others.
+        if contract.links.is_some() {
+            continue;
+        }
         let (organisation, dataset) = contract.id.as_str().split_once('.').unwrap();
         let folder = root.join("partners").join(organisation).join(dataset);
         assert!(std::fs::read_dir(&folder).is_ok_and(|mut files| files.next().is_some()), "{}", folder.display());

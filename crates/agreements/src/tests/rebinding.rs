@@ -300,3 +300,29 @@ fn data_bound_to_a_version_that_is_not_there_are_not_moved() {
     let bound = Governing { dataset, agreements: [versions[0].1].into() };
     assert_eq!(snapshot.rebound(&bound, instant(240)), bound);
 }
+
+/// What figures of linked records may tell only becomes less: what is out keeps its noise, and nothing more comes out with another.
+#[test]
+fn figures_of_linked_records_tell_no_more_under_a_later_version() {
+    let with = |odds: &str| format!("links = {{ odds = {odds} }}\n");
+    let looser = "terms.links.odds";
+    for (before, after, clauses) in [
+        (with("4"), with("4"), ""),
+        (with("4"), with("3"), ""),
+        (with("4"), with("5"), looser),
+        (with("4"), String::new(), ""),
+        (String::new(), with("4"), looser),
+    ] {
+        let budget = "query_budget = 10\n";
+        let (before, after) = (format!("{budget}{before}"), format!("{budget}{after}"));
+        let first =
+            first().replace("actions = [\"derive\"]", "actions = [\"derive\", \"link\"]").replace(budget, &before);
+        let versions = followed(demo::sign("v1.toml", &first, "test", instant(0)).unwrap(), (&before, &after));
+        let snapshot = load(&versions, &[]);
+        let found = match decide_at(&snapshot, versions[0].1, 240) {
+            Ok(_) => String::new(),
+            Err(denial) => denial.blockers[0].actual.clone(),
+        };
+        assert_eq!(found.trim_start_matches("agreement-0@2: "), clauses, "{before} becomes {after}");
+    }
+}

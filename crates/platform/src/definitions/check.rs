@@ -87,6 +87,12 @@ fn linked_people(
     if indicator.tier == Tier::Public {
         return Err("linked records are for partners: say `tier = \"partners\"`".to_owned());
     }
+    if let Some(view) = indicator.views.iter().find(|view| view.period_type != links.period) {
+        return Err(format!(
+            "view `{}` is by {}, and people of `{}` are counted by {}: who is in several of these would be counted several times",
+            view.name, view.period_type, numerator.id, links.period
+        ));
+    }
     match indicator.views.iter().find(|view| !links.areas.contains(&view.area_type)) {
         Some(view) => Err(format!(
             "view `{}` is by {}, which `links.areas` of `{}` does not register: noise was made for those that it does",

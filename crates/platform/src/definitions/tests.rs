@@ -371,5 +371,73 @@ fn every_definition_of_the_sample_stands() {
     let (definitions, errors) = Definitions::load(&read("contracts"), &read("indicators"));
     assert_eq!(errors, []);
     let views: usize = definitions.indicators().map(|indicator| indicator.views.len()).sum();
-    assert_eq!((definitions.contracts().count(), definitions.indicators().count(), views), (17, 19, 61));
+    assert_eq!(definitions.linked().count(), 1);
+    assert_eq!((definitions.contracts().count(), definitions.indicators().count(), views), (17, 20, 63));
+}
+
+/// What may be linked is checked against the contracts of the datasets, and what may be said of it against what is registered.
+#[test]
+fn linked_data_fit_their_datasets_and_their_indicators() {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sample-data");
+    let read = |folder: &str| crate::state::texts(&sample.join(folder)).unwrap();
+    let (contracts, indicators) = (read("contracts"), read("indicators"));
+    let links = "csr-partnership.people-by-services.toml";
+    let wellbeing = "lancashire-county-council.wellbeing-referrals.toml";
+    let ambulance = "\"north-west-ambulance.call-outs\"";
+    for (file, from, to, expect) in [
+        (
+            links,
+            ambulance,
+            "\"north-west-ambulance.call-ins\"",
+            "`north-west-ambulance.call-ins`, which has no contract",
+        ),
+        (links, ambulance, "\"runshaw-college.participation\"", "in a way of its own"),
+        (links, ambulance, "\"lancashire-fire-and-rescue.incidents\"", "do not say who they are about"),
+        (links, ambulance, "\"department-for-work-and-pensions.claimants\"", "do not say who they are about"),
+        (links, "calendar-year", "quarter", "would be counted several times"),
+        (wellbeing, "scheme = \"nhs-number\"", "scheme = \"local\"", "in a way of its own"),
+        ("people-known-to-services.toml", "area_type = \"msoa\"", "area_type = \"ward\"", "does not register"),
+        (
+            "people-known-to-services.toml",
+            "tier = \"partners\"",
+            "tier = \"public\"",
+            "linked records are for partners",
+        ),
+        (
+            "people-known-to-services.toml",
+            "measure = \"count\"",
+            "measure = \"count\"\nfilter = { services = [\"2\"] }",
+            "leave the filter out",
+        ),
+        (
+            "people-known-to-services.toml",
+            "period_type = \"calendar-year\"",
+            "period_type = \"quarter\"",
+            "would be counted several times",
+        ),
+    ] {
+        let edit = |files: &[DefinitionFile]| -> Vec<DefinitionFile> {
+            let edited = |one: &DefinitionFile| DefinitionFile {
+                text: if one.name == file { one.text.replacen(from, to, 1) } else { one.text.clone() },
+                ..one.clone()
+            };
+            files.iter().map(edited).collect()
+        };
+        let (definitions, errors) = Definitions::load(&edit(&contracts), &edit(&indicators));
+        assert!(errors.iter().any(|error| error.message.contains(expect)), "{to}: {errors:?}");
+        // Nothing else is lost with it.
+        assert_eq!(definitions.contracts().count(), 17, "{to}");
+        assert!(definitions.indicators().count() >= 19, "{to}");
+    }
+    // A dataset's people are counted once.
+    let second = DefinitionFile {
+        name: "again.toml".to_owned(),
+        text: contracts.iter().find(|one| one.name == links).unwrap().text.replace("people-by-services", "again"),
+    };
+    let (definitions, errors) = Definitions::load(&[contracts, vec![second]].concat(), &indicators);
+    assert!(
+        errors.iter().any(|error| error.file == "again.toml" && error.message.contains("already: what both say")),
+        "{errors:?}"
+    );
+    assert_eq!(definitions.linked().count(), 1);
 }
