@@ -53,6 +53,8 @@ pub enum BlockerCode {
     TierExceeded,
     /// A table is finer than the terms.
     LevelTooFine,
+    /// Figures of linked records tell more than the terms allow.
+    OddsExceeded,
     /// Agreements under different laws.
     RegimesMixed,
     /// Agreements that accept no common protection method.
@@ -65,7 +67,7 @@ pub enum BlockerCode {
 
 impl BlockerCode {
     /// Every code.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::RoleNotPermitted,
         Self::PurposeNotHeld,
         Self::NoDataset,
@@ -87,6 +89,7 @@ impl BlockerCode {
         Self::PeriodNotCovered,
         Self::TierExceeded,
         Self::LevelTooFine,
+        Self::OddsExceeded,
         Self::RegimesMixed,
         Self::MethodConflict,
         Self::OnwardNotAllowed,
@@ -118,6 +121,7 @@ impl BlockerCode {
             Self::PeriodNotCovered => "period-not-covered",
             Self::TierExceeded => "tier-exceeded",
             Self::LevelTooFine => "level-too-fine",
+            Self::OddsExceeded => "odds-exceeded",
             Self::RegimesMixed => "regimes-mixed",
             Self::MethodConflict => "method-conflict",
             Self::OnwardNotAllowed => "onward-not-allowed",
@@ -152,6 +156,7 @@ impl BlockerCode {
             Self::PeriodNotCovered => "send files about the agreed period only",
             Self::TierExceeded => "release to partners only, or agree on a wider tier",
             Self::LevelTooFine => "ask for a coarser area or period",
+            Self::OddsExceeded => "agree on terms under which the figures may be shown",
             Self::RegimesMixed => "use the datasets apart",
             Self::MethodConflict => "use the datasets apart, or agree on a common method",
             Self::OnwardNotAllowed => "the recipient should ask for the data themselves",

@@ -337,7 +337,7 @@ impl<'a> Evaluator<'a> {
             }
         }
         // Nothing was linked later than now.
-        let linked_at = self.request.linked_at.filter(|_| self.action == ActionKind::Link);
+        let linked_at = self.request.figures.filter(|_| self.action == ActionKind::Link).map(|figures| figures.at);
         let at = linked_at.map_or(self.now, |at| at.min(self.now));
         for ((dataset, scheme), (days, agreement)) in strictest {
             let evidence = self.request.opt_outs.iter().filter(|e| e.dataset == *dataset && e.scheme == scheme);
@@ -362,6 +362,19 @@ impl<'a> Evaluator<'a> {
             let public = self.request.tier == Tier::Public || self.request.principal.role == Role::Public;
             if public && terms.tier < Tier::Public {
                 self.refuse(agreement, BlockerCode::TierExceeded, "terms.tier", "partners", "public");
+            }
+        }
+        if let Some(figures) = self.request.figures.filter(|_| self.action == ActionKind::Link) {
+            let agreed = terms.links.map_or(0, |links| links.odds);
+            if figures.odds > agreed {
+                let required = if agreed == 0 { "no figures".to_owned() } else { format!("at most {agreed}") };
+                self.refuse(
+                    agreement,
+                    BlockerCode::OddsExceeded,
+                    "terms.links.odds",
+                    required,
+                    figures.odds.to_string(),
+                );
             }
         }
         if matches!(self.action, ActionKind::Derive | ActionKind::Release) {

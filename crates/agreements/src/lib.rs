@@ -63,6 +63,6 @@ pub use permit::{AgreedColumn, Permit, PermitRecord, Standing};
 pub use primary::{LargestShare, PrimaryRules};
 pub use principal::{Action, ActionKind, Derive, Ingest, Link, Principal, Recipient, Release, Role};
 pub use registry::{PolicyEpoch, Registry, Snapshot, SourceFile, Status};
-pub use request::{Governing, OptOutEvidence, Request};
+pub use request::{Governing, LinkedFigures, OptOutEvidence, Request};
 pub use signature::{PublicKey, SignatureBytes};
 pub use terms::{Forbids, Method, Onward, Terms, Zeros, meet};

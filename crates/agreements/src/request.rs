@@ -45,6 +45,16 @@ pub struct OptOutEvidence {
     pub applied_at: Timestamp,
 }
 
+/// Figures of linked records. Whoever reads them needs a grant to link, and agreements that let figures tell so much, at that moment;
+/// opt-outs had to be fresh when the records were linked: they are not linked again by reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkedFigures {
+    /// When records were linked.
+    pub at: Timestamp,
+    /// By how many times they may change odds about one person.
+    pub odds: u32,
+}
+
 /// A request to be decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
@@ -63,9 +73,8 @@ pub struct Request {
     pub period: Option<Period>,
     /// Evidence of opt-outs.
     pub opt_outs: Vec<OptOutEvidence>,
-    /// For reading what was made of linked records: when they were linked. Whoever reads it needs a grant to link at this moment, and opt-outs
-    /// had to be fresh at that one: what was linked then is not linked again by reading it.
-    pub linked_at: Option<Timestamp>,
+    /// For reading figures of linked records: what they were made of.
+    pub figures: Option<LinkedFigures>,
     /// For passing on what was released: the record of the permit it was released under.
     pub onward_of: Option<PermitRecord>,
 }
@@ -82,7 +91,7 @@ impl Request {
             tier: Tier::Partners,
             period: None,
             opt_outs: Vec::new(),
-            linked_at: None,
+            figures: None,
             onward_of: None,
         }
     }
@@ -106,10 +115,10 @@ impl Request {
         Self { tier, ..self }
     }
 
-    /// The same about what was made of records that were linked at a moment.
+    /// The same about figures that were made of linked records.
     #[must_use]
-    pub fn linked_at(self, at: Timestamp) -> Self {
-        Self { linked_at: Some(at), ..self }
+    pub fn about_figures(self, figures: LinkedFigures) -> Self {
+        Self { figures: Some(figures), ..self }
     }
 
     /// The same with this evidence.

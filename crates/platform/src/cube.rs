@@ -5,9 +5,8 @@ mod figures;
 
 use std::collections::BTreeMap;
 
-use agreements::{Governing, OptOutEvidence};
+use agreements::{Governing, LinkedFigures, OptOutEvidence};
 use disclosure::{Cell, CellId, GroupTables, MeasureId, NoiseKind, Released};
-use jiff::Timestamp;
 use model::indicator::{Indicator, View};
 use model::table::Breakdown;
 use model::{
@@ -49,8 +48,8 @@ pub(crate) struct Basis {
 pub(crate) struct LinkedRecords {
     /// Of which datasets.
     pub(crate) datasets: Vec<DatasetId>,
-    /// When.
-    pub(crate) at: Timestamp,
+    /// What figures were made of them.
+    pub(crate) figures: LinkedFigures,
 }
 
 /// A category of a dimension in a table, or the total over it.

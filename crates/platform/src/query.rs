@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use agreements::{Denial, Governing, Level, Link, Principal, Release, Request, Role, decide};
+use agreements::{Denial, Governing, Level, Link, LinkedFigures, Principal, Release, Request, Role, decide};
 use model::contract::DatasetContract;
 use model::indicator::{Indicator, View};
 use model::{AgeBand, AreaCode, AreaType, Exposure, Period, PurposeId, Sex, TidyRow, Tier};
@@ -160,8 +160,10 @@ impl Platform {
         };
         // As they were linked for what is published; or would be.
         let known = first.and_then(|cube| cube.basis.linked.clone());
-        let linked = known
-            .unwrap_or_else(|| LinkedRecords { datasets: state.definitions.linked_by(indicator).to_vec(), at: now });
+        let linked = known.unwrap_or_else(|| LinkedRecords {
+            datasets: state.definitions.linked_by(indicator).to_vec(),
+            figures: LinkedFigures { at: now, odds: 0 },
+        });
         let ask = |principal: Principal, purpose: &PurposeId| {
             let request = Request::new(principal, purpose.clone(), governing.clone())
                 .with_outputs(levels.iter().copied())
@@ -173,7 +175,7 @@ impl Platform {
             }
             // Records were linked for whoever reads this, and what it is divided by was not.
             let inputs = governing.iter().filter(|of| linked.datasets.contains(&of.dataset)).cloned().collect();
-            let request = Request { inputs, ..request }.linked_at(linked.at);
+            let request = Request { inputs, ..request }.about_figures(linked.figures);
             decide::<Link>(&state.snapshot, &request, now).map(drop)
         };
         if indicator.tier == Tier::Public {

@@ -74,7 +74,11 @@ fn it_is_under_the_signature_and_said() {
 #[test]
 fn opt_outs_had_to_be_fresh_when_records_were_linked() {
     let linked = Query { action: ActionKind::Link, ..super::validity::derive_query() };
-    let plain = Plain { optout: Some(([ActionKind::Link].into(), 10)), ..permissive(&linked, &[0].into(), false) };
+    let plain = Plain {
+        odds: Some(4),
+        optout: Some(([ActionKind::Link].into(), 10)),
+        ..permissive(&linked, &[0].into(), false)
+    };
     let world = World { agreements: vec![plain], faulty: [].into() };
     let loaded = world.load();
     let evidence = |hour: i64| OptOutEvidence {
@@ -85,7 +89,8 @@ fn opt_outs_had_to_be_fresh_when_records_were_linked() {
     let day = 24;
     let allowed = |applied: i64, at: Option<i64>, now: i64| {
         let request = linked.request(&loaded).with_opt_outs(vec![evidence(applied)]);
-        let request = at.map_or(request.clone(), |at| request.linked_at(instant(at)));
+        let figures = |at| LinkedFigures { at: instant(at), odds: 4 };
+        let request = at.map_or(request.clone(), |at| request.about_figures(figures(at)));
         decide::<Link>(&loaded.snapshot, &request, instant(now)).is_ok()
     };
     assert!(allowed(20 * day, None, 25 * day), "fresh now");
@@ -96,4 +101,30 @@ fn opt_outs_had_to_be_fresh_when_records_were_linked() {
     assert!(!allowed(20 * day, Some(90 * day), 19 * day), "nothing is linked later than now");
     // Everything else is asked now: this agreement ends after 400 days.
     assert!(!allowed(20 * day, Some(25 * day), 401 * day));
+}
+
+/// What is out may be read as long as the agreements let figures tell as much.
+#[test]
+fn figures_that_tell_more_than_is_agreed_now_are_not_read() {
+    let linked = Query { action: ActionKind::Link, ..super::validity::derive_query() };
+    let plain = |odds| Plain { odds, ..permissive(&linked, &[0].into(), false) };
+    for (agreed, made_for, expect) in [
+        ([Some(4), Some(9)], 4, None),
+        ([Some(4), Some(9)], 5, Some("at most 4")),
+        ([Some(9), None], 4, Some("no figures")),
+        ([None, None], 2, Some("no figures")),
+    ] {
+        let world = World { agreements: agreed.into_iter().map(plain).collect(), faulty: [].into() };
+        let loaded = world.load();
+        let query = Query { inputs: vec![(0, [0, 1].into())], ..linked.clone() };
+        let request = query.request(&loaded).about_figures(LinkedFigures { at: instant(20), odds: made_for });
+        let denial = decide::<Link>(&loaded.snapshot, &request, instant(30)).err();
+        let found = denial.map(|denial| {
+            assert!(denial.blockers.iter().all(|blocker| blocker.code == BlockerCode::OddsExceeded), "{denial:?}");
+            denial.blockers[0].required.clone()
+        });
+        assert_eq!(found.as_deref(), expect, "{agreed:?} {made_for}");
+        // Linking by itself needs no such terms.
+        assert!(decide::<Link>(&loaded.snapshot, &query.request(&loaded), instant(30)).is_ok());
+    }
 }

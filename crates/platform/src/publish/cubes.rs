@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use agreements::LinkedFigures;
 use model::contract::{DatasetContract, Level};
 use model::indicator::{Indicator, IndicatorType, Measure, View};
 use model::{AgeBand, CellKey, DatasetId, Sex, ViewId};
@@ -137,7 +138,10 @@ fn cubes_of(state: &State, indicator: &Indicator) -> Result<Vec<Cube>, PlatformE
         let stands = group.basis.governing(dataset);
         opt_outs.extend(group.basis.opt_outs(&state.snapshot, &stands));
         governing.extend(stands);
-        let records = |of: &Linked| LinkedRecords { datasets: of.versions.keys().cloned().collect(), at: of.at };
+        let records = |of: &Linked| LinkedRecords {
+            datasets: of.versions.keys().cloned().collect(),
+            figures: LinkedFigures { at: of.at, odds: of.odds },
+        };
         linked = linked.or(group.basis.linked.as_ref().map(records));
     }
     let mut cubes = Vec::new();

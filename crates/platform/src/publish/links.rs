@@ -15,7 +15,7 @@ use disclosure::{
 use engine::{Dimension, LinkPermit, LinkRequest, LinkedDataset};
 use jiff::Timestamp;
 use model::contract::{DatasetContract, Links};
-use model::{AreaType, DatasetId, Digest, Period};
+use model::{AreaType, DatasetId, Digest, Period, PeriodType};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -42,8 +42,14 @@ use crate::state::{Group, State, digest_of};
 pub(crate) struct Linked {
     /// Each dataset with the versions whose records were linked.
     pub(crate) versions: BTreeMap<DatasetId, BTreeSet<Uuid>>,
+    /// Every dataset whose people were ever counted.
+    pub(crate) ever: BTreeSet<DatasetId>,
     /// Everything that was ever registered to be published by.
     pub(crate) areas: BTreeSet<AreaType>,
+    /// The type of period that a person is counted in.
+    pub(crate) period: PeriodType,
+    /// By how many times odds about one person may change.
+    pub(crate) odds: u32,
     /// The periods that all datasets cover.
     pub(crate) periods: Vec<Period>,
     /// When they were linked.
@@ -108,6 +114,29 @@ impl<'a> Work<'a> {
         let of = |source: &Source<'_>| target(self.state, source.contract, &source.versions, now);
         let each = self.sources.iter().map(of).collect::<Result<Vec<_>, _>>()?;
         Ok(digest_of(std::iter::once(&of_all).chain(&each).map(|digest| &digest.0[..])))
+    }
+
+    /// With what was counted and registered before, which nobody has forgotten.
+    fn linked(
+        &self,
+        versions: BTreeMap<DatasetId, BTreeSet<Uuid>>,
+        odds: u32,
+        (last, at): (Option<&Opened>, Timestamp),
+    ) -> Result<Linked, PlatformError> {
+        let (links, periods) = (self.links, self.periods.clone());
+        let mut ever: BTreeSet<DatasetId> = links.datasets.iter().cloned().collect();
+        let mut areas: BTreeSet<AreaType> = links.areas.iter().copied().collect();
+        if let Some(before) = last.and_then(|last| last.basis.linked.as_ref()) {
+            if before.period != links.period {
+                return unpublishable(format!(
+                    "people were counted by {} at its last release, and who is in one of these would be in another again: keep that, or count them under another name",
+                    before.period
+                ));
+            }
+            ever.extend(before.ever.iter().cloned());
+            areas.extend(&before.areas);
+        }
+        Ok(Linked { versions, ever, areas, period: links.period, odds, periods, at })
     }
 
     /// Of each period a digest over the records of all datasets in it, and over what the areas are made of that they are counted by.
@@ -212,7 +241,7 @@ impl Platform {
                 None => self.released_entries(&other)?.pop().and_then(|last| last.basis.linked),
             };
             let of =
-                |linked: &Linked| linked.versions.keys().find(|dataset| work.links.datasets.contains(dataset)).cloned();
+                |linked: &Linked| linked.ever.iter().find(|dataset| work.links.datasets.contains(dataset)).cloned();
             if let Some(dataset) = linked.as_ref().and_then(of) {
                 return unpublishable(format!(
                     "people of `{dataset}` were counted by `{other}`, and what both say of somebody together is more than either may: leave it out, or put `{other}` back"
@@ -228,7 +257,7 @@ impl Platform {
         permitted: &Permitted,
         last: Option<&Opened>,
     ) -> Result<Basis, PlatformError> {
-        let Work { state, contract, links, periods, .. } = work;
+        let Work { state, contract, .. } = work;
         let geography = state.geography()?;
         let mut located = Vec::new();
         let mut versions: BTreeMap<DatasetId, BTreeSet<Uuid>> = BTreeMap::new();
@@ -240,10 +269,7 @@ impl Platform {
         }
         let located = located.into_iter().reduce(Located::and);
         let Some(located) = located else { return unpublishable("it names no dataset") };
-        let before = last.and_then(|last| last.basis.linked.as_ref());
-        let known = before.iter().flat_map(|before| before.areas.iter().copied());
-        let areas: BTreeSet<AreaType> = links.areas.iter().copied().chain(known).collect();
-        let linked = Linked { versions, areas, periods: periods.clone(), at: self.now() };
+        let linked = work.linked(versions, permitted.odds, (last, self.now()))?;
         let partitions: Vec<Partition> = work.versions().map(|(_, version)| Partition::of(version)).collect();
         let policy = permitted.rules()?;
         let digests = |types: &BTreeSet<AreaType>| -> BTreeMap<AreaType, Digest> {
@@ -373,7 +399,7 @@ fn revision(
     let mut parts = vec![
         serde_json::to_vec(work.contract).map_err(write("write a contract"))?,
         serde_json::to_vec(partitions).map_err(write("write a partition"))?,
-        serde_json::to_vec(&(&linked.versions, &linked.areas, &linked.periods))
+        serde_json::to_vec(&(&linked.versions, &linked.ever, &linked.areas, &linked.periods))
             .map_err(write("write what is linked"))?,
         work.state.geography()?.digest.0.to_vec(),
         policy.to_vec(),

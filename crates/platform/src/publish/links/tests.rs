@@ -314,3 +314,29 @@ fn what_is_registered_later_has_another_noise_and_is_refused() {
     let platform = small.open();
     assert_eq!(publish(&platform), "published nothing new");
 }
+
+/// Who is in one year is in four quarters: by both, figures would tell of everybody more than once.
+#[test]
+fn people_are_counted_by_one_type_of_period_ever() {
+    let small = small();
+    let indicator = small.indicators().join("people-known-to-services.toml");
+    let text = std::fs::read_to_string(&indicator).unwrap();
+    let (before, view) = text.rsplit_once("[[view]]").unwrap();
+    let district = format!("{}[[view]]{view}", before.split_once("[[view]]").unwrap().0);
+    std::fs::write(&indicator, &district).unwrap();
+    let platform = small.open();
+    take_in(&platform, [&REFERRED, &[20], &[20], &[20]]);
+    publish(&platform);
+    let reader = analyst(&platform);
+    let shown = figures(&platform, &reader, AreaType::District);
+    drop(platform);
+    small.describe(LINKS, "calendar-year", "quarter");
+    std::fs::write(&indicator, district.replace("calendar-year", "quarter")).unwrap();
+    let platform = small.open();
+    let report = publish(&platform);
+    assert!(report.contains("people were counted by calendar-year at its last release"), "{report}");
+    drop(platform);
+    small.describe(LINKS, "\"quarter\"", "\"calendar-year\"");
+    std::fs::write(&indicator, district).unwrap();
+    assert_eq!(figures(&small.open(), &reader, AreaType::District), shown);
+}
