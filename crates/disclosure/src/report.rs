@@ -415,7 +415,7 @@ fn proof_of_links(noise: &Geometric) -> Vec<String> {
     let odds = noise.odds();
     vec![
         format!(
-            "no figure excludes anything: over all that is ever published of the links of one period, the odds of any two possibilities              about one person change by at most {odds} times, whatever else is published or known"
+            "no figure excludes anything: over all that is ever published of the links of one period, the odds of any two possibilities about one person change by at most {odds} times, whatever else is published or known"
         ),
         format!(
             "about somebody who is counted in several periods, by that much for each of them; about several people, for each of them"

@@ -152,7 +152,8 @@ impl Platform {
         caller: &Caller,
         dataset: &DatasetId,
     ) -> Result<&'s DatasetContract, PlatformError> {
-        let contract = state.definitions.contract(dataset).filter(|_| !caller.is_public());
+        // Nobody sends what is counted over others.
+        let contract = state.definitions.contract(dataset).filter(|of| of.links.is_none() && !caller.is_public());
         contract.ok_or_else(|| self.unregistered(caller, audit::Work::Ingest, dataset.as_str(), unknown(dataset)))
     }
 
