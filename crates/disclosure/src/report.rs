@@ -2,6 +2,8 @@
 //! withheld cell. Of what withheld cells hold together it says only in which of five coarse bands their share lies, and of few
 //! cells not even that. How many are withheld for which reason is confidential, and no part of a preview.
 
+mod noise;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -10,10 +12,11 @@ use model::{AgeBand, AreaType, PeriodType, Sex};
 use crate::changes::Shown;
 use crate::ids::{CellId, GroupId, MeasureId};
 use crate::ledger::{AuthenticatedEntry, Entry, LedgerError, Outcome};
-use crate::perturb::{Found, Geometric, Noise, NoiseEntry, NoiseKind, read_noise};
+use crate::perturb::{Found, Geometric, Noise};
 use crate::policy::{Policy, Rounding, ZeroPolicy};
 use crate::rules::Reason;
 use crate::verify::verify;
+pub use noise::report_noise;
 
 /// Below so many withheld cells nothing is said of their value.
 const FEW_CELLS: usize = 50;
@@ -223,46 +226,6 @@ pub fn report(entry: &AuthenticatedEntry, views: &[ReportedView]) -> Result<Publ
     })
 }
 
-/// Reports on an entry of a plan of noise: everything is shown.
-///
-/// # Errors
-/// If it cannot be read, or is no such plan of the group.
-pub fn report_noise(
-    group: &GroupId,
-    entry: &AuthenticatedEntry,
-    views: &[ReportedView],
-) -> Result<PublicationReport, LedgerError> {
-    let entry = read_noise(entry, group)?;
-    let (mut losses, mut all) = (vec![Loss::default(); views.len()], Loss::default());
-    for (id, _) in &entry.cells {
-        all.add(false, 0);
-        views.iter().zip(&mut losses).filter(|(view, _)| view.shows(id)).for_each(|(_, loss)| loss.add(false, 0));
-    }
-    Ok(PublicationReport {
-        group: group.clone(),
-        facts: Vec::new(),
-        protection: protection_of(&entry)?,
-        views: views.iter().map(|view| view.name.clone()).zip(losses).collect(),
-        all,
-        reasons: BTreeMap::new(),
-        partners: None,
-        contributors: false,
-        worlds: 0,
-        provably_small: 0,
-    })
-}
-
-fn protection_of(entry: &NoiseEntry) -> Result<Protection, LedgerError> {
-    let noise = match entry.table.kind() {
-        NoiseKind::Geometric(noise) => return Ok(Protection::Links(noise)),
-        NoiseKind::CellKey(noise) => noise,
-    };
-    let found = entry.found.clone().ok_or(LedgerError::Unreadable)?;
-    let most = u64::from(noise.largest() + noise.least_shown());
-    let few = entry.cells.iter().filter(|(_, value)| *value <= most).count();
-    Ok(Protection::Noise { noise, found, few })
-}
-
 /// The family of a rule, for people.
 const fn family(reason: Reason) -> &'static str {
     match reason {
@@ -283,8 +246,8 @@ impl PublicationReport {
     fn rules(&self) -> Vec<String> {
         match &self.protection {
             Protection::Withheld(policy) => self.rules_of(policy),
-            Protection::Noise { noise, .. } => rules_of_noise(noise),
-            Protection::Links(noise) => rules_of_links(noise),
+            Protection::Noise { noise, .. } => noise::rules_of_noise(noise),
+            Protection::Links(noise) => noise::rules_of_links(noise),
         }
     }
 
@@ -314,8 +277,8 @@ impl PublicationReport {
     fn readers(&self) -> Vec<String> {
         let policy = match &self.protection {
             Protection::Withheld(policy) => policy,
-            Protection::Noise { noise, found, few } => return proof_of_noise(noise, found, *few),
-            Protection::Links(noise) => return proof_of_links(noise),
+            Protection::Noise { noise, found, few } => return noise::proof_of_noise(noise, found, *few),
+            Protection::Links(noise) => return noise::proof_of_links(noise),
         };
         let mut readers = vec![
             "holds against anybody who has everything that was ever published of it, and knows these rules".to_owned(),
@@ -385,64 +348,6 @@ impl fmt::Display for PublicationReport {
         let width = self.reasons.keys().map(|reason| family(*reason).len()).max().unwrap_or(0);
         self.reasons.iter().try_for_each(|(reason, cells)| writeln!(f, "  {:<width$}  {cells:>6}", family(*reason)))
     }
-}
-
-fn rules_of_noise(noise: &Noise) -> Vec<String> {
-    let mut rules = vec![format!(
-        "every count above zero has noise of at most {} either way, variance {}; a cell has the same noise until the data of its period change",
-        noise.largest(),
-        noise.variance()
-    )];
-    if noise.least_shown() > 0 {
-        rules.push(format!("no count from 1 to {} is shown", noise.least_shown()));
-    }
-    rules
-}
-
-fn rules_of_links(noise: &Geometric) -> Vec<String> {
-    let mut rules = vec![format!(
-        "every count has noise without a largest value: 95 % of figures are within {} of their count; a total is the sum of its figures, and nothing less than 0 is shown",
-        noise.within_95()
-    )];
-    if noise.rounding() > 1 {
-        rules.push(format!("figures are rounded to the nearest {}", noise.rounding()));
-    }
-    rules
-}
-
-/// What holds whatever else is published or known.
-fn proof_of_links(noise: &Geometric) -> Vec<String> {
-    let odds = noise.odds();
-    vec![
-        format!(
-            "no figure excludes anything: over all that is ever published of the links of one period, the odds of any two possibilities about one person change by at most {odds} times, whatever else is published or known"
-        ),
-        format!(
-            "about somebody who is counted in several periods, by that much for each of them; about several people, for each of them"
-        ),
-    ]
-}
-
-/// What was found before any data, and what it is not about.
-fn proof_of_noise(noise: &Noise, found: &Found, few: usize) -> Vec<String> {
-    let percent = |share: f64| format!("{:.0} %", share * 100.0);
-    vec![
-        format!(
-            "of all that may ever be asked for, a best guess of a count is right with at most {} (agreed: {}), most for {}",
-            percent(found.guess),
-            percent(found.cap),
-            found.of.join(" by ")
-        ),
-        format!(
-            "for counts above {} of which all were equally probable before; {few} figures of views are not above, and more of finer \
-             tables that may be asked for",
-            noise.largest() + noise.least_shown()
-        ),
-        format!(
-            "zeros stay zero: a 0 is a true one with {} by itself, and more where others beside it are 0",
-            percent(found.zero)
-        ),
-    ]
 }
 
 /// A heading in front of lines.

@@ -25,7 +25,7 @@ use crate::facts::UNKNOWN;
 use crate::permitted::covers_stored;
 use crate::query::grouping::{Grouping, KEYS, ROWS};
 use crate::query::session::Session;
-use crate::request::{AreaSet, Deadline, Dimension, Limits, RECORD_KEY, StoredTable};
+use crate::request::{AreaSet, Deadline, Dimension, Limits, RECORD_KEY, StoredTable, apart};
 use whereabouts::Whereabouts;
 
 /// Counts of the rows of a dataset.
@@ -102,13 +102,7 @@ impl CountRequest {
     }
 
     pub(crate) fn check(&self, limits: &Limits) -> Result<(), EngineError> {
-        let mut later = self.periods.as_slice();
-        while let [period, rest @ ..] = later {
-            if rest.iter().any(|other| other.overlaps(*period)) {
-                return Err(EngineError::Overlapping { dataset: self.dataset.to_string() });
-            }
-            later = rest;
-        }
+        apart(&self.periods, self.dataset.as_str())?;
         let size = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         let cells = self.sizes().into_iter().map(size).fold(1, u64::saturating_mul);
         if cells <= limits.max_cells {

@@ -18,7 +18,7 @@ use crate::error::EngineError;
 use crate::permitted::covers_stored;
 use crate::query::grouping::{Grouping, ROWS};
 use crate::query::session::Session;
-use crate::request::{AreaSet, CONTRIBUTOR, Deadline, Limits, StoredTable};
+use crate::request::{AreaSet, CONTRIBUTOR, Deadline, Limits, StoredTable, apart};
 
 /// One of the datasets whose people are counted together.
 #[derive(Clone)]
@@ -115,7 +115,7 @@ impl<'a> Joined<'a> {
         request: &'a LinkRequest,
         (limits, deadline): (&Limits, Deadline),
     ) -> Result<Self, EngineError> {
-        check_periods(request)?;
+        apart(&request.periods, "linked records")?;
         let codes = request.areas.iter().flat_map(|areas| areas.areas.iter().flat_map(|(_, atoms)| atoms));
         let codes: std::collections::BTreeSet<&str> = codes.map(AreaCode::as_str).collect();
         let atoms = codes.into_iter().map(str::to_owned).zip(0..).collect();
@@ -249,17 +249,6 @@ impl Table {
             }
         }
     }
-}
-
-fn check_periods(request: &LinkRequest) -> Result<(), EngineError> {
-    let mut later = request.periods.as_slice();
-    while let [period, rest @ ..] = later {
-        if rest.iter().any(|other| other.overlaps(*period)) {
-            return Err(EngineError::Overlapping { dataset: "linked records".to_owned() });
-        }
-        later = rest;
-    }
-    Ok(())
 }
 
 fn grouping(limits: &Limits) -> Grouping {

@@ -243,3 +243,15 @@ impl TableSpec {
         by.saturating_mul(size(self.areas.areas.len())).saturating_mul(size(self.periods.len()))
     }
 }
+
+/// Whether no period overlaps another one: rows would be in two cells.
+pub(crate) fn apart(periods: &[Period], dataset: &str) -> Result<(), EngineError> {
+    let mut later = periods;
+    while let [period, rest @ ..] = later {
+        if rest.iter().any(|other| other.overlaps(*period)) {
+            return Err(EngineError::Overlapping { dataset: dataset.to_owned() });
+        }
+        later = rest;
+    }
+    Ok(())
+}
