@@ -8,11 +8,11 @@ use model::{DatasetId, Exposure, OrganisationId, Tier};
 
 use crate::canonical::sha256;
 use crate::denial::Denial;
-use crate::evaluate::{agreed_columns, evaluate};
+use crate::evaluate::{Evaluation, agreed_columns, evaluate, evaluate_for};
 use crate::permit::{Permit, PermitRecord};
 use crate::principal::{Action, ActionKind, Role};
 use crate::registry::Snapshot;
-use crate::request::{Governing, Request};
+use crate::request::{Governing, LinkedFigures, Request};
 
 /// Decides a request. It is allowed if the caller's role and credential permit it, it names at least one dataset, and
 /// for every dataset **every** agreement that governs it is active, has one grant that covers the whole request,
@@ -25,11 +25,8 @@ use crate::request::{Governing, Request};
 /// A denial with everything that stands in the way.
 pub fn decide<A: Action>(snapshot: &Snapshot, request: &Request, now: Timestamp) -> Result<Permit<A>, Denial> {
     let evaluation = evaluate(snapshot, request, A::KIND, now);
-    let Some(terms) = evaluation.terms.filter(|_| evaluation.blockers.is_empty()) else {
-        let reference = reference(snapshot, request, A::KIND, &evaluation.inputs, now);
-        let parties = parties(snapshot, &evaluation.inputs);
-        return Err(Denial { reference, purpose: request.purpose.clone(), parties, blockers: evaluation.blockers });
-    };
+    let terms = evaluation.terms.clone().filter(|_| evaluation.blockers.is_empty());
+    let Some(terms) = terms else { return Err(denial(snapshot, request, A::KIND, evaluation, now)) };
     let inputs = evaluation.inputs;
     let columns = inputs.iter().map(|input| (input.dataset.clone(), agreed_columns(snapshot, input))).collect();
     let exposures = exposures(snapshot, &inputs);
@@ -45,6 +42,36 @@ pub fn decide<A: Action>(snapshot: &Snapshot, request: &Request, now: Timestamp)
         decided_at: now,
     };
     Ok(Permit { record, terms, columns, exposures, action: PhantomData })
+}
+
+/// Decides whether figures of linked records may be read by whoever asks: as if they linked them now, with opt-outs as they were then, and
+/// agreements that let figures tell as much. It gives no permit, so that nothing is linked by evidence of before.
+///
+/// # Errors
+/// A denial with everything that stands in the way.
+pub fn may_read_linked(
+    snapshot: &Snapshot,
+    request: &Request,
+    figures: LinkedFigures,
+    now: Timestamp,
+) -> Result<(), Denial> {
+    let evaluation = evaluate_for(snapshot, request, (ActionKind::Link, Some(figures)), now);
+    if evaluation.blockers.is_empty() && evaluation.terms.is_some() {
+        return Ok(());
+    }
+    Err(denial(snapshot, request, ActionKind::Link, evaluation, now))
+}
+
+fn denial(
+    snapshot: &Snapshot,
+    request: &Request,
+    action: ActionKind,
+    evaluation: Evaluation,
+    now: Timestamp,
+) -> Denial {
+    let reference = reference(snapshot, request, action, &evaluation.inputs, now);
+    let parties = parties(snapshot, &evaluation.inputs);
+    Denial { reference, purpose: request.purpose.clone(), parties, blockers: evaluation.blockers }
 }
 
 /// Open only if every agreement says so.

@@ -15,7 +15,7 @@ use crate::level::Levels;
 use crate::permit::{AgreedColumn, Standing};
 use crate::principal::{ActionKind, Recipient, Role};
 use crate::registry::{Snapshot, has_begun, has_ended};
-use crate::request::{Governing, Request};
+use crate::request::{Governing, LinkedFigures, Request};
 use crate::terms::{Method, Onward, Terms, meet};
 
 /// Everything there is to say about a request.
@@ -31,6 +31,8 @@ struct Evaluator<'a> {
     snapshot: &'a Snapshot,
     request: &'a Request,
     action: ActionKind,
+    /// Figures that are read, where nothing is linked.
+    figures: Option<LinkedFigures>,
     now: Timestamp,
     inputs: Vec<Governing>,
     /// Who receives; `None` if the caller can receive nothing.
@@ -40,10 +42,21 @@ struct Evaluator<'a> {
 
 /// Evaluates a request against every agreement that governs its data.
 pub(crate) fn evaluate(snapshot: &Snapshot, request: &Request, action: ActionKind, now: Timestamp) -> Evaluation {
+    evaluate_for(snapshot, request, (action, None), now)
+}
+
+/// The same; of figures of linked records, whether they may be read.
+pub(crate) fn evaluate_for(
+    snapshot: &Snapshot,
+    request: &Request,
+    (action, figures): (ActionKind, Option<LinkedFigures>),
+    now: Timestamp,
+) -> Evaluation {
     let mut evaluator = Evaluator {
         snapshot,
         request,
         action,
+        figures,
         now,
         inputs: governed_inputs(snapshot, request, action, now),
         recipient: recipient(request, action),
@@ -337,7 +350,7 @@ impl<'a> Evaluator<'a> {
             }
         }
         // Nothing was linked later than now.
-        let linked_at = self.request.figures.filter(|_| self.action == ActionKind::Link).map(|figures| figures.at);
+        let linked_at = self.figures.map(|figures| figures.at);
         let at = linked_at.map_or(self.now, |at| at.min(self.now));
         for ((dataset, scheme), (days, agreement)) in strictest {
             let evidence = self.request.opt_outs.iter().filter(|e| e.dataset == *dataset && e.scheme == scheme);
@@ -364,7 +377,7 @@ impl<'a> Evaluator<'a> {
                 self.refuse(agreement, BlockerCode::TierExceeded, "terms.tier", "partners", "public");
             }
         }
-        if let Some(figures) = self.request.figures.filter(|_| self.action == ActionKind::Link) {
+        if let Some(figures) = self.figures {
             let agreed = terms.links.map_or(0, |links| links.odds);
             if figures.odds > agreed {
                 let required = if agreed == 0 { "no figures".to_owned() } else { format!("at most {agreed}") };

@@ -48,7 +48,7 @@ pub use agreement::{
 };
 pub use blocker::{Blocker, BlockerCode};
 pub use canonical::agreement_digest;
-pub use decide::decide;
+pub use decide::{decide, may_read_linked};
 pub use denial::{Denial, DenialView};
 pub use diff::{Diff, diff};
 pub use event::{Event, EventKind, EventLog, Seen, State};

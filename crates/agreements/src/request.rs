@@ -73,8 +73,6 @@ pub struct Request {
     pub period: Option<Period>,
     /// Evidence of opt-outs.
     pub opt_outs: Vec<OptOutEvidence>,
-    /// For reading figures of linked records: what they were made of.
-    pub figures: Option<LinkedFigures>,
     /// For passing on what was released: the record of the permit it was released under.
     pub onward_of: Option<PermitRecord>,
 }
@@ -91,7 +89,6 @@ impl Request {
             tier: Tier::Partners,
             period: None,
             opt_outs: Vec::new(),
-            figures: None,
             onward_of: None,
         }
     }
@@ -113,12 +110,6 @@ impl Request {
     #[must_use]
     pub fn for_tier(self, tier: Tier) -> Self {
         Self { tier, ..self }
-    }
-
-    /// The same about figures that were made of linked records.
-    #[must_use]
-    pub fn about_figures(self, figures: LinkedFigures) -> Self {
-        Self { figures: Some(figures), ..self }
     }
 
     /// The same with this evidence.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use agreements::{Denial, Governing, Level, Link, LinkedFigures, Principal, Release, Request, Role, decide};
+use agreements::{Denial, Governing, Level, LinkedFigures, Principal, Release, Request, Role, decide};
 use model::contract::DatasetContract;
 use model::indicator::{Indicator, View};
 use model::{AgeBand, AreaCode, AreaType, Exposure, Period, PurposeId, Sex, TidyRow, Tier};
@@ -175,8 +175,7 @@ impl Platform {
             }
             // Records were linked for whoever reads this, and what it is divided by was not.
             let inputs = governing.iter().filter(|of| linked.datasets.contains(&of.dataset)).cloned().collect();
-            let request = Request { inputs, ..request }.about_figures(linked.figures);
-            decide::<Link>(&state.snapshot, &request, now).map(drop)
+            agreements::may_read_linked(&state.snapshot, &Request { inputs, ..request }, linked.figures, now)
         };
         if indicator.tier == Tier::Public {
             return ask(Principal::public(), &indicator.purpose);
