@@ -161,22 +161,22 @@ impl<'a> Work<'a> {
 
 impl Platform {
     /// The linked data that indicators stand on and that may be published otherwise than when it was last tried; and in words what
-    /// waits for data.
-    pub(super) fn changed_links(&self) -> Result<(BTreeSet<DatasetId>, Vec<String>), PlatformError> {
+    /// waits for data. What cannot be read is tried, so that its failure is told and is that of nothing else.
+    pub(super) fn changed_links(&self) -> (BTreeSet<DatasetId>, Vec<String>) {
         let (state, mut changed, mut waiting) = (self.state(), BTreeSet::new(), Vec::new());
         for contract in state.definitions.linked() {
+            let Some(links) = &contract.links else { continue };
             if state.definitions.indicators_on(&contract.id).next().is_none() {
                 continue;
             }
-            let Some(links) = &contract.links else { continue };
-            let work = Work::new(self, &state, contract, links)?;
-            if work.periods.is_empty() {
+            let covered = Work::new(self, &state, contract, links).map(|work| !work.periods.is_empty());
+            if matches!(covered, Ok(false)) {
                 waiting.push(format!("{}: no {} is covered by all of its datasets", contract.id, links.period));
-            } else if self.remembered(&contract.id)?.tried != Some(work.target(self.now())?) {
+            } else if !matches!(self.changed_link(&state, contract), Ok(None)) {
                 changed.insert(contract.id.clone());
             }
         }
-        Ok((changed, waiting))
+        (changed, waiting)
     }
 
     /// One version of the data that linked figures would be made of, if they may be published otherwise than when it was last tried.

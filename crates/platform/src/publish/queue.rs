@@ -108,7 +108,7 @@ impl Platform {
         let outcomes = self.publish_datasets(&datasets, done);
         self.tell(outcomes, &mut report, &mut run);
         // What is counted over several of them is no part of any job.
-        let (linked, without_data) = self.changed_links()?;
+        let (linked, without_data) = self.changed_links();
         let outcomes = self.publish_datasets(&linked, done);
         self.tell(outcomes, &mut report, &mut run);
         report.waiting.extend(without_data);
