@@ -65,7 +65,7 @@ async fn every_rate_and_limit_follows_from_what_is_printed_beside_it() {
             let count = row["count"].as_u64().unwrap();
             let mut expect = computed(indicator, count, row["denominator"].as_u64());
             // Limits allow for noise, whose variance is agreed and public.
-            if let Some(variance) = row["caveat"].as_str().and_then(variance_of_noise) {
+            if let Some(variance) = variance_of_noise(&row) {
                 let count = count.max(1) as f64;
                 let wider = ((count + variance) / count).sqrt();
                 let value = expect[0];
@@ -85,10 +85,14 @@ async fn every_rate_and_limit_follows_from_what_is_printed_beside_it() {
 
 /// 9 in the one dataset of the sample whose agreement says so; where records are linked, odds of four over two types of areas with two
 /// states each.
-fn variance_of_noise(caveat: &str) -> Option<f64> {
+fn variance_of_noise(row: &Value) -> Option<f64> {
+    let caveat = row["caveat"].as_str()?;
     let ratio = 4_f64.powf(-1.0 / 8.0);
-    let linked =
-        caveat.contains("counts have noise, which the limits allow for").then(|| 2.0 * ratio / (1.0 - ratio).powi(2));
+    // A total is the sum of the figures by one, two, and three services or more.
+    let figures = if row["breakdown"] == "all" || row["breakdown"].is_null() { 3.0 } else { 1.0 };
+    let linked = caveat
+        .contains("counts have noise, which the limits allow for")
+        .then(|| figures * 2.0 * ratio / (1.0 - ratio).powi(2));
     linked.or(caveat.contains("noise of at most 10").then_some(9.0))
 }
 

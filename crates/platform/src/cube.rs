@@ -75,6 +75,36 @@ pub(crate) struct Layout<'a> {
     pub(crate) denominator: Option<DenominatorRule>,
     /// Whether a figure that the source does not have is marked like one that is withheld.
     pub(crate) conceals_gaps: bool,
+    /// Of linked records, whose totals are sums of figures with noise: of how many, and within what of their counts 19 of 20 figures and
+    /// totals are.
+    pub(crate) sums: Option<Sums>,
+}
+
+/// See [`Layout::sums`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sums {
+    figures: u32,
+    within: [u32; 2],
+}
+
+impl Sums {
+    /// Of tables whose noise has no largest value.
+    pub(crate) fn of(tables: &GroupTables, figures: usize) -> Option<Self> {
+        let Some(NoiseKind::Geometric(noise)) = tables.noise() else { return None };
+        let figures = u32::try_from(figures).unwrap_or(1).max(1);
+        Some(Self { figures, within: [noise.within_95(1), noise.within_95(figures)] })
+    }
+}
+
+impl Layout<'_> {
+    /// Of how many figures with noise a cell is the sum.
+    fn summed(&self, key: &CellKey) -> u32 {
+        self.sums.filter(|_| key.breakdown.is_none()).map_or(1, |sums| sums.figures)
+    }
+
+    fn within(&self, key: &CellKey) -> u32 {
+        self.sums.map_or(0, |sums| if key.breakdown.is_none() { sums.within[1] } else { sums.within[0] })
+    }
 }
 
 /// The rows of a view from released tables: a pure function of what is released.
@@ -188,9 +218,9 @@ fn row(
         trend: None,
         geography_method: area.placing.method.clone(),
         modelled_share: None,
-        caveat: caveat(layout, area, key.period, [Some(numerator), denominator]),
+        caveat: caveat(layout, area, key, [Some(numerator), denominator]),
     };
-    let noise = numerator.noise().map_or(0.0, NoiseKind::variance);
+    let noise = numerator.noise().map_or(0.0, NoiseKind::variance) * f64::from(layout.summed(key));
     match (top, bottom) {
         // What the denominator's source does not have hides nothing of the numerator.
         (Cell::Value(count), Some(Cell::Withheld(Mark::X))) => without_value(&mut row, indicator, count),
@@ -210,30 +240,29 @@ fn row(
 fn caveat(
     layout: &Layout<'_>,
     area: &TableArea,
-    period: Period,
+    key: &CellKey,
     [numerator, denominator]: [Option<&GroupTables>; 2],
 ) -> Option<String> {
     let of_place = area.placing.caveat.clone();
-    let other = layout.denominator.as_ref().and_then(|rule| rule.periods.stand_in(period));
+    let other = layout.denominator.as_ref().and_then(|rule| rule.periods.stand_in(key.period));
     let other = other.map(|of| format!("The denominator is that of {}: there is none of this period.", of.label()));
     let same = layout.denominator.as_ref().is_some_and(|rule| rule.periods == DenominatorPeriods::Same);
     let revised = [numerator, denominator.filter(|_| !same)].map(|tables| tables.is_some_and(GroupTables::is_revised));
-    let noise = numerator.and_then(GroupTables::noise).map(noise_in_words);
+    let noise = numerator.and_then(GroupTables::noise).map(|noise| noise_in_words(noise, layout.within(key)));
     let said = layout.indicator.caveats.iter().cloned().chain(noise).chain(of_place).chain(other);
     let said = said.chain(corrected(revised));
     let all: Vec<String> = said.collect();
     (!all.is_empty()).then(|| all.join(" "))
 }
 
-fn noise_in_words(noise: &NoiseKind) -> String {
+fn noise_in_words(noise: &NoiseKind, within: u32) -> String {
     match noise {
         NoiseKind::CellKey(noise) => format!(
             "To protect people, counts have noise of at most {0} either way, which the limits allow for; a 0 may stand for up to {0}, and parts do not add up to totals exactly.",
             noise.largest()
         ),
-        NoiseKind::Geometric(noise) => format!(
-            "To protect people, counts have noise, which the limits allow for: 19 of 20 are within {} of what was counted, a 0 may stand for as many, and areas do not add up exactly.",
-            noise.within_95()
+        NoiseKind::Geometric(_) => format!(
+            "To protect people, counts have noise, which the limits allow for: 19 of 20 such figures are within {within} of what was counted, a 0 may stand for as many, and areas do not add up exactly."
         ),
     }
 }
@@ -373,6 +402,7 @@ period_type = "calendar-year"
                 conceals_gaps,
             }),
             conceals_gaps: false,
+            sums: None,
         };
         let released = rows(&layout, &release(&top, Some(count)), Some(&release(&bottom, people))).unwrap();
         released.get().first().unwrap().clone()

@@ -158,13 +158,23 @@ impl Geometric {
         2.0 * ratio / (1.0 - ratio).powi(2) + (rounding * rounding - 1.0) / 12.0
     }
 
-    /// The least distance that noise stays within with a probability of 95 %.
+    /// The least distance that the noise of the sum of so many figures (1 for one) stays within with a probability of 95 %, without rounding.
     #[must_use]
-    pub fn within_95(&self) -> u32 {
+    pub fn within_95(&self, figures: u32) -> u32 {
         let ratio = self.ratio();
-        // P(|v| > m) = 2 r^(m + 1) / (1 + r)
-        let most = (0.05 * (1.0 + ratio) / 2.0).ln() / ratio.ln() - 1.0;
-        most.ceil().max(0.0) as u32
+        // Beyond this one figure's noise has a probability of less than 10^-9.
+        let most = (1e-9_f64.ln() / ratio.ln()).ceil() as i64;
+        let one: Vec<f64> =
+            (-most..=most).map(|v| (1.0 - ratio) / (1.0 + ratio) * ratio.powf(v.abs() as f64)).collect();
+        let sum = (1..figures).fold(one.clone(), |sum, _| convolved(&sum, &one));
+        let middle = sum.len() / 2;
+        let (mut inside, mut within) = (sum.get(middle).copied().unwrap_or(1.0), 0);
+        while inside < 0.95 && within < middle {
+            within += 1;
+            let sides = [middle.checked_sub(within), middle.checked_add(within)];
+            inside += sides.into_iter().flatten().filter_map(|place| sum.get(place)).sum::<f64>();
+        }
+        u32::try_from(within).unwrap_or(u32::MAX)
     }
 
     /// `v` of one cell, by two uniform numbers of 127 bits: the difference of two geometric ones.
@@ -202,6 +212,17 @@ impl Geometric {
         let (figure, rounding) = (u64::try_from(figure).unwrap_or(0), u64::from(self.rounding));
         (figure + rounding / 2) / rounding * rounding
     }
+}
+
+/// The distribution of a sum of two independent numbers.
+fn convolved(one: &[f64], other: &[f64]) -> Vec<f64> {
+    let mut sum = vec![0.0; (one.len() + other.len()).saturating_sub(1)];
+    for (at, p) in one.iter().enumerate() {
+        for (slot, q) in sum.iter_mut().skip(at).zip(other) {
+            *slot += p * q;
+        }
+    }
+    sum
 }
 
 /// Such noise with the secret that it is drawn by.

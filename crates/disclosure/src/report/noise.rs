@@ -61,8 +61,8 @@ pub(super) fn rules_of_noise(noise: &Noise) -> Vec<String> {
 
 pub(super) fn rules_of_links(noise: &Geometric) -> Vec<String> {
     let mut rules = vec![format!(
-        "every count has noise without a largest value: 95 % of figures are within {} of their count; a total is the sum of its figures, and nothing less than 0 is shown",
-        noise.within_95()
+        "every count has noise without a largest value: 95 % of figures are within {} of their count; a total is the sum of its figures, so that its noise is as much more, and nothing less than 0 is shown",
+        noise.within_95(1)
     )];
     if noise.rounding() > 1 {
         rules.push(format!("figures are rounded to the nearest {}", noise.rounding()));

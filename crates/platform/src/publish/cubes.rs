@@ -11,7 +11,7 @@ use model::{AgeBand, CellKey, DatasetId, Sex, ViewId};
 use super::contract;
 use super::links::Linked;
 use super::placing::{Figures, Placing, placing};
-use crate::cube::{self, Basis, Cube, DenominatorPeriods, DenominatorRule, Layout, LinkedRecords, TableArea};
+use crate::cube::{self, Basis, Cube, DenominatorPeriods, DenominatorRule, Layout, LinkedRecords, Sums, TableArea};
 use crate::error::PlatformError;
 use crate::platform::Platform;
 use crate::requests;
@@ -203,6 +203,7 @@ fn layout<'a>(
         categories: by.into_iter().map(|dimension| dimension.categories).collect(),
         denominator,
         conceals_gaps: conceals_gaps(numerator, group),
+        sums: numerator.links.as_ref().and_then(|links| Sums::of(group.tables.get(), links.categories().len())),
     }))
 }
 

@@ -56,6 +56,16 @@ pub(crate) struct Linked {
     pub(crate) at: Timestamp,
 }
 
+/// The periods that the versions of every dataset cover.
+fn covered_by_all(sources: &[Source<'_>], kind: PeriodType) -> Vec<Period> {
+    let periods = |source: &Source<'_>| -> BTreeSet<Period> {
+        let partitions: Vec<Period> = source.versions.iter().map(|version| version.facts.period).collect();
+        covered(&partitions, kind).into_iter().collect()
+    };
+    let all = sources.iter().map(periods).reduce(|all, more| &all & &more);
+    all.into_iter().flatten().collect()
+}
+
 /// A dataset whose records are linked.
 struct Source<'a> {
     contract: &'a DatasetContract,
@@ -91,13 +101,11 @@ impl<'a> Work<'a> {
         let source = |dataset: &DatasetId| {
             Ok(Source { contract: self::contract(state, dataset)?, versions: platform.current_versions(dataset)? })
         };
-        let sources: Vec<Source<'a>> = links.datasets.iter().map(source).collect::<Result<_, PlatformError>>()?;
-        let periods = |source: &Source<'_>| -> BTreeSet<Period> {
-            let partitions: Vec<Period> = source.versions.iter().map(|version| version.facts.period).collect();
-            covered(&partitions, links.period).into_iter().collect()
-        };
-        let all = sources.iter().map(periods).reduce(|all, more| &all & &more);
-        Ok(Self { state, contract, links, sources, periods: all.into_iter().flatten().collect() })
+        let mut sources: Vec<Source<'a>> = links.datasets.iter().map(source).collect::<Result<_, PlatformError>>()?;
+        // In whatever order they are named, the data are in the same state.
+        sources.sort_unstable_by(|one, other| one.contract.id.cmp(&other.contract.id));
+        let periods = covered_by_all(&sources, links.period);
+        Ok(Self { state, contract, links, sources, periods })
     }
 
     /// The versions with records of a period that is published.
@@ -199,12 +207,12 @@ impl Platform {
         contract: &DatasetContract,
         links: &Links,
     ) -> Result<Outcome, PlatformError> {
-        let work = Work::new(self, state, contract, links)?;
+        let mut work = Work::new(self, state, contract, links)?;
         if work.periods.is_empty() {
             return unpublishable(format!("no {} is covered by all of its datasets", links.period));
         }
         let target = work.target(self.now())?;
-        let outcome = self.link(&work);
+        let outcome = self.link(&mut work);
         let is_lasting = |error: &PlatformError| {
             plan_error(error).is_some()
                 || matches!(error, PlatformError::Unpublishable { .. } | PlatformError::Denied { .. })
@@ -216,10 +224,16 @@ impl Platform {
         Ok(Outcome { group, held: BTreeSet::new(), later: Vec::new(), refused, fresh: false, revised: false })
     }
 
-    fn link(&self, work: &Work<'_>) -> Result<(Arc<Group>, Vec<String>), PlatformError> {
+    fn link(&self, work: &mut Work<'_>) -> Result<(Arc<Group>, Vec<String>), PlatformError> {
         let past = self.released_entries(&work.contract.id)?;
+        let stay = self.keep_within_room(work, past.last())?;
+        if work.periods.is_empty() {
+            return unpublishable(stay.join("; "));
+        }
+        let work = &*work;
         self.counted_elsewhere(work)?;
-        let permitted = self.permitted(work)?;
+        let mut permitted = self.permitted(work)?;
+        permitted.refused.extend(stay);
         let basis = self.basis_of_links(work, &permitted, past.last())?;
         let group = match past.last().filter(|last| last.basis.revision == basis.revision) {
             Some(last) => self.group_of(last)?,
@@ -230,6 +244,48 @@ impl Platform {
             }
         };
         Ok((group, permitted.refused))
+    }
+
+    /// Goes on with the files that were linked before where a period is out with as many states of its data as are registered: its figures
+    /// stay as they are, or are gone with what was withdrawn of it, and no other period waits for it. Returns which, in words.
+    fn keep_within_room(&self, work: &mut Work<'_>, last: Option<&Opened>) -> Result<Vec<String>, PlatformError> {
+        let Some((last, linked)) = last.and_then(|last| Some((last, last.basis.linked.as_ref()?))) else {
+            return Ok(Vec::new());
+        };
+        let group = requests::group_of(&work.contract.id)?;
+        let before = NoiseState::decode(group, Some(&last.entry)).map_err(|error| lasting(&error))?;
+        let gazetteer = &work.state.geography()?.gazetteer;
+        let types = work.links.areas.iter().chain(&linked.areas);
+        let areas = types.map(|area_type| (*area_type, digest_of_areas(gazetteer, *area_type))).collect();
+        let full = before.without_room(&work.states(&areas), work.links.revisions);
+        if full.is_empty() {
+            return Ok(Vec::new());
+        }
+        let is_in = |period: Period| full.iter().any(|full| full.overlaps(period));
+        for source in &mut work.sources {
+            source.versions.retain(|version| !is_in(version.facts.period));
+            for id in linked.versions.get(&source.contract.id).into_iter().flatten() {
+                let version = self.catalog().version(*id).map_err(PlatformError::failed("read a version"))?;
+                let is_there = |version: &DatasetVersion| {
+                    version.table_keys.is_some() && !self.recorded().withdrawn().contains(&version.facts.id)
+                };
+                source.versions.extend(version.filter(|version| is_in(version.facts.period) && is_there(version)));
+            }
+        }
+        work.periods = covered_by_all(&work.sources, work.links.period);
+        // A file may reach over several periods.
+        let still = before.without_room(&work.states(&areas), work.links.revisions);
+        work.periods.retain(|period| !still.contains(period));
+        let revisions = work.links.revisions;
+        let said = |period: &Period| {
+            let stays = if work.periods.contains(period) { "stays as it is" } else { "is not shown" };
+            format!(
+                "{}: {} was published with {revisions} states of its data, as many as are registered, and {stays}: send files again that it was published from",
+                work.contract.id,
+                period.label()
+            )
+        };
+        Ok(full.iter().map(said).collect())
     }
 
     /// Refuses to count people of a dataset whose people other linked figures count or ever counted: each tells of them as much as is agreed.

@@ -69,7 +69,7 @@ fn it_is_drawn_as_its_formula_says() {
             variance += p * (*v as f64).powi(2);
         }
         assert!(variance <= noise.variance() * 1.000_001, "{odds} {tables:?}");
-        let within = i64::from(noise.within_95());
+        let within = i64::from(noise.within_95(1));
         if within <= 60 {
             let share = |most: i64| drawn.range(-most..=most).map(|(_, p)| p).sum::<f64>();
             assert!(share(within) >= 0.95 && (within == 0 || share(within - 1) < 0.95), "{odds} {tables:?} {within}");
@@ -190,4 +190,23 @@ fn counts_of_something_else_get_no_noise() {
     assert!(matches!(no_data, Err(CountsError::NoData { .. })));
     let other = of.figures(&counts([0; 6]), (&group(), Digest([2; 32])), &states);
     assert!(matches!(other, Err(CountsError::Other { .. })));
+}
+
+/// Of sums: against draws.
+#[test]
+fn a_sum_has_as_much_noise_as_its_figures_together() {
+    let of = Geometric::new(4, (2, 2), 1).unwrap();
+    assert_eq!((of.within_95(1), of.within_95(3)), (17, 29));
+    let (mut inside, mut all) = (0, 0);
+    for key in 0..200 {
+        for state in 0..10 {
+            let shown = figures(&noise(4, (2, 2), 1, key), [10_000, 20_000, 30_000, 40_000, 50_000, 60_000], state);
+            for (total, truth) in [(shown[3], 60_000), (shown[7], 150_000)] {
+                inside += u32::from(total.abs_diff(truth) <= 29);
+                all += 1;
+            }
+        }
+    }
+    let share = f64::from(inside) / f64::from(all);
+    assert!((0.93..0.97).contains(&share), "{share}");
 }

@@ -97,8 +97,8 @@ fn caller(platform: &Platform, organisation: &str, role: &str) -> Caller {
     platform.authenticate(Some(&key)).unwrap()
 }
 
-fn ask(platform: &Platform, caller: &Caller, area_type: AreaType) -> Result<DataAnswer, PlatformError> {
-    let request = DataRequest {
+fn request(area_type: AreaType) -> DataRequest {
+    DataRequest {
         indicator: "people-known-to-services".parse().unwrap(),
         area_type: Some(area_type),
         period_type: None,
@@ -109,8 +109,11 @@ fn ask(platform: &Platform, caller: &Caller, area_type: AreaType) -> Result<Data
         age: None,
         breakdown: Some("services".to_owned()),
         purpose: None,
-    };
-    platform.data(caller, &request)
+    }
+}
+
+fn ask(platform: &Platform, caller: &Caller, area_type: AreaType) -> Result<DataAnswer, PlatformError> {
+    platform.data(caller, &request(area_type))
 }
 
 /// By area and category, the total first: so many that no two draws of noise give the same.
@@ -183,7 +186,7 @@ fn a_period_is_published_when_all_datasets_cover_it_and_as_often_as_registered()
     assert_ne!(first, second);
     take_in_referrals(&platform, 4, &[1, 2]);
     let report = publish(&platform);
-    assert!(report.contains("with 2 states of its data, as many as are registered"), "{report}");
+    assert!(report.contains("with 2 states of its data, as many as are registered, and stays as it is"), "{report}");
     assert_eq!(figures(&platform, &reader, AreaType::Msoa), second, "what is out stays");
     assert!(!publish(&platform).contains("registered"), "it is not tried again before something changes");
     // What was out before is no new state.
@@ -339,4 +342,65 @@ fn people_are_counted_by_one_type_of_period_ever() {
     small.describe(LINKS, "\"quarter\"", "\"calendar-year\"");
     std::fs::write(&indicator, district).unwrap();
     assert_eq!(figures(&small.open(), &reader, AreaType::District), shown);
+}
+
+/// Of a year that is out with all its states, the figures stay, and other years come and go without it.
+#[test]
+fn a_period_without_states_holds_up_no_other() {
+    let small = small();
+    let platform = small.open();
+    take_in(&platform, [&REFERRED, &[20], &[20], &[20]]);
+    publish(&platform);
+    take_in_referrals(&platform, 4, &[1]);
+    publish(&platform);
+    take_in_referrals(&platform, 4, &[1, 2]);
+    publish(&platform);
+    let reader = analyst(&platform);
+    let all = |platform: &Platform| {
+        let request = DataRequest { period: PeriodChoice::All, ..request(AreaType::Msoa) };
+        let answer = platform.data(&reader, &request).unwrap();
+        let rows = answer.rows.get().iter().filter(|row| row.breakdown.as_deref() != Some("all"));
+        rows.map(|row| (row.period.label(), row.area_name.clone(), row.breakdown.clone(), row.count))
+            .collect::<Vec<_>>()
+    };
+    let of_2024 = all(&platform);
+    let in_2025 = |text: String| text.replace("/2024", "/2025");
+    Small::take_in(&platform, TEAM, "2025-01-01/P1Y", in_2025(cases(&CASES)).as_bytes());
+    for quarter in 1..=4 {
+        let period = format!("2025-{:02}-01/P3M", quarter * 3 - 2);
+        Small::take_in(&platform, WELLBEING, &period, in_2025(referrals(quarter, &REFERRED)).as_bytes());
+    }
+    let report = publish(&platform);
+    assert!(report.contains("2024 was published with 2 states"), "{report}");
+    let both = all(&platform);
+    assert_eq!(both.iter().filter(|row| row.0 == "2024").cloned().collect::<Vec<_>>(), of_2024);
+    assert_eq!(both.len(), 2 * of_2024.len());
+    // What is withdrawn of 2025 takes nothing of 2024.
+    let officer = platform.local_officer(&WELLBEING.parse().unwrap()).unwrap();
+    platform.withdraw(&officer, &WELLBEING.parse().unwrap(), "2025-04-01/P3M").unwrap();
+    publish(&platform);
+    assert_eq!(all(&platform), of_2024);
+    // What is withdrawn of 2024 takes it away: what came in its place would be a third state.
+    platform.withdraw(&officer, &WELLBEING.parse().unwrap(), "2024-10-01/P3M").unwrap();
+    take_in_referrals(&platform, 4, &[3]);
+    let report = publish(&platform);
+    assert!(report.contains("and is not shown"), "{report}");
+    assert!(matches!(ask(&platform, &reader, AreaType::District), Err(PlatformError::NotFound { .. })));
+}
+
+/// In whatever order datasets are named, and counted by another definition in two steps.
+#[test]
+fn a_definition_that_is_only_written_otherwise_is_no_new_state() {
+    let small = small();
+    let platform = small.open();
+    take_in(&platform, [&REFERRED, &[20], &[20], &[20]]);
+    publish(&platform);
+    let reader = analyst(&platform);
+    let shown = figures(&platform, &reader, AreaType::Msoa);
+    drop(platform);
+    let (one, other) = (format!("  \"{TEAM}\",\n"), format!("  \"{WELLBEING}\",\n"));
+    small.describe(LINKS, &format!("{one}{other}"), &format!("{other}{one}"));
+    let platform = small.open();
+    publish(&platform);
+    assert_eq!(figures(&platform, &reader, AreaType::Msoa), shown);
 }
