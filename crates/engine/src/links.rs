@@ -38,6 +38,8 @@ pub struct LinkRequest {
     pub release: (GroupId, Digest),
     /// The dimension and its categories: known to one service, to two and so on, the last one to so many and more.
     pub services: (String, Vec<String>),
+    /// Every area that rows may carry: where most of somebody's records are must not depend on which tables are counted.
+    pub everywhere: Vec<AreaCode>,
     /// One table by each of these; no row is in two areas of one.
     pub areas: Vec<Arc<AreaSet>>,
     /// Periods, none of which overlaps another one.
@@ -117,7 +119,7 @@ impl<'a> Joined<'a> {
     ) -> Result<Self, EngineError> {
         apart(&request.periods, "linked records")?;
         let codes = request.areas.iter().flat_map(|areas| areas.areas.iter().flat_map(|(_, atoms)| atoms));
-        let codes: std::collections::BTreeSet<&str> = codes.map(AreaCode::as_str).collect();
+        let codes: std::collections::BTreeSet<&str> = codes.chain(&request.everywhere).map(AreaCode::as_str).collect();
         let atoms = codes.into_iter().map(str::to_owned).zip(0..).collect();
         let mut joined = Self { request, atoms, seen: Vec::new() };
         for (service, LinkedDataset { dataset, tables, .. }) in (0..).zip(datasets) {
@@ -183,7 +185,7 @@ impl<'a> Joined<'a> {
     /// # Errors
     /// If an area code is part of two areas of a table.
     pub(crate) fn count(self) -> Result<Vec<UnreleasedCounts>, EngineError> {
-        let LinkRequest { release, services, areas, periods } = self.request;
+        let LinkRequest { release, services, areas, periods, .. } = self.request;
         let unreleased = |(table, areas): (Table, &Arc<AreaSet>)| {
             let parts = |(_, parts): &(AreaCode, Vec<AreaCode>)| parts.iter().map(ToString::to_string).collect();
             let areas = areas.areas.iter().map(parts).collect();

@@ -109,10 +109,15 @@ fn linked_people(
 pub(super) fn linked<'a>(
     contract: &DatasetContract,
     contracts: &BTreeMap<DatasetId, DatasetContract>,
-    others: impl Iterator<Item = &'a DatasetContract>,
+    mut others: impl Iterator<Item = &'a DatasetContract>,
 ) -> Result<(), String> {
     let Some(links) = &contract.links else { return Ok(()) };
-    let others: Vec<&DatasetContract> = others.collect();
+    if let Some(other) = others.next() {
+        return Err(format!(
+            "people are counted by `{}` already: what both say of somebody together is more than either may, whichever datasets they are of; keep one",
+            other.id
+        ));
+    }
     let mut area_type = None;
     for id in &links.datasets {
         let of = contracts.get(id).ok_or_else(|| format!("`links.datasets` names `{id}`, which has no contract"))?;
@@ -138,13 +143,6 @@ pub(super) fn linked<'a>(
                 "`links.period` is {}, and `{id}` can be told apart by {} only",
                 links.period,
                 of.finest_period()
-            ));
-        }
-        let twice = |other: &&DatasetContract| other.links.as_ref().is_some_and(|links| links.datasets.contains(id));
-        if let Some(other) = others.iter().copied().find(twice) {
-            return Err(format!(
-                "`links.datasets` names `{id}`, whose people are counted by `{}` already: what both say of somebody together is more than either may; keep one",
-                other.id
             ));
         }
     }

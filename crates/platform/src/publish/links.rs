@@ -42,8 +42,6 @@ use crate::state::{Group, State, digest_of};
 pub(crate) struct Linked {
     /// Each dataset with the versions whose records were linked.
     pub(crate) versions: BTreeMap<DatasetId, BTreeSet<Uuid>>,
-    /// Every dataset whose people were ever counted.
-    pub(crate) ever: BTreeSet<DatasetId>,
     /// Everything that was ever registered to be published by.
     pub(crate) areas: BTreeSet<AreaType>,
     /// The type of period that a person is counted in.
@@ -132,7 +130,6 @@ impl<'a> Work<'a> {
         (last, at): (Option<&Opened>, Timestamp),
     ) -> Result<Linked, PlatformError> {
         let (links, periods) = (self.links, self.periods.clone());
-        let mut ever: BTreeSet<DatasetId> = links.datasets.iter().cloned().collect();
         let mut areas: BTreeSet<AreaType> = links.areas.iter().copied().collect();
         if let Some(before) = last.and_then(|last| last.basis.linked.as_ref()) {
             if before.period != links.period {
@@ -141,16 +138,23 @@ impl<'a> Work<'a> {
                     before.period
                 ));
             }
-            ever.extend(before.ever.iter().cloned());
             areas.extend(&before.areas);
         }
-        Ok(Linked { versions, ever, areas, period: links.period, odds, periods, at })
+        Ok(Linked { versions, areas, period: links.period, odds, periods, at })
+    }
+
+    /// What areas of these types are made of, and those that rows carry.
+    fn areas(&self, types: &BTreeSet<AreaType>) -> Result<BTreeMap<AreaType, Digest>, PlatformError> {
+        let gazetteer = &self.state.geography()?.gazetteer;
+        let all = types.iter().copied().chain([self.contract.geography.area_type]);
+        Ok(all.map(|area_type| (area_type, digest_of_areas(gazetteer, area_type))).collect())
     }
 
     /// Of each period a digest over the records of all datasets in it, and over what the areas are made of that they are counted by.
     fn states(&self, areas: &BTreeMap<AreaType, Digest>) -> BTreeMap<Period, Digest> {
         let state = |period: &Period| {
-            let mut parts: Vec<Vec<u8>> = Vec::new();
+            // How people are counted, which must change with what is counted.
+            let mut parts: Vec<Vec<u8>> = vec![b"where most records of a period are, 2".to_vec()];
             for source in &self.sources {
                 let mut of: Vec<(Period, Digest)> = (source.versions.iter().map(|version| &version.facts))
                     .filter(|facts| facts.period.overlaps(*period))
@@ -254,9 +258,7 @@ impl Platform {
         };
         let group = requests::group_of(&work.contract.id)?;
         let before = NoiseState::decode(group, Some(&last.entry)).map_err(|error| lasting(&error))?;
-        let gazetteer = &work.state.geography()?.gazetteer;
-        let types = work.links.areas.iter().chain(&linked.areas);
-        let areas = types.map(|area_type| (*area_type, digest_of_areas(gazetteer, *area_type))).collect();
+        let areas = work.areas(&work.links.areas.iter().chain(&linked.areas).copied().collect())?;
         let full = before.without_room(&work.states(&areas), work.links.revisions);
         if full.is_empty() {
             return Ok(Vec::new());
@@ -288,7 +290,8 @@ impl Platform {
         Ok(full.iter().map(said).collect())
     }
 
-    /// Refuses to count people of a dataset whose people other linked figures count or ever counted: each tells of them as much as is agreed.
+    /// Refuses to count people where other linked figures count or ever counted any: of somebody who is in both, each would tell as much as
+    /// is agreed, whichever datasets they are of.
     fn counted_elsewhere(&self, work: &Work<'_>) -> Result<(), PlatformError> {
         for other in self.planned_datasets()?.into_iter().filter(|other| *other != work.contract.id) {
             let known = work.state.out.get(&other).map(|group| group.basis.linked.clone());
@@ -296,11 +299,9 @@ impl Platform {
                 Some(linked) => linked,
                 None => self.released_entries(&other)?.pop().and_then(|last| last.basis.linked),
             };
-            let of =
-                |linked: &Linked| linked.ever.iter().find(|dataset| work.links.datasets.contains(dataset)).cloned();
-            if let Some(dataset) = linked.as_ref().and_then(of) {
+            if linked.is_some() {
                 return unpublishable(format!(
-                    "people of `{dataset}` were counted by `{other}`, and what both say of somebody together is more than either may: leave it out, or put `{other}` back"
+                    "people were counted by `{other}`, and what both say of somebody together is more than either may: put `{other}` back in its place"
                 ));
             }
         }
@@ -328,9 +329,6 @@ impl Platform {
         let linked = work.linked(versions, permitted.odds, (last, self.now()))?;
         let partitions: Vec<Partition> = work.versions().map(|(_, version)| Partition::of(version)).collect();
         let policy = permitted.rules()?;
-        let digests = |types: &BTreeSet<AreaType>| -> BTreeMap<AreaType, Digest> {
-            types.iter().map(|area_type| (*area_type, digest_of_areas(&geography.gazetteer, *area_type))).collect()
-        };
         let years = |area_type: AreaType| {
             geography.gazetteer.areas(area_type).first().map(|area| (area_type, area.boundary_year))
         };
@@ -345,7 +343,7 @@ impl Platform {
             views: views_on(&permitted.definitions, &contract.id),
             sensitive: BTreeSet::new(),
             bounds: None,
-            areas: digests(&linked.areas),
+            areas: work.areas(&linked.areas)?,
             parts: BTreeMap::new(),
             partners: Vec::new(),
             grammar: None,
@@ -424,6 +422,7 @@ impl Platform {
             release: (requests::group_of(&contract.id)?, revision),
             services: (Links::DIMENSION.to_owned(), links.categories()),
             areas: areas.iter().map(|of| Arc::new(requests::area_set(gazetteer, stored, *of))).collect(),
+            everywhere: gazetteer.areas(stored).iter().map(|area| area.code.clone()).collect(),
             periods: periods.clone(),
         };
         let mut datasets = Vec::new();
@@ -455,7 +454,7 @@ fn revision(
     let mut parts = vec![
         serde_json::to_vec(work.contract).map_err(write("write a contract"))?,
         serde_json::to_vec(partitions).map_err(write("write a partition"))?,
-        serde_json::to_vec(&(&linked.versions, &linked.ever, &linked.areas, &linked.periods))
+        serde_json::to_vec(&(&linked.versions, &linked.areas, &linked.periods))
             .map_err(write("write what is linked"))?,
         work.state.geography()?.digest.0.to_vec(),
         policy.to_vec(),

@@ -290,7 +290,7 @@ fn people_of_a_dataset_are_counted_by_one_definition_ever() {
     std::fs::write(indicator, text.replace(LINKS, "csr-partnership.people-again")).unwrap();
     let platform = small.open();
     let report = publish(&platform);
-    assert!(report.contains(&format!("were counted by `{LINKS}`")), "{report}");
+    assert!(report.contains(&format!("people were counted by `{LINKS}`")), "{report}");
     assert!(matches!(ask(&platform, &analyst(&platform), AreaType::District), Err(PlatformError::NotFound { .. })));
 }
 
