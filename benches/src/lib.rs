@@ -1,6 +1,37 @@
-//! What the benches share: rows made from a seed, and measuring.
+//! What the benches share: rows made from a seed, a service of their own, and measuring.
 
+use std::path::{Path, PathBuf};
 use std::time::Instant;
+
+use platform::{Clock, Limits, Platform, Settings};
+
+/// The folder of the project.
+#[must_use]
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// An empty service in a folder, with the sample's geography, under these agreements and definitions.
+///
+/// # Errors
+/// If one of them is not in order.
+pub fn opened(folder: &Path, [agreements, contracts, indicators]: [PathBuf; 3]) -> anyhow::Result<Platform> {
+    let settings = Settings {
+        data: folder.join("data"),
+        key_file: folder.join("data.key"),
+        agreements,
+        contracts,
+        indicators,
+        workbook_program: PathBuf::new(),
+        limits: Limits::default(),
+        clock: Clock::system(),
+    };
+    Platform::create(&settings)?;
+    let (platform, problems) = Platform::open(settings)?;
+    anyhow::ensure!(problems.is_empty(), "{problems:?}");
+    platform.import_geography(&root().join("sample-data/geography/geography.toml"), None)?;
+    Ok(platform)
+}
 
 /// A generator of whole numbers from a seed (SplitMix64: Steele, Lea and Flood 2014), the same everywhere.
 pub struct Numbers(u64);

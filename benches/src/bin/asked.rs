@@ -4,13 +4,14 @@
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use agreements::{EventKind, demo};
 use anyhow::Context as _;
 use api::HttpLimits;
-use platform::{Clock, Limits, Platform, Settings, UploadRequest};
+use commonground_benches::{opened, root};
+use platform::{Platform, UploadRequest};
 
 const DATASET: &str = "runshaw-college.participation";
 const PEOPLE: u64 = 250_000;
@@ -97,22 +98,9 @@ impl Client {
 
 /// The sample's partnership with one dataset, under an agreement that has more noise.
 fn loaded(folder: &Path) -> anyhow::Result<Platform> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = root();
     define(&root, folder)?;
-    let settings = Settings {
-        data: folder.join("data"),
-        key_file: folder.join("data.key"),
-        agreements: folder.join("agreements"),
-        contracts: folder.join("contracts"),
-        indicators: folder.join("indicators"),
-        workbook_program: PathBuf::new(),
-        limits: Limits::default(),
-        clock: Clock::system(),
-    };
-    Platform::create(&settings)?;
-    let (platform, problems) = Platform::open(settings)?;
-    anyhow::ensure!(problems.is_empty(), "{problems:?}");
-    platform.import_geography(&root.join("sample-data/geography/geography.toml"), None)?;
+    let platform = opened(folder, ["agreements", "contracts", "indicators"].map(|of| folder.join(of)))?;
     let request = UploadRequest {
         dataset: DATASET.parse()?,
         period: "2024-09-01/P1Y".to_owned(),

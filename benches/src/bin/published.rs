@@ -1,10 +1,10 @@
 //! What publishing one more period takes as more of them are out already: the sample's files of some datasets, one after the other, each
 //! published by itself. Prints milliseconds of each publication as JSON.
 
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use platform::{Clock, Limits, Platform, Settings, UploadRequest};
+use commonground_benches::{opened, root};
+use platform::{Platform, UploadRequest};
 
 const DATASETS: [&str; 4] = [
     "north-west-ambulance.call-outs",
@@ -16,7 +16,8 @@ const RESIDENTS: &str = "office-for-national-statistics.population";
 
 fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let platform = opened(folder.path())?;
+    let definitions = ["sharing-agreements", "sample-data/contracts", "sample-data/indicators"];
+    let platform = opened(folder.path(), definitions.map(|of| root().join(of)))?;
     for year in 2023..=2025 {
         if let Some(file) = sample(RESIDENTS, &year.to_string()) {
             take_in(&platform, RESIDENTS, &format!("{year}-01-01/P1Y"), &file)?;
@@ -40,10 +41,6 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
 fn sample(dataset: &str, stem: &str) -> Option<Vec<u8>> {
     let name = format!("sample-data/partners/{}/{stem}.csv.gz", dataset.replace('.', "/"));
     std::fs::read(root().join(name)).ok()
@@ -62,22 +59,4 @@ fn take_in(platform: &Platform, dataset: &str, period: &str, file: &[u8]) -> any
     let caller = platform.local_officer(&request.dataset)?;
     platform.upload(&caller, &request, file)?;
     Ok(())
-}
-
-fn opened(folder: &Path) -> anyhow::Result<Platform> {
-    let settings = Settings {
-        data: folder.join("data"),
-        key_file: folder.join("data.key"),
-        agreements: root().join("sharing-agreements"),
-        contracts: root().join("sample-data/contracts"),
-        indicators: root().join("sample-data/indicators"),
-        workbook_program: PathBuf::new(),
-        limits: Limits::default(),
-        clock: Clock::system(),
-    };
-    Platform::create(&settings)?;
-    let (platform, problems) = Platform::open(settings)?;
-    anyhow::ensure!(problems.is_empty(), "{problems:?}");
-    platform.import_geography(&root().join("sample-data/geography/geography.toml"), None)?;
-    Ok(platform)
 }

@@ -137,6 +137,8 @@ impl<'a> Joined<'a> {
     fn within(&self, limits: &Limits) -> Result<(), EngineError> {
         let needed = u64::try_from(self.seen.len()).unwrap_or(u64::MAX);
         if needed > limits.max_contributions {
+            // How many there are is nobody's business.
+            let needed = limits.max_contributions.saturating_add(1);
             let (limit, unit, setting) = (limits.max_contributions, "contributions", "limits.max_contributions");
             return Err(EngineError::TooLarge { needed, unit, limit, setting });
         }

@@ -164,9 +164,10 @@ impl Geometric {
         let ratio = self.ratio();
         // Beyond this one figure's noise has a probability of less than 10^-9.
         let most = (1e-9_f64.ln() / ratio.ln()).ceil() as i64;
-        let one: Vec<f64> =
-            (-most..=most).map(|v| (1.0 - ratio) / (1.0 + ratio) * ratio.powf(v.abs() as f64)).collect();
-        let sum = (1..figures).fold(one.clone(), |sum, _| convolved(&sum, &one));
+        let places = (2 * u64::from(figures.max(1)) * u64::try_from(most).unwrap_or(0) + 1) as usize;
+        let mut none = vec![0.0; places];
+        none.get_mut(places / 2).into_iter().for_each(|p| *p = 1.0);
+        let sum = (0..figures.max(1)).fold(none, |sum, _| with_noise(&sum, ratio));
         let middle = sum.len() / 2;
         let (mut inside, mut within) = (sum.get(middle).copied().unwrap_or(1.0), 0);
         while inside < 0.95 && within < middle {
@@ -214,15 +215,18 @@ impl Geometric {
     }
 }
 
-/// The distribution of a sum of two independent numbers.
-fn convolved(one: &[f64], other: &[f64]) -> Vec<f64> {
-    let mut sum = vec![0.0; (one.len() + other.len()).saturating_sub(1)];
-    for (at, p) in one.iter().enumerate() {
-        for (slot, q) in sum.iter_mut().skip(at).zip(other) {
-            *slot += p * q;
-        }
-    }
-    sum
+/// The distribution of a number and noise of this ratio together: what is passed on from each side loses all but `ratio` at each step.
+fn with_noise(distribution: &[f64], ratio: f64) -> Vec<f64> {
+    let passed_on = |carried: &mut f64, p: f64| {
+        let before = *carried;
+        *carried = ratio * (*carried + p);
+        Some(before)
+    };
+    let from_left = distribution.iter().scan(0.0, |carried, p| passed_on(carried, *p));
+    let mut from_right: Vec<f64> = distribution.iter().rev().scan(0.0, |carried, p| passed_on(carried, *p)).collect();
+    from_right.reverse();
+    let all = distribution.iter().zip(from_left).zip(from_right);
+    all.map(|((here, left), right)| (here + left + right) * (1.0 - ratio) / (1.0 + ratio)).collect()
 }
 
 /// Such noise with the secret that it is drawn by.

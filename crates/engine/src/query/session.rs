@@ -114,7 +114,8 @@ impl Session {
             let batch = batch.map_err(failed)?;
             groups = groups.saturating_add(u64::try_from(batch.num_rows()).unwrap_or(u64::MAX));
             if let Some((limit, unit, setting)) = self.grouping.most.filter(|(limit, ..)| groups > *limit) {
-                return Err(EngineError::TooLarge { needed: groups, unit, limit, setting });
+                // How many there are is nobody's business.
+                return Err(EngineError::TooLarge { needed: limit.saturating_add(1), unit, limit, setting });
             }
             each(batch)?;
         }

@@ -15,7 +15,7 @@ use vault::{TableIdentity, TableKeys};
 
 use super::allowed::Allowed;
 use super::audit::views_on;
-use super::basis::{Basis, Partition, digest_of_areas};
+use super::basis::{Basis, Partition, boundary_years, digest_of_areas};
 use super::noise::{self, Grammar};
 use super::placing::Located;
 use super::residents::{bounds, in_use, known_upper};
@@ -86,9 +86,6 @@ impl Platform {
         };
         let request = requests::group_request(contract, terms, &periods, tables)?;
         let policy = rules(allowed)?;
-        let years = |area_type: AreaType| {
-            geography.gazetteer.areas(area_type).first().map(|area| (area_type, area.boundary_year))
-        };
         let registered = Grammar::of(contract).filter(|_| allowed.noise.is_some());
         let grammar = match (registered, last.and_then(|last| last.grammar.as_ref())) {
             (Some(registered), Some(before)) => Some(registered.after(before)),
@@ -101,7 +98,7 @@ impl Platform {
             revision,
             policy: digest_of(policy.iter().map(Vec::as_slice)),
             geography: geography.digest,
-            boundary_years: geography.gazetteer.area_types().filter_map(years).collect::<BTreeMap<_, _>>(),
+            boundary_years: boundary_years(&geography.gazetteer),
             located: Located::of_partitions(contract, &geography.gazetteer, versions)?,
             open: allowed.open(),
             partitions,

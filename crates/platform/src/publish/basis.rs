@@ -334,6 +334,12 @@ pub(crate) fn other_areas(area_type: AreaType) -> String {
     )
 }
 
+/// The vintage of the areas of each type.
+pub(super) fn boundary_years(gazetteer: &Gazetteer) -> BTreeMap<AreaType, BoundaryYear> {
+    let years = |area_type: AreaType| Some((area_type, gazetteer.areas(area_type).first()?.boundary_year));
+    gazetteer.area_types().filter_map(years).collect()
+}
+
 /// Digest over the areas of a type: their codes, and the codes of the small areas in each.
 pub(crate) fn digest_of_areas(gazetteer: &Gazetteer, area_type: AreaType) -> Digest {
     let mut areas: Vec<Vec<&str>> = Vec::new();

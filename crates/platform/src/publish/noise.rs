@@ -5,8 +5,8 @@ mod grammar;
 mod release;
 
 pub(crate) use grammar::Grammar;
-pub(super) use release::state_of;
 pub(crate) use release::{counted, in_order_of_counts};
+pub(super) use release::{lasting, state_of};
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

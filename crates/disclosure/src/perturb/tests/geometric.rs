@@ -98,17 +98,19 @@ proptest! {
         odds in 2_u32..50,
         tables in 1_u32..5,
         revisions in 1_u32..4,
-        published in prop::collection::vec((-200_i64..200, -200_i64..200), 20),
+        published in prop::collection::vec((-20_i64..20, -20_i64..20), 20),
     ) {
         let noise = Geometric::new(odds, (tables, revisions), 1).unwrap();
+        // As it is drawn, and not as a formula has it.
+        let of = drawn(&noise, 21);
         let mut change = 0.0;
         // In each table the person is in this cell, or in that one.
         for (this, that) in published.into_iter().take(usize::try_from(tables * revisions).unwrap()) {
-            let one = formula(&noise, this - 1) * formula(&noise, that);
-            let other = formula(&noise, this) * formula(&noise, that - 1);
+            let (one, other) = (of[&(this - 1)] * of[&that], of[&this] * of[&(that - 1)]);
+            prop_assume!(one.min(other) > 2_f64.powi(-100));
             change += (one / other).ln();
         }
-        prop_assert!(change.abs() <= f64::from(odds).ln() + 1e-9, "{change}");
+        prop_assert!(change.abs() <= f64::from(odds).ln() + 1e-6, "{change}");
     }
 }
 

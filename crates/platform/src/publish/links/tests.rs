@@ -91,6 +91,16 @@ fn publish(platform: &Platform) -> String {
     platform.publish_pending(&mut |_| ()).unwrap().to_string()
 }
 
+/// A year that is published, and somebody who may read it.
+fn published() -> (Small, Platform, Caller) {
+    let small = small();
+    let platform = small.open();
+    take_in(&platform, [&REFERRED, &[20], &[20], &[20]]);
+    publish(&platform);
+    let reader = analyst(&platform);
+    (small, platform, reader)
+}
+
 fn caller(platform: &Platform, organisation: &str, role: &str) -> Caller {
     let purposes = ["service-planning".to_owned(), "performance-reporting".to_owned()];
     let key = platform.add_credential(organisation, role, &purposes, false).unwrap();
@@ -197,11 +207,7 @@ fn a_period_is_published_when_all_datasets_cover_it_and_as_often_as_registered()
 
 #[test]
 fn what_is_withdrawn_of_one_dataset_is_gone_at_once() {
-    let small = small();
-    let platform = small.open();
-    take_in(&platform, [&REFERRED, &[20], &[20], &[20]]);
-    publish(&platform);
-    let reader = analyst(&platform);
+    let (small, platform, reader) = published();
     assert_eq!(figures(&platform, &reader, AreaType::District).len(), 6);
     let officer = platform.local_officer(&WELLBEING.parse().unwrap()).unwrap();
     platform.withdraw(&officer, &WELLBEING.parse().unwrap(), "2024-04-01/P3M").unwrap();
@@ -261,14 +267,10 @@ fn every_agreement_must_let_records_be_linked_and_say_how_much_figures_may_tell(
     }
 }
 
-/// Suspending one of them shows nothing any more, at the next read.
+/// An agreement that takes the place of the one that the data came under, without being its later version, allows nothing of them.
 #[test]
 fn what_one_of_the_agreements_no_longer_allows_is_not_read() {
-    let small = small();
-    let platform = small.open();
-    take_in(&platform, [&REFERRED, &[20], &[20], &[20]]);
-    publish(&platform);
-    let reader = analyst(&platform);
+    let (small, platform, reader) = published();
     assert_eq!(figures(&platform, &reader, AreaType::District).len(), 6);
     small.amend("wellbeing-referrals", "links = [\n", "links = [\n  \"chorley-council.integrated-action-team\",\n");
     platform.refresh_agreements().unwrap();
@@ -296,11 +298,7 @@ fn people_of_a_dataset_are_counted_by_one_definition_ever() {
 
 #[test]
 fn what_is_registered_later_has_another_noise_and_is_refused() {
-    let small = small();
-    let platform = small.open();
-    take_in(&platform, [&REFERRED, &[20], &[20], &[20]]);
-    publish(&platform);
-    let reader = analyst(&platform);
+    let (small, platform, reader) = published();
     let shown = figures(&platform, &reader, AreaType::Msoa);
     drop(platform);
     for (from, to) in
@@ -388,14 +386,10 @@ fn a_period_without_states_holds_up_no_other() {
     assert!(matches!(ask(&platform, &reader, AreaType::District), Err(PlatformError::NotFound { .. })));
 }
 
-/// In whatever order datasets are named, and counted by another definition in two steps.
+/// In whatever order datasets are named.
 #[test]
 fn a_definition_that_is_only_written_otherwise_is_no_new_state() {
-    let small = small();
-    let platform = small.open();
-    take_in(&platform, [&REFERRED, &[20], &[20], &[20]]);
-    publish(&platform);
-    let reader = analyst(&platform);
+    let (small, platform, reader) = published();
     let shown = figures(&platform, &reader, AreaType::Msoa);
     drop(platform);
     let (one, other) = (format!("  \"{TEAM}\",\n"), format!("  \"{WELLBEING}\",\n"));

@@ -10,12 +10,13 @@ use disclosure::{
 };
 use engine::{CountPermit, CountRequest, Of, StoredTable, TableSpec};
 use model::contract::DatasetContract;
-use model::{CellKey, Digest, Period};
+use model::{CellKey, DatasetId, Digest, Period};
 use uuid::Uuid;
 
 use super::super::allowed::Allowed;
 use super::super::attempt::Attempt;
 use super::super::audit::Audit;
+use super::super::basis::Basis;
 use super::super::failure::not_as_previewed;
 use super::super::ledger::{Ledger, Opened};
 use super::{Grammar, check_primary};
@@ -108,7 +109,18 @@ impl Platform {
         let proposed = (plan.ledger_entry(), (plan.cells(), 0, 0));
         let _nobody_decides =
             self.approved((dataset, basis), proposed, &attempt.allowed.approval, &mut ledger, audit)?;
-        let receipt = DurableReceipt::obtain_noise(&plan, &mut ledger, audit, self.now().as_second())
+        self.commit_with_noise(plan, (dataset, basis), &mut ledger, audit)
+    }
+
+    /// Records a plan of noise in the ledger, then in the audit log, and releases it.
+    pub(in crate::publish) fn commit_with_noise(
+        &self,
+        plan: NoisePlan,
+        (dataset, basis): (&DatasetId, &Basis),
+        ledger: &mut Ledger<'_>,
+        audit: &mut Audit<'_>,
+    ) -> Result<Arc<Group>, PlatformError> {
+        let receipt = DurableReceipt::obtain_noise(&plan, ledger, audit, self.now().as_second())
             .map_err(PlatformError::failed("record a release"))?;
         let sequence = receipt.ledger_entry();
         self.remember(dataset, |remembered| (remembered.released, remembered.open) = (sequence, None))?;
@@ -174,7 +186,7 @@ impl Platform {
 }
 
 /// What would be the same another time.
-fn lasting(reason: String) -> PlatformError {
+pub(in crate::publish) fn lasting(reason: String) -> PlatformError {
     PlatformError::Unpublishable { reason }
 }
 
