@@ -389,6 +389,11 @@ impl<'a> Evaluator<'a> {
                     figures.odds.to_string(),
                 );
             }
+            // What is rounded to a multiple is rounded to it, too.
+            if !figures.rounding.is_multiple_of(terms.rounding.max(1)) {
+                let (required, actual) = (format!("a multiple of {}", terms.rounding), figures.rounding.to_string());
+                self.refuse(agreement, BlockerCode::OddsExceeded, "terms.rounding", required, actual);
+            }
         }
         if matches!(self.action, ActionKind::Derive | ActionKind::Release) {
             let levels = agreement.levels();

@@ -53,6 +53,8 @@ pub struct LinkedFigures {
     pub at: Timestamp,
     /// By how many times they may change odds about one person.
     pub odds: u32,
+    /// What they are rounded to.
+    pub rounding: u32,
 }
 
 /// A request to be decided.

@@ -4,8 +4,8 @@ use crate::encode::JsonRows;
 use model::DatasetId;
 use model::Period;
 use platform::{
-    AreaCard, Change, IndicatorCard, Loss, Me, Preview, PublicationReport, RevisionPreview, ShareBand, TableCard,
-    ViewCard, ViewChange,
+    AreaCard, Change, IndicatorCard, Loss, Me, Preview, PublicationReport, RevisedPeriod, RevisionPlan,
+    RevisionPreview, ShareBand, Shows, TableCard, ViewCard, ViewChange,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -216,12 +216,25 @@ pub(crate) struct RevisionPreviewItem {
     refused: Option<String>,
     /// What becomes of the numbers that are shown now, by view.
     views: Vec<ViewChangeItem>,
+    /// Of people over several datasets: the periods of which all figures would be others. Which ones nobody is told before.
+    periods: Vec<RevisedPeriodItem>,
     /// Headline totals that would not be shown any more: measure, area, period and whom they are about.
     totals: Vec<String>,
     /// Cells that were shown once and are not there now, and would never be shown again, whatever is sent.
     left_behind: Vec<LeftBehindItem>,
     /// Cells of which there is a figure and which stay away, as an earlier revision left them behind.
     stay_away: Vec<LeftBehindItem>,
+}
+
+/// A period that would be published with one more state of its data.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RevisedPeriodItem {
+    /// The period.
+    period: String,
+    /// With how many states of its data it is out.
+    published: usize,
+    /// With how many it may be, for good.
+    most: u32,
 }
 
 /// What a revision would leave behind of a period.
@@ -302,7 +315,7 @@ impl From<&ViewChange> for ViewChangeItem {
 
 impl From<RevisionPreview> for RevisionPreviewItem {
     fn from(preview: RevisionPreview) -> Self {
-        let changes = preview.plan.as_ref().map(|plan| &plan.changes);
+        let changes = preview.plan.as_ref().and_then(RevisionPlan::changes);
         let left_behind =
             |(period, cells): (&model::Period, &usize)| LeftBehindItem { period: period.to_string(), cells: *cells };
         Self {
@@ -313,9 +326,20 @@ impl From<RevisionPreview> for RevisionPreviewItem {
             left_behind: changes.iter().flat_map(|changes| &changes.left_behind).map(left_behind).collect(),
             stay_away: changes.iter().flat_map(|changes| &changes.stay_away).map(left_behind).collect(),
             totals: changes.iter().flat_map(|changes| &changes.totals).map(ToString::to_string).collect(),
+            periods: preview.plan.as_ref().map(|plan| revised_periods(&plan.shows)).unwrap_or_default(),
             refused: preview.refused,
         }
     }
+}
+
+fn revised_periods(shows: &Shows) -> Vec<RevisedPeriodItem> {
+    let Shows::Links { periods, most } = shows else { return Vec::new() };
+    let item = |RevisedPeriod { period, published }: &RevisedPeriod| RevisedPeriodItem {
+        period: period.to_string(),
+        published: *published,
+        most: *most,
+    };
+    periods.iter().map(item).collect()
 }
 
 /// Where a publication that waits stands once somebody has decided.

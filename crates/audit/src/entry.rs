@@ -266,6 +266,17 @@ pub enum Entry {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         opt_outs_applied: Option<Timestamp>,
     },
+    /// A file that is stored was sent again, and its sender says that opt-outs were applied to it since.
+    Declared {
+        /// The intent.
+        work_id: Uuid,
+        /// The dataset.
+        dataset: DatasetId,
+        /// Id of the version.
+        version: Uuid,
+        /// When opt-outs were applied, by the sender's declaration.
+        opt_outs_applied: Timestamp,
+    },
     /// Work ended and changed nothing: what it would have made is there already.
     Unchanged {
         /// The intent.
@@ -436,6 +447,7 @@ impl Entry {
     pub const fn ends(&self) -> Option<Uuid> {
         match self {
             Self::Ingested { work_id, .. }
+            | Self::Declared { work_id, .. }
             | Self::Unchanged { work_id }
             | Self::Refused { work_id, .. }
             | Self::Failed { work_id, .. }
@@ -464,6 +476,7 @@ impl Entry {
             Self::Stopped => "stopped",
             Self::Intent { .. } => "intent",
             Self::Ingested { .. } => "ingested",
+            Self::Declared { .. } => "declared",
             Self::Unchanged { .. } => "unchanged",
             Self::Refused { .. } => "refused",
             Self::Failed { .. } => "failed",

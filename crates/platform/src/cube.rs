@@ -10,7 +10,7 @@ use disclosure::{Cell, CellId, GroupTables, MeasureId, NoiseKind, Released};
 use model::indicator::{Indicator, View};
 use model::table::Breakdown;
 use model::{
-    AgeBand, AreaCode, AreaType, BoundaryYear, CellKey, DatasetId, Mark, Month, Period, PeriodType, Sex, Status,
+    AgeBand, AreaCode, AreaType, BoundaryYear, CellKey, Mark, Month, Period, PeriodType, Sex, Status,
     TidyRow, ViewId,
 };
 
@@ -37,17 +37,19 @@ pub(crate) struct Basis {
     pub(crate) governing: Vec<Governing>,
     /// When opt-outs were last applied to them.
     pub(crate) opt_outs: Vec<OptOutEvidence>,
-    /// Whose records were linked for it, where any were.
-    pub(crate) linked: Option<LinkedRecords>,
+    /// What was linked for it, period by period, where anything was.
+    pub(crate) linked: Vec<LinkedRecords>,
     /// SHA-256 over the published rows, the definition and the agreements, in hexadecimal.
     pub(crate) etag: String,
 }
 
-/// Records that were linked.
+/// Records that were linked at one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LinkedRecords {
-    /// Of which datasets.
-    pub(crate) datasets: Vec<DatasetId>,
+    /// What governs them.
+    pub(crate) inputs: Vec<Governing>,
+    /// What was declared of them.
+    pub(crate) opt_outs: Vec<OptOutEvidence>,
     /// What figures were made of them.
     pub(crate) figures: LinkedFigures,
 }

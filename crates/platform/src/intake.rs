@@ -58,7 +58,8 @@ pub(crate) struct Intake<'a> {
     request: &'a UploadRequest,
     caller: &'a Caller,
     permit: &'a Permit<Ingest>,
-    opt_outs: Option<OptOutDeclaration>,
+    pub(crate) opt_outs: Option<OptOutDeclaration>,
+    pub(crate) work_id: Uuid,
 }
 
 /// What reading a file came to: it is known already, or there is a version to keep.
@@ -99,6 +100,7 @@ impl Platform {
         let permit = self.permit_ingest(&state, caller, contract, period.as_ref().ok().copied(), applied)?;
         let period = period?;
         let declared = |by| applied.map(|applied_at| OptOutDeclaration { applied_at, declared_by: by });
+        let work_id = Uuid::now_v7();
         let intake = Intake {
             contract,
             period,
@@ -106,8 +108,8 @@ impl Platform {
             caller,
             permit: &permit,
             opt_outs: caller.principal.organisation.clone().and_then(declared),
+            work_id,
         };
-        let work_id = Uuid::now_v7();
         self.record_intent(caller, &permit, &request.dataset, work_id)?;
         let taken = self.receive(file).and_then(|arrival| {
             let taken = self.take_in(&state, &intake, &arrival);

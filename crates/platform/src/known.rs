@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use catalog::{DatasetVersion, Upload, VersionStatus};
+use audit::Entry;
+use catalog::{DatasetVersion, JobReason, OptOutDeclaration, Upload, VersionStatus};
 use model::contract::DatasetContract;
 use model::{DatasetId, Digest, Period};
 
@@ -47,7 +48,7 @@ impl Platform {
                 return Err(PlatformError::IdempotencyConflict { key: upload.key.as_str().to_owned() });
             }
             self.still_allowed(intake)?;
-            return self.receipt(&known, false).map(Some);
+            return self.receipt(&self.declared_again(known, intake)?, false).map(Some);
         }
         let Some(known) = self.current_file(dataset, period, file)? else { return Ok(None) };
         self.still_allowed(intake)?;
@@ -55,7 +56,32 @@ impl Platform {
         if let Some(upload) = upload {
             self.catalog().record_upload(known.facts.id, upload).map_err(conflict(Some(upload)))?;
         }
-        self.receipt(&known, false).map(Some)
+        self.receipt(&self.declared_again(known, intake)?, false).map(Some)
+    }
+
+    /// What is sent again may have been compared with a newer list of those who opted out, and nobody in it was: then it stands from now
+    /// on with what its sender says of that. On record.
+    fn declared_again(&self, version: DatasetVersion, intake: &Intake<'_>) -> Result<DatasetVersion, PlatformError> {
+        let known = self.last_declared(version)?;
+        let later = intake.opt_outs.as_ref().filter(|later| {
+            let before = known.facts.opt_outs.as_ref();
+            let is_later = |before: &OptOutDeclaration| {
+                before.declared_by == later.declared_by && before.applied_at < later.applied_at
+            };
+            known.status == VersionStatus::Current && before.is_none_or(is_later)
+        });
+        let Some(later) = later else { return Ok(known) };
+        let (id, dataset) = (known.facts.id, known.facts.dataset.clone());
+        let (work_id, opt_outs_applied) = (intake.work_id, later.applied_at);
+        self.record(Entry::Declared { work_id, dataset: dataset.clone(), version: id, opt_outs_applied })?;
+        let known = self.declare(known, later)?;
+        // What could not be published for want of it is tried again.
+        let is_out = self.state().out.get(&dataset).is_some_and(|group| group.basis.versions().contains(&id));
+        if !is_out {
+            self.queue(JobReason::Ingested, Some(id), self.now())?;
+        }
+        self.wake_publisher();
+        Ok(known)
     }
 
     /// Keyed digest over something with everything that its result depends on: contract, geography and agreements.

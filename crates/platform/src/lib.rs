@@ -52,7 +52,7 @@ pub use holdings::{Holdings, findings_text};
 pub use import::check_geography;
 pub use intake::UploadRequest;
 pub use platform::{Platform, exists};
-pub use publish::{Preview, PublishReport, RevisionPlan, RevisionPreview};
+pub use publish::{Preview, PublishReport, RevisedPeriod, RevisionPlan, RevisionPreview, Shows};
 pub use read::{
     AreaCard, AreasRequest, Boundaries, DataAnswer, DataRequest, DimensionCard, IndicatorCard, Me, ParentCard,
     PeriodChoice, TableAnswer, TableCard, TableOutcome, TablePlace, TableRequest, TableRow, ViewCard,

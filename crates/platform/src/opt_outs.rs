@@ -5,13 +5,14 @@
 //! log, and is the only evidence that a decision is given.
 
 use agreements::{Governing, OptOutEvidence, Snapshot};
-use catalog::OptOutDeclaration;
+use catalog::{DatasetVersion, OptOutDeclaration};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use model::OrganisationId;
+use model::{Label, OrganisationId};
 
 use crate::error::PlatformError;
+use crate::platform::Platform;
 
 /// Reads the instant, or the day in UTC, at which opt-outs were applied.
 pub(crate) fn parse(text: Option<&str>, now: Timestamp) -> Result<Option<Timestamp>, PlatformError> {
@@ -62,6 +63,39 @@ pub(crate) fn together<'a>(
     oldest.map_or_else(Vec::new, |oldest| {
         declared(snapshot, governing, Some(&oldest.declared_by), Some(oldest.applied_at))
     })
+}
+
+/// What was declared of a version since it was recorded.
+fn setting(version: &DatasetVersion) -> Result<Label, PlatformError> {
+    Ok(format!("opt-outs/{}", version.facts.id).parse()?)
+}
+
+impl Platform {
+    /// A version with what was declared of it last.
+    pub(crate) fn last_declared(&self, mut version: DatasetVersion) -> Result<DatasetVersion, PlatformError> {
+        let later = self.catalog().setting(&setting(&version)?).map_err(PlatformError::failed("read a setting"))?;
+        if let Some(later) = later {
+            let read = serde_json::from_str(&later).map_err(PlatformError::failed("read a declaration"))?;
+            version.facts.opt_outs = Some(read);
+        }
+        Ok(version)
+    }
+
+    /// Keeps what is declared of a version now.
+    pub(crate) fn declare(
+        &self,
+        mut version: DatasetVersion,
+        declared: &OptOutDeclaration,
+    ) -> Result<DatasetVersion, PlatformError> {
+        let name = setting(&version)?;
+        let before = self.catalog().setting(&name).map_err(PlatformError::failed("read a setting"))?;
+        let text = serde_json::to_string(declared).map_err(PlatformError::failed("write a declaration"))?;
+        self.catalog()
+            .replace_setting(&name, before.as_deref(), &text)
+            .map_err(PlatformError::failed("store a declaration"))?;
+        version.facts.opt_outs = Some(declared.clone());
+        Ok(version)
+    }
 }
 
 #[cfg(test)]

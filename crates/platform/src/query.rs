@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use agreements::{Denial, Governing, Level, LinkedFigures, Principal, Release, Request, Role, decide};
+use agreements::{
+    Denial, Governing, Level, LinkedFigures, OptOutEvidence, Principal, Release, Request, Role, decide,
+};
+use jiff::Timestamp;
 use model::contract::DatasetContract;
 use model::indicator::{Indicator, View};
 use model::{AgeBand, AreaCode, AreaType, Exposure, Period, PurposeId, Sex, TidyRow, Tier};
@@ -159,23 +162,26 @@ impl Platform {
             }
         };
         // As they were linked for what is published; or would be.
-        let known = first.and_then(|cube| cube.basis.linked.clone());
-        let linked = known.unwrap_or_else(|| LinkedRecords {
-            datasets: state.definitions.linked_by(indicator).to_vec(),
-            figures: LinkedFigures { at: now, odds: 0 },
-        });
+        let linked = first.map_or_else(
+            || would_be_linked(state, indicator, (&governing, &opt_outs), now),
+            |cube| cube.basis.linked.clone(),
+        );
         let ask = |principal: Principal, purpose: &PurposeId| {
             let request = Request::new(principal, purpose.clone(), governing.clone())
                 .with_outputs(levels.iter().copied())
                 .with_opt_outs(opt_outs.clone())
                 .for_tier(indicator.tier);
             decide::<Release>(&state.snapshot, &request, now).map(drop)?;
-            if linked.datasets.is_empty() {
-                return Ok(());
-            }
             // Records were linked for whoever reads this, and what it is divided by was not.
-            let inputs = governing.iter().filter(|of| linked.datasets.contains(&of.dataset)).cloned().collect();
-            agreements::may_read_linked(&state.snapshot, &Request { inputs, ..request }, linked.figures, now)
+            linked.iter().try_for_each(|LinkedRecords { inputs, opt_outs, figures }| {
+                let (inputs, opt_outs) = (inputs.clone(), opt_outs.clone());
+                agreements::may_read_linked(
+                    &state.snapshot,
+                    &Request { inputs, opt_outs, ..request.clone() },
+                    *figures,
+                    now,
+                )
+            })
         };
         if indicator.tier == Tier::Public {
             return ask(Principal::public(), &indicator.purpose);
@@ -197,6 +203,22 @@ impl Platform {
             // Whether they may once they have declared what the agreements want declared with each file.
             && self.decide_ingest(state, caller, contract, None, Some(self.now())).is_ok()
     }
+}
+
+/// What would be linked for an indicator, if anything would.
+fn would_be_linked(
+    state: &State,
+    indicator: &Indicator,
+    (governing, opt_outs): (&[Governing], &[OptOutEvidence]),
+    now: Timestamp,
+) -> Vec<LinkedRecords> {
+    let datasets = state.definitions.linked_by(indicator);
+    if datasets.is_empty() {
+        return Vec::new();
+    }
+    let inputs = governing.iter().filter(|of| datasets.contains(&of.dataset)).cloned().collect();
+    let figures = LinkedFigures { at: now, odds: 0, rounding: 0 };
+    vec![LinkedRecords { inputs, opt_outs: opt_outs.to_vec(), figures }]
 }
 
 /// The views of an indicator that have a table, with it.

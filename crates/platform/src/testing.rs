@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use agreements::{EventKind, demo};
@@ -174,6 +175,8 @@ pub(crate) struct Small {
     pub(crate) folder: TempDir,
     pub(crate) faults: Faults,
     pub(crate) limits: Limits,
+    /// How many days its clock is ahead.
+    pub(crate) days: Arc<AtomicI64>,
 }
 
 pub(crate) fn root() -> PathBuf {
@@ -208,7 +211,7 @@ impl Small {
             let name = format!("{name}.toml");
             std::fs::copy(root().join("sample-data/indicators").join(&name), indicators.join(&name)).unwrap();
         }
-        let small = Self { folder, faults: Faults::default(), limits: Limits::default() };
+        let small = Self { folder, faults: Faults::default(), limits: Limits::default(), days: Arc::default() };
         Platform::create(&small.settings()).unwrap();
         crate::keys::Keys::fix(&small.settings(), &[Self::FIRES]);
         small
@@ -250,6 +253,44 @@ impl Small {
         std::fs::write(self.agreements().join(events), event.to_toml()).unwrap();
     }
 
+    /// What becomes of one of the sample's agreements at this moment.
+    pub(crate) fn happens(&self, agreement: &str, kind: EventKind) {
+        let read = |name: &str| std::fs::read_to_string(self.agreements().join(name)).unwrap();
+        let (name, events) = (format!("{agreement}.toml"), format!("{agreement}.events.toml"));
+        let files = [&name, &events, &"partnership.toml".to_owned()].map(|name| agreements::SourceFile {
+            name: name.clone(),
+            content: read(name).into_bytes(),
+        });
+        let registry = agreements::Registry::load(&files, &[]).unwrap();
+        let digest = agreements::agreement_digest(&name, &read(&name)).unwrap();
+        let known = registry.snapshot().agreement(&digest).unwrap().clone();
+        let previous = registry.snapshot().events(&digest).unwrap().head(&known);
+        let now = Timestamp::from_second(self.settings().clock.now().as_second()).unwrap();
+        let control = &known.document().control;
+        let may = if kind == EventKind::Resumed { &control.resume } else { &control.suspend };
+        let by = may.iter().next().unwrap().clone();
+        let event = demo::event(kind, now, &by, "a test", digest, previous);
+        std::fs::write(self.agreements().join(&events), format!("{}\n{}", read(&events), event.to_toml())).unwrap();
+    }
+
+    /// A later version of one of the sample's agreements with another text in the place of one.
+    pub(crate) fn renegotiate(&self, agreement: &str, from: &str, to: &str) {
+        let name = format!("{agreement}.toml");
+        let text = std::fs::read_to_string(self.agreements().join(&name)).unwrap();
+        let before = agreements::agreement_digest(&name, &text).unwrap();
+        let later = text.replacen(from, to, 1);
+        assert_ne!(later, text, "{from}");
+        let later = later.replacen("version = 1\n", &format!("version = 2\nsupersedes = \"{before}\"\n"), 1);
+        let at = "2022-12-12T10:00:00Z".parse().unwrap();
+        let later = demo::sign(&name, &later, "illustrative signatory", at).unwrap();
+        let digest = agreements::agreement_digest(&name, &later).unwrap();
+        let by = "csr-partnership".parse().unwrap();
+        let now = Timestamp::from_second(self.settings().clock.now().as_second()).unwrap();
+        let event = demo::event(EventKind::Signed, now, &by, "", digest, digest);
+        std::fs::write(self.agreements().join(format!("{agreement}-2.toml")), later).unwrap();
+        std::fs::write(self.agreements().join(format!("{agreement}-2.events.toml")), event.to_toml()).unwrap();
+    }
+
     /// The sample's contracts, unless the test has its own.
     fn contracts(&self) -> PathBuf {
         let own = self.folder.path().join("contracts");
@@ -283,7 +324,10 @@ impl Small {
             indicators: self.indicators(),
             workbook_program: PathBuf::new(),
             limits: self.limits.clone(),
-            clock: Clock::system(),
+            clock: {
+                let days = Arc::clone(&self.days);
+                Clock::of(move || Clock::system().now() + jiff::SignedDuration::from_hours(24 * days.load(Relaxed)))
+            },
         }
     }
 

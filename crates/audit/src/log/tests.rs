@@ -85,6 +85,12 @@ fn entries() -> Vec<Entry> {
             verdict: Verdict::Approved,
             grounds: Grounds::AsAgreed,
         },
+        Entry::Declared {
+            work_id: Uuid::from_u128(7),
+            dataset: dataset.clone(),
+            version: Uuid::from_u128(2),
+            opt_outs_applied: at(0),
+        },
         Entry::Withdrawn { work_id: Uuid::from_u128(5), dataset, version: Uuid::from_u128(2) },
         Entry::Accessed {
             from: at(0),

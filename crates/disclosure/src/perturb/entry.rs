@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::geometric::{Geometric, GeometricNoise};
 use super::noise::Noise;
-use super::release::{Found, NoisePlanError, Noisy};
+use super::release::{Found, NoisePlanError, NoiseRelease, Noisy};
 use super::table::NoiseTable;
 use crate::ids::{CellId, GroupId};
 use crate::ledger::{AuthenticatedEntry, LedgerError};
@@ -114,7 +114,11 @@ impl NoiseEntry {
 
     /// The state of the data that a cell stands on.
     fn state(&self, cell: &CellId) -> Option<Digest> {
-        let place = self.states.binary_search_by_key(&cell.key.period, |(period, _)| *period).ok()?;
+        self.state_of(cell.key.period)
+    }
+
+    fn state_of(&self, period: Period) -> Option<Digest> {
+        let place = self.states.binary_search_by_key(&period, |(of, _)| *of).ok()?;
         self.states.get(place).map(|(_, state)| *state)
     }
 
@@ -148,6 +152,47 @@ impl NoiseState {
     pub fn decode(group: GroupId, last: Option<&AuthenticatedEntry>) -> Result<Self, LedgerError> {
         let last = last.map(|entry| read(entry, &group)).transpose()?;
         Ok(Self { group, last })
+    }
+
+    /// The noise of what is out of linked records.
+    #[must_use]
+    pub fn of_links(&self) -> Option<Geometric> {
+        match &self.last.as_ref()?.table {
+            Source::Geometric(noise) => Some(noise.geometric),
+            Source::CellKey(_) => None,
+        }
+    }
+
+    /// All states of the data that figures of a period were ever published with.
+    #[must_use]
+    pub fn editions(&self, period: Period) -> BTreeSet<Digest> {
+        let mut known = self.last.iter().flat_map(|last| &last.editions);
+        known.find(|(of, _)| *of == period).map(|(_, states)| states.clone()).unwrap_or_default()
+    }
+
+    /// The state of the data that the last release shows a period with.
+    #[must_use]
+    pub fn state(&self, period: Period) -> Option<Digest> {
+        self.last.as_ref()?.state_of(period)
+    }
+
+    /// By which areas the last release shows a period.
+    #[must_use]
+    pub fn areas(&self, period: Period) -> BTreeSet<AreaType> {
+        let cells = self.last.iter().flat_map(|last| &last.cells).filter(|(id, _)| id.key.period == period);
+        cells.map(|(id, _)| id.key.area_type).collect()
+    }
+
+    /// The figures of what stays.
+    pub(super) fn kept(&self, release: &NoiseRelease) -> Result<Vec<(CellId, u64)>, NoisePlanError> {
+        let mut kept = Vec::new();
+        for period in &release.kept {
+            let state = release.states.get(period).copied();
+            let same = |last: &&NoiseEntry| state.is_some() && last.state_of(*period) == state;
+            let last = self.last.as_ref().filter(same).ok_or(NoisePlanError::NotOut(*period))?;
+            kept.extend(last.cells.iter().filter(|(id, _)| id.key.period == *period).cloned());
+        }
+        Ok(kept)
     }
 
     /// The periods that would be out with more states of their data than so many.

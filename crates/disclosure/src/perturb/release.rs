@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use model::{Digest, Period};
+use model::{AreaType, Digest, Period};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -97,8 +97,9 @@ impl Judged {
         }
     }
 
-    /// Whether so many tables may be published, each of everybody.
-    fn allow(&self, tables: usize, group: &GroupId) -> Result<(), NoisePlanError> {
+    /// Whether tables by all these areas may be published, each of everybody.
+    fn allow(&self, cells: &[(CellId, u64)], group: &GroupId) -> Result<(), NoisePlanError> {
+        let tables = cells.iter().map(|(id, _)| id.key.area_type).collect::<BTreeSet<AreaType>>().len();
         match &self.method {
             Method::Geometric(noise) if u32::try_from(tables).map_or(true, |tables| tables > noise.tables()) => {
                 Err(NoisePlanError::Tables { group: group.clone(), tables, most: noise.tables() })
@@ -146,6 +147,9 @@ pub enum NoisePlanError {
         /// With how many states of its data it is out.
         editions: usize,
     },
+    /// Figures were to stay, and there are none of the same data.
+    #[error("figures of {0} of the same data are not out: this is a defect, and nothing is released")]
+    NotOut(Period),
     /// More would be published of linked records than their noise was made for.
     #[error(
         "group `{group}` would be published in {tables} tables, and its noise was made for {most}: register what it is by"
@@ -190,6 +194,8 @@ pub struct NoiseRelease {
     pub states: BTreeMap<Period, Digest>,
     /// The tables of all views.
     pub tables: Vec<CountedTable>,
+    /// Periods of which all figures stay as they are, and nothing is counted.
+    pub kept: BTreeSet<Period>,
 }
 
 /// What is decided for a group that is published with noise; released only by [`crate::commit_noise`].
@@ -220,8 +226,7 @@ impl NoisePlan {
             Source::CellKey(table) => figures(table, counts, (&group, revision), states),
             Source::Geometric(noise) => noise.figures(counts, (&group, revision), states),
         };
-        let mut cells = Vec::new();
-        judged.allow(release.tables.len(), &group)?;
+        let mut cells = past.kept(release)?;
         for CountedTable { cells: ids, counts } in &release.tables {
             if ids.len() != counts.cells() {
                 let (cells, others) = (counts.cells(), ids.len());
@@ -235,6 +240,7 @@ impl NoisePlan {
         if let Some([(id, _), _]) = cells.array_windows().find(|[(one, _), (next, _)]| one == next) {
             return Err(NoisePlanError::TwoFigures(Box::new(id.clone())));
         }
+        judged.allow(&cells, &group)?;
         let decided = NoiseEntry {
             noise_version: VERSION,
             group: group.clone(),

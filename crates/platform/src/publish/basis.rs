@@ -249,7 +249,7 @@ impl Basis {
     /// The periods of its partitions, in order; of linked records those that all datasets cover.
     pub(crate) fn periods(&self) -> Vec<Period> {
         if let Some(linked) = &self.linked {
-            return linked.periods.clone();
+            return linked.periods.iter().map(|of| of.period).collect();
         }
         let mut periods: Vec<Period> = self.partitions.iter().map(|partition| partition.period).collect();
         periods.sort_unstable();
@@ -289,10 +289,7 @@ impl Basis {
     /// The datasets that its partitions are of, each with its own.
     fn by_dataset(&self, dataset: &DatasetId) -> Vec<(DatasetId, Vec<&Partition>)> {
         let Some(linked) = &self.linked else { return vec![(dataset.clone(), self.partitions.iter().collect())] };
-        let of = |versions: &BTreeSet<Uuid>| {
-            self.partitions.iter().filter(|partition| versions.contains(&partition.version)).collect()
-        };
-        linked.versions.iter().map(|(dataset, versions)| (dataset.clone(), of(versions))).collect()
+        linked.from().into_iter().map(|(dataset, partitions)| (dataset.clone(), partitions)).collect()
     }
 
     /// Whether a table was decided with exactly these categories.

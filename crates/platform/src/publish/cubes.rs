@@ -3,15 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use agreements::LinkedFigures;
 use model::contract::{DatasetContract, Level};
 use model::indicator::{Indicator, IndicatorType, Measure, View};
 use model::{AgeBand, CellKey, DatasetId, Sex, ViewId};
 
 use super::contract;
-use super::links::Linked;
 use super::placing::{Figures, Placing, placing};
-use crate::cube::{self, Basis, Cube, DenominatorPeriods, DenominatorRule, Layout, LinkedRecords, Sums, TableArea};
+use crate::cube::{self, Basis, Cube, DenominatorPeriods, DenominatorRule, Layout, Sums, TableArea};
 use crate::error::PlatformError;
 use crate::platform::Platform;
 use crate::requests;
@@ -133,16 +131,12 @@ fn cubes_of(state: &State, indicator: &Indicator) -> Result<Vec<Cube>, PlatformE
         let Some(group) = state.released.get(dataset) else { return Ok(Vec::new()) };
         groups.insert(dataset, &**group);
     }
-    let (mut governing, mut opt_outs, mut linked) = (Vec::new(), Vec::new(), None);
+    let (mut governing, mut opt_outs, mut linked) = (Vec::new(), Vec::new(), Vec::new());
     for (dataset, group) in &groups {
         let stands = group.basis.governing(dataset);
         opt_outs.extend(group.basis.opt_outs(&state.snapshot, &stands));
         governing.extend(stands);
-        let records = |of: &Linked| LinkedRecords {
-            datasets: of.versions.keys().cloned().collect(),
-            figures: LinkedFigures { at: of.at, odds: of.odds },
-        };
-        linked = linked.or(group.basis.linked.as_ref().map(records));
+        linked.extend(group.basis.linked.iter().flat_map(|linked| linked.reads(&state.snapshot)));
     }
     let mut cubes = Vec::new();
     for view in &indicator.views {

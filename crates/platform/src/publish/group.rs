@@ -154,7 +154,7 @@ impl Platform {
     }
 
     /// Of a revision by these corrections nothing is left; somebody may have asked for another one since.
-    fn end_revision(&self, dataset: &DatasetId, revised: &BTreeSet<Uuid>) -> Result<(), PlatformError> {
+    pub(super) fn end_revision(&self, dataset: &DatasetId, revised: &BTreeSet<Uuid>) -> Result<(), PlatformError> {
         self.remember(dataset, |remembered| {
             if remembered.revised == *revised {
                 remembered.end_revision();
@@ -471,7 +471,8 @@ impl Platform {
         // A withdrawal may not have got as far as the catalogue.
         let recorded = self.recorded();
         versions.retain(|version| !recorded.withdrawn().contains(&version.facts.id));
-        Ok(versions)
+        drop(recorded);
+        versions.into_iter().map(|version| self.last_declared(version)).collect()
     }
 }
 

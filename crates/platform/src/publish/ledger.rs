@@ -103,7 +103,10 @@ impl Platform {
     ) -> Result<Opened, PlatformError> {
         let plain = self.open_plain(dataset, entry)?;
         let (basis, plan) = split(&plain).ok_or_else(|| unreadable(dataset))?;
-        let basis = serde_json::from_slice(basis).map_err(PlatformError::failed("read the ledger"))?;
+        let mut basis: Basis = serde_json::from_slice(basis).map_err(PlatformError::failed("read the ledger"))?;
+        if let Some(linked) = &mut basis.linked {
+            linked.complete(&basis.partitions);
+        }
         Ok(Opened {
             group: requests::group_of(dataset)?,
             shown,

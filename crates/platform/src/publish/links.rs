@@ -4,42 +4,96 @@
 //! exclude no world (ADR 106). So they are a group of their own, whose one account is how much they tell of a person in one period.
 
 mod basis;
+mod periods;
 mod release;
+mod revision;
+mod stored;
 mod terms;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
+use agreements::Snapshot;
+use disclosure::NoiseState;
 use jiff::Timestamp;
 use model::contract::{DatasetContract, Links};
 use model::{AreaType, DatasetId, Period, PeriodType};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use self::periods::Periods;
 use self::work::Work;
+use super::basis::Partition;
 use super::failure::plan_error;
 use super::group::Outcome;
+use super::ledger::Opened;
+use super::noise::lasting;
+use crate::cube::LinkedRecords;
 use crate::error::PlatformError;
 use crate::platform::Platform;
-use crate::state::{Group, State};
+use crate::requests;
+use crate::state::State;
 
 /// What linked figures stand on beside what all do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "stored::Stored")]
 pub(crate) struct Linked {
-    /// Each dataset with the versions whose records were linked.
-    pub(crate) versions: BTreeMap<DatasetId, BTreeSet<Uuid>>,
     /// Everything that was ever registered to be published by.
     pub(crate) areas: BTreeSet<AreaType>,
     /// The type of period that a person is counted in.
     pub(crate) period: PeriodType,
     /// By how many times odds about one person may change.
     pub(crate) odds: u32,
-    /// The periods that all datasets cover.
-    pub(crate) periods: Vec<Period>,
-    /// When they were linked.
+    /// What figures are rounded to.
+    pub(crate) rounding: u32,
+    /// What is shown, in order.
+    pub(crate) periods: Vec<LinkedPeriod>,
+    /// Of an older entry, the versions of all its periods.
+    #[serde(skip)]
+    before: Option<BTreeMap<DatasetId, BTreeSet<Uuid>>>,
+}
+
+/// A period of which people are counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LinkedPeriod {
+    /// The period.
+    pub(crate) period: Period,
+    /// When its records were linked.
     pub(crate) at: Timestamp,
+    /// Of each dataset what they came from.
+    pub(crate) from: BTreeMap<DatasetId, Vec<Partition>>,
+}
+
+impl LinkedPeriod {
+    fn versions(&self) -> BTreeSet<Uuid> {
+        self.from.values().flatten().map(|partition| partition.version).collect()
+    }
+}
+
+impl Linked {
+    const fn new(
+        areas: BTreeSet<AreaType>,
+        period: PeriodType,
+        (odds, rounding): (u32, u32),
+        periods: Vec<LinkedPeriod>,
+    ) -> Self {
+        Self { areas, period, odds, rounding, periods, before: None }
+    }
+
+    /// Of each dataset everything that records came from.
+    pub(super) fn from(&self) -> BTreeMap<&DatasetId, Vec<&Partition>> {
+        let mut from: BTreeMap<&DatasetId, Vec<&Partition>> = BTreeMap::new();
+        for (dataset, partitions) in self.periods.iter().flat_map(|of| &of.from) {
+            from.entry(dataset).or_default().extend(partitions);
+        }
+        from
+    }
+
+    /// What is asked when figures are read: of each period by itself, with opt-outs as they were when it was linked.
+    pub(super) fn reads(&self, snapshot: &Snapshot) -> Vec<LinkedRecords> {
+        self.periods.iter().map(|of| of.read(snapshot, (self.odds, self.rounding))).collect()
+    }
 }
 
 /// Whether linked figures may be published otherwise than when that was last tried.
@@ -91,55 +145,74 @@ impl Platform {
 
     fn changed(&self, work: &Work<'_>) -> Result<Changed, PlatformError> {
         let Some((_, version)) = work.versions().next() else { return Ok(Changed::NoData) };
-        let tried = self.remembered(&work.contract.id)?.tried;
-        let same = tried == Some(work.target(self.now())?);
+        let remembered = self.remembered(&work.contract.id)?;
+        let same = remembered.revised.is_empty() && remembered.tried == Some(work.target(self.now())?);
         Ok(if same { Changed::Nothing } else { Changed::Since(version.facts.id) })
     }
 
-    /// Takes the linked figures of all covered periods through the gate.
+    /// Takes linked figures through the gate: those of periods that are new, and what a revision was asked of.
     pub(super) fn publish_linked(
         &self,
         state: &State,
         contract: &DatasetContract,
         links: &Links,
     ) -> Result<Outcome, PlatformError> {
-        let mut work = Work::new(self, state, contract, links)?;
-        if work.periods.is_empty() {
-            return unpublishable(format!("no {} is covered by all of its datasets", links.period));
-        }
+        let work = Work::new(self, state, contract, links)?;
         let target = work.target(self.now())?;
-        let outcome = self.link(&mut work);
+        let outcome = self.link(&work);
         let is_lasting = |error: &PlatformError| {
             plan_error(error).is_some()
-                || matches!(error, PlatformError::Unpublishable { .. } | PlatformError::Denied { .. })
+                || matches!(
+                    error,
+                    PlatformError::Unpublishable { .. }
+                        | PlatformError::Denied { .. }
+                        | PlatformError::AwaitsRevision { .. }
+                )
         };
         if outcome.as_ref().err().is_none_or(is_lasting) {
             self.remember(&contract.id, |remembered| remembered.tried = Some(target))?;
         }
-        let (group, refused) = outcome?;
-        Ok(Outcome { group, held: BTreeSet::new(), later: Vec::new(), refused, fresh: false, revised: false })
+        outcome
     }
 
-    fn link(&self, work: &mut Work<'_>) -> Result<(Arc<Group>, Vec<String>), PlatformError> {
-        let past = self.released_entries(&work.contract.id)?;
-        let stay = self.keep_within_room(work, past.last())?;
-        if work.periods.is_empty() {
-            return unpublishable(stay.join("; "));
+    /// Of each period by itself: none waits for another.
+    fn link(&self, work: &Work<'_>) -> Result<Outcome, PlatformError> {
+        let dataset = &work.contract.id;
+        let past = self.released_entries(dataset)?;
+        let before = noise_of(dataset, past.last())?;
+        let remembered = self.remembered(dataset)?;
+        let withdrawn = self.recorded().withdrawn().clone();
+        let mut periods = Periods::new(work, (&before, past.last()), &withdrawn, remembered.agreed)?;
+        if periods.is_empty() {
+            let (versions, full) = (periods.held(work), periods.full(work));
+            return match (versions.is_empty(), full.is_empty()) {
+                (false, _) => Err(PlatformError::AwaitsRevision { versions }),
+                (true, false) => unpublishable(full.join("; ")),
+                (true, true) => unpublishable(format!("no {} is covered by all of its datasets", work.links.period)),
+            };
         }
-        let work = &*work;
         self.counted_elsewhere(work)?;
-        let mut permitted = self.permitted(work)?;
-        permitted.refused.extend(stay);
-        let basis = self.basis_of_links(work, &permitted, past.last())?;
+        let permitted = self.permitted(work, &mut periods, &before)?;
+        let (mut refused, revised) = (permitted.refused.clone(), periods.revises());
+        refused.extend(periods.full(work));
+        let basis = self.basis_of_links(work, &periods, &permitted, past.last())?;
         let group = match past.last().filter(|last| last.basis.revision == basis.revision) {
             Some(last) => self.group_of(last)?,
             None => {
-                let subject = permitted.subject(work.state);
-                let release = |work_id| self.release_linked(work_id, (work, &permitted), &basis, &past);
+                let subject = permitted.subject(work, &basis);
+                let release = |work_id| self.release_linked(work_id, (work, &periods, &permitted), &basis, &before);
                 self.on_record(&subject, (audit::Work::Publish, None), release)?
             }
         };
-        Ok((group, permitted.refused))
+        if !remembered.revised.is_empty() {
+            self.end_revision(dataset, &remembered.revised)?;
+            if !revised {
+                refused.push(format!(
+                    "{dataset}: its corrections are not published: others came since, or went: preview the revision again"
+                ));
+            }
+        }
+        Ok(Outcome { group, held: periods.held(work), later: Vec::new(), refused, fresh: false, revised })
     }
 
     /// Refuses to count people where other linked figures count or ever counted any: of somebody who is in both, each would tell as much as
@@ -159,6 +232,11 @@ impl Platform {
         }
         Ok(())
     }
+}
+
+fn noise_of(dataset: &DatasetId, last: Option<&Opened>) -> Result<NoiseState, PlatformError> {
+    let state = NoiseState::decode(requests::group_of(dataset)?, last.map(|last| &last.entry));
+    state.map_err(|error| lasting(error.to_string()))
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub(crate) use self::placing::{Placing, carries_over};
 pub(crate) use self::queue::REPLACED;
 pub(crate) use self::releases::{Recorded, year_of};
 pub(crate) use self::residents::{bounds, everybody, in_use as residents_in_use, shared as shared_with_residents};
-pub use self::revision::{RevisionPlan, RevisionPreview};
+pub use self::revision::{RevisedPeriod, RevisionPlan, RevisionPreview, Shows};
 use crate::error::PlatformError;
 use crate::state::State;
 

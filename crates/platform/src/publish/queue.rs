@@ -244,6 +244,8 @@ impl Platform {
     ) {
         let state = self.state();
         for (dataset, outcome) in outcomes {
+            // What waits to be linked may be out by itself.
+            let is_linked = state.definitions.contract(&dataset).is_some_and(|contract| contract.links.is_some());
             match outcome {
                 Ok(Outcome { group, held, later, refused, fresh, revised }) => {
                     report.revised.extend(revised.then(|| dataset.clone()));
@@ -254,7 +256,7 @@ impl Platform {
                         }
                     }
                     report.corrected.extend((!held.is_empty()).then(|| corrected(&dataset, held.len())));
-                    run.held.extend(held);
+                    run.held.extend(held.into_iter().filter(|_| !is_linked));
                     run.later.extend(later);
                     let fineness = fineness(&state, &dataset);
                     let text = published(fineness.views, fineness.too_fine.len());
@@ -271,7 +273,7 @@ impl Platform {
                 }
                 Err(PlatformError::AwaitsRevision { versions }) => {
                     report.corrected.push(corrected(&dataset, versions.len()));
-                    run.held.extend(versions);
+                    run.held.extend(versions.into_iter().filter(|_| !is_linked));
                     run.published.insert(dataset, Said { text: CORRECTION.to_owned(), of: BTreeSet::new() });
                 }
                 Err(PlatformError::AwaitsApproval { reason, versions }) => {

@@ -7,6 +7,7 @@ use std::fmt;
 
 use catalog::{DatasetVersion, VersionStatus};
 use disclosure::{Changes, LedgerState, NoiseState, Plan};
+use model::contract::{DatasetContract, Links};
 use model::{DatasetId, Digest, Period};
 use uuid::Uuid;
 
@@ -22,6 +23,7 @@ use crate::error::{PlatformError, causes};
 use crate::platform::Platform;
 use crate::requests;
 use crate::review::reported_views;
+use crate::state::State;
 
 /// Some versions for each partition of a dataset.
 pub(super) struct Settled {
@@ -50,12 +52,49 @@ pub struct RevisionPreview {
 /// What a revision would show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RevisionPlan {
-    /// Names all that everybody would see, under a key of the dataset: this is asked for and nothing else.
+    /// Names what is asked for, and nothing else is: all that everybody would see, under a key of the dataset, or the data it is of.
     pub digest: Digest,
     /// What becomes of the numbers that are shown now.
-    pub changes: Changes,
-    /// Where figures have noise, with how many states of its data each may be published.
-    pub states: Option<u32>,
+    pub shows: Shows,
+}
+
+/// What a revision would show: as much of it as may be said before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shows {
+    /// Which numbers change.
+    Changes {
+        /// These.
+        changes: Changes,
+        /// Where figures have noise, with how many states of its data each may be published.
+        states: Option<u32>,
+    },
+    /// People over several datasets: whatever is shown of their figures is published.
+    Links {
+        /// The periods that are decided anew.
+        periods: Vec<RevisedPeriod>,
+        /// With how many states of its data each may be published.
+        most: u32,
+    },
+}
+
+/// A period of which all figures would be others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RevisedPeriod {
+    /// The period.
+    pub period: Period,
+    /// With how many states of its data it is out.
+    pub published: usize,
+}
+
+impl RevisionPlan {
+    /// The numbers that change, where that may be said.
+    #[must_use]
+    pub const fn changes(&self) -> Option<&Changes> {
+        match &self.shows {
+            Shows::Changes { changes, .. } => Some(changes),
+            Shows::Links { .. } => None,
+        }
+    }
 }
 
 impl Platform {
@@ -105,6 +144,10 @@ impl Platform {
 
     /// How many corrections of a dataset wait for a revision.
     pub(crate) fn corrections(&self, dataset: &DatasetId, past: &[Opened]) -> Result<usize, PlatformError> {
+        let state = self.state();
+        if let Some(links) = linked(&state, dataset) {
+            return self.waiting_links(&state, links, past);
+        }
         Ok(self.settled(&self.current_versions(dataset)?, past, &BTreeSet::new())?.held.len())
     }
 
@@ -120,6 +163,9 @@ impl Platform {
         let _nobody_publishes = self.try_publishing().ok_or_else(busy)?;
         self.refresh_agreements()?;
         let (state, past) = (self.state(), self.released_entries(dataset)?);
+        if let Some(links) = linked(&state, dataset) {
+            return self.preview_linked(&state, links, &past);
+        }
         let work = Work { state: &state, contract: contract(&state, dataset)?, past: &past };
         let current = self.current_versions(dataset)?;
         let waiting = self.settled(&current, &past, &BTreeSet::new())?.held;
@@ -166,6 +212,9 @@ impl Platform {
     pub fn revise(&self, caller: &Caller, dataset: &DatasetId, previewed: Digest) -> Result<usize, PlatformError> {
         let entries = self.reviewed(caller, dataset, audit::Question::Revise)?;
         let state = self.state();
+        if let Some(links) = linked(&state, dataset) {
+            return self.revise_linked(&state, links, (&entries, previewed));
+        }
         let contract = contract(&state, dataset)?;
         let current = self.current_versions(dataset)?;
         let waiting = self.settled(&current, &entries, &BTreeSet::new())?.held;
@@ -222,14 +271,16 @@ impl Platform {
                 let nothing = NoiseState::empty(requests::group_of(&contract.id)?);
                 let changes = plan.changes(if withdrawn { &nothing } else { &before }, &views);
                 let states = attempt.basis.grammar.as_ref().map(|grammar| grammar.revisions);
-                return Ok(RevisionPlan { digest: plan.code(&self.keys().plan_key(&contract.id)?), changes, states });
+                let shows = Shows::Changes { changes, states };
+                return Ok(RevisionPlan { digest: plan.code(&self.keys().plan_key(&contract.id)?), shows });
             }
             let unreleased = self.truth_of(&attempt, past)?;
             let past = ledger_state(&contract.id, past)?;
             let plan = self.plan(&contract.id, &past, &unreleased, &allowed.policy)?;
             let nothing = LedgerState::empty(requests::group_of(&contract.id)?);
             let changes = plan.changes(if withdrawn { &nothing } else { &past }, &views);
-            Ok(RevisionPlan { digest: self.code_of(&plan, &attempt)?, changes, states: None })
+            let shows = Shows::Changes { changes, states: None };
+            Ok(RevisionPlan { digest: self.code_of(&plan, &attempt)?, shows })
         })
     }
 
@@ -253,27 +304,58 @@ impl fmt::Display for RevisionPreview {
         let files = if *corrections == 1 { "file waits" } else { "files wait" };
         writeln!(f, "{dataset}: {corrections} corrected {files}")?;
         refused.iter().try_for_each(|why| writeln!(f, "cannot be published: {why}"))?;
-        let Some(RevisionPlan { digest, changes, states }) = plan else { return Ok(()) };
-        writeln!(f, "\n{changes}")?;
-        if let Some(states) = states {
-            writeln!(
-                f,
-                "All figures of the periods that are corrected get other noise. Each may be published with {states} states of its"
-            )?;
-            writeln!(
-                f,
-                "data, the first and all corrections and erasures together, for good: publish corrections together."
-            )?;
-            writeln!(f, "Nothing is published yet; exactly this is by")?;
-        } else {
-            writeln!(
-                f,
-                "What is [c] then stays so, whatever is corrected later. New marks may tell where something was corrected,"
-            )?;
-            writeln!(f, "so do not say what it was. Nothing is published yet; exactly this is by")?;
-        }
+        let Some(RevisionPlan { digest, shows }) = plan else { return Ok(()) };
+        writeln!(f, "\n{shows}")?;
         writeln!(f, "  commonground disclosure revise {dataset} --publish {digest}")
     }
+}
+
+impl fmt::Display for Shows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changes { changes, states: Some(states) } => {
+                writeln!(f, "{changes}")?;
+                writeln!(
+                    f,
+                    "All figures of the periods that are corrected get other noise. Each may be published with {states} states of its"
+                )?;
+                writeln!(
+                    f,
+                    "data, the first and all corrections and erasures together, for good: publish corrections together."
+                )?;
+                write!(f, "Nothing is published yet; exactly this is by")
+            }
+            Self::Changes { changes, states: None } => {
+                writeln!(f, "{changes}")?;
+                writeln!(
+                    f,
+                    "What is [c] then stays so, whatever is corrected later. New marks may tell where something was corrected,"
+                )?;
+                write!(f, "so do not say what it was. Nothing is published yet; exactly this is by")
+            }
+            Self::Links { periods, most } => {
+                for RevisedPeriod { period, published } in periods {
+                    writeln!(
+                        f,
+                        "{}: published with {published} of {most} states of its data; this is one more",
+                        period.label()
+                    )?;
+                }
+                writeln!(
+                    f,
+                    "All figures of these periods get other noise, and nobody is told which before they are published. What is spent of"
+                )?;
+                writeln!(f, "the states is spent for good: wait for the corrections of all suppliers, and publish them together.")?;
+                write!(f, "Nothing is published yet; exactly these data are by")
+            }
+        }
+    }
+}
+
+/// A dataset of linked records.
+fn linked<'a>(state: &'a State, dataset: &DatasetId) -> Option<(&'a DatasetContract, &'a Links)> {
+    let contract = state.definitions.contract(dataset)?;
+    Some((contract, contract.links.as_ref()?))
 }
 
 #[cfg(test)]

@@ -108,7 +108,7 @@ fn what_comes_in_its_place_waits_for_a_revision() {
     let preview = platform.preview_revision(&reviewer, &fires()).unwrap();
     assert_eq!(preview.corrections, 1);
     let text = preview.to_string();
-    let appears = &preview.plan.as_ref().unwrap().changes.all.appears;
+    let appears = &preview.plan.as_ref().unwrap().changes().unwrap().all.appears;
     assert!(
         appears.cells > 0 && text.contains("would appear  appear as [c]") && text.contains("Jan to Mar 2025"),
         "{text}"

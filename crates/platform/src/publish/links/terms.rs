@@ -1,27 +1,33 @@
 //! What the agreements let be published of linked records, and under which terms.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use agreements::{
-    Denial, Derive, Governing, Level, Link, OptOutEvidence, Permit, Release, Request, Snapshot, Terms, decide,
+    Denial, Derive, Governing, Level, Link, LinkedFigures, OptOutEvidence, Permit, Release, Request, Snapshot, Terms,
+    decide, may_read_linked,
 };
+use disclosure::NoiseState;
 use jiff::Timestamp;
 use model::contract::DatasetContract;
 use model::indicator::Indicator;
-use model::{AreaType, DatasetId, Digest};
+use model::{AreaType, DatasetId, Digest, IndicatorId, Period};
 
 use super::super::allowed::operator;
+use super::super::basis::{Basis, Partition};
 use super::super::group::Subject;
 use super::super::residents::too_small;
-use super::unpublishable;
+use super::periods::Periods;
 use super::work::Work;
+use super::LinkedPeriod;
+use crate::cube::LinkedRecords;
 use crate::definitions::Definitions;
 use crate::error::PlatformError;
 use crate::opt_outs;
 use crate::platform::Platform;
+use crate::requests;
 use crate::state::State;
 
-/// The permits of one indicator.
+/// The permits of one indicator to link the records of one period.
 pub(super) struct Permits {
     pub(super) link: Permit<Link>,
     pub(super) derive: Permit<Derive>,
@@ -32,31 +38,35 @@ pub(super) struct Permits {
 
 /// What may be published.
 pub(super) struct Permitted {
-    /// At least one.
-    pub(super) permits: Vec<Permits>,
+    /// Of each period that is linked, at least one.
+    pub(super) linked: BTreeMap<Period, Vec<Permits>>,
     /// With the indicators that may be shown.
     pub(super) definitions: Definitions,
     /// By how many times the odds of two possibilities about one person may change.
     pub(super) odds: u32,
     /// What figures are rounded to.
     pub(super) rounding: u32,
-    /// Indicators that may not, and why.
+    /// What may not be published, and why.
     pub(super) refused: Vec<String>,
 }
 
 impl Permitted {
-    pub(super) fn subject(&self, state: &State) -> Subject {
-        let permits = || self.permits.iter().map(|permits| &permits.link);
+    pub(super) fn subject(&self, work: &Work<'_>, basis: &Basis) -> Subject {
+        let mut shown = self.definitions.indicators_on(&work.contract.id);
         Subject {
-            purpose: permits().next().map(|permit| permit.purpose().clone()),
-            datasets: permits().flat_map(|permit| permit.datasets().cloned()).collect(),
-            agreements: self.agreements().collect(),
-            epoch: state.snapshot.epoch().digest(),
+            purpose: shown.next().map(|indicator| indicator.purpose.clone()),
+            datasets: work.links.datasets.iter().cloned().collect(),
+            agreements: self.agreements().chain(basis.agreements()).collect(),
+            epoch: work.state.snapshot.epoch().digest(),
         }
     }
 
+    fn permits(&self) -> impl Iterator<Item = &Permits> {
+        self.linked.values().flatten()
+    }
+
     pub(super) fn agreements(&self) -> impl Iterator<Item = Digest> {
-        self.permits.iter().flat_map(|permits| {
+        self.permits().flat_map(|permits| {
             let (link, derive) = (permits.link.agreements(), permits.derive.agreements());
             link.keys().chain(derive.keys()).chain(permits.release.agreements().keys()).copied()
         })
@@ -72,7 +82,7 @@ impl Permitted {
         let holds = |of: &Permits| {
             of.link.is_valid(snapshot, now) && of.derive.is_valid(snapshot, now) && of.release.is_valid(snapshot, now)
         };
-        if self.permits.iter().all(holds) {
+        if self.permits().all(holds) {
             return Ok(());
         }
         let reason = "an agreement was suspended or ended while records were linked: nothing is released";
@@ -80,145 +90,265 @@ impl Permitted {
     }
 }
 
-/// What the agreements say of each indicator.
-struct Answers {
-    permits: Vec<Permits>,
-    definitions: Definitions,
-    refused: Vec<String>,
-    denial: Option<Denial>,
+/// Why something is not published.
+enum Refusal {
+    Denied(Box<Denial>),
+    Because(String),
 }
 
-impl Answers {
-    fn new(
-        (state, contract): (&State, &DatasetContract),
-        (inputs, opt_outs): (&[Governing], &[OptOutEvidence]),
-        now: Timestamp,
-    ) -> Self {
-        let definitions = Definitions::clone(&state.definitions);
-        let mut answers = Self { permits: Vec::new(), definitions, refused: Vec::new(), denial: None };
-        for indicator in state.definitions.indicators_on(&contract.id) {
-            match (Asked { state, indicator, inputs, opt_outs, now }).permits() {
-                Ok(of) => answers.permits.push(of),
-                Err(denial) => {
-                    answers.definitions.remove(&indicator.id);
-                    let blockers: Vec<String> = denial.blockers.iter().map(ToString::to_string).collect();
-                    let blockers = blockers.join("; ");
-                    answers.refused.push(format!("`{}` is not allowed by the agreements: {blockers}", indicator.id));
-                    answers.denial = Some(denial);
-                }
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Denied(denial) => {
+                let blockers: Vec<String> = denial.blockers.iter().map(ToString::to_string).collect();
+                write!(f, "not allowed by the agreements: {}", blockers.join("; "))
             }
+            Self::Because(reason) => f.write_str(reason),
         }
-        answers
     }
+}
 
-    /// The meet of all terms under which anything is linked or released.
-    fn terms(&self) -> Option<Terms> {
-        let terms = self.permits.iter().flat_map(|of| [of.link.terms(), of.derive.terms(), of.release.terms()]);
-        terms.cloned().reduce(|one, other| agreements::meet(&one, &other))
+/// What governs the records of each dataset, and what was declared of them.
+struct Inputs {
+    governing: Vec<Governing>,
+    opt_outs: Vec<OptOutEvidence>,
+}
+
+impl Inputs {
+    fn of(snapshot: &Snapshot, from: &BTreeMap<DatasetId, Vec<Partition>>) -> Self {
+        let of = |(dataset, partitions): (&DatasetId, &Vec<Partition>)| {
+            let agreements = partitions.iter().flat_map(|partition| partition.agreements.iter().copied()).collect();
+            let governing = Governing { dataset: dataset.clone(), agreements };
+            let declared = partitions.iter().map(|partition| partition.opt_outs.as_ref());
+            let opt_outs = opt_outs::together(snapshot, &governing, declared);
+            (governing, opt_outs)
+        };
+        let (governing, opt_outs): (Vec<Governing>, Vec<Vec<OptOutEvidence>>) = from.iter().map(of).unzip();
+        Self { governing, opt_outs: opt_outs.into_iter().flatten().collect() }
     }
+}
+
+impl LinkedPeriod {
+    /// What is asked when its figures are read.
+    pub(in crate::publish) fn read(&self, snapshot: &Snapshot, (odds, rounding): (u32, u32)) -> LinkedRecords {
+        let Inputs { governing, opt_outs } = Inputs::of(snapshot, &self.from);
+        LinkedRecords { inputs: governing, opt_outs, figures: LinkedFigures { at: self.at, odds, rounding } }
+    }
+}
+
+/// What may be published of everything that is kept or linked, as it becomes known.
+struct Answers<'a> {
+    work: &'a Work<'a>,
+    now: Timestamp,
+    /// What is out, if anything is: what comes later has the same noise.
+    noise: Option<(u32, u32)>,
+    terms: Option<Terms>,
+    permitted: Permitted,
+    first: Option<Refusal>,
 }
 
 impl Platform {
-    /// Which indicators the agreements of all datasets let be shown: linked, counted and released for their purpose.
-    pub(super) fn permitted(&self, work: &Work<'_>) -> Result<Permitted, PlatformError> {
-        let Work { state, contract, .. } = work;
-        let inputs = governing(work);
-        let answers = Answers::new((state, contract), (&inputs, &evidence(work, &inputs)), self.now());
-        answers.refused.iter().for_each(|reason| tracing::warn!(reason, "linked figures cannot be published"));
-        let Some(terms) = answers.terms() else {
-            return match &answers.denial {
-                Some(denial) => {
-                    let caller = crate::Caller { principal: operator(state), actor: None };
-                    Err(self.denied(&caller, audit::Work::Publish, contract.id.as_str(), denial))
-                }
-                None => unpublishable("no indicator stands on it"),
-            };
-        };
-        let odds = odds(&terms)?;
-        let Answers { permits, definitions, refused, .. } = answers;
-        let areas = permits.iter().flat_map(|of| of.areas.iter().copied());
-        if let Some((area_type, why)) = too_small(state, areas, terms.primary.minimum_population)?.into_iter().next() {
-            return unpublishable(format!("by {area_type}: {why}"));
+    /// Which indicators the agreements of all datasets let be shown, of which periods: linked, counted and released for their purpose.
+    /// What may not be linked is left as it is.
+    pub(super) fn permitted(
+        &self,
+        work: &Work<'_>,
+        periods: &mut Periods,
+        before: &NoiseState,
+    ) -> Result<Permitted, PlatformError> {
+        let mut answers = Answers::new(work, before, self.now());
+        for period in periods.due.keys().copied().collect::<Vec<_>>() {
+            if !answers.link(period)? {
+                periods.leave(period);
+            }
         }
-        Ok(Permitted { permits, definitions, odds, rounding: terms.rounding.max(1), refused })
+        for of in periods.kept.values() {
+            answers.keep(of);
+        }
+        let Answers { mut permitted, terms, first, noise, .. } = answers;
+        let shows_something = permitted.definitions.indicators_on(&work.contract.id).next().is_some();
+        if periods.is_empty() || !shows_something {
+            return Err(match first {
+                Some(Refusal::Denied(denial)) => {
+                    let caller = crate::Caller { principal: operator(work.state), actor: None };
+                    self.denied(&caller, audit::Work::Publish, work.contract.id.as_str(), &denial)
+                }
+                Some(Refusal::Because(reason)) => PlatformError::Unpublishable { reason },
+                None => PlatformError::Unpublishable { reason: "no indicator stands on it".to_owned() },
+            });
+        }
+        permitted.refused.iter().for_each(|reason| tracing::warn!(reason, "linked figures cannot be published"));
+        let of_terms = || terms.map(|terms| (terms.links.map_or(0, |links| links.odds), terms.rounding.max(1)));
+        (permitted.odds, permitted.rounding) = noise.or_else(of_terms).unwrap_or_default();
+        Ok(permitted)
     }
 
     /// Why the agreements that are in force let nothing be published of linked records, whatever data there will be.
     pub(crate) fn refused_links(&self, state: &State, contract: &DatasetContract) -> Option<String> {
         let (links, now) = (contract.links.as_ref()?, self.now());
-        let inputs: Vec<Governing> =
+        let governing: Vec<Governing> =
             links.datasets.iter().map(|dataset| state.snapshot.governing(dataset, now)).collect();
-        let opt_outs: Vec<OptOutEvidence> =
-            inputs.iter().flat_map(|of| opt_outs::if_declared(&state.snapshot, of, now)).collect();
-        let answers = Answers::new((state, contract), (&inputs, &opt_outs), now);
-        let reason = match answers.terms() {
-            Some(terms) => odds(&terms).err()?.to_string(),
-            None if answers.refused.is_empty() => return None,
-            None => answers.refused.join("; "),
+        let opt_outs = governing.iter().flat_map(|of| opt_outs::if_declared(&state.snapshot, of, now)).collect();
+        let inputs = Inputs { governing, opt_outs };
+        let (permits, refusals) = ask_all(state, contract, &inputs, now);
+        let reason = match together(&permits) {
+            Some(terms) => can_be_linked(&terms).err()?.to_string(),
+            None if refusals.is_empty() => return None,
+            None => refusals.iter().map(|(id, why)| format!("`{id}` is {why}")).collect::<Vec<_>>().join("; "),
         };
         Some(format!("`{}`: {reason}", contract.id))
     }
 }
 
-/// What is asked for one indicator.
-struct Asked<'a> {
-    state: &'a State,
-    indicator: &'a Indicator,
-    inputs: &'a [Governing],
-    opt_outs: &'a [OptOutEvidence],
-    now: Timestamp,
-}
+impl<'a> Answers<'a> {
+    fn new(work: &'a Work<'a>, before: &NoiseState, now: Timestamp) -> Self {
+        let permitted = Permitted {
+            linked: BTreeMap::new(),
+            definitions: Definitions::clone(&work.state.definitions),
+            odds: 0,
+            rounding: 0,
+            refused: Vec::new(),
+        };
+        let noise = before.of_links().map(|noise| (noise.odds(), noise.rounding()));
+        Self { work, now, noise, terms: None, permitted, first: None }
+    }
 
-impl Asked<'_> {
-    fn permits(&self) -> Result<Permits, Denial> {
-        let Self { state, indicator, inputs, opt_outs, now } = self;
-        let levels = indicator.views.iter().map(|view| Level::new(view.area_type, view.period_type));
-        let request = Request::new(operator(state), indicator.purpose.clone(), inputs.to_vec())
-            .with_outputs(levels)
-            .with_opt_outs(opt_outs.to_vec())
-            .for_tier(indicator.tier);
-        Ok(Permits {
-            link: decide::<Link>(&state.snapshot, &request, *now)?,
-            derive: decide::<Derive>(&state.snapshot, &request, *now)?,
-            release: decide::<Release>(&state.snapshot, &request, *now)?,
-            areas: indicator.views.iter().map(|view| view.area_type).collect(),
+    /// Whether the records of a period may be linked, for one indicator at least.
+    fn link(&mut self, period: Period) -> Result<bool, PlatformError> {
+        let Work { state, contract, .. } = self.work;
+        let inputs = Inputs::of(&state.snapshot, &self.work.partitions(period));
+        let (permits, refusals) = ask_all(state, contract, &inputs, self.now);
+        let Some(terms) = together(&permits) else {
+            self.refuse_period(period, refusals.into_iter().map(|(_, why)| why));
+            return Ok(false);
+        };
+        let areas = permits.iter().flat_map(|of| of.areas.iter().copied());
+        let too_small = too_small(state, areas, terms.primary.minimum_population)?;
+        let too_small = too_small.into_iter().next().map(|(area_type, why)| format!("by {area_type}: {why}"));
+        let because = can_be_linked(&terms).err().or(too_small.map(Refusal::Because));
+        let because = because.or_else(|| self.other_noise(&terms));
+        let because = match because {
+            None => self.unresolved(&permits)?,
+            because => because,
+        };
+        if let Some(why) = because {
+            self.refuse_period(period, [why]);
+            return Ok(false);
+        }
+        for (indicator, why) in refusals {
+            self.refuse(&indicator, why);
+        }
+        self.terms = Some(match self.terms.take() {
+            Some(known) => agreements::meet(&known, &terms),
+            None => terms,
+        });
+        self.permitted.linked.insert(period, permits);
+        Ok(true)
+    }
+
+    /// Areas that rows are not made up of.
+    fn unresolved(&self, permits: &[Permits]) -> Result<Option<Refusal>, PlatformError> {
+        let (gazetteer, stored) = (&self.work.state.geography()?.gazetteer, self.work.contract.geography.area_type);
+        let mut areas = permits.iter().flat_map(|of| of.areas.iter().copied());
+        let unresolved = areas.find(|area_type| !requests::resolves(gazetteer, stored, *area_type));
+        Ok(unresolved.map(|area_type| {
+            Refusal::Because(format!("its rows are by {stored}, which does not make up every {area_type}: leave that out"))
+        }))
+    }
+
+    /// Whether figures may tell less than those that are out, or only with more rounding: what is out tells what it does.
+    fn other_noise(&self, terms: &Terms) -> Option<Refusal> {
+        let (odds, rounding) = self.noise?;
+        let agreed = terms.links.map_or(0, |links| links.odds);
+        (agreed < odds || !rounding.is_multiple_of(terms.rounding.max(1))).then(|| {
+            Refusal::Because(format!(
+                "its agreements let figures change odds {agreed} times, rounded to {}, and what is out has noise for {odds} times, rounded to {rounding}: new figures would have the same",
+                terms.rounding.max(1)
+            ))
         })
     }
+
+    /// Asks of what stays whether it may be shown: as it is read.
+    fn keep(&mut self, of: &LinkedPeriod) {
+        let Work { state, contract, .. } = self.work;
+        let records = of.read(&state.snapshot, self.noise.unwrap_or_default());
+        for indicator in state.definitions.indicators_on(&contract.id) {
+            let request = request(state, indicator, records.inputs.clone()).with_opt_outs(records.opt_outs.clone());
+            let asked = decide::<Release>(&state.snapshot, &request, self.now).map(drop);
+            let asked = asked.and_then(|()| may_read_linked(&state.snapshot, &request, records.figures, self.now));
+            if let Err(denial) = asked {
+                self.refuse(&indicator.id, Refusal::Denied(Box::new(denial)));
+            }
+        }
+    }
+
+    fn refuse(&mut self, indicator: &IndicatorId, why: Refusal) {
+        let text = format!("`{indicator}` is {why}");
+        self.permitted.definitions.remove(indicator);
+        if !self.permitted.refused.contains(&text) {
+            self.permitted.refused.push(text);
+        }
+        self.first.get_or_insert(why);
+    }
+
+    fn refuse_period(&mut self, period: Period, refusals: impl IntoIterator<Item = Refusal>) {
+        for why in refusals {
+            self.permitted.refused.push(format!("{}: {} is not published: {why}", self.work.contract.id, period.label()));
+            self.first.get_or_insert(why);
+        }
+    }
 }
 
-/// What governs the versions of each dataset that are used.
-fn governing(work: &Work<'_>) -> Vec<Governing> {
-    let of = |dataset: &DatasetId| Governing {
-        dataset: dataset.clone(),
-        agreements: work
-            .versions()
-            .filter(|(of, _)| *of == dataset)
-            .flat_map(|(_, version)| version.facts.agreements.iter().copied())
-            .collect(),
-    };
-    work.links.datasets.iter().map(of).collect()
+/// The permits of all indicators that have some, and why others have none.
+fn ask_all(
+    state: &State,
+    contract: &DatasetContract,
+    inputs: &Inputs,
+    now: Timestamp,
+) -> (Vec<Permits>, Vec<(IndicatorId, Refusal)>) {
+    let (mut permits, mut refusals) = (Vec::new(), Vec::new());
+    for indicator in state.definitions.indicators_on(&contract.id) {
+        match ask(state, indicator, inputs, now) {
+            Ok(of) => permits.push(of),
+            Err(denial) => refusals.push((indicator.id.clone(), Refusal::Denied(Box::new(denial)))),
+        }
+    }
+    (permits, refusals)
 }
 
-fn evidence(work: &Work<'_>, inputs: &[Governing]) -> Vec<OptOutEvidence> {
-    let of = |governing: &Governing| {
-        let versions = work.versions().filter(|(dataset, _)| **dataset == governing.dataset);
-        let declared = versions.map(|(_, version)| version.facts.opt_outs.as_ref());
-        opt_outs::together(&work.state.snapshot, governing, declared)
-    };
-    inputs.iter().flat_map(of).collect()
+fn request(state: &State, indicator: &Indicator, inputs: Vec<Governing>) -> Request {
+    let levels = indicator.views.iter().map(|view| Level::new(view.area_type, view.period_type));
+    Request::new(operator(state), indicator.purpose.clone(), inputs).with_outputs(levels).for_tier(indicator.tier)
 }
 
-/// How much may be told, if anything may, and nothing is asked for that these figures cannot keep.
-fn odds(terms: &Terms) -> Result<u32, PlatformError> {
+fn ask(state: &State, indicator: &Indicator, inputs: &Inputs, now: Timestamp) -> Result<Permits, Denial> {
+    let Inputs { governing, opt_outs } = inputs;
+    let request = request(state, indicator, governing.clone()).with_opt_outs(opt_outs.clone());
+    Ok(Permits {
+        link: decide::<Link>(&state.snapshot, &request, now)?,
+        derive: decide::<Derive>(&state.snapshot, &request, now)?,
+        release: decide::<Release>(&state.snapshot, &request, now)?,
+        areas: indicator.views.iter().map(|view| view.area_type).collect(),
+    })
+}
+
+/// The meet of all terms under which anything is linked or released.
+fn together(permits: &[Permits]) -> Option<Terms> {
+    let terms = permits.iter().flat_map(|of| [of.link.terms(), of.derive.terms(), of.release.terms()]);
+    terms.cloned().reduce(|one, other| agreements::meet(&one, &other))
+}
+
+/// Whether nothing is asked for that these figures cannot keep.
+fn can_be_linked(terms: &Terms) -> Result<(), Refusal> {
     if !terms.approval.is_empty() {
-        return unpublishable(
-            "its agreements ask for approval of each publication, which linked figures cannot wait for: leave `terms.approval` out, or link nothing of these datasets",
-        );
+        return Err(Refusal::Because(
+            "its agreements ask for approval of each publication, which linked figures cannot wait for: leave `terms.approval` out, or link nothing of these datasets".to_owned(),
+        ));
     }
-    match terms.links {
-        Some(links) => Ok(links.odds),
-        None => unpublishable(
-            "not all of its agreements say how much figures about people known to several services may tell: `[terms.links]` must be in each of them",
-        ),
+    if terms.links.is_none() {
+        return Err(Refusal::Because(
+            "not all of its agreements say how much figures about people known to several services may tell: `[terms.links]` must be in each of them".to_owned(),
+        ));
     }
+    Ok(())
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::*;
 use crate::caller::Caller;
 use crate::testing::Small;
-use crate::{DataAnswer, DataRequest, PeriodChoice};
+use crate::{DataAnswer, DataRequest, PeriodChoice, RevisionPreview};
 
 const LINKS: &str = "csr-partnership.people-by-services";
 const TEAM: &str = "chorley-council.integrated-action-team";
@@ -91,6 +91,21 @@ fn publish(platform: &Platform) -> String {
     platform.publish_pending(&mut |_| ()).unwrap().to_string()
 }
 
+fn reviewer(platform: &Platform) -> Caller {
+    caller(platform, "chorley-council", "reviewer")
+}
+
+fn preview(platform: &Platform) -> RevisionPreview {
+    platform.preview_revision(&reviewer(platform), &LINKS.parse().unwrap()).unwrap()
+}
+
+/// Publishes the corrections that wait.
+fn revise(platform: &Platform) -> String {
+    let digest = preview(platform).plan.unwrap().digest;
+    assert!(platform.revise(&reviewer(platform), &LINKS.parse().unwrap(), digest).unwrap() > 0);
+    publish(platform)
+}
+
 /// A year that is published, and somebody who may read it.
 fn published() -> (Small, Platform, Caller) {
     let small = small();
@@ -167,7 +182,7 @@ fn people_are_counted_over_services_and_shown_to_whoever_may_link() {
     let platform = small.open();
     assert_eq!(figures(&platform, &reader, AreaType::Msoa), shown);
     assert_eq!(publish(&platform), "published nothing new");
-    let reviewer = caller(&platform, "chorley-council", "reviewer");
+    let reviewer = reviewer(&platform);
     let id = LINKS.parse().unwrap();
     assert_eq!(platform.verify_ledger(&reviewer, &id).unwrap().entries, 1);
     let report = platform.publication_report(&reviewer, &id).unwrap().to_string();
@@ -188,9 +203,14 @@ fn a_period_is_published_when_all_datasets_cover_it_and_as_often_as_registered()
     assert!(publish(&platform).contains("published"));
     let reader = analyst(&platform);
     let first = figures(&platform, &reader, AreaType::Msoa);
-    // Another state of the data, with fresh noise; then none is left.
+    // Another state of the data waits for a reviewer, who sees what it would take and no figure; then none is left.
     take_in_referrals(&platform, 4, &[1]);
     let report = publish(&platform);
+    assert!(report.contains(&format!("{LINKS}: 1 corrected files")), "{report}");
+    assert_eq!(figures(&platform, &reader, AreaType::Msoa), first);
+    let waits = preview(&platform).to_string();
+    assert!(waits.contains("2024: published with 1 of 2 states of its data; this is one more"), "{waits}");
+    let report = revise(&platform);
     assert!(report.contains(LINKS), "{report}");
     let second = figures(&platform, &reader, AreaType::Msoa);
     assert_ne!(first, second);
@@ -198,6 +218,8 @@ fn a_period_is_published_when_all_datasets_cover_it_and_as_often_as_registered()
     let report = publish(&platform);
     assert!(report.contains("with 2 states of its data, as many as are registered, and stays as it is"), "{report}");
     assert_eq!(figures(&platform, &reader, AreaType::Msoa), second, "what is out stays");
+    let full = preview(&platform);
+    assert!(full.plan.is_none() && full.refused.unwrap().contains("as many as are registered"));
     assert!(!publish(&platform).contains("registered"), "it is not tried again before something changes");
     // What was out before is no new state.
     take_in_referrals(&platform, 4, &[20]);
@@ -221,7 +243,9 @@ fn what_is_withdrawn_of_one_dataset_is_gone_at_once() {
     let platform = small.open();
     assert!(matches!(ask(&platform, &reader, AreaType::District), Err(PlatformError::NotFound { .. })));
     take_in_referrals(&platform, 2, &[7]);
-    publish(&platform);
+    assert!(publish(&platform).contains("corrected files"), "what comes in its place is another state of the year");
+    assert!(matches!(ask(&platform, &reader, AreaType::District), Err(PlatformError::NotFound { .. })));
+    revise(&platform);
     assert_eq!(figures(&platform, &reader, AreaType::District).len(), 6);
 }
 
@@ -350,7 +374,7 @@ fn a_period_without_states_holds_up_no_other() {
     take_in(&platform, [&REFERRED, &[20], &[20], &[20]]);
     publish(&platform);
     take_in_referrals(&platform, 4, &[1]);
-    publish(&platform);
+    revise(&platform);
     take_in_referrals(&platform, 4, &[1, 2]);
     publish(&platform);
     let reader = analyst(&platform);
@@ -398,3 +422,5 @@ fn a_definition_that_is_only_written_otherwise_is_no_new_state() {
     publish(&platform);
     assert_eq!(figures(&platform, &reader, AreaType::Msoa), shown);
 }
+
+mod periods;

@@ -3,22 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::DatasetVersion;
-use disclosure::NoiseState;
 use jiff::Timestamp;
 use model::contract::{DatasetContract, Links};
 use model::{AreaType, DatasetId, Digest, Period, PeriodType};
-use uuid::Uuid;
 
 use super::super::attempt::target;
-use super::super::basis::digest_of_areas;
-
-use super::super::ledger::Opened;
-use super::super::noise::{lasting, state_of};
-use super::{Linked, unpublishable};
+use super::super::basis::{Partition, digest_of_areas};
+use super::super::noise::state_of;
 use crate::cube::covered;
 use crate::error::PlatformError;
 use crate::platform::Platform;
-use crate::requests;
 use crate::state::{State, digest_of};
 
 /// The periods that the versions of every dataset cover.
@@ -67,7 +61,7 @@ impl<'a> Work<'a> {
         Ok(Self { state, contract, links, sources, periods })
     }
 
-    /// The versions with records of a period that is published.
+    /// The versions with records of a period that may be published.
     pub(super) fn versions(&self) -> impl Iterator<Item = (&DatasetId, &DatasetVersion)> {
         let is_used = |version: &&DatasetVersion| self.periods.iter().any(|of| of.overlaps(version.facts.period));
         self.sources.iter().flat_map(move |source| {
@@ -75,33 +69,36 @@ impl<'a> Work<'a> {
         })
     }
 
+    /// Of each dataset the versions with records of a period.
+    pub(super) fn versions_of(&self, period: Period) -> impl Iterator<Item = (&DatasetContract, Vec<&DatasetVersion>)> {
+        self.sources.iter().map(move |source| {
+            let is_in = |version: &&DatasetVersion| version.facts.period.overlaps(period);
+            (source.contract, source.versions.iter().filter(is_in).collect())
+        })
+    }
+
+    /// Of each dataset what records of a period come from.
+    pub(super) fn partitions(&self, period: Period) -> BTreeMap<DatasetId, Vec<Partition>> {
+        let of = |versions: Vec<&DatasetVersion>| versions.into_iter().map(Partition::of).collect();
+        self.versions_of(period).map(|(contract, versions)| (contract.id.clone(), of(versions))).collect()
+    }
+
+    /// The types of areas that indicators show it by.
+    pub(super) fn shown_by(&self) -> BTreeSet<AreaType> {
+        let indicators = self.state.definitions.indicators_on(&self.contract.id);
+        indicators.flat_map(|indicator| &indicator.views).map(|view| view.area_type).collect()
+    }
+
     /// Digest over everything that may make something else of it than was tried last.
     pub(super) fn target(&self, now: Timestamp) -> Result<Digest, PlatformError> {
         let of_all = target(self.state, self.contract, &[], now)?;
         let of = |source: &Source<'_>| target(self.state, source.contract, &source.versions, now);
         let each = self.sources.iter().map(of).collect::<Result<Vec<_>, _>>()?;
-        Ok(digest_of(std::iter::once(&of_all).chain(&each).map(|digest| &digest.0[..])))
-    }
-
-    /// With what was counted and registered before, which nobody has forgotten.
-    pub(super) fn linked(
-        &self,
-        versions: BTreeMap<DatasetId, BTreeSet<Uuid>>,
-        odds: u32,
-        (last, at): (Option<&Opened>, Timestamp),
-    ) -> Result<Linked, PlatformError> {
-        let (links, periods) = (self.links, self.periods.clone());
-        let mut areas: BTreeSet<AreaType> = links.areas.iter().copied().collect();
-        if let Some(before) = last.and_then(|last| last.basis.linked.as_ref()) {
-            if before.period != links.period {
-                return unpublishable(format!(
-                    "people were counted by {} at its last release, and who is in one of these would be in another again: keep that, or count them under another name",
-                    before.period
-                ));
-            }
-            areas.extend(&before.areas);
-        }
-        Ok(Linked { versions, areas, period: links.period, odds, periods, at })
+        // What was denied by what was declared of them may be permitted by what is.
+        let declared = self.versions().map(|(_, version)| &version.facts.opt_outs).collect::<Vec<_>>();
+        let declared = serde_json::to_vec(&declared).map_err(PlatformError::failed("write declarations"))?;
+        let digests = std::iter::once(&of_all).chain(&each).map(|digest| &digest.0[..]);
+        Ok(digest_of(digests.chain([declared.as_slice()])))
     }
 
     /// What areas of these types are made of, and those that rows carry.
@@ -129,51 +126,5 @@ impl<'a> Work<'a> {
             (*period, digest_of(parts.iter().map(Vec::as_slice)))
         };
         self.periods.iter().map(state).collect()
-    }
-}
-
-impl Platform {
-    /// Goes on with the files that were linked before where a period is out with as many states of its data as are registered: its figures
-    /// stay as they are, or are gone with what was withdrawn of it, and no other period waits for it. Returns which, in words.
-    pub(super) fn keep_within_room(
-        &self,
-        work: &mut Work<'_>,
-        last: Option<&Opened>,
-    ) -> Result<Vec<String>, PlatformError> {
-        let Some((last, linked)) = last.and_then(|last| Some((last, last.basis.linked.as_ref()?))) else {
-            return Ok(Vec::new());
-        };
-        let group = requests::group_of(&work.contract.id)?;
-        let before = NoiseState::decode(group, Some(&last.entry)).map_err(|error| lasting(error.to_string()))?;
-        let areas = work.areas(&work.links.areas.iter().chain(&linked.areas).copied().collect())?;
-        let full = before.without_room(&work.states(&areas), work.links.revisions);
-        if full.is_empty() {
-            return Ok(Vec::new());
-        }
-        let is_in = |period: Period| full.iter().any(|full| full.overlaps(period));
-        for source in &mut work.sources {
-            source.versions.retain(|version| !is_in(version.facts.period));
-            for id in linked.versions.get(&source.contract.id).into_iter().flatten() {
-                let version = self.catalog().version(*id).map_err(PlatformError::failed("read a version"))?;
-                let is_there = |version: &DatasetVersion| {
-                    version.table_keys.is_some() && !self.recorded().withdrawn().contains(&version.facts.id)
-                };
-                source.versions.extend(version.filter(|version| is_in(version.facts.period) && is_there(version)));
-            }
-        }
-        work.periods = covered_by_all(&work.sources, work.links.period);
-        // A file may reach over several periods.
-        let still = before.without_room(&work.states(&areas), work.links.revisions);
-        work.periods.retain(|period| !still.contains(period));
-        let revisions = work.links.revisions;
-        let said = |period: &Period| {
-            let stays = if work.periods.contains(period) { "stays as it is" } else { "is not shown" };
-            format!(
-                "{}: {} was published with {revisions} states of its data, as many as are registered, and {stays}: send files again that it was published from",
-                work.contract.id,
-                period.label()
-            )
-        };
-        Ok(full.iter().map(said).collect())
     }
 }

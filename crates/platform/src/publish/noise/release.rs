@@ -55,6 +55,7 @@ impl Platform {
             revision: basis.revision,
             states: states(grammar, attempt.versions),
             tables: self.noisy_tables(attempt, grammar, &group)?,
+            kept: BTreeSet::new(),
         };
         let key = self.keys().plan_key(&contract.id)?;
         let plan = NoisePlan::new(&before, &judged, &release, &key).map_err(|error| lasting(error.to_string()))?;
