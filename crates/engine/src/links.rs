@@ -9,6 +9,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type, UInt32Type};
 use disclosure::{CellSpace, GroupId, UnreleasedCounts};
 use jiff::Timestamp;
+use model::contract::Role as ColumnRole;
 use model::{AreaCode, DatasetId, Digest, Month, Period};
 
 use crate::data::column::Kind;
@@ -69,8 +70,9 @@ impl LinkPermit<'_> {
         for LinkedDataset { dataset, link: column, tables } in datasets {
             covers_stored(link, tables, dataset)?;
             covers_stored(derive, tables, dataset)?;
-            let agreed = link.agreed_columns(dataset);
-            if !agreed.is_some_and(|agreed| agreed.contains_key(column)) {
+            // Other columns say something else of somebody than who it is.
+            let agreed = link.agreed_columns(dataset).and_then(|agreed| agreed.get(column));
+            if agreed.is_none_or(|agreed| agreed.role != ColumnRole::Link) {
                 return refused(format!("column `{column}` of `{dataset}`"));
             }
         }

@@ -158,7 +158,8 @@ impl Geometric {
         2.0 * ratio / (1.0 - ratio).powi(2) + (rounding * rounding - 1.0) / 12.0
     }
 
-    /// The least distance that the noise of the sum of so many figures (1 for one) stays within with a probability of 95 %, without rounding.
+    /// A distance that the sum of so many figures (1 for one) is within of its count with a probability of 95 % at least: the least that its
+    /// noise is within, and what rounding may add to each figure.
     #[must_use]
     pub fn within_95(&self, figures: u32) -> u32 {
         let ratio = self.ratio();
@@ -175,7 +176,7 @@ impl Geometric {
             let sides = [middle.checked_sub(within), middle.checked_add(within)];
             inside += sides.into_iter().flatten().filter_map(|place| sum.get(place)).sum::<f64>();
         }
-        u32::try_from(within).unwrap_or(u32::MAX)
+        u32::try_from(within).unwrap_or(u32::MAX).saturating_add(figures.saturating_mul(self.rounding / 2))
     }
 
     /// `v` of one cell, by two uniform numbers of 127 bits: the difference of two geometric ones.

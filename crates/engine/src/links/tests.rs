@@ -93,6 +93,31 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    /// What the noise is made for: whatever becomes of all the records of one person, at most two counts of a table move, by one.
+    #[test]
+    fn one_person_moves_two_figures_of_a_table_and_period_by_one(
+        services in prop::collection::vec(prop::collection::vec(records(), 1..3), 2..5),
+        (who, service, others) in (0..12_u8, 0..5_usize, records()),
+    ) {
+        let request = request();
+        let mut without = services.clone();
+        without.iter_mut().flatten().for_each(|file| file.retain(|record| record.3 != Some(who)));
+        let place = service % without.len();
+        without[place].push(others.into_iter().map(|record| (record.0, record.1, None, Some(who), None, None)).collect());
+        for (one, other) in counted(&request, &services, 1).iter().zip(counted(&request, &without, 1)) {
+            for period in 0..2 {
+                let moved = one.iter().zip(&other).enumerate();
+                // The fourth of each row is for all, which is not published by itself.
+                let moved = moved.filter(|(place, _)| place / 4 % 2 == period && place % 4 != 3);
+                let moved: Vec<u64> = moved.map(|(_, (one, other))| one.abs_diff(*other)).filter(|by| *by > 0).collect();
+                prop_assert!(moved.len() <= 2 && moved.iter().all(|by| *by == 1), "{:?}", moved);
+            }
+        }
+    }
+}
+
 #[test]
 fn whoever_has_no_identifier_or_no_place_is_not_counted() {
     let row = |area, who| (area, 0, None, who, None, None);

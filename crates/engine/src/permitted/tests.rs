@@ -176,3 +176,96 @@ fn a_permit_that_holds_no_longer_opens_nothing() {
     };
     check(suspended, "any longer");
 }
+
+const TEAM: &str = "chorley-council.integrated-action-team";
+const WELLBEING: &str = "lancashire-county-council.wellbeing-referrals";
+
+/// Linked records under the sample's agreements.
+struct Linked {
+    snapshot: Snapshot,
+    link: Permit<agreements::Link>,
+    derive: Permit<Derive>,
+    now: Timestamp,
+    datasets: Vec<crate::LinkedDataset>,
+    request: crate::LinkRequest,
+}
+
+/// Everything in order.
+fn linked() -> Linked {
+    let now = time("2026-06-01T00:00:00Z");
+    let snapshot = snapshot(&files());
+    let ids: Vec<DatasetId> = [TEAM, WELLBEING].map(|id| id.parse().unwrap()).to_vec();
+    let register = snapshot.partnership();
+    let purposes = register.purposes.iter().map(|purpose| purpose.id.clone());
+    let operator = Principal::new(register.partnership.id.clone(), Role::Operator, purposes);
+    let governing: Vec<_> = ids.iter().map(|id| snapshot.governing(id, now)).collect();
+    let schemes = |of: &agreements::Governing| {
+        let agreements: Vec<_> = of.agreements.iter().filter_map(|digest| snapshot.agreement(digest)).collect();
+        let rules = agreements.into_iter().filter_map(|agreement| agreement.document().optout.as_ref());
+        let evidence = |rule: &agreements::OptOut| agreements::OptOutEvidence {
+            dataset: of.dataset.clone(),
+            scheme: rule.scheme.clone(),
+            applied_at: now,
+        };
+        rules.map(evidence).collect::<Vec<_>>()
+    };
+    let opt_outs = governing.iter().flat_map(schemes).collect();
+    let request = Request::new(operator, "service-planning".parse().unwrap(), governing.clone())
+        .with_opt_outs(opt_outs)
+        .with_outputs(["district by calendar-year".parse::<Level>().unwrap()]);
+    let stored = |of: &agreements::Governing| crate::LinkedDataset {
+        dataset: of.dataset.clone(),
+        link: "nhs_number".to_owned(),
+        tables: vec![StoredTable {
+            path: PathBuf::new(),
+            decryption: FileDecryptionProperties::builder(vec![0; 16]).build().unwrap(),
+            agreements: of.agreements.clone(),
+        }],
+    };
+    Linked {
+        link: decide(&snapshot, &request, now).unwrap(),
+        derive: decide(&snapshot, &request, now).unwrap(),
+        datasets: governing.iter().map(stored).collect(),
+        request: crate::LinkRequest {
+            release: ("links".parse().unwrap(), Digest([0; 32])),
+            services: ("services".to_owned(), vec!["1".to_owned(), "2".to_owned()]),
+            areas: vec![Arc::new(AreaSet { area_type: model::AreaType::District, areas: Vec::new() })],
+            everywhere: Vec::new(),
+            periods: vec![Period::parse("2025-01-01/P1Y", PeriodType::CalendarYear).unwrap()],
+        },
+        snapshot,
+        now,
+    }
+}
+
+/// Records are linked by whoever may link and make tables of all of them, by what was agreed and no finer.
+#[test]
+fn records_are_linked_under_both_permits_of_every_dataset() {
+    let refusal = |change: &dyn Fn(&mut Linked)| {
+        let mut case = linked();
+        change(&mut case);
+        let permit =
+            crate::LinkPermit { link: &case.link, derive: &case.derive, snapshot: &case.snapshot, now: case.now };
+        permit.check(&case.datasets, &case.request).err().map(|error| error.to_string())
+    };
+    assert_eq!(refusal(&|_| ()), None);
+    type Change = fn(&mut Linked);
+    let refused: [(Change, &str); 6] = [
+        (|case| case.datasets[0].dataset = OTHER.parse().unwrap(), "dataset `north-west-ambulance.call-outs`"),
+        (|case| case.datasets[1].link = "postcode".to_owned(), "column `postcode`"),
+        (|case| case.datasets[1].tables[0].agreements.insert(Digest([7; 32])).then_some(()).unwrap(), "bound to agreement"),
+        (
+            |case| case.request.areas = vec![Arc::new(AreaSet { area_type: model::AreaType::Msoa, areas: Vec::new() })],
+            "by msoa by calendar-year",
+        ),
+        (
+            |case| case.request.periods = vec![Period::parse("2025-01-01/P3M", PeriodType::Quarter).unwrap()],
+            "by district by quarter",
+        ),
+        (|case| case.now = time("2029-06-01T00:00:00Z"), "linked records any longer"),
+    ];
+    for (change, expect) in refused {
+        let text = refusal(&change).unwrap_or_default();
+        assert!(text.contains(expect), "expected `{expect}`, got `{text}`");
+    }
+}
