@@ -89,7 +89,7 @@ fn opt_outs_had_to_be_fresh_when_records_were_linked() {
     let day = 24;
     let allowed = |applied: i64, at: Option<i64>, now: i64| {
         let request = linked.request(&loaded).with_opt_outs(vec![evidence(applied)]);
-        let figures = |at| LinkedFigures { at: instant(at), odds: 4 };
+        let figures = |at| LinkedFigures { at: instant(at), odds: 4, rounding: 1 };
         match at {
             Some(at) => may_read_linked(&loaded.snapshot, &request, figures(at), instant(now)).is_ok(),
             None => decide::<Link>(&loaded.snapshot, &request, instant(now)).is_ok(),
@@ -119,7 +119,7 @@ fn figures_that_tell_more_than_is_agreed_now_are_not_read() {
         let world = World { agreements: agreed.into_iter().map(plain).collect(), faulty: [].into() };
         let loaded = world.load();
         let query = Query { inputs: vec![(0, [0, 1].into())], ..linked.clone() };
-        let figures = LinkedFigures { at: instant(20), odds: made_for };
+        let figures = LinkedFigures { at: instant(20), odds: made_for, rounding: 1 };
         let denial = may_read_linked(&loaded.snapshot, &query.request(&loaded), figures, instant(30)).err();
         let found = denial.map(|denial| {
             assert!(denial.blockers.iter().all(|blocker| blocker.code == BlockerCode::OddsExceeded), "{denial:?}");

@@ -1,6 +1,6 @@
 //! From counts to figures with noise, and again after a restart, a correction, a question.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{Digest, Month, Period, PeriodType};
 
@@ -90,6 +90,7 @@ fn release(revision: u8, state: u8, values: &[u64]) -> NoiseRelease {
             cells: (1..=values.len()).map(numbered).collect(),
             counts: counts("test", revision, values),
         }],
+        kept: BTreeSet::new(),
     }
 }
 
@@ -188,6 +189,26 @@ fn each_state_of_a_period_is_one_of_those_that_were_judged() {
     let verified = verify_noise(&name("test"), [&first, &same, &corrected]).unwrap();
     assert_eq!((verified.entries, verified.cells), (3, 7));
     assert!(matches!(verify_noise(&name("test"), [&corrected, &first]), Err(LedgerError::Noise { .. })));
+}
+
+/// What stays is what is out, whatever there is to count by now; of other data than it is of nothing stays.
+#[test]
+fn figures_of_a_period_stay_without_being_counted_again() {
+    let made = NoisePlan::new(&after(None), &judged(2), &release(1, 1, &VALUES), &key(1)).unwrap();
+    let first = entry(&made);
+    let shown = committed(made).0;
+    let kept = |state: u8| NoiseRelease { tables: Vec::new(), kept: BTreeSet::from([month(1)]), ..release(2, state, &VALUES) };
+    let stays = NoisePlan::new(&after(Some(&first)), &judged(2), &kept(1), &key(1)).unwrap();
+    let second = entry(&stays);
+    assert_eq!(committed(stays).0, shown);
+    assert_eq!(verify_noise(&name("test"), [&first, &second]).unwrap().cells, 8);
+    assert_eq!(after(Some(&second)).state(month(1)), Some(Digest([1; 32])));
+    assert_eq!(after(Some(&second)).editions(month(1)).len(), 1);
+    assert_eq!((after(Some(&second)).areas(month(1)).len(), after(Some(&second)).areas(month(2)).len()), (1, 0));
+    let other = NoisePlan::new(&after(Some(&first)), &judged(2), &kept(2), &key(1));
+    assert!(matches!(other, Err(NoisePlanError::NotOut(_))), "{other:?}");
+    let nothing = NoisePlan::new(&after(None), &judged(2), &kept(1), &key(1));
+    assert!(matches!(nothing, Err(NoisePlanError::NotOut(_))), "{nothing:?}");
 }
 
 #[test]
