@@ -40,7 +40,7 @@ pub fn json(rows: &Released<Vec<TidyRow>>) -> Value {
 pub(crate) fn table_csv(answer: &TableAnswer, notice: Option<&str>) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     let by = answer.by.iter().map(String::as_str);
-    writer.write_record(Crossings::COLUMNS_BEFORE.into_iter().chain(by).chain(Crossings::COLUMNS_AFTER))?;
+    writer.write_record(Crossings::COLUMNS_BEFORE.into_iter().chain(by).chain([figure(answer), Crossings::CAVEAT]))?;
     let (dataset, area_type) = (answer.dataset.to_string(), answer.area_type.to_string());
     let year = answer.boundary_year.map_or_else(String::new, |year| year.get().to_string());
     let caveat = caveats(Some(&answer.caveat), notice).text();
@@ -59,7 +59,7 @@ pub(crate) fn table_csv(answer: &TableAnswer, notice: Option<&str>) -> Result<Ve
             writer.write_field(field)?;
         }
         row.by.iter().try_for_each(|category| writer.write_field(defused(category)))?;
-        writer.write_field(row.count.to_string())?;
+        writer.write_field(row.figure.to_string())?;
         writer.write_field(&caveat)?;
         writer.write_record(None::<&[u8]>)?;
     }
@@ -73,24 +73,31 @@ pub(crate) struct JsonRows<'a>(pub(crate) &'a TableAnswer);
 impl Serialize for JsonRows<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(answer) = self;
-        serializer.collect_seq(answer.rows.get().iter().map(|row| JsonRow { by: &answer.by, row }))
+        serializer.collect_seq(answer.rows.get().iter().map(|row| JsonRow { by: &answer.by, figure: figure(answer), row }))
     }
+}
+
+/// What the figure of a row is called.
+fn figure(answer: &TableAnswer) -> &'static str {
+    let [count, sum] = Crossings::FIGURES;
+    if answer.sum.is_some() { sum } else { count }
 }
 
 struct JsonRow<'a> {
     by: &'a [String],
+    figure: &'static str,
     row: &'a TableRow,
 }
 
 impl Serialize for JsonRow<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { by, row } = self;
+        let Self { by, figure, row } = self;
         let mut object = serializer.serialize_map(Some(by.len() + 4))?;
         object.serialize_entry("area_code", row.area.code.as_str())?;
         object.serialize_entry("area_name", &row.area.name)?;
         object.serialize_entry("period", &Shown(&row.period))?;
         by.iter().zip(&*row.by).try_for_each(|(name, category)| object.serialize_entry(name, category))?;
-        object.serialize_entry("count", &row.count)?;
+        object.serialize_entry(figure, &row.figure)?;
         object.end()
     }
 }

@@ -36,6 +36,7 @@ pub(crate) async fn list(State(app): State<App>, uri: Uri, headers: HeaderMap) -
         ("period_type" = Option<String>, Query, description = "one of the dataset's types of periods; needed if it has several"),
         ("period" = Option<String>, Query, description = "ISO 8601 interval such as 2024-01-01/P1Y, `all`, or `latest` (default)"),
         ("by" = Option<String>, Query, description = "dimensions, comma-separated; none if absent"),
+        ("sum" = Option<String>, Query, description = "a measure to add up instead of counting, one of those that /v1/tables lists"),
         ("purpose" = String, Query, description = "one of your key's purposes: what is not published is asked for with one")),
     responses((status = 200, description = "rows", content_type = "text/csv",
             headers(("commonground-note" = String, description = "what is counted, and what the noise is"))),
@@ -78,6 +79,7 @@ pub(crate) async fn csv(State(app): State<App>, uri: Uri, headers: HeaderMap) ->
         ("period_type" = Option<String>, Query, description = "as for /v1/tables.csv"),
         ("period" = Option<String>, Query, description = "as for /v1/tables.csv"),
         ("by" = Option<String>, Query, description = "as for /v1/tables.csv"),
+        ("sum" = Option<String>, Query, description = "as for /v1/tables.csv"),
         ("purpose" = String, Query, description = "as for /v1/tables.csv")),
     responses((status = 200, body = TableDocument<'_>), (status = 304, description = "unchanged"),
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
@@ -104,6 +106,7 @@ fn document(answer: &TableAnswer) -> TableDocument<'_> {
         area_type: answer.area_type.to_string(),
         boundary_year: answer.boundary_year.map(|year| year.get()),
         by: answer.by.clone(),
+        sum: answer.sum.clone(),
         rows: encode::JsonRows(answer),
         synthetic: answer.synthetic,
         notice: answer.synthetic.then_some(SYNTHETIC_NOTICE),
@@ -129,6 +132,7 @@ fn ask<T>(
         period_type: params.parsed("period_type")?,
         period: params.period(),
         by: params.list("by")?,
+        sum: params.text("sum").map(str::to_owned),
         purpose: params.text("purpose").map(str::to_owned),
     };
     let has = |etag: &str| is_known(headers, &format!("{etag}-{format}"));

@@ -331,6 +331,9 @@ pub enum Entry {
         periods: Vec<Period>,
         /// Its dimensions.
         by: BTreeSet<Label>,
+        /// What is added up, if anything is: people or rows are counted otherwise.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sum: Option<Label>,
         /// Agreements that allow it.
         agreements: BTreeSet<Digest>,
     },

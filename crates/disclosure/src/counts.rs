@@ -90,6 +90,14 @@ pub enum CountsError {
         /// The period.
         period: Period,
     },
+    /// A sum was not registered, or with another greatest part.
+    #[error("sums of `{column}` of group `{group}` are not registered like this: nothing of them is released")]
+    Unregistered {
+        /// The group.
+        group: GroupId,
+        /// The column.
+        column: String,
+    },
     /// They are of something else than what is released.
     #[error("counts of group `{found}` came where those of one release of `{wanted}` are needed: count that")]
     Other {
@@ -111,6 +119,16 @@ pub struct UnreleasedCounts {
     counts: Vec<u64>,
     /// As many as there are cells, where noise is looked up by them.
     keys: Option<Vec<u64>>,
+    /// What is added up of who is counted.
+    summed: Option<Summed>,
+}
+
+/// Sums of a column in the cells of a table.
+pub(crate) struct Summed {
+    pub(crate) column: String,
+    /// No contributor has a greater part in one.
+    pub(crate) most: u64,
+    pub(crate) sums: Vec<u64>,
 }
 
 impl UnreleasedCounts {
@@ -131,7 +149,24 @@ impl UnreleasedCounts {
                 return Err(CountsError::Size { cells, others, what });
             }
         }
-        Ok(Self { group, revision, space, counts, keys })
+        Ok(Self { group, revision, space, counts, keys, summed: None })
+    }
+
+    /// With the sums of a column in each cell, of each contributor at most so much.
+    ///
+    /// # Errors
+    /// [`CountsError::Size`] if there are not as many sums as cells.
+    pub fn with_sums(self, column: String, most: u64, sums: Vec<u64>) -> Result<Self, CountsError> {
+        let (cells, others) = (self.cells(), sums.len());
+        if others != cells {
+            return Err(CountsError::Size { cells, others, what: "sums" });
+        }
+        Ok(Self { summed: Some(Summed { column, most, sums }), ..self })
+    }
+
+    /// The sums, if there are any.
+    pub(crate) const fn summed(&self) -> Option<&Summed> {
+        self.summed.as_ref()
     }
 
     /// How many cells it has.

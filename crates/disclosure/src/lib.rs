@@ -46,10 +46,10 @@ pub use ids::{CellId, GroupId, MeasureId, NameError};
 pub use key::PlanKey;
 pub use ledger::{AuthenticatedEntry, LedgerError, LedgerState, SealedEntry, restore};
 pub use perturb::{
-    Bound, Contribution, CountedTable, Found, Geometric, GeometricError, Judged, Kind, NearZero, Noise, NoiseError,
+    Bound, CountedTable, Found, Geometric, GeometricError, Judged, Kind, MOST_PART, NearZero, Noise, NoiseError,
     NoiseKind, NoisePlan, NoisePlanError, NoiseRelease, NoiseState, NoiseTable, Noisy, Refused, Registered,
-    RegisteredDimension, RegisteredLevel, RegistrationError, SmallCount, SumError, SumNoise, SumNoiseError, TableError,
-    averaging_bound, largest_contributors, refuse, restore_noise, verify_noise,
+    RegisteredDimension, RegisteredLevel, RegistrationError, SmallCount, SumNoise, SumNoiseError, TableError,
+    averaging_bound, refuse, restore_noise, verify_noise,
 };
 pub use plan::{Plan, PlanError, Summary, Tally, plan, plan_without_what_is_late};
 pub use policy::{Coalitions, Dominance, Policy, Rounding, Share, StepBudget, ZeroPolicy};

@@ -3,6 +3,7 @@
 //! A table has an axis for areas, one for periods, and one for each dimension: its categories, then the total. Everything comes from one
 //! pass over the rows: counts and record keys both add up, so that totals are sums of the finest cells.
 
+mod sums;
 mod whereabouts;
 
 use std::collections::BTreeMap;
@@ -43,6 +44,18 @@ pub struct CountRequest {
     pub by: Vec<Dimension>,
     /// What is counted.
     pub of: Of,
+    /// What is added up of them beside it.
+    pub sum: Option<SumOf>,
+}
+
+/// A sum that noise is added to: of each contributor (whoever has a row, or each row where it is not known whose it is) no more than so
+/// much in a cell, whatever the part is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SumOf {
+    /// The column, of whole numbers that are not negative. What is not known of it counts nothing.
+    pub column: String,
+    /// The greatest part.
+    pub most: u64,
 }
 
 /// What a table counts.
@@ -86,8 +99,9 @@ impl CountPermit<'_> {
             return refused(format!("counts of `{}` without what noise is looked up by", request.dataset));
         }
         let agreed = self.permit.agreed_columns(&request.dataset);
-        match request.by.iter().find(|by| !agreed.is_some_and(|agreed| agreed.contains_key(by.name.as_str()))) {
-            Some(by) => refused(format!("column `{}` of `{}`", by.name, request.dataset)),
+        let mut columns = request.by.iter().map(|by| &by.name).chain(request.sum.iter().map(|sum| &sum.column));
+        match columns.find(|name| !agreed.is_some_and(|agreed| agreed.contains_key(name.as_str()))) {
+            Some(name) => refused(format!("column `{name}` of `{}`", request.dataset)),
             None => Ok(()),
         }
     }
@@ -158,9 +172,14 @@ fn people_at_most(of: Of, limits: &Limits) -> Option<(u64, &'static str, &'stati
 pub(crate) struct Counted {
     counts: Vec<u64>,
     keys: Option<Vec<u64>>,
+    sums: Option<Vec<u64>>,
 }
 
 impl Counted {
+    pub(crate) fn with_sums(self, sums: Vec<u64>) -> Self {
+        Self { sums: Some(sums), ..self }
+    }
+
     /// For disclosure control alone.
     pub(crate) fn unreleased(self, request: &CountRequest) -> Result<UnreleasedCounts, EngineError> {
         let parts = |(_, parts): &(AreaCode, Vec<AreaCode>)| parts.iter().map(ToString::to_string).collect();
@@ -169,7 +188,12 @@ impl Counted {
             periods: request.periods.clone(),
             by: request.by.iter().map(|by| (by.name.clone(), by.categories.clone())).collect(),
         };
-        UnreleasedCounts::new(request.release.clone(), space, self.counts, self.keys).map_err(EngineError::Counts)
+        let counts = UnreleasedCounts::new(request.release.clone(), space, self.counts, self.keys);
+        let summed = |counts: UnreleasedCounts| match (&request.sum, self.sums) {
+            (Some(SumOf { column, most }), Some(sums)) => counts.with_sums(column.clone(), *most, sums),
+            _ => Ok(counts),
+        };
+        counts.and_then(summed).map_err(EngineError::Counts)
     }
 }
 
@@ -309,7 +333,7 @@ impl Finest {
             add_totals(&mut self.counts, &self.sizes, dimensions.clone(), u64::saturating_add);
             add_totals(&mut self.keys, &self.sizes, dimensions, u64::wrapping_add);
         }
-        Ok(Counted { counts: self.counts, keys: Some(self.keys).filter(|keys| !keys.is_empty()) })
+        Ok(Counted { counts: self.counts, keys: Some(self.keys).filter(|keys| !keys.is_empty()), sums: None })
     }
 }
 

@@ -30,7 +30,7 @@ use data::hot::Hot;
 use query::grouping::Grouping;
 use query::session::Session;
 
-pub use counts::{CountPermit, CountRequest, Of};
+pub use counts::{CountPermit, CountRequest, Of, SumOf};
 pub use data::hot::Held;
 pub use error::EngineError;
 pub use facts::UNKNOWN;
@@ -94,7 +94,12 @@ impl CommonDataSet {
         let deadline = request::Deadline::new(limits);
         request.check(limits)?;
         permit.check(tables, request)?;
-        let work = async { request.count(request.open(&self.hot, tables, limits)?, deadline).await };
+        let work = async {
+            let counted = request.count(request.open(&self.hot, tables, limits)?, deadline).await?;
+            let Some(sum) = &request.sum else { return Ok(counted) };
+            let session = request.open_sums(sum, (&self.hot, tables), limits)?;
+            Ok(counted.with_sums(request.add_up(sum, session, deadline).await?))
+        };
         within(limits, work).await?.unreleased(request)
     }
 

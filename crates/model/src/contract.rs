@@ -394,6 +394,9 @@ role = "dimension"
             GOOD.replace("name = \"incident_type\"", "name = \"incident_type\"\nallowed = [\"fire\", \"flood\"]");
         let person = "[[column]]\nsource = \"N\"\nname = \"n\"\ntype = \"text\"\nrole = \"link\"\nscheme = \"nhs-number\"\ntreatment = \"pseudonymise\"\n";
         let linked = format!("{}{person}", listed.replace("level = \"event\"", "level = \"person\""));
+        let measured = |sign: &str| {
+            format!("{listed}[[column]]\nsource = \"C\"\nname = \"crew\"\ntype = \"integer\"\nrole = \"measure\"\nrange = [{sign}1, 9]\n")
+        };
         let (months, both) = ("periods = [\"month\"]", "periods = [\"month\", \"quarter\"]");
         for (text, crossings, expect) in [
             (&listed, format!("areas = [\"lsoa\", \"ward\"]\n{both}\nby = [\"incident_type\"]"), None),
@@ -414,6 +417,10 @@ role = "dimension"
                 Some("listed categories"),
             ),
             (&listed, format!("areas = [\"lsoa\"]\n{months}\nby = [\"date\"]"), Some("no dimension")),
+            (&measured(""), format!("areas = [\"lsoa\"]\n{months}\nsums = {{ crew = 8 }}"), None),
+            (&measured(""), format!("areas = [\"lsoa\"]\n{months}\nsums = {{ crew = 0 }}"), Some("from 1 to")),
+            (&measured(""), format!("areas = [\"lsoa\"]\n{months}\nsums = {{ cost = 8 }}"), Some("no measure")),
+            (&measured("-"), format!("areas = [\"lsoa\"]\n{months}\nsums = {{ crew = 8 }}"), Some("not negative")),
             (
                 &listed.replace("kind = \"controlled\"", "kind = \"open\"\nsource = \"s\"\nlicence = \"l\""),
                 format!("areas = [\"lsoa\"]\n{months}"),

@@ -201,6 +201,8 @@ pub struct TableRequest {
     pub period: PeriodChoice,
     /// Its dimensions, each with all categories and the total.
     pub by: Vec<String>,
+    /// A measure that is added up, instead of counting.
+    pub sum: Option<String>,
     /// For what; needed, as the table is not published.
     pub purpose: Option<String>,
 }
@@ -223,8 +225,8 @@ pub struct TableRow {
     pub period: Period,
     /// Of each dimension the category, or `all`.
     pub by: Arc<[String]>,
-    /// The count, with its noise.
-    pub count: u64,
+    /// The count, or the sum, with its noise.
+    pub figure: u64,
 }
 
 /// A table.
@@ -238,6 +240,8 @@ pub struct TableAnswer {
     pub boundary_year: Option<BoundaryYear>,
     /// Its dimensions, in the order of each row's categories.
     pub by: Vec<String>,
+    /// The measure that figures are sums of; without one they are counts.
+    pub sum: Option<String>,
     /// Its rows: by area, period and category.
     pub rows: Released<Vec<TableRow>>,
     /// What is counted, and what the noise is, in words.
@@ -279,10 +283,21 @@ pub struct TableCard {
     pub periods: Vec<Period>,
     /// Dimensions.
     pub by: Vec<DimensionCard>,
+    /// Measures whose sums may be asked for.
+    pub sums: Vec<SumCard>,
     /// What the noise is, in words.
     pub noise: String,
     /// Whether the data are synthetic.
     pub synthetic: bool,
+}
+
+/// A measure whose sums may be asked for.
+#[derive(Debug, Clone, Serialize)]
+pub struct SumCard {
+    /// Its name.
+    pub name: String,
+    /// What is added up, and what the noise is, in words.
+    pub noise: String,
 }
 
 /// A dimension that tables may be by.

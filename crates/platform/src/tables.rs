@@ -17,7 +17,7 @@ use crate::cube::covered;
 use crate::error::PlatformError;
 use crate::platform::Platform;
 use crate::publish::{Grammar, check_primary, noise_of, operator, parameters, residents_in_use};
-use crate::read::{DimensionCard, TableAnswer, TableCard, TableOutcome, TableRequest};
+use crate::read::{DimensionCard, SumCard, TableAnswer, TableCard, TableOutcome, TableRequest};
 use crate::state::{Group, State, digest_of};
 
 /// A dataset of which tables may be asked for.
@@ -206,6 +206,18 @@ fn noise_in_words(noisy: &Noisy) -> String {
     )
 }
 
+/// What a sum adds up and which noise it has.
+fn sum_in_words(noisy: &Noisy, column: &str, grammar: &Grammar) -> Option<String> {
+    let of = noisy.sums().get(column)?;
+    let (whose, most) = (if grammar.people { "person" } else { "row" }, of.most());
+    Some(format!(
+        "figures are sums of `{column}`: of one {whose} no more than {most} is added up in a cell; what is not known adds nothing; a sum has noise of at most {} either way (standard \
+         deviation {:.0}), and is 0 where the count is shown as 0",
+        of.largest(noisy.noise()),
+        of.deviation(noisy.noise())
+    ))
+}
+
 fn card(subject: &Subject<'_>) -> TableCard {
     let Subject { contract, group, noisy, grammar } = subject;
     TableCard {
@@ -215,6 +227,7 @@ fn card(subject: &Subject<'_>) -> TableCard {
         area_types: grammar.areas.iter().copied().collect(),
         periods: grammar.periods.iter().flat_map(|kind| covered(&group.basis.periods(), *kind)).collect(),
         by: grammar.by.clone().into_iter().map(|(name, categories)| DimensionCard { name, categories }).collect(),
+        sums: grammar.sums.keys().filter_map(|name| Some(SumCard { name: name.clone(), noise: sum_in_words(noisy, name, grammar)? })).collect(),
         noise: noise_in_words(noisy),
         synthetic: contract.synthetic,
     }

@@ -178,6 +178,7 @@ fn request(case: Case) -> anyhow::Result<CountRequest> {
         periods: vec![PeriodType::CalendarYear.containing("2025-01".parse()?)],
         by: case.dimensions().into_iter().map(by).collect(),
         of: if case.people { Of::Rows } else { Of::OpenRows },
+        sum: None,
     })
 }
 

@@ -2,17 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-/// What a draw is for. Two uses of the same key must not see the same number.
-#[derive(Clone, Copy)]
-pub(super) enum Purpose<'a> {
-    /// The noise of a count.
-    Count,
-    /// The noise of a sum of this column.
-    Sum(&'a str),
-}
-
-/// A uniform 64-bit number for a purpose and these keys: the first eight bytes of SHA-256 over the purpose, behind its length, and
-/// the keys.
+/// A uniform 64-bit number for the count of a cell with this key: the first eight bytes of SHA-256 over what it is for, behind its length,
+/// and the key.
 ///
 /// **Why the cell key is not used as it is.** Keys add up: the key of two disjoint cells together is the sum of their keys. Cut at
 /// thresholds, the noises of `a`, `b` and `a + b` would be independent by pairs but not all three: published `a` and `b` with
@@ -23,25 +14,19 @@ pub(super) enum Purpose<'a> {
 /// Trying all keys is no way round: a count says some two bits of a 64-bit key, so candidates are told apart only by cells that
 /// share records, each with unknown keys of its own.
 ///
-/// **What stays true.** Equal keys give equal numbers, so equal record sets have equal noise by every route. A count and a sum over
-/// the same records have different purposes, so the noise of one says nothing about that of the other; nor do sums of different
-/// columns.
+/// **What stays true.** Equal keys give equal numbers, so equal record sets have equal noise by every route.
 ///
 /// Two *different* record sets have the same cell key with probability 2^-64 if record keys are random; but a record that counts
 /// twice has to be added twice, or a cell with and without it have the same key.
 ///
 /// **What is published draws by [`Place`]**, which takes in what a cell is of, too.
-pub(super) fn draw(purpose: Purpose<'_>, keys: &[u64]) -> u64 {
-    let (name, column) = match purpose {
-        Purpose::Count => ("commonground cell key 1: count", ""),
-        Purpose::Sum(column) => ("commonground cell key 1: sum", column),
-    };
+pub(super) fn draw(cell_key: u64) -> u64 {
     let mut hash = Sha256::new();
-    [name, column].into_iter().for_each(|part| absorb(&mut hash, part.as_bytes()));
-    for key in keys {
-        hash.update(key.to_be_bytes());
-    }
-    first_bytes(hash)
+    // The second is of what no count has.
+    ["commonground cell key 1: count", ""].into_iter().for_each(|part| absorb(&mut hash, part.as_bytes()));
+    hash.update(cell_key.to_be_bytes());
+    let [first, _] = first_bytes(hash);
+    first
 }
 
 /// Takes in a part behind its length, so that parts cannot be taken for others.
@@ -50,8 +35,11 @@ pub(crate) fn absorb(hash: &mut Sha256, part: &[u8]) {
     hash.update(part);
 }
 
-fn first_bytes(hash: Sha256) -> u64 {
-    hash.finalize().iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte))
+/// The first two times eight bytes.
+fn first_bytes(hash: Sha256) -> [u64; 2] {
+    let bytes = hash.finalize();
+    let number = |from: usize| bytes.iter().skip(from).take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte));
+    [number(0), number(8)]
 }
 
 /// Draws of the cells of one area in one state of the data of one period.
@@ -68,14 +56,22 @@ pub(super) struct Place(Sha256);
 impl Place {
     /// Of an area and a period by their digests, and the digest of the state of the period's data.
     pub(super) fn new(area: &[u8; 32], period: &[u8], state: &[u8; 32]) -> Self {
+        Self::over([b"commonground cell key 2: count of a cell".as_slice(), state, period, area])
+    }
+
+    /// The same for sums of a column, whose noise says nothing of that of the counts, nor of sums of others.
+    pub(super) fn of_sums(column: &str, area: &[u8; 32], period: &[u8], state: &[u8; 32]) -> Self {
+        Self::over([b"commonground cell key 2: sum of a cell".as_slice(), column.as_bytes(), state, period, area])
+    }
+
+    fn over<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut hash = Sha256::new();
-        let parts = [b"commonground cell key 2: count of a cell".as_slice(), state, period, area];
         parts.into_iter().for_each(|part| absorb(&mut hash, part));
         Self(hash)
     }
 
-    /// A uniform 64-bit number for a combination of categories, by its digest, and the key of the cell.
-    pub(super) fn draw(&self, combination: &[u8; 32], cell_key: u64) -> u64 {
+    /// Two uniform 64-bit numbers for a combination of categories, by its digest, and the key of the cell.
+    pub(super) fn draw(&self, combination: &[u8; 32], cell_key: u64) -> [u64; 2] {
         let mut hash = self.0.clone();
         hash.update(combination);
         hash.update(cell_key.to_be_bytes());

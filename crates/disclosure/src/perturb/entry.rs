@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::geometric::{Geometric, GeometricNoise};
 use super::noise::Noise;
 use super::release::{Found, NoisePlanError, NoiseRelease, Noisy};
+use super::sums::SumNoise;
 use super::table::NoiseTable;
 use crate::ids::{CellId, GroupId};
 use crate::ledger::{AuthenticatedEntry, LedgerError};
@@ -69,6 +70,9 @@ pub(crate) struct NoiseEntry {
     /// Of noise by the keys of records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) found: Option<Found>,
+    /// Sums that may be asked for, by column.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) sums: BTreeMap<String, SumNoise>,
     /// Of each registered period that the data cover, their state.
     pub(super) states: Vec<(Period, Digest)>,
     /// Of each period that figures were published of, all states that its data had.
@@ -79,9 +83,10 @@ pub(crate) struct NoiseEntry {
 
 impl NoiseEntry {
     pub(super) fn digest(&self) -> Result<Digest, NoisePlanError> {
-        let Self { group, revision, cells, .. } = self;
+        let Self { group, revision, cells, sums, .. } = self;
         let seen = match &self.table {
-            Source::CellKey(table) => serde_json::to_vec(&("noise", group, revision, table, cells)),
+            Source::CellKey(table) if sums.is_empty() => serde_json::to_vec(&("noise", group, revision, table, cells)),
+            Source::CellKey(table) => serde_json::to_vec(&("noise", group, revision, table, (cells, sums))),
             // Not what it is drawn by.
             Source::Geometric(noise) => serde_json::to_vec(&("links", group, revision, noise.geometric, cells)),
         };
@@ -105,9 +110,9 @@ impl NoiseEntry {
 
     /// What adds the same noise to whatever else is asked of it; nothing where all there is was published.
     pub(super) fn noisy(self) -> Option<Noisy> {
-        let Self { group, revision, table, states, .. } = self;
+        let Self { group, revision, table, states, sums, .. } = self;
         match table {
-            Source::CellKey(table) => Some(Noisy { group, revision, table, states: states.into_iter().collect() }),
+            Source::CellKey(table) => Some(Noisy { group, revision, table, states: states.into_iter().collect(), sums }),
             Source::Geometric(_) => None,
         }
     }
@@ -273,6 +278,9 @@ pub fn verify_noise<'a>(
             let kept = |(period, states): &(Period, BTreeSet<Digest>)| {
                 editions.get(period).is_some_and(|later| later.is_superset(states))
             };
+            if before.sums.iter().any(|(column, noise)| entry.sums.get(column) != Some(noise)) {
+                return wrong("a sum that may be asked for is gone, or has another noise");
+            }
             if !before.editions.iter().all(kept) {
                 return wrong("it forgets a state of the data that was published before");
             }

@@ -2,9 +2,9 @@
 //!
 //! Every record has a secret 64-bit key, a cell's key is the wrapping sum of its records' keys, and what is added to the cell's count
 //! is looked up by that key ([`NoiseTable::published`]): the same records give the same noise by every route, and nothing depends on
-//! who asks, when or how often (Fraser and Wooton 2005; Thompson, Broadfoot and Elazar 2013). Sums get noise on their largest
-//! contributors ([`SumNoise`]). What many noisy counts of overlapping cells say together is bounded before anything is published
-//! ([`refuse`]).
+//! who asks, when or how often (Fraser and Wooton 2005; Thompson, Broadfoot and Elazar 2013). Sums get as much noise as their largest
+//! contributor could have ([`SumNoise`]). What many noisy figures of overlapping cells say together is bounded before anything is
+//! published ([`refuse`]).
 //!
 //! **Architecture invariant:** pure; floating point with transcendental functions is used to *make* a table and to judge a
 //! registration, never to look up what is published.
@@ -31,5 +31,5 @@ pub use entry::{NoiseKind, NoiseState, restore_noise, verify_noise};
 pub use geometric::{Geometric, GeometricError};
 pub use noise::{Noise, NoiseError};
 pub use release::{CountedTable, Found, Judged, NoisePlan, NoisePlanError, NoiseRelease, Noisy};
-pub use sums::{Contribution, SumError, SumNoise, SumNoiseError, largest_contributors};
+pub use sums::{MOST_PART, SumNoise, SumNoiseError};
 pub use table::{NoiseTable, TableError};

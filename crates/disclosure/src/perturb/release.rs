@@ -21,9 +21,10 @@ use super::draw::Place;
 use super::entry::{NoiseEntry, NoiseState, Source, VERSION};
 use super::geometric::{Geometric, GeometricNoise};
 use super::noise::Noise;
+use super::sums::SumNoise;
 use super::table::{NoiseTable, TableError};
 use crate::changes::Changes;
-use crate::counts::{CountsError, UnreleasedCounts};
+use crate::counts::{CountsError, Summed, UnreleasedCounts};
 use crate::ids::{CellId, GroupId};
 use crate::key::PlanKey;
 use crate::ledger::SealedEntry;
@@ -36,6 +37,8 @@ use crate::report::ReportedView;
 pub struct Judged {
     method: Method,
     revisions: u32,
+    /// Sums by column, judged with the counts.
+    sums: BTreeMap<String, SumNoise>,
 }
 
 /// What adds noise, and why that is enough.
@@ -69,23 +72,38 @@ impl Judged {
     /// # Errors
     /// If it is refused; says what to change.
     pub fn new(registered: &[Registered], noise: &Noise, cap: f64) -> Result<Self, Refused> {
+        Self::with_sums(registered, BTreeMap::new(), noise, cap)
+    }
+
+    /// The same with sums of these columns in every cell: each tells as much as one more publication of it.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_sums(
+        registered: &[Registered],
+        sums: BTreeMap<String, SumNoise>,
+        noise: &Noise,
+        cap: f64,
+    ) -> Result<Self, Refused> {
+        let figures = u32::try_from(sums.len()).unwrap_or(u32::MAX).saturating_add(1);
         let mut found = Found { cap, guess: 0.0, of: Vec::new(), zero: 0.0 };
         let mut revisions = u32::MAX;
         for registered in registered {
-            let bound = refuse(registered, noise, cap)?;
+            let all = Registered { revisions: registered.revisions.saturating_mul(figures), ..registered.clone() };
+            let bound = refuse(&all, noise, cap)?;
             revisions = revisions.min(registered.revisions);
             found.zero = bound.near_zero.zero;
             let worst = bound.worst().filter(|worst| worst.posterior() > found.guess);
             worst.into_iter().for_each(|worst| (found.guess, found.of) = (worst.posterior(), worst.levels.clone()));
         }
-        Ok(Self { method: Method::CellKey(*noise, found), revisions })
+        Ok(Self { method: Method::CellKey(*noise, found), revisions, sums })
     }
 
     /// Figures of linked records need no judgement: what they say together follows from the noise, as long as there are no more of them
     /// than it was made for.
     #[must_use]
-    pub const fn of_links(noise: Geometric) -> Self {
-        Self { revisions: noise.revisions(), method: Method::Geometric(noise) }
+    pub fn of_links(noise: Geometric) -> Self {
+        Self { revisions: noise.revisions(), method: Method::Geometric(noise), sums: BTreeMap::new() }
     }
 
     /// What it was found to give away, where that had to be found.
@@ -135,6 +153,19 @@ pub enum NoisePlanError {
          published with"
     )]
     OtherNoise(GroupId),
+    /// Sums may be out whose noise was for other parts.
+    #[error(
+        "sums of `{column}` of group `{group}` may be out with noise for parts of at most {most}, and two noises of the same sums narrow them down \
+         together: register it as it was"
+    )]
+    OtherSums {
+        /// The group.
+        group: GroupId,
+        /// The column.
+        column: String,
+        /// What it was.
+        most: u64,
+    },
     /// Figures of the same cells are out with other records as often as was registered.
     #[error(
         "figures of {period} were published with {editions} states of its data, as many as are registered: each is fresh noise of nearly \
@@ -221,9 +252,10 @@ impl NoisePlan {
         let group = past.group.clone();
         let table = judged.source(past, key)?;
         let editions = editions(past, judged, &release.states)?;
+        let sums = sums(past, judged)?;
         let (revision, states) = (release.revision, &release.states);
         let figures = |counts: &UnreleasedCounts| match &table {
-            Source::CellKey(table) => figures(table, counts, (&group, revision), states),
+            Source::CellKey(table) => figures((table, &sums), counts, (&group, revision), states),
             Source::Geometric(noise) => noise.figures(counts, (&group, revision), states),
         };
         let mut cells = past.kept(release)?;
@@ -247,6 +279,7 @@ impl NoisePlan {
             revision,
             table,
             found: judged.found().cloned(),
+            sums: sums.clone(),
             states: states.iter().map(|(period, state)| (*period, *state)).collect(),
             editions,
             cells,
@@ -314,6 +347,19 @@ fn written(table: &NoiseTable, group: &GroupId) -> Result<NoiseTable, NoisePlanE
     text.map_err(|_| NoisePlanError::Encoding(group.clone()))
 }
 
+/// What is registered of sums by now, and was before: nobody has forgotten that.
+fn sums(past: &NoiseState, judged: &Judged) -> Result<BTreeMap<String, SumNoise>, NoisePlanError> {
+    let known = past.last.iter().flat_map(|last| &last.sums);
+    let other = |(column, noise): &(&String, &SumNoise)| judged.sums.get(*column) != Some(*noise);
+    match known.clone().find(other) {
+        Some((column, noise)) => {
+            let (group, column, most) = (past.group.clone(), column.clone(), noise.most());
+            Err(NoisePlanError::OtherSums { group, column, most })
+        }
+        None => Ok(judged.sums.clone()),
+    }
+}
+
 /// The states of the data that each period is out with, those of this release included.
 fn editions(
     past: &NoiseState,
@@ -338,6 +384,7 @@ pub struct Noisy {
     pub(super) revision: Digest,
     pub(super) table: NoiseTable,
     pub(super) states: BTreeMap<Period, Digest>,
+    pub(super) sums: BTreeMap<String, SumNoise>,
 }
 
 impl Noisy {
@@ -359,13 +406,19 @@ impl Noisy {
         self.table.noise()
     }
 
+    /// Sums that may be asked for, by column.
+    #[must_use]
+    pub const fn sums(&self) -> &BTreeMap<String, SumNoise> {
+        &self.sums
+    }
+
     /// The state of the data of a registered period, if there are any.
     #[must_use]
     pub fn state(&self, period: Period) -> Option<Digest> {
         self.states.get(&period).copied()
     }
 
-    /// The figures of a table that was asked for, in the order of its counts.
+    /// The figures of a table that was asked for, in the order of its counts: of what is added up, if anything is.
     ///
     /// # Errors
     /// If the receipt is of another release, or the counts are.
@@ -377,13 +430,14 @@ impl Noisy {
         if (&receipt.group, receipt.revision) != (&self.group, self.revision) {
             return Err(CountsError::Other { wanted: self.group.clone(), found: receipt.group.clone() });
         }
-        figures(&self.table, counts, (&self.group, self.revision), &self.states).map(Released::new)
+        let of = (&self.group, self.revision);
+        figures((&self.table, &self.sums), counts, of, &self.states).map(Released::new)
     }
 }
 
-/// Each count with the noise of its cell.
+/// Each count with the noise of its cell; or each sum with that of its own, where the count is not shown as 0.
 fn figures(
-    table: &NoiseTable,
+    (table, registered): (&NoiseTable, &BTreeMap<String, SumNoise>),
     counts: &UnreleasedCounts,
     (group, revision): (&GroupId, Digest),
     states: &BTreeMap<Period, Digest>,
@@ -396,12 +450,28 @@ fn figures(
     let periods: Vec<(String, &Digest)> = space.periods.iter().map(state).collect::<Result<_, _>>()?;
     let combinations = space.names_of_combinations();
     let mut cells = counts.keyed(group, revision)?;
+    let summed = counts.summed();
+    if let Some(Summed { column, most, .. }) = summed
+        && registered.get(column).is_none_or(|noise| noise.most() != *most)
+    {
+        return Err(CountsError::Unregistered { group: group.clone(), column: column.clone() });
+    }
+    let mut sums = summed.iter().flat_map(|summed| &summed.sums);
     let mut figures = Vec::with_capacity(counts.cells());
     for area in space.names_of_areas() {
         for (period, state) in &periods {
             let place = Place::new(&area, period.as_bytes(), &state.0);
+            let of_sum = summed.map(|of| (Place::of_sums(&of.column, &area, period.as_bytes(), &state.0), of.most));
             for (combination, (count, key)) in combinations.iter().zip(&mut cells) {
-                figures.push(table.with_noise(count, place.draw(combination, key)));
+                let [uniform, _] = place.draw(combination, key);
+                let count = table.with_noise(count, uniform);
+                figures.push(match (&of_sum, sums.next()) {
+                    (Some((place, most)), Some(sum)) if count > 0 => {
+                        table.sum_with_noise(*sum, *most, place.draw(combination, key))
+                    }
+                    (Some(_), _) => 0,
+                    (None, _) => count,
+                });
             }
         }
     }

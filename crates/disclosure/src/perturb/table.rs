@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::draw::{Purpose, draw};
+use super::draw::draw;
 use super::maxent;
 use super::noise::Noise;
 
@@ -91,7 +91,7 @@ impl NoiseTable {
     /// the cell is of.
     #[must_use]
     pub fn published(&self, count: u64, cell_key: u64) -> u64 {
-        self.with_noise(count, draw(Purpose::Count, &[cell_key]))
+        self.with_noise(count, draw(cell_key))
     }
 
     /// A count with the noise that a uniform number draws.
@@ -100,6 +100,18 @@ impl NoiseTable {
         let place = row.thresholds.partition_point(|threshold| *threshold <= uniform);
         let noise = row.noise.get(place).copied().unwrap_or(0);
         count.saturating_add_signed(noise)
+    }
+
+    /// A sum with noise, in the column's unit; see [`super::sums`]. No contributor has a greater part in it than `most`.
+    pub(super) fn sum_with_noise(&self, sum: u64, most: u64, [uniform, between]: [u64; 2]) -> u64 {
+        let Some(row) = self.rows.last() else { return 0 };
+        let place = row.thresholds.partition_point(|threshold| *threshold <= uniform);
+        let noise = row.noise.get(place).copied().unwrap_or(0);
+        // An odd number of whole numbers about 0: below 2^64, so that the product below is below 2^128.
+        let width = u128::from(most | 1);
+        let between = i128::try_from((u128::from(between) * width) >> 64).unwrap_or(0) - i128::from(most / 2);
+        let moved = i128::from(sum) + i128::from(noise) * i128::from(most) + between;
+        u64::try_from(moved.max(0)).unwrap_or(u64::MAX)
     }
 
     /// What may be added to a count, ascending, and with which probability: exactly as looking up has it.

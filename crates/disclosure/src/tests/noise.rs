@@ -9,7 +9,7 @@ use crate::ledger::{AuthenticatedEntry, LedgerError, SealedEntry};
 use crate::{
     AnswerPort, AnswerReceipt, AnswerRecord, AuditPort, CellId, CellSpace, CommitError, CountedTable, CountsError,
     DurableReceipt, Judged, LedgerPort, LedgerState, Noise, NoisePlan, NoisePlanError, NoiseRelease, NoiseState, Noisy,
-    Policy, PortError, ReceiptError, Refused, Registered, RegisteredDimension, RegisteredLevel, ReleaseRecord,
+    Policy, PortError, ReceiptError, Refused, Registered, RegisteredDimension, RegisteredLevel, ReleaseRecord, SumNoise,
     UnreleasedCounts, commit_noise, plan, restore_noise, verify_noise,
 };
 
@@ -298,6 +298,61 @@ fn equal_records_in_different_cells_have_different_noise() {
     let nothing = CellSpace { periods: vec![month(3)], ..two(["a", "b"]) };
     let counts = UnreleasedCounts::new((name("test"), Digest([1; 32])), nothing, vec![1], Some(vec![1])).unwrap();
     assert!(matches!(noisy.answer(&counts, &receipt), Err(CountsError::NoData { .. })));
+}
+
+fn with_sums(most: u64) -> Judged {
+    let sums = BTreeMap::from([("hours".to_owned(), SumNoise::new(most).unwrap())]);
+    Judged::with_sums(&[registered(1)], sums, &noise(), 0.9).unwrap()
+}
+
+fn summed(values: &[u64], most: u64, sums: Vec<u64>) -> UnreleasedCounts {
+    counts("test", 1, values).with_sums("hours".to_owned(), most, sums).unwrap()
+}
+
+/// A sum is shown where its count is, with noise of its own, and follows from what was registered.
+#[test]
+fn sums_follow_from_the_release() {
+    let made = NoisePlan::new(&after(None), &with_sums(40), &release(1, 1, &VALUES), &key(1)).unwrap();
+    let first = entry(&made);
+    let noisy = committed(made).1;
+    let receipt = AnswerReceipt::obtain(&noisy, Digest([7; 32]), &mut Ports::default()).unwrap();
+    let answer = |counts: &UnreleasedCounts| noisy.answer(counts, &receipt).map(|figures| figures.get().clone());
+    let shown = answer(&counts("test", 1, &VALUES)).unwrap();
+    let sums: Vec<u64> = VALUES.iter().map(|value| value * 25).collect();
+    let figures = answer(&summed(&VALUES, 40, sums.clone())).unwrap();
+    for ((count, sum), figure) in shown.iter().zip(&sums).zip(&figures) {
+        assert!(*count > 0 || *figure == 0, "{count} {figure}");
+        assert!(*count == 0 || figure.abs_diff(*sum) <= 6 * 40 + 20, "{sum} {figure}");
+    }
+    assert!(figures.iter().zip(&sums).any(|(figure, sum)| figure != sum));
+    assert_eq!(answer(&summed(&VALUES, 40, sums.clone())).unwrap(), figures);
+    // What is not registered, or with other parts, has no noise that was judged.
+    for refused in [
+        summed(&VALUES, 41, sums.clone()),
+        counts("test", 1, &VALUES).with_sums("cost".to_owned(), 40, sums.clone()).unwrap(),
+    ] {
+        assert!(matches!(answer(&refused), Err(CountsError::Unregistered { .. })));
+    }
+    assert!(counts("test", 1, &VALUES).with_sums("hours".to_owned(), 40, vec![1]).is_err());
+    // After a restart, and for good.
+    let again = restore_noise(&name("test"), &first).unwrap().1.unwrap();
+    let receipt = AnswerReceipt::obtain(&again, Digest([7; 32]), &mut Ports::default()).unwrap();
+    assert_eq!(*again.answer(&summed(&VALUES, 40, sums), &receipt).unwrap().get(), figures);
+    for judged in [with_sums(41), judged(1)] {
+        let other = NoisePlan::new(&after(Some(&first)), &judged, &release(2, 1, &VALUES), &key(1));
+        assert!(matches!(other, Err(NoisePlanError::OtherSums { most: 40, .. })), "{other:?}");
+    }
+    let without = entry(&NoisePlan::new(&after(None), &judged(1), &release(2, 1, &VALUES), &key(1)).unwrap());
+    assert!(matches!(verify_noise(&name("test"), [&first, &without]), Err(LedgerError::Noise { .. })));
+    assert_eq!(verify_noise(&name("test"), [&without, &first]).unwrap().entries, 2, "more may be registered later");
+}
+
+/// Each sum is judged as one more publication of every cell.
+#[test]
+fn sums_are_judged_with_the_counts() {
+    let guess = |judged: &Judged| judged.found().unwrap().guess;
+    assert_eq!(guess(&with_sums(40)).to_bits(), guess(&judged(2)).to_bits());
+    assert!(guess(&with_sums(40)) > guess(&judged(1)));
 }
 
 /// Every form of a registration is judged, and the worst is what counts.

@@ -26,6 +26,7 @@ fn request(together: bool) -> CountRequest {
             categories: KINDS[..2].iter().map(|k| (*k).to_owned()).collect(),
         }],
         of: Of::Rows,
+        sum: None,
     }
 }
 
@@ -80,6 +81,50 @@ proptest! {
         let session = request.open(&hot, &tables, &limits).unwrap();
         let counted = run(request.count(session, Deadline::new(&limits))).unwrap();
         prop_assert_eq!((counted.counts, counted.keys), (counts, Some(keys)));
+    }
+}
+
+/// Of each contributor of a cell or total, all that they have there, and no more than the most.
+fn naive_sums(request: &CountRequest, files: &[Vec<Record>], most: u64) -> Vec<u64> {
+    let mut sums = Vec::new();
+    for (_, atoms) in &request.areas.areas {
+        for period in &request.periods {
+            for category in [Some(0), Some(1), None] {
+                let mut parts: BTreeMap<u64, u64> = BTreeMap::new();
+                for record in files.iter().flatten() {
+                    let is_in = atoms.iter().any(|atom| atom.as_str() == AREAS[record.0])
+                        && period.contains(Month::from_ordinal(first_month() + record.1).unwrap())
+                        && (category.is_none() || record.2 == category);
+                    let amount = u64::try_from(record.4.unwrap_or(0)).unwrap();
+                    *parts.entry(record_key(record)).or_default() += if is_in { amount } else { 0 };
+                }
+                sums.push(parts.into_values().map(|part| part.min(most)).sum());
+            }
+        }
+    }
+    sums
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn sums_are_what_a_naive_table_says(
+        files in prop::collection::vec(records(), 0..3),
+        (together, people) in any::<(bool, bool)>(),
+        most in 1..12_u64,
+        threads in 1..3_usize,
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let tables: Vec<StoredTable> =
+            (0..).zip(&files).map(|(number, records)| stored(folder.path(), number, records)).collect();
+        let of = if people { Of::People } else { Of::Rows };
+        let sum = SumOf { column: "contacts".to_owned(), most };
+        let request = CountRequest { of, ..request(together) };
+        let limits = limits(threads);
+        let hot = Arc::new(Hot::new(1 << 20));
+        let session = request.open_sums(&sum, (&hot, &tables), &limits).unwrap();
+        let sums = run(request.add_up(&sum, session, Deadline::new(&limits))).unwrap();
+        prop_assert_eq!(sums, naive_sums(&request, &files, most));
     }
 }
 

@@ -68,14 +68,14 @@ impl Whereabouts {
 }
 
 /// Which cells hold a finest one: of each dimension its category or all.
-struct Totals {
+pub(super) struct Totals {
     /// Of each dimension how many places it has, the last one for all, and how far apart they are.
     dimensions: Vec<(usize, usize)>,
 }
 
 impl Totals {
     /// Of a table whose first two axes, areas and periods, have no total.
-    fn new(sizes: &[usize]) -> Self {
+    pub(super) fn new(sizes: &[usize]) -> Self {
         let mut stride = 1;
         let mut dimensions = Vec::new();
         for size in sizes.iter().skip(2).rev() {
@@ -87,7 +87,7 @@ impl Totals {
 
     /// Does something with each of them, once. What is in no category of a dimension, whose place is the last one, is in its total
     /// alone.
-    fn of(&self, finest: usize, each: &mut dyn FnMut(usize)) {
+    pub(super) fn of(&self, finest: usize, each: &mut dyn FnMut(usize)) {
         Self::along(&self.dimensions, finest, each);
     }
 

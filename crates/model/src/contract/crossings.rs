@@ -1,8 +1,10 @@
 //! What may be crossed with what, where agreements have noise added to figures instead of withholding them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Counts, DatasetContract, Level};
+use super::{ColumnType, Counts, DatasetContract, Level, Role};
 use crate::area::AreaType;
 use crate::period::PeriodType;
 
@@ -22,6 +24,10 @@ pub struct Crossings {
     /// so that more states need more noise.
     #[serde(default = "once")]
     pub revisions: u32,
+    /// Measures whose sums may be asked for in all of these, each with the greatest part of one person (or row, where it is not known whose
+    /// it is) in a cell: what is above counts as that. Sums have noise for such a part, so that more of them need more noise in counts, too.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sums: BTreeMap<String, u64>,
 }
 
 const fn once() -> u32 {
@@ -36,7 +42,7 @@ impl DatasetContract {
     }
 
     pub(super) fn check_crossings(&self) -> Result<(), String> {
-        let Some(Crossings { areas, periods, by, revisions }) = &self.crossings else { return Ok(()) };
+        let Some(Crossings { areas, periods, by, revisions, sums }) = &self.crossings else { return Ok(()) };
         if self.level == Level::Aggregate || self.exposure.is_open() {
             return Err("`crossings` are for rows of people or events that are not public: of figures of areas nobody knows the people behind, and open data are shown as they are; leave it out".to_owned());
         }
@@ -63,6 +69,7 @@ impl DatasetContract {
                 "`crossings` are by `{name}`, which tables have another column of: give the dimension another name"
             ));
         }
+        sums.iter().try_for_each(|(name, most)| self.check_sum(name, *most))?;
         let listed = |name: &String| {
             self.columns
                 .iter()
@@ -78,15 +85,41 @@ impl DatasetContract {
     }
 }
 
+impl DatasetContract {
+    fn check_sum(&self, name: &str, most: u64) -> Result<(), String> {
+        let column = self.columns.iter().find(|column| column.name == name && column.role == Role::Measure);
+        let Some(column) = column else {
+            return Err(format!("`crossings.sums` names `{name}`, which is no measure of this contract: leave it out"));
+        };
+        if column.kind != ColumnType::Integer || column.range.is_none_or(|(least, _)| least < 0) {
+            return Err(format!(
+                "`crossings.sums` names `{name}`: sums with noise are of whole numbers that are not negative; say `type = \"integer\"` and a `range` from 0"
+            ));
+        }
+        if most == 0 || most > Crossings::MOST_PART {
+            return Err(format!(
+                "`crossings.sums.{name}` is {most}: the greatest part of one person in a cell is from 1 to {}",
+                Crossings::MOST_PART
+            ));
+        }
+        Ok(())
+    }
+}
+
 impl Crossings {
+    /// The greatest part of one person in a sum that may be registered.
+    pub const MOST_PART: u64 = 1 << 32;
+
     /// The columns of a table before those of its dimensions.
     pub const COLUMNS_BEFORE: [&str; 8] =
         ["dataset", "area_code", "area_name", "area_type", "boundary_year", "period", "period_label", "period_type"];
-    /// Those after.
-    pub const COLUMNS_AFTER: [&str; 2] = ["count", "caveat"];
+    /// The figure's, where it is a count and where it is a sum.
+    pub const FIGURES: [&str; 2] = ["count", "sum"];
+    /// The last.
+    pub const CAVEAT: &str = "caveat";
 
     fn is_column(name: &str) -> bool {
-        Self::COLUMNS_BEFORE.contains(&name) || Self::COLUMNS_AFTER.contains(&name)
+        Self::COLUMNS_BEFORE.contains(&name) || Self::FIGURES.contains(&name) || name == Self::CAVEAT
     }
 }
 

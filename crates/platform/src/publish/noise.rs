@@ -8,11 +8,11 @@ pub(crate) use grammar::Grammar;
 pub(crate) use release::{counted, in_order_of_counts};
 pub(super) use release::{lasting, state_of};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use agreements::{Method, NoiseTerms, PrimaryRules, Terms, Zeros};
-use disclosure::{Judged, Noise};
+use disclosure::{Judged, Noise, SumNoise};
 use model::AreaType;
 use model::contract::DatasetContract;
 use model::indicator::{Indicator, View};
@@ -79,6 +79,13 @@ pub(crate) fn parameters(terms: &NoiseTerms) -> Result<Noise, PlatformError> {
     })
 }
 
+fn sums(grammar: &Grammar) -> Result<BTreeMap<String, SumNoise>, PlatformError> {
+    let sum = |(name, most): (&String, &u64)| {
+        SumNoise::new(*most).map(|noise| (name.clone(), noise)).or_else(|error| refused(format!("`crossings.sums.{name}`: {error}")))
+    };
+    grammar.sums.iter().map(sum).collect()
+}
+
 /// Why a view cannot be shown with noise, if it cannot: it follows from what is registered, or not at all.
 pub(super) fn not_registered(contract: &DatasetContract, indicator: &Indicator, view: &View) -> Option<String> {
     let Some(grammar) = Grammar::of(contract) else {
@@ -93,7 +100,7 @@ pub(super) fn not_registered(contract: &DatasetContract, indicator: &Indicator, 
     let measure = &indicator.numerator;
     if measure.measure != COUNT || !measure.filter.is_empty() {
         return Some(format!(
-            "noise is added to counts of all rows, by registered dimensions: `{}` is something else; count rows, and break them down",
+            "noise is added to counts of all rows, by registered dimensions: `{}` is something else; count rows, and break them down (sums that `crossings.sums` registers are asked for as tables)",
             measure.identity()
         ));
     }
@@ -118,7 +125,7 @@ pub(crate) fn check_primary(
             grammar.stored
         ));
     }
-    let mut counted = grammar.by.keys().map(String::as_str).chain([COUNT]);
+    let mut counted = grammar.by.keys().chain(grammar.sums.keys()).map(String::as_str).chain([COUNT]);
     if let Some(name) = counted.find(|name| primary.sensitive.contains(*name)) {
         return refused(format!(
             "`{name}` is sensitive, and noise does not hide that a group is alike in it: take it out of `[crossings]`, or agree on `suppress`"
@@ -149,13 +156,13 @@ impl Platform {
         noise: &NoiseTerms,
     ) -> Result<Arc<Judged>, PlatformError> {
         let registered = grammar.registered(&state.geography()?.gazetteer);
-        let text = serde_json::to_vec(&(&registered, noise));
+        let text = serde_json::to_vec(&(&registered, &grammar.sums, noise));
         let of = digest_of([text.map_err(PlatformError::failed("write a registration"))?.as_slice()]);
         if let Some(known) = self.judgements().get(&of) {
             return known.clone().or_else(refused);
         }
         let cap = f64::from(noise.guess_per_thousand) / 1000.0;
-        let judged = Judged::new(&registered, &parameters(noise)?, cap);
+        let judged = Judged::with_sums(&registered, sums(grammar)?, &parameters(noise)?, cap);
         let judged = judged.map(Arc::new).map_err(|why| format!("`[crossings]` are refused: {why}"));
         self.judgements().insert(of, judged.clone());
         judged.or_else(refused)

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agreements::{Derive, Permit, Release};
-use disclosure::{AnswerPort, AnswerReceipt, AnswerRecord, PortError};
+use disclosure::{AnswerPort, AnswerReceipt, AnswerRecord, Noisy, PortError};
 use engine::CountRequest;
 use model::{AreaCode, AreaType, Digest, Label, ViewId};
 
 use super::question::Question;
-use super::{Subject, noise_in_words, what_is_counted};
+use super::{Subject, noise_in_words, sum_in_words, what_is_counted};
 use crate::caller::Caller;
 use crate::error::PlatformError;
 use crate::platform::Platform;
@@ -45,6 +45,7 @@ impl Asked<'_> {
         let areas = Arc::new(requests::area_set(gazetteer, grammar.stored, question.area_type));
         let digest = question.digest(noisy)?;
         let mut notes = vec![what_is_counted(grammar), noise_in_words(noisy)];
+        notes.extend(question.sum.as_ref().and_then(|sum| sum_in_words(noisy, &sum.column, grammar)));
         notes.extend(self.release.terms().obligations.iter().map(|duty| format!("whoever uses it must: {duty}")));
         let said = notes.iter().map(String::as_bytes);
         let etag = digest_of([&digest.0[..], &noisy.revision().0].into_iter().chain(said));
@@ -64,6 +65,7 @@ impl Asked<'_> {
             periods: question.periods.clone(),
             by: question.by.clone(),
             of: counted(grammar),
+            sum: question.sum.clone(),
         };
         let stored = platform.tables_of(state, group, &question.periods)?;
         let counts = platform.count(state, derive, &stored, &count).map_err(too_much)?;
@@ -91,12 +93,10 @@ impl Asked<'_> {
             area_type: question.area_type,
             boundary_year: group.basis.boundary_years.get(&question.area_type).copied(),
             by: question.by.iter().map(|by| by.name.clone()).collect(),
+            sum: question.sum.as_ref().map(|sum| sum.column.clone()),
             rows,
             notes,
-            caveat: format!(
-                "With noise of at most {0} either way; a 0 may stand for up to {0}; parts do not add up exactly.",
-                noisy.noise().largest()
-            ),
+            caveat: caveat(noisy, question),
             etag,
             agreements: group.basis.agreements().into_iter().collect(),
             synthetic: contract.synthetic,
@@ -172,10 +172,18 @@ impl AnswerPort for Answers<'_> {
             area_type: question.area_type.as_str().parse()?,
             periods: question.periods.clone(),
             by: by?,
+            sum: question.sum.as_ref().map(|sum| label(&sum.column)).transpose()?,
             agreements: release.agreements().keys().copied().collect(),
         })?;
         Ok(())
     }
+}
+
+/// In a few words, what every figure of a table has.
+fn caveat(noisy: &Noisy, question: &Question) -> String {
+    let of_sum = question.sum.as_ref().and_then(|sum| noisy.sums().get(&sum.column));
+    let largest = of_sum.map_or_else(|| u64::from(noisy.noise().largest()), |sum| sum.largest(noisy.noise()));
+    format!("With noise of at most {largest} either way; a 0 may stand for up to {largest}; parts do not add up exactly.")
 }
 
 /// A column's name as a label.
@@ -205,8 +213,8 @@ fn rows(question: &Question, areas: impl Iterator<Item = Arc<TablePlace>>, figur
     let mut rows = Vec::with_capacity(figures.len());
     for area in areas {
         for period in &question.periods {
-            for (by, count) in combinations.iter().zip(&mut figures) {
-                rows.push(TableRow { area: Arc::clone(&area), period: *period, by: Arc::clone(by), count });
+            for (by, figure) in combinations.iter().zip(&mut figures) {
+                rows.push(TableRow { area: Arc::clone(&area), period: *period, by: Arc::clone(by), figure });
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use agreements::Level;
 use disclosure::Noisy;
-use engine::Dimension;
+use engine::{Dimension, SumOf};
 use model::{AreaType, Digest, Period, PeriodType};
 
 use super::Subject;
@@ -17,6 +17,8 @@ pub(super) struct Question {
     pub(super) period_type: PeriodType,
     pub(super) periods: Vec<Period>,
     pub(super) by: Vec<Dimension>,
+    /// What is added up, if anything is.
+    pub(super) sum: Option<SumOf>,
 }
 
 impl Question {
@@ -28,7 +30,11 @@ impl Question {
     pub(super) fn digest(&self, noisy: &Noisy) -> Result<Digest, PlatformError> {
         let by: Vec<&str> = self.by.iter().map(|by| by.name.as_str()).collect();
         let states: Vec<Option<Digest>> = self.periods.iter().map(|period| noisy.state(*period)).collect();
-        let text = serde_json::to_vec(&(self.area_type, &self.periods, by, states));
+        let sum = self.sum.as_ref().map(|sum| &sum.column);
+        let text = match sum {
+            None => serde_json::to_vec(&(self.area_type, &self.periods, by, states)),
+            Some(sum) => serde_json::to_vec(&(self.area_type, &self.periods, by, states, sum)),
+        };
         Ok(digest_of([text.map_err(PlatformError::failed("write a question"))?.as_slice()]))
     }
 
@@ -97,7 +103,17 @@ pub(super) fn question(subject: &Subject<'_>, request: &TableRequest) -> Result<
         }
         by.push(Dimension { name: name.clone(), categories: categories.clone() });
     }
+    let sum = match &request.sum {
+        None => None,
+        Some(name) => match grammar.sums.get(name) {
+            Some(most) => Some(SumOf { column: name.clone(), most: *most }),
+            None => {
+                let known = list(grammar.sums.keys().map(String::as_str).collect());
+                return bad("sum", format!("`{}` registers no sums of `{name}`; it has: {known}", contract.id));
+            }
+        },
+    };
     // The same table in another order is the same table.
     by.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-    Ok(Question { area_type: request.area_type, period_type: kind, periods, by })
+    Ok(Question { area_type: request.area_type, period_type: kind, periods, by, sum })
 }

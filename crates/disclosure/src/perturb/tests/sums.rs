@@ -1,138 +1,106 @@
 //! Noise on sums.
 
-use proptest::prelude::*;
+use std::collections::BTreeMap;
 
-use super::Keys;
-use crate::{Contribution, SumError, SumNoise, SumNoiseError, largest_contributors};
+use crate::perturb::draw::Place;
+use crate::{MOST_PART, Noise, NoiseTable, SumNoise};
 
-fn noise() -> SumNoise {
-    SumNoise::new(3, 100, 300).unwrap()
+fn noise() -> Noise {
+    Noise::new(6, 4.0, 2, 0.0).unwrap()
 }
 
-fn contributions(parts: &[i64]) -> Vec<Contribution> {
-    let mut keys = Keys(parts.len() as u64);
-    parts.iter().map(|part| Contribution { record_key: keys.next(), part: *part }).collect()
+fn table() -> NoiseTable {
+    NoiseTable::solve(&noise()).unwrap()
 }
 
-/// What is published of these parts under some cell key.
-fn published(noise: SumNoise, column: &str, cell_key: u64, parts: &[i64]) -> i64 {
-    let top = largest_contributors(&contributions(parts), noise.contributors()).unwrap();
-    noise.published(column, cell_key, parts.iter().sum(), &top).unwrap()
+fn uniform(number: u64) -> [u64; 2] {
+    Place::of_sums("hours", &[0; 32], b"2024", &[0; 32]).draw(&[0; 32], number)
 }
 
-proptest! {
-    #[test]
-    fn signs_stay(parts in prop::collection::vec(-1_000_i64..1_000, 1..8), cell_key: u64, most in 2_u16..=500) {
-        let noise = SumNoise::new(5, 1, most).unwrap();
-        let sum: i64 = parts.iter().sum();
-        let published = published(noise, "cost", cell_key, &parts);
-        prop_assert!(sum.signum() * published.signum() >= 0, "{sum} {published}");
-        // By no more than a half of the parts, each rounded away from zero.
-        let most: i64 = parts.iter().map(|part| (part.abs() * i64::from(most) + 999) / 1000).sum();
-        prop_assert!((published - sum).abs() <= most);
+/// Of the noise of a sum how often each is drawn.
+fn drawn(most: u64, draws: u64) -> BTreeMap<i64, u64> {
+    let (table, sum) = (table(), 1_000_000);
+    let mut found = BTreeMap::new();
+    for number in 0..draws {
+        let figure = table.sum_with_noise(sum, most, uniform(number));
+        *found.entry(i64::try_from(figure).unwrap() - 1_000_000).or_default() += 1;
     }
-
-    /// One contributor alone: the noise is at least the stated fraction and at most the other one, in whole units.
-    #[test]
-    fn the_largest_contributor_keeps_what_is_stated(part in prop_oneof![1_i64..30, 1_i64..2_000_000], negative: bool, cell_key: u64) {
-        let part = if negative { -part } else { part };
-        let noise = noise();
-        let off = (published(noise, "cost", cell_key, &[part]) - part).abs();
-        prop_assert!(off * 1000 >= part.abs() * i64::from(noise.kept_per_thousand()));
-        prop_assert!(off >= 1 && (off - 1) * 1000 < part.abs() * i64::from(noise.range_per_thousand()));
-    }
-
-    #[test]
-    fn the_largest_do_not_depend_on_order(parts in prop::collection::vec(-9_i64..9, 1..12), first in 0_usize..12) {
-        let mut all = contributions(&parts);
-        let expected = largest_contributors(&all, 3).unwrap();
-        let first = first % all.len();
-        all.rotate_left(first);
-        prop_assert_eq!(&largest_contributors(&all, 3).unwrap(), &expected);
-        // A part in two records is one contributor's.
-        let Contribution { record_key, part } = all.pop().unwrap();
-        all.push(Contribution { record_key, part: part - 4 });
-        all.push(Contribution { record_key, part: 4 });
-        prop_assert_eq!(largest_contributors(&all, 3).unwrap(), expected);
-    }
-}
-
-/// Whatever is left of the published sum, values by the whole range around it are possible.
-#[test]
-fn every_estimate_misses_some_possible_value() {
-    let (noise, left) = (noise(), 100_000_i64);
-    let mut keys = Keys(5);
-    let (mut low, mut high) = (i64::MAX, 0);
-    for _ in 0..400_000 {
-        let part = left * 100 / 135 + (keys.next() % (left as u64 * 7 / 10)) as i64;
-        let of = [Contribution { record_key: 1, part }];
-        if (noise.published("cost", keys.next(), part, &of).unwrap() - left).abs() <= 50 {
-            (low, high) = (low.min(part), high.max(part));
-        }
-    }
-    // left / 1.3 and left / 0.7, of which any estimate between misses one by 30 % of it.
-    assert!((76_900..77_500).contains(&low) && (142_000..143_000).contains(&high), "{low} {high}");
+    found
 }
 
 #[test]
-fn noise_has_mean_zero_and_weights_that_decrease() {
-    let noise = noise();
-    let mut keys = Keys(1);
-    let parts = contributions(&[1_000_000, 900_000, 800_000]);
-    let mean_size = |place: usize| {
-        let mut keys = Keys(2);
-        let (mut sum, mut size) = (0_i128, 0_i128);
-        for _ in 0..20_000 {
-            let found = noise.noise("cost", keys.next(), parts[place], 3 - place as u8);
-            sum += found;
-            size += found.abs();
-        }
-        assert!((sum / 20_000).abs() < 6_000, "{sum}");
-        size as f64 / 20_000.0 / parts[place].part as f64
+fn it_has_no_mean_and_the_deviation_that_is_said() {
+    for most in [1, 2, 7, 40] {
+        let (found, draws) = (drawn(most, 120_000), 120_000.0);
+        let moment = |power: i32| found.iter().map(|(v, n)| (*v as f64).powi(power) * *n as f64).sum::<f64>() / draws;
+        let of = SumNoise::new(most).unwrap();
+        let (mean, variance, said) = (moment(1), moment(2), of.deviation(&noise()).powi(2));
+        assert!(mean.abs() < 6.0 * (said / draws).sqrt(), "{most}: mean {mean}");
+        assert!((variance / said - 1.0).abs() < 0.02, "{most}: {variance} where {said} is said");
+        let furthest = found.keys().map(|v| v.unsigned_abs()).max().unwrap();
+        assert!(furthest <= of.largest(&noise()), "{most}: {furthest}");
+    }
+}
+
+/// The odds of worlds with and without a part of any size are never more than those of a count and the next one.
+#[test]
+fn a_part_is_hidden_as_one_is_in_a_count() {
+    let (most, table) = (8_i64, table());
+    // 2 to the -32 of everything: exact probabilities of each whole number.
+    let counts: BTreeMap<i64, f64> = table.probabilities(1_000).into_iter().collect();
+    let of_count = |v: i64| counts.get(&v).copied().unwrap_or(0.0);
+    let of_sum = |noise: i64| {
+        let width = most + 1;
+        (-6..=6).map(|v| (v, noise - v * most)).filter(|(_, w)| w.abs() <= most / 2).map(|(v, _)| of_count(v) / width as f64).sum::<f64>()
     };
-    for (place, expected) in [0.2, 0.2 * 2.0 / 3.0, 0.2 / 3.0].into_iter().enumerate() {
-        assert!((mean_size(place) - expected).abs() < 0.003, "{} {expected}", mean_size(place));
-    }
-    // The same factor at any rank of the same records, another one of other records or another column.
-    let key = keys.next();
-    let of = |column, cell_key, weight| noise.noise(column, cell_key, parts[0], weight);
-    assert!((of("cost", key, 3) - 3 * of("cost", key, 1)).abs() <= 3);
-    assert_ne!(of("cost", key, 3), of("hours", key, 3));
-    assert_ne!(of("cost", key, 3), of("cost", key + 1, 3));
-}
-
-#[test]
-fn published_sums_do_not_depend_on_the_machine() {
-    let found: Vec<i64> = (0..6).map(|key| published(noise(), "cost", key, &[5_000, 700, -300, 20])).collect();
-    assert_eq!(found, PUBLISHED);
-}
-
-const PUBLISHED: [i64; 6] = [6813, 4366, 4647, 6833, 4307, 4144];
-
-#[test]
-fn edges_and_errors() {
-    let noise = noise();
-    let one = |record_key, part| Contribution { record_key, part };
-    assert_eq!(noise.published("cost", 1, 0, &[]), Ok(0));
-    for key in 0..50 {
-        for extreme in [i64::MAX, i64::MIN] {
-            match noise.published("cost", key, extreme, &[one(1, extreme)]) {
-                Ok(published) => assert!(published.signum() == extreme.signum()),
-                Err(error) => assert_eq!(error, SumError::TooLarge),
+    let total: f64 = (-100..=100).map(of_sum).sum();
+    assert!((total - 1.0).abs() < 1e-9, "{total}");
+    let steps = |by: i64| (-8..=8).map(move |v| (v, v + by));
+    let worst_of_count = steps(1).chain(steps(-1)).filter(|(_, to)| of_count(*to) > 0.0);
+    let worst_of_count = worst_of_count.map(|(from, to)| of_count(from) / of_count(to)).fold(1.0, f64::max);
+    for part in 1..=most {
+        for noise in -60..=60 {
+            for (one, other) in [(noise, noise + part), (noise + part, noise)] {
+                if of_sum(other) > 0.0 {
+                    let odds = of_sum(one) / of_sum(other);
+                    assert!(odds <= worst_of_count * (1.0 + 1e-9), "{part} at {noise}: {odds} {worst_of_count}");
+                }
             }
         }
     }
-    let unsorted = noise.published("cost", 1, 3, &[one(1, 1), one(2, 2)]);
-    assert_eq!(unsorted, Err(SumError::NotInOrder));
-    assert_eq!(noise.published("cost", 1, 3, &[one(1, 2), one(1, 1)]), Err(SumError::NotInOrder));
-    assert_eq!(largest_contributors(&[one(1, i64::MAX), one(1, 1)], 3), Err(SumError::TooLarge));
-    assert_eq!(SumNoise::new(0, 1, 2), Err(SumNoiseError::Contributors { contributors: 0 }));
-    assert_eq!(SumNoise::new(6, 1, 2).unwrap_err().to_string(), "`contributors` is 6: choose 1 to 5");
-    for (least, most) in [(0, 5), (5, 5), (6, 5), (1, 501)] {
-        assert_eq!(SumNoise::new(1, least, most), Err(SumNoiseError::Fractions { least, most }));
+}
+
+#[test]
+fn nothing_is_less_than_zero_and_the_largest_numbers_are_no_trouble() {
+    let table = table();
+    assert!((0..200).all(|number| table.sum_with_noise(0, 5, uniform(number)) <= 32));
+    assert!((0..200).any(|number| table.sum_with_noise(0, 5, uniform(number)) == 0));
+    for number in 0..200 {
+        let figure = table.sum_with_noise(u64::MAX, MOST_PART, uniform(number));
+        assert!(figure >= u64::MAX - 7 * MOST_PART);
     }
-    let text = serde_json::to_string(&noise).unwrap();
-    assert_eq!(serde_json::from_str::<SumNoise>(&text).unwrap(), noise);
-    assert!(serde_json::from_str::<SumNoise>(&text.replace("300", "900")).is_err());
-    assert!(serde_json::from_str::<SumNoise>(&text.replace('{', "{\"more\":1,")).is_err());
+    for most in [0, MOST_PART + 1] {
+        assert!(SumNoise::new(most).unwrap_err().to_string().contains("choose 1 to"));
+    }
+}
+
+/// By column, cell, state and records; and never the draw of the count.
+#[test]
+fn each_sum_draws_by_itself() {
+    let draw = |column: &str, area: u8, period: &[u8], state: u8, cell: u8, key: u64| {
+        Place::of_sums(column, &[area; 32], period, &[state; 32]).draw(&[cell; 32], key)
+    };
+    let all = [
+        draw("hours", 1, b"2024", 1, 1, 1),
+        draw("cost", 1, b"2024", 1, 1, 1),
+        draw("hours", 2, b"2024", 1, 1, 1),
+        draw("hours", 1, b"2025", 1, 1, 1),
+        draw("hours", 1, b"2024", 2, 1, 1),
+        draw("hours", 1, b"2024", 1, 2, 1),
+        draw("hours", 1, b"2024", 1, 1, 2),
+        Place::new(&[1; 32], b"2024", &[1; 32]).draw(&[1; 32], 1),
+    ];
+    let numbers: std::collections::BTreeSet<u64> = all.into_iter().flatten().collect();
+    assert_eq!(numbers.len(), 2 * all.len());
+    assert_eq!(draw("hours", 1, b"2024", 1, 1, 1), all[0]);
 }

@@ -25,12 +25,15 @@ pub(crate) struct Grammar {
     pub(crate) revisions: u32,
     /// Whether people are counted: each once in a cell.
     pub(crate) people: bool,
+    /// Measures whose sums may be asked for, each with the greatest part of one contributor.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) sums: BTreeMap<String, u64>,
 }
 
 impl Grammar {
     /// What a contract registers.
     pub(crate) fn of(contract: &DatasetContract) -> Option<Self> {
-        let Crossings { areas, periods, by, revisions } = contract.crossings.as_ref()?;
+        let Crossings { areas, periods, by, revisions, sums } = contract.crossings.as_ref()?;
         let dimension = |name: &String| (name.clone(), requests::all_categories(contract, name));
         Some(Self {
             stored: contract.geography.area_type,
@@ -39,6 +42,7 @@ impl Grammar {
             by: by.iter().map(dimension).collect(),
             revisions: *revisions,
             people: contract.identifies_people(),
+            sums: sums.clone(),
         })
     }
 
@@ -66,6 +70,13 @@ impl Grammar {
                 _ => {}
             }
         }
+        for (name, most) in &before.sums {
+            if self.sums.insert(name.clone(), *most).is_some_and(|now| now != *most) {
+                return Err(format!(
+                    "`crossings.sums.{name}` was {most} at its last release, and sums may be out with noise for such parts: put it back"
+                ));
+            }
+        }
         self.areas.extend(&before.areas);
         self.periods.extend(&before.periods);
         if self.people && self.periods.len() > 1 {
@@ -79,10 +90,12 @@ impl Grammar {
     pub(crate) fn and(&self, other: &Self) -> Self {
         let same = |(name, categories): &(&String, &Vec<String>)| other.by.get(*name) == Some(*categories);
         let owned = |(name, categories): (&String, &Vec<String>)| (name.clone(), categories.clone());
+        let same_sum = |(name, most): &(&String, &u64)| other.sums.get(*name) == Some(*most);
         Self {
             areas: self.areas.intersection(&other.areas).copied().collect(),
             periods: self.periods.intersection(&other.periods).copied().collect(),
             by: self.by.iter().filter(same).map(owned).collect(),
+            sums: self.sums.iter().filter(same_sum).map(|(name, most)| (name.clone(), *most)).collect(),
             ..self.clone()
         }
     }

@@ -147,6 +147,7 @@ impl Platform {
                 periods: table.periods.clone(),
                 by: table.by.clone(),
                 of: counted(grammar),
+                sum: None,
             };
             let counts = self.count(state, permit, &stored, &request)?;
             tables.push(CountedTable { cells: cells(table)?, counts });
