@@ -158,7 +158,8 @@ async fn a_correction_waits_for_a_revision() {
         );
         assert!(revised.len() == longer.len() && revised != longer);
         nobody_is_seen(&longer, &revised);
-        let view = plan.changes().unwrap().views.iter().find(|view| view.name == "fire-incidents/district-month").unwrap();
+        let view =
+            plan.changes().unwrap().views.iter().find(|view| view.name == "fire-incidents/district-month").unwrap();
         let told = view.all;
         assert_eq!(told.withheld, view.periods.values().map(|period| period.withheld).sum::<usize>(), "{preview}");
         let pairs = || longer.iter().zip(&revised).filter(|(old, _)| old.1.is_some());

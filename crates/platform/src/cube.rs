@@ -3,21 +3,22 @@
 mod denominator;
 mod figures;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use agreements::{Governing, LinkedFigures, OptOutEvidence};
 use disclosure::{Cell, CellId, GroupTables, MeasureId, NoiseKind, Released};
 use model::indicator::{Indicator, View};
 use model::table::Breakdown;
 use model::{
-    AgeBand, AreaCode, AreaType, BoundaryYear, CellKey, Mark, Month, Period, PeriodType, Sex, Status,
-    TidyRow, ViewId,
+    AgeBand, AreaCode, AreaType, BoundaryYear, CellKey, Mark, Month, Period, PeriodType, Sex, Status, TidyRow, ViewId,
 };
 
 pub(crate) use self::denominator::{DenominatorPeriods, DenominatorRule};
 use self::figures::{fill, without_value};
 use crate::error::PlatformError;
 use crate::publish::Placing;
+use crate::state::digest_of;
 
 /// A published view.
 #[derive(Debug, Clone)]
@@ -28,6 +29,24 @@ pub(crate) struct Cube {
     pub(crate) rows: Released<Vec<TidyRow>>,
     /// What the rows stand on.
     pub(crate) basis: Basis,
+}
+
+impl Cube {
+    /// Without the rows of some periods; its entity tag is another then.
+    pub(crate) fn without(self: &Arc<Self>, closed: &BTreeSet<Period>) -> Arc<Self> {
+        if closed.is_empty() {
+            return Arc::clone(self);
+        }
+        #[expect(clippy::disallowed_methods, reason = "a selection of released rows")]
+        let rows = self
+            .rows
+            .as_ref()
+            .map(|rows| rows.iter().filter(|row| !closed.contains(&row.period)).cloned().collect::<Vec<_>>());
+        let closed = closed.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        let etag = digest_of([self.basis.etag.as_bytes(), closed.as_bytes()]).to_string().chars().take(32).collect();
+        let basis = Basis { etag, ..self.basis.clone() };
+        Arc::new(Self { view: self.view.clone(), rows, basis })
+    }
 }
 
 /// What a published view stands on; part of its entity tag.
@@ -46,6 +65,8 @@ pub(crate) struct Basis {
 /// Records that were linked at one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LinkedRecords {
+    /// Of which period, if anything is published of them.
+    pub(crate) period: Option<Period>,
     /// What governs them.
     pub(crate) inputs: Vec<Governing>,
     /// What was declared of them.

@@ -118,7 +118,7 @@ impl Platform {
         });
         let outcome = taken.and_then(|taken| match taken {
             Taken::Known(receipt) => Ok(*receipt),
-            Taken::New(prepared) => self.keep(*prepared, work_id, || self.still_allowed(&intake)),
+            Taken::New(prepared) => self.keep(*prepared, &intake),
         });
         self.record_end(work_id, &outcome);
         outcome

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use audit::Entry;
-use catalog::{DatasetVersion, JobReason, OptOutDeclaration, Upload, VersionStatus};
+use catalog::{DatasetVersion, OptOutDeclaration, Upload, VersionStatus};
 use model::contract::DatasetContract;
 use model::{DatasetId, Digest, Period};
 
 use crate::error::PlatformError;
 use crate::intake::{Intake, conflict};
+use crate::opt_outs;
 use crate::platform::Platform;
 use crate::receipt::UploadReceipt;
 use crate::state::{State, digest_of};
@@ -61,25 +62,27 @@ impl Platform {
 
     /// What is sent again may have been compared with a newer list of those who opted out, and nobody in it was: then it stands from now
     /// on with what its sender says of that. On record.
-    fn declared_again(&self, version: DatasetVersion, intake: &Intake<'_>) -> Result<DatasetVersion, PlatformError> {
-        let known = self.last_declared(version)?;
+    pub(crate) fn declared_again(
+        &self,
+        version: DatasetVersion,
+        intake: &Intake<'_>,
+    ) -> Result<DatasetVersion, PlatformError> {
+        let (known, snapshot) = (self.last_declared(version)?, self.state().snapshot.clone());
         let later = intake.opt_outs.as_ref().filter(|later| {
             let before = known.facts.opt_outs.as_ref();
             let is_later = |before: &OptOutDeclaration| {
-                before.declared_by == later.declared_by && before.applied_at < later.applied_at
+                let same = before.declared_by == later.declared_by;
+                let charged = || opt_outs::is_charged(&snapshot, &known.facts.agreements, &later.declared_by);
+                if same { before.applied_at < later.applied_at } else { charged() }
             };
             known.status == VersionStatus::Current && before.is_none_or(is_later)
         });
         let Some(later) = later else { return Ok(known) };
         let (id, dataset) = (known.facts.id, known.facts.dataset.clone());
         let (work_id, opt_outs_applied) = (intake.work_id, later.applied_at);
-        self.record(Entry::Declared { work_id, dataset: dataset.clone(), version: id, opt_outs_applied })?;
+        self.record(Entry::Declared { work_id, dataset, version: id, opt_outs_applied })?;
         let known = self.declare(known, later)?;
-        // What could not be published for want of it is tried again.
-        let is_out = self.state().out.get(&dataset).is_some_and(|group| group.basis.versions().contains(&id));
-        if !is_out {
-            self.queue(JobReason::Ingested, Some(id), self.now())?;
-        }
+        // What could not be linked for want of it is tried again.
         self.wake_publisher();
         Ok(known)
     }

@@ -27,6 +27,7 @@ mod publish;
 mod query;
 mod read;
 mod readiness;
+mod reading;
 mod receipt;
 mod registration;
 mod requests;

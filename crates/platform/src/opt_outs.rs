@@ -4,12 +4,14 @@
 //! applies it; that party declares with each file when it did; the declaration is kept with the version and in the audit
 //! log, and is the only evidence that a decision is given.
 
+use std::collections::BTreeSet;
+
 use agreements::{Governing, OptOutEvidence, Snapshot};
 use catalog::{DatasetVersion, OptOutDeclaration};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use model::{Label, OrganisationId};
+use model::{Digest, Label, OrganisationId};
 
 use crate::error::PlatformError;
 use crate::platform::Platform;
@@ -52,17 +54,25 @@ pub(crate) fn declared(
         .collect()
 }
 
-/// The evidence that several files hold together: the oldest declaration counts, and one that lacks is none.
+/// The evidence that several files hold together, for each scheme by those whom the agreements charge with it: the oldest declaration
+/// counts, and one that lacks, or is somebody else's, is none.
 pub(crate) fn together<'a>(
     snapshot: &Snapshot,
     governing: &Governing,
     declarations: impl Iterator<Item = Option<&'a OptOutDeclaration>>,
 ) -> Vec<OptOutEvidence> {
-    let declarations: Option<Vec<_>> = declarations.collect();
-    let oldest = declarations.into_iter().flatten().min_by_key(|declared| declared.applied_at);
-    oldest.map_or_else(Vec::new, |oldest| {
-        declared(snapshot, governing, Some(&oldest.declared_by), Some(oldest.applied_at))
-    })
+    let Some(declarations) = declarations.collect::<Option<Vec<_>>>() else { return Vec::new() };
+    let mut by: BTreeSet<&OrganisationId> = declarations.iter().map(|declared| &declared.declared_by).collect();
+    // Each file by the same.
+    let Some(by) = by.pop_first().filter(|_| by.is_empty()) else { return Vec::new() };
+    let oldest = declarations.iter().map(|declared| declared.applied_at).min();
+    declared(snapshot, governing, Some(by), oldest)
+}
+
+/// Whether agreements on a version charge an organisation with applying opt-outs.
+pub(crate) fn is_charged(snapshot: &Snapshot, agreements: &BTreeSet<Digest>, by: &OrganisationId) -> bool {
+    let agreements = agreements.iter().filter_map(|digest| snapshot.agreement(digest));
+    agreements.filter_map(|agreement| agreement.document().optout.as_ref()).any(|rule| rule.applied_by == *by)
 }
 
 /// What was declared of a version since it was recorded.

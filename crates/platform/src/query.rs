@@ -3,18 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use agreements::{
-    Denial, Governing, Level, LinkedFigures, OptOutEvidence, Principal, Release, Request, Role, decide,
-};
-use jiff::Timestamp;
+use agreements::Role;
 use model::contract::DatasetContract;
 use model::indicator::{Indicator, View};
-use model::{AgeBand, AreaCode, AreaType, Exposure, Period, PurposeId, Sex, TidyRow, Tier};
+use model::{AgeBand, AreaCode, AreaType, Exposure, Period, PurposeId, Sex, TidyRow};
 
 use crate::caller::Caller;
-use crate::cube::{Cube, LinkedRecords, visible};
+use crate::cube::{Cube, visible};
 use crate::error::PlatformError;
-use crate::opt_outs;
 use crate::platform::Platform;
 use crate::read::{
     AreaCard, AreasRequest, Boundaries, DataAnswer, DataRequest, IndicatorCard, Me, ParentCard, PeriodChoice, ViewCard,
@@ -101,13 +97,12 @@ impl Platform {
         let Some(indicator) = state.definitions.indicator(&request.indicator) else {
             return Err(self.unregistered(caller, audit::Work::Query, request.indicator.as_str(), missing()));
         };
-        if let Err(denial) = self.may_read(&state, caller, indicator, purpose.as_ref()) {
+        let closed = match self.may_read(&state, caller, indicator, purpose.as_ref()) {
+            Ok(closed) => closed,
             // Without a credential, what is not public does not exist.
-            if caller.is_public() {
-                return Err(missing());
-            }
-            return Err(self.denied(caller, audit::Work::Query, indicator.id.as_str(), &denial));
-        }
+            Err(_) if caller.is_public() => return Err(missing()),
+            Err(denial) => return Err(self.denied(caller, audit::Work::Query, indicator.id.as_str(), &denial)),
+        };
         if let Some(unknown) = purpose.filter(|purpose| !state.snapshot.partnership().has_purpose(purpose)) {
             let problem = format!("`{unknown}` is not in the partnership's register");
             return Err(PlatformError::BadParameter { parameter: "purpose", problem });
@@ -117,7 +112,9 @@ impl Platform {
             let reason = "it is not known for sure what was released of it; the operator has been told".to_owned();
             return Err(if distrusted { PlatformError::Unavailable { reason } } else { missing() });
         }
-        let views: Vec<(&View, &Arc<Cube>)> = published(&state, indicator).collect();
+        let views: Vec<(&View, Arc<Cube>)> =
+            published(&state, indicator).map(|(view, cube)| (view, cube.without(&closed))).collect();
+        let views: Vec<(&View, &Arc<Cube>)> = views.iter().map(|(view, cube)| (*view, cube)).collect();
         let (view, cube) = choose_view(indicator, &views, request)?;
         let chosen = Chosen::new(&state, view, cube, request)?;
         #[expect(clippy::disallowed_methods, reason = "a selection of released rows")]
@@ -135,69 +132,6 @@ impl Platform {
         })
     }
 
-    /// Whether the agreements, as they stand now, let the caller read what is published of an indicator; or would, if nothing
-    /// is: what a caller may know does not hang on what is published at the moment.
-    fn may_read(
-        &self,
-        state: &State,
-        caller: &Caller,
-        indicator: &Indicator,
-        purpose: Option<&PurposeId>,
-    ) -> Result<(), Denial> {
-        let now = self.now();
-        let level = |view: &View| Level::new(view.area_type, view.period_type);
-        let first = first_cube(state, indicator);
-        let (governing, opt_outs, levels): (_, _, BTreeSet<Level>) = match first {
-            Some(cube) => {
-                let levels = published(state, indicator).map(|(view, _)| level(view)).collect();
-                (cube.basis.governing.clone(), cube.basis.opt_outs.clone(), levels)
-            }
-            None => {
-                let sources = state.definitions.sources(indicator);
-                let governing: Vec<Governing> =
-                    sources.iter().map(|dataset| state.snapshot.governing(dataset, now)).collect();
-                let opt_outs =
-                    governing.iter().flat_map(|of| opt_outs::if_declared(&state.snapshot, of, now)).collect();
-                (governing, opt_outs, indicator.views.iter().map(level).collect())
-            }
-        };
-        // As they were linked for what is published; or would be.
-        let linked = first.map_or_else(
-            || would_be_linked(state, indicator, (&governing, &opt_outs), now),
-            |cube| cube.basis.linked.clone(),
-        );
-        let ask = |principal: Principal, purpose: &PurposeId| {
-            let request = Request::new(principal, purpose.clone(), governing.clone())
-                .with_outputs(levels.iter().copied())
-                .with_opt_outs(opt_outs.clone())
-                .for_tier(indicator.tier);
-            decide::<Release>(&state.snapshot, &request, now).map(drop)?;
-            // Records were linked for whoever reads this, and what it is divided by was not.
-            linked.iter().try_for_each(|LinkedRecords { inputs, opt_outs, figures }| {
-                let (inputs, opt_outs) = (inputs.clone(), opt_outs.clone());
-                agreements::may_read_linked(
-                    &state.snapshot,
-                    &Request { inputs, opt_outs, ..request.clone() },
-                    *figures,
-                    now,
-                )
-            })
-        };
-        if indicator.tier == Tier::Public {
-            return ask(Principal::public(), &indicator.purpose);
-        }
-        let mut outcome = ask(caller.principal.clone(), purpose.unwrap_or(&indicator.purpose));
-        if purpose.is_none() {
-            for purpose in &caller.principal.purposes {
-                if outcome.is_ok() {
-                    break;
-                }
-                outcome = ask(caller.principal.clone(), purpose);
-            }
-        }
-        outcome
-    }
-
     fn may_ingest(&self, state: &State, caller: &Caller, contract: &DatasetContract) -> bool {
         matches!(caller.principal.role, Role::PartnerOfficer | Role::Operator)
             // Whether they may once they have declared what the agreements want declared with each file.
@@ -205,24 +139,11 @@ impl Platform {
     }
 }
 
-/// What would be linked for an indicator, if anything would.
-fn would_be_linked(
-    state: &State,
-    indicator: &Indicator,
-    (governing, opt_outs): (&[Governing], &[OptOutEvidence]),
-    now: Timestamp,
-) -> Vec<LinkedRecords> {
-    let datasets = state.definitions.linked_by(indicator);
-    if datasets.is_empty() {
-        return Vec::new();
-    }
-    let inputs = governing.iter().filter(|of| datasets.contains(&of.dataset)).cloned().collect();
-    let figures = LinkedFigures { at: now, odds: 0, rounding: 0 };
-    vec![LinkedRecords { inputs, opt_outs: opt_outs.to_vec(), figures }]
-}
-
 /// The views of an indicator that have a table, with it.
-fn published<'a>(state: &'a State, indicator: &'a Indicator) -> impl Iterator<Item = (&'a View, &'a Arc<Cube>)> {
+pub(crate) fn published<'a>(
+    state: &'a State,
+    indicator: &'a Indicator,
+) -> impl Iterator<Item = (&'a View, &'a Arc<Cube>)> {
     let table = |view: &'a View| Some((view, state.cubes.get(&indicator.view_id(view).ok()?)?));
     indicator.views.iter().filter_map(table)
 }

@@ -75,6 +75,7 @@ impl Platform {
     }
 
     pub(crate) fn receipt(&self, version: &DatasetVersion, created: bool) -> Result<UploadReceipt, PlatformError> {
+        let declared = self.last_declared(version.clone())?.facts.opt_outs;
         let facts = &version.facts;
         let publication = self.publication_of(version)?;
         Ok(UploadReceipt {
@@ -84,7 +85,7 @@ impl Platform {
             revision: version.revision,
             created,
             received_at: facts.received_at,
-            opt_outs_applied: facts.opt_outs.as_ref().map(|declared| declared.applied_at),
+            opt_outs_applied: declared.map(|declared| declared.applied_at),
             findings: self.read_findings(version)?,
             publication,
         })

@@ -11,7 +11,7 @@ use ingest::Findings;
 use uuid::Uuid;
 
 use crate::error::PlatformError;
-use crate::intake::conflict;
+use crate::intake::{Intake, conflict};
 use crate::platform::Platform;
 use crate::receipt::UploadReceipt;
 
@@ -24,23 +24,19 @@ pub(crate) struct Prepared {
 }
 
 impl Platform {
-    /// Makes a version current and acknowledges it, or leaves nothing of it. What allowed the upload is asked again with
-    /// `still_allowed`: since the decision the file came in and was read, which takes minutes.
+    /// Makes a version current and acknowledges it, or leaves nothing of it. What allowed the upload is asked again
+    /// here: since the decision the file came in and was read, which takes minutes.
     ///
     /// # Errors
     /// If it is not allowed any more, or the catalogue fails: then nothing of it is left. If something fails once its record
     /// is begun, the error says that it may be stored: the next upload or the next start settles what is half done.
-    pub(crate) fn keep(
-        &self,
-        prepared: Prepared,
-        work_id: Uuid,
-        still_allowed: impl FnOnce() -> Result<(), PlatformError>,
-    ) -> Result<UploadReceipt, PlatformError> {
+    pub(crate) fn keep(&self, prepared: Prepared, intake: &Intake<'_>) -> Result<UploadReceipt, PlatformError> {
+        let work_id = intake.work_id;
         let Prepared { facts, keys, findings } = prepared;
         // One at a time: nobody may be told that somebody else's staged version is stored.
         let _turn = self.staging();
         let upload = facts.upload.clone();
-        let staged = still_allowed().and_then(|()| self.settle_staged()).and_then(|()| {
+        let staged = self.still_allowed(intake).and_then(|()| self.settle_staged()).and_then(|()| {
             let commit = self.catalog().commit_version(facts.clone(), &keys, VersionStatus::Staged, None);
             commit.map_err(conflict(upload.as_ref()))
         });
@@ -51,6 +47,8 @@ impl Platform {
                 if let Some(upload) = upload.filter(|_| known.facts.period != facts.period) {
                     return Err(PlatformError::IdempotencyConflict { key: upload.key.as_str().to_owned() });
                 }
+                // The same rows in other bytes.
+                let known = self.declared_again(known, intake)?;
                 return Ok(UploadReceipt { findings, ..self.receipt(&known, false)? });
             }
             Err(error) => {

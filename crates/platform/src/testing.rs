@@ -257,10 +257,8 @@ impl Small {
     pub(crate) fn happens(&self, agreement: &str, kind: EventKind) {
         let read = |name: &str| std::fs::read_to_string(self.agreements().join(name)).unwrap();
         let (name, events) = (format!("{agreement}.toml"), format!("{agreement}.events.toml"));
-        let files = [&name, &events, &"partnership.toml".to_owned()].map(|name| agreements::SourceFile {
-            name: name.clone(),
-            content: read(name).into_bytes(),
-        });
+        let files = [&name, &events, &"partnership.toml".to_owned()]
+            .map(|name| agreements::SourceFile { name: name.clone(), content: read(name).into_bytes() });
         let registry = agreements::Registry::load(&files, &[]).unwrap();
         let digest = agreements::agreement_digest(&name, &read(&name)).unwrap();
         let known = registry.snapshot().agreement(&digest).unwrap().clone();

@@ -146,10 +146,10 @@ fn every_kind_is_recorded_in_a_folder_and_verified_offline() {
     }
     assert_eq!(log.head().unwrap(), *receipts.last().unwrap());
     let report = verify(&path, &receipts).unwrap();
-    assert_eq!((report.records, report.torn_bytes), (17, 0));
+    assert_eq!((report.records, report.torn_bytes), (18, 0));
     assert!(report.segments > 2, "{report:?}");
-    assert_eq!(report.kinds.len(), 17);
-    assert_eq!((report.first_at, report.last_at), (Some(at(0)), Some(at(16))));
+    assert_eq!(report.kinds.len(), 18);
+    assert_eq!((report.first_at, report.last_at), (Some(at(0)), Some(at(17))));
     let mut read = Vec::new();
     verify_storage(&FolderStorage::new(&path), &[], &mut |record| read.push(record.entry.clone())).unwrap();
     assert_eq!(read, entries());

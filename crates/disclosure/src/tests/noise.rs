@@ -197,7 +197,8 @@ fn figures_of_a_period_stay_without_being_counted_again() {
     let made = NoisePlan::new(&after(None), &judged(2), &release(1, 1, &VALUES), &key(1)).unwrap();
     let first = entry(&made);
     let shown = committed(made).0;
-    let kept = |state: u8| NoiseRelease { tables: Vec::new(), kept: BTreeSet::from([month(1)]), ..release(2, state, &VALUES) };
+    let kept =
+        |state: u8| NoiseRelease { tables: Vec::new(), kept: BTreeSet::from([month(1)]), ..release(2, state, &VALUES) };
     let stays = NoisePlan::new(&after(Some(&first)), &judged(2), &kept(1), &key(1)).unwrap();
     let second = entry(&stays);
     assert_eq!(committed(stays).0, shown);

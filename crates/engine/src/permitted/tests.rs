@@ -253,7 +253,10 @@ fn records_are_linked_under_both_permits_of_every_dataset() {
     let refused: [(Change, &str); 6] = [
         (|case| case.datasets[0].dataset = OTHER.parse().unwrap(), "dataset `north-west-ambulance.call-outs`"),
         (|case| case.datasets[1].link = "postcode".to_owned(), "column `postcode`"),
-        (|case| case.datasets[1].tables[0].agreements.insert(Digest([7; 32])).then_some(()).unwrap(), "bound to agreement"),
+        (
+            |case| case.datasets[1].tables[0].agreements.insert(Digest([7; 32])).then_some(()).unwrap(),
+            "bound to agreement",
+        ),
         (
             |case| case.request.areas = vec![Arc::new(AreaSet { area_type: model::AreaType::Msoa, areas: Vec::new() })],
             "by msoa by calendar-year",

@@ -184,6 +184,9 @@ fn layout<'a>(
     let gazetteer = &state.geography()?.gazetteer;
     let measure = requests::measure_id(&indicator.numerator)?;
     let mut periods = cube::covered(&group.basis.periods(), view.period_type);
+    if let Some((links, linked)) = numerator.links.as_ref().zip(group.basis.linked.as_ref()) {
+        periods.retain(|period| linked.is_of(*period, links));
+    }
     leave_out_barred(&mut periods, group, |id| id.measure == measure && id.key.area_type == view.area_type);
     let score = indicator.indicator_type == IndicatorType::Score;
     let figures = Figures { numerator: &group.basis.located, score, denominator: below };
@@ -191,7 +194,7 @@ fn layout<'a>(
     Ok(Some(Layout {
         indicator,
         view,
-        areas: areas(gazetteer, view, group, &measure, periods.first().copied(), placed),
+        areas: areas(gazetteer, view, group, (&measure, &periods), placed),
         measure,
         periods,
         categories: by.into_iter().map(|dimension| dimension.categories).collect(),
@@ -241,15 +244,17 @@ fn areas(
     gazetteer: &geography::Gazetteer,
     view: &View,
     group: &Group,
-    measure: &disclosure::MeasureId,
-    period: Option<model::Period>,
+    (measure, periods): (&disclosure::MeasureId, &[model::Period]),
     placed: impl Fn(&geography::Area) -> Placing,
 ) -> Vec<TableArea> {
-    let Some(period) = period else { return Vec::new() };
     let released = |area: &&geography::Area| {
-        let (area_type, area) = (view.area_type, area.code.clone());
-        let key = CellKey { area_type, area, period, sex: Sex::All, age: AgeBand::All, breakdown: None };
-        group.tables.get().cell(&disclosure::CellId { measure: measure.clone(), key }).is_some()
+        let of = |period: &model::Period| {
+            let (area_type, area, period) = (view.area_type, area.code.clone(), *period);
+            let key = CellKey { area_type, area, period, sex: Sex::All, age: AgeBand::All, breakdown: None };
+            group.tables.get().cell(&disclosure::CellId { measure: measure.clone(), key }).is_some()
+        };
+        // A period of before may not have been published by these areas.
+        periods.iter().any(of)
     };
     let written = |area: &geography::Area| TableArea {
         code: area.code.clone(),

@@ -471,8 +471,7 @@ impl Platform {
         // A withdrawal may not have got as far as the catalogue.
         let recorded = self.recorded();
         versions.retain(|version| !recorded.withdrawn().contains(&version.facts.id));
-        drop(recorded);
-        versions.into_iter().map(|version| self.last_declared(version)).collect()
+        Ok(versions)
     }
 }
 

@@ -11,6 +11,7 @@ mod stored;
 mod terms;
 mod work;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use agreements::Snapshot;
@@ -26,10 +27,11 @@ use self::work::Work;
 use super::basis::Partition;
 use super::failure::plan_error;
 use super::group::Outcome;
-use super::ledger::Opened;
+use super::ledger::{Opened, Remembered};
 use super::noise::lasting;
+use super::queue::public_reason;
 use crate::cube::LinkedRecords;
-use crate::error::PlatformError;
+use crate::error::{PlatformError, causes};
 use crate::platform::Platform;
 use crate::requests;
 use crate::state::State;
@@ -90,6 +92,12 @@ impl Linked {
         from
     }
 
+    /// Whether a period counts people over the datasets that a definition names now: over others its figures mean something else.
+    pub(super) fn is_of(&self, period: Period, links: &Links) -> bool {
+        let of = self.periods.iter().filter(|of| of.period == period);
+        of.map(|of| of.from.keys().collect::<BTreeSet<_>>()).any(|from| from == links.datasets.iter().collect())
+    }
+
     /// What is asked when figures are read: of each period by itself, with opt-outs as they were when it was linked.
     pub(super) fn reads(&self, snapshot: &Snapshot) -> Vec<LinkedRecords> {
         self.periods.iter().map(|of| of.read(snapshot, (self.odds, self.rounding))).collect()
@@ -121,6 +129,10 @@ impl Platform {
             }
             match Work::new(self, &state, contract, links).and_then(|work| self.changed(&work)) {
                 Ok(Changed::NoData) => {
+                    // Whatever a revision was asked of is gone, and may not come back by it.
+                    if self.forget_revision(&contract.id).is_err() {
+                        changed.insert(contract.id.clone());
+                    }
                     waiting.push(format!("{}: no {} is covered by all of its datasets", contract.id, links.period));
                 }
                 Ok(Changed::Nothing) => {}
@@ -128,6 +140,11 @@ impl Platform {
             }
         }
         (changed, waiting)
+    }
+
+    fn forget_revision(&self, dataset: &DatasetId) -> Result<(), PlatformError> {
+        let revised = self.remembered(dataset)?.revised;
+        if revised.is_empty() { Ok(()) } else { self.end_revision(dataset, &revised) }
     }
 
     /// One version of the data that linked figures would be made of, if they may be published otherwise than when it was last tried.
@@ -179,10 +196,35 @@ impl Platform {
     fn link(&self, work: &Work<'_>) -> Result<Outcome, PlatformError> {
         let dataset = &work.contract.id;
         let past = self.released_entries(dataset)?;
-        let before = noise_of(dataset, past.last())?;
-        let remembered = self.remembered(dataset)?;
+        let last = past.last();
+        let before = noise_of(dataset, last)?;
+        let Remembered { revised, agreed, .. } = self.remembered(dataset)?;
         let withdrawn = self.recorded().withdrawn().clone();
-        let mut periods = Periods::new(work, (&before, past.last()), &withdrawn, remembered.agreed)?;
+        // What was withdrawn or replaced since is not what was asked for, though it may come again.
+        let agreed = agreed.filter(|_| !revised.is_empty() && work.has(&revised));
+        let periods = Periods::new(work, (&before, last), &withdrawn, agreed)?;
+        // Published before an end of the service, so that only the note is left.
+        let is_out = periods.waiting.is_empty() && last.is_some_and(|last| revised.is_subset(&last.basis.versions()));
+        let outcome = self.link_periods(work, (&before, last), periods);
+        if revised.is_empty() {
+            return outcome;
+        }
+        // Whatever became of it: it is asked for again, or not.
+        self.end_revision(dataset, &revised)?;
+        let mut outcome = outcome?;
+        outcome.revised |= is_out;
+        if !outcome.revised {
+            outcome.refused.push(format!("{dataset}: its corrections are not published, as others came since or some may not be linked: preview the revision again"));
+        }
+        Ok(outcome)
+    }
+
+    fn link_periods(
+        &self,
+        work: &Work<'_>,
+        (before, last): (&NoiseState, Option<&Opened>),
+        mut periods: Periods,
+    ) -> Result<Outcome, PlatformError> {
         if periods.is_empty() {
             let (versions, full) = (periods.held(work), periods.full(work));
             return match (versions.is_empty(), full.is_empty()) {
@@ -192,26 +234,39 @@ impl Platform {
             };
         }
         self.counted_elsewhere(work)?;
-        let permitted = self.permitted(work, &mut periods, &before)?;
-        let (mut refused, revised) = (permitted.refused.clone(), periods.revises());
-        refused.extend(periods.full(work));
-        let basis = self.basis_of_links(work, &periods, &permitted, past.last())?;
-        let group = match past.last().filter(|last| last.basis.revision == basis.revision) {
-            Some(last) => self.group_of(last)?,
-            None => {
-                let subject = permitted.subject(work, &basis);
-                let release = |work_id| self.release_linked(work_id, (work, &periods, &permitted), &basis, &before);
-                self.on_record(&subject, (audit::Work::Publish, None), release)?
+        let mut permitted = self.permitted(work, &mut periods, before)?;
+        let mut unlinked = Vec::new();
+        let group = loop {
+            let basis = self.basis_of_links(work, &periods, &permitted, last)?;
+            if let Some(last) = last.filter(|last| last.basis.revision == basis.revision) {
+                break self.group_of(last)?;
+            }
+            let subject = permitted.subject(work, &basis);
+            let uncounted = Cell::new(None);
+            let of = (work, &periods, &permitted);
+            let release = |work_id| self.release_linked(work_id, of, (&basis, before), &uncounted);
+            let error = match self.on_record(&subject, (audit::Work::Publish, None), release) {
+                Ok(group) => break group,
+                Err(error) => error,
+            };
+            // A period that cannot be counted stops no other.
+            let others = !periods.kept.is_empty() || periods.due.len() > 1;
+            let Some(period) = uncounted.get().filter(|_| others) else { return Err(error) };
+            tracing::error!(causes = causes(&error), "the records of a period cannot be linked");
+            let why = public_reason(&error);
+            unlinked.push(format!("{}: {} is not published: {why}", work.contract.id, period.label()));
+            periods.leave(period);
+            permitted.linked.remove(&period);
+            for period in periods.leave_corrected_together() {
+                permitted.linked.remove(&period);
+            }
+            if periods.is_empty() {
+                return Err(error);
             }
         };
-        if !remembered.revised.is_empty() {
-            self.end_revision(dataset, &remembered.revised)?;
-            if !revised {
-                refused.push(format!(
-                    "{dataset}: its corrections are not published: others came since, or went: preview the revision again"
-                ));
-            }
-        }
+        let (mut refused, revised) = (permitted.refused.clone(), periods.revises());
+        refused.extend(unlinked);
+        refused.extend(periods.full(work));
         Ok(Outcome { group, held: periods.held(work), later: Vec::new(), refused, fresh: false, revised })
     }
 

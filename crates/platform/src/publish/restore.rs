@@ -96,7 +96,11 @@ impl Platform {
         // First of all, whether the ledger can be trusted.
         let past = self.released_entries(&contract.id)?;
         if contract.links.is_some() {
-            let changed = self.changed_link(state, contract)?;
+            // What cannot be read of the data says nothing of what is out; a run tries it, and tells.
+            let changed = self.changed_link(state, contract).unwrap_or_else(|error| {
+                tracing::error!(dataset = contract.id.as_str(), causes = causes(&error), "linked data cannot be read");
+                None
+            });
             let group = past.last().map(|last| self.group_of(last)).transpose()?;
             let withdrawn = past.last().is_some_and(|last| self.recorded().is_withdrawn(&last.basis));
             return Ok(Restored { group, withdrawn, changed });

@@ -345,7 +345,10 @@ impl fmt::Display for Shows {
                     f,
                     "All figures of these periods get other noise, and nobody is told which before they are published. What is spent of"
                 )?;
-                writeln!(f, "the states is spent for good: wait for the corrections of all suppliers, and publish them together.")?;
+                writeln!(
+                    f,
+                    "the states is spent for good: wait for the corrections of all suppliers, and publish them together."
+                )?;
                 write!(f, "Nothing is published yet; exactly these data are by")
             }
         }

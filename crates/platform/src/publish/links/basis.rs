@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::DatasetVersion;
 use engine::Dimension;
-use jiff::Timestamp;
 use model::contract::{DatasetContract, Links};
 use model::indicator::Measure;
 use model::{AreaType, Digest};
@@ -34,20 +33,19 @@ impl Platform {
     ) -> Result<Basis, PlatformError> {
         let Work { state, contract, .. } = work;
         let geography = state.geography()?;
-        let linked = linked(work, periods, permitted, (last, self.now()));
+        let linked = linked(work, periods, permitted, last);
         let last = last.map(|last| &last.basis);
-        let mut located: Vec<Located> = last.filter(|_| !periods.kept.is_empty()).map(|last| last.located.clone()).into_iter().collect();
+        let mut located: Vec<Located> =
+            last.filter(|_| !periods.kept.is_empty()).map(|last| last.located.clone()).into_iter().collect();
         for (contract, versions) in periods.due.keys().flat_map(|period| work.versions_of(*period)) {
             let versions: Vec<DatasetVersion> = versions.into_iter().cloned().collect();
             located.push(Located::of_partitions(contract, &geography.gazetteer, &versions)?);
         }
-        let Some(located) = located.into_iter().reduce(Located::and) else { return unpublishable("it names no dataset") };
-        let partitions: BTreeMap<Uuid, Partition> = linked
-            .from()
-            .into_values()
-            .flatten()
-            .map(|partition| (partition.version, partition.clone()))
-            .collect();
+        let Some(located) = located.into_iter().reduce(Located::and) else {
+            return unpublishable("it names no dataset");
+        };
+        let partitions: BTreeMap<Uuid, Partition> =
+            linked.from().into_values().flatten().map(|partition| (partition.version, partition.clone())).collect();
         let policy = permitted.rules()?;
         let basis = Basis {
             revision: revision(work, permitted, &linked, &policy)?,
@@ -75,12 +73,8 @@ impl Platform {
 }
 
 /// With everything that was registered before, which nobody has forgotten.
-fn linked(
-    work: &Work<'_>,
-    periods: &Periods,
-    permitted: &Permitted,
-    (last, at): (Option<&Opened>, Timestamp),
-) -> Linked {
+fn linked(work: &Work<'_>, periods: &Periods, permitted: &Permitted, last: Option<&Opened>) -> Linked {
+    let at = permitted.at;
     let mut areas: BTreeSet<AreaType> = work.links.areas.iter().copied().collect();
     areas.extend(last.and_then(|last| last.basis.linked.as_ref()).iter().flat_map(|before| &before.areas));
     let due = periods.due.keys().map(|period| LinkedPeriod { period: *period, at, from: work.partitions(*period) });
@@ -90,12 +84,7 @@ fn linked(
 }
 
 /// Digest over everything that the figures depend on.
-fn revision(
-    work: &Work<'_>,
-    permitted: &Permitted,
-    linked: &Linked,
-    policy: &[u8],
-) -> Result<Digest, PlatformError> {
+fn revision(work: &Work<'_>, permitted: &Permitted, linked: &Linked, policy: &[u8]) -> Result<Digest, PlatformError> {
     let write = PlatformError::failed::<serde_json::Error>;
     // Whenever it was.
     let periods: Vec<_> = linked.periods.iter().map(|of| (of.period, &of.from)).collect();

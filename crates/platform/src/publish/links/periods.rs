@@ -32,6 +32,8 @@ pub(super) struct Periods {
     pub(super) editions: BTreeMap<Period, usize>,
     /// The corrections that a revision was asked of.
     corrected: BTreeSet<Period>,
+    /// The state of the data that there are.
+    current: BTreeMap<Period, Digest>,
 }
 
 impl Periods {
@@ -60,7 +62,7 @@ impl Periods {
         }
         let registered = linked.iter().flat_map(|linked| &linked.areas).chain(&work.links.areas);
         let states = work.states(&work.areas(&registered.copied().collect())?);
-        let mut periods = Self::default();
+        let mut periods = Self { current: states.clone(), ..Self::default() };
         periods.find_corrections(&states, before, work.links.revisions);
         if agreed.is_some() && agreed == periods.code() {
             periods.corrected = std::mem::take(&mut periods.waiting).into_keys().collect();
@@ -112,6 +114,29 @@ impl Periods {
         }
     }
 
+    /// All corrections are published together: where one may not be linked, none is. Returns those that might have been.
+    pub(super) fn leave_corrected_together(&mut self) -> Vec<Period> {
+        if self.revises() {
+            return Vec::new();
+        }
+        let due: Vec<Period> = self.corrected.iter().copied().filter(|of| self.due.contains_key(of)).collect();
+        due.iter().for_each(|period| self.leave(*period));
+        due
+    }
+
+    /// Whether records of what stays came again, the same by other files or declarations.
+    pub(super) fn may_be_linked_again(&self, period: Period, work: &Work<'_>) -> bool {
+        let same = self.current.get(&period).is_some_and(|state| self.states.get(&period) == Some(state));
+        same && self.kept.get(&period).is_some_and(|of| of.from != work.partitions(period))
+    }
+
+    /// Links what stays, with figures that are the same.
+    pub(super) fn link_again(&mut self, period: Period) {
+        if let Some((of, state)) = self.kept.remove(&period).zip(self.states.get(&period).copied()) {
+            self.due.insert(period, Some((of, state)));
+        }
+    }
+
     /// Whether nothing can be shown.
     pub(super) fn is_empty(&self) -> bool {
         self.kept.is_empty() && self.due.is_empty()
@@ -124,7 +149,8 @@ impl Periods {
 
     /// Names the corrections that wait: the states of their data, whose digests are keyed.
     pub(super) fn code(&self) -> Option<Digest> {
-        let parts = || self.waiting.iter().flat_map(|(period, state)| [period.to_string().into_bytes(), state.0.to_vec()]);
+        let parts =
+            || self.waiting.iter().flat_map(|(period, state)| [period.to_string().into_bytes(), state.0.to_vec()]);
         let parts: Vec<Vec<u8>> = std::iter::once(b"links".to_vec()).chain(parts()).collect();
         (!self.waiting.is_empty()).then(|| digest_of(parts.iter().map(Vec::as_slice)))
     }
@@ -135,7 +161,10 @@ impl Periods {
         for period in self.waiting.keys() {
             let used = self.kept.get(period).map(LinkedPeriod::versions).unwrap_or_default();
             let versions = work.versions_of(*period).flat_map(|(_, versions)| versions);
-            held.extend(versions.map(|version| version.facts.id).filter(|id| !used.contains(id)));
+            let fresh: BTreeSet<Uuid> = versions.map(|version| version.facts.id).collect();
+            // Without other files it is what areas are, or which of them rows carry.
+            let others: BTreeSet<Uuid> = fresh.difference(&used).copied().collect();
+            held.extend(if others.is_empty() { fresh } else { others });
         }
         held
     }

@@ -1,5 +1,6 @@
 //! A release of linked figures: counted, recorded, released.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -26,16 +27,16 @@ use crate::requests;
 use crate::state::Group;
 
 impl Platform {
-    /// Counts, adds noise, and releases: ledger, then audit log, then anybody.
+    /// Counts, adds noise, and releases: ledger, then audit log, then anybody. Says which period cannot be counted, where one cannot.
     pub(super) fn release_linked(
         &self,
         work_id: Uuid,
         (work, periods, permitted): (&Work<'_>, &Periods, &Permitted),
-        basis: &Basis,
-        before: &NoiseState,
+        (basis, before): (&Basis, &NoiseState),
+        uncounted: &Cell<Option<Period>>,
     ) -> Result<Arc<Group>, PlatformError> {
         let dataset = &work.contract.id;
-        let plan = self.plan_of_links((work, periods, permitted), basis, before)?;
+        let plan = self.plan_of_links((work, periods, permitted), (basis, before), uncounted)?;
         // The last moment before it is durable; whoever reads it later is asked about again, each time.
         self.refresh_agreements()?;
         if self.recorded().is_withdrawn(basis) {
@@ -51,8 +52,8 @@ impl Platform {
     fn plan_of_links(
         &self,
         (work, periods, permitted): (&Work<'_>, &Periods, &Permitted),
-        basis: &Basis,
-        before: &NoiseState,
+        (basis, before): (&Basis, &NoiseState),
+        uncounted: &Cell<Option<Period>>,
     ) -> Result<NoisePlan, PlatformError> {
         let (dataset, links) = (&work.contract.id, work.links);
         let registered = basis.linked.as_ref().map_or(0, |linked| linked.areas.len());
@@ -62,6 +63,7 @@ impl Platform {
         let mut tables = Vec::new();
         for (period, permits) in &permitted.linked {
             let mut counted = BTreeSet::new();
+            uncounted.set(Some(*period));
             for permits in permits {
                 let areas: Vec<AreaType> = permits.areas.iter().copied().filter(|of| counted.insert(*of)).collect();
                 let counts = self.count_linked((work, permits), (*period, basis.revision), &areas)?;
@@ -70,6 +72,7 @@ impl Platform {
                 }
             }
         }
+        uncounted.set(None);
         let kept = periods.kept.keys().copied().collect();
         let release = NoiseRelease { revision: basis.revision, states: periods.states.clone(), tables, kept };
         let key = self.keys().plan_key(dataset)?;

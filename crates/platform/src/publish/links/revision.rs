@@ -6,9 +6,9 @@ use model::contract::{DatasetContract, Links};
 
 use super::super::ledger::{Opened, Previewed};
 use super::super::revision::{RevisedPeriod, RevisionPlan, RevisionPreview, Shows};
+use super::noise_of;
 use super::periods::Periods;
 use super::work::Work;
-use super::noise_of;
 use crate::error::PlatformError;
 use crate::platform::Platform;
 use crate::state::State;
@@ -46,7 +46,8 @@ impl Platform {
         let Some(waiting) = waiting else { return Ok(0) };
         let remembered = self.remembered(&contract.id)?;
         if waiting.digest != digest || remembered.previewed.as_ref() != Some(&waiting) {
-            let problem = "it is not what was previewed last, or other corrections came since: preview the revision again";
+            let problem =
+                "it is not what was previewed last, or other corrections came since: preview the revision again";
             return Err(PlatformError::BadParameter { parameter: "digest", problem: problem.to_owned() });
         }
         self.remember(&contract.id, |remembered| {

@@ -60,8 +60,7 @@ impl Linked {
         let Some(versions) = self.before.take() else { return };
         for of in &mut self.periods {
             for (dataset, versions) in &versions {
-                let is_in =
-                    |one: &&Partition| versions.contains(&one.version) && one.period.overlaps(of.period);
+                let is_in = |one: &&Partition| versions.contains(&one.version) && one.period.overlaps(of.period);
                 of.from.insert(dataset.clone(), partitions.iter().filter(is_in).cloned().collect());
             }
         }

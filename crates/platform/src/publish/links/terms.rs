@@ -16,9 +16,9 @@ use super::super::allowed::operator;
 use super::super::basis::{Basis, Partition};
 use super::super::group::Subject;
 use super::super::residents::too_small;
+use super::LinkedPeriod;
 use super::periods::Periods;
 use super::work::Work;
-use super::LinkedPeriod;
 use crate::cube::LinkedRecords;
 use crate::definitions::Definitions;
 use crate::error::PlatformError;
@@ -29,6 +29,7 @@ use crate::state::State;
 
 /// The permits of one indicator to link the records of one period.
 pub(super) struct Permits {
+    indicator: IndicatorId,
     pub(super) link: Permit<Link>,
     pub(super) derive: Permit<Derive>,
     release: Permit<Release>,
@@ -48,6 +49,8 @@ pub(super) struct Permitted {
     pub(super) rounding: u32,
     /// What may not be published, and why.
     pub(super) refused: Vec<String>,
+    /// The moment of the decision.
+    pub(super) at: Timestamp,
 }
 
 impl Permitted {
@@ -132,7 +135,8 @@ impl LinkedPeriod {
     /// What is asked when its figures are read.
     pub(in crate::publish) fn read(&self, snapshot: &Snapshot, (odds, rounding): (u32, u32)) -> LinkedRecords {
         let Inputs { governing, opt_outs } = Inputs::of(snapshot, &self.from);
-        LinkedRecords { inputs: governing, opt_outs, figures: LinkedFigures { at: self.at, odds, rounding } }
+        let figures = LinkedFigures { at: self.at, odds, rounding };
+        LinkedRecords { period: Some(self.period), inputs: governing, opt_outs, figures }
     }
 }
 
@@ -144,6 +148,8 @@ struct Answers<'a> {
     noise: Option<(u32, u32)>,
     terms: Option<Terms>,
     permitted: Permitted,
+    /// The indicators that may be shown of any period.
+    allowed: BTreeSet<IndicatorId>,
     first: Option<Refusal>,
 }
 
@@ -162,10 +168,20 @@ impl Platform {
                 periods.leave(period);
             }
         }
-        for of in periods.kept.values() {
-            answers.keep(of);
+        for period in periods.leave_corrected_together() {
+            answers.permitted.linked.remove(&period);
+            let why = "its corrections are published together, or none of them";
+            answers.refuse_period(period, [Refusal::Because(why.to_owned())]);
         }
-        let Answers { mut permitted, terms, first, noise, .. } = answers;
+        for (period, of) in periods.kept.clone() {
+            // What came since may be the same records, under agreements that let them be shown.
+            if !answers.keep(&of) && periods.may_be_linked_again(period, work) && answers.link(period)? {
+                periods.link_again(period);
+            }
+        }
+        let Answers { mut permitted, terms, first, noise, allowed, .. } = answers;
+        let of_work = work.state.definitions.indicators_on(&work.contract.id).map(|indicator| &indicator.id);
+        of_work.filter(|id| !allowed.contains(*id)).for_each(|id| permitted.definitions.remove(id));
         let shows_something = permitted.definitions.indicators_on(&work.contract.id).next().is_some();
         if periods.is_empty() || !shows_something {
             return Err(match first {
@@ -208,9 +224,10 @@ impl<'a> Answers<'a> {
             odds: 0,
             rounding: 0,
             refused: Vec::new(),
+            at: now,
         };
         let noise = before.of_links().map(|noise| (noise.odds(), noise.rounding()));
-        Self { work, now, noise, terms: None, permitted, first: None }
+        Self { work, now, noise, terms: None, permitted, allowed: BTreeSet::new(), first: None }
     }
 
     /// Whether the records of a period may be linked, for one indicator at least.
@@ -236,8 +253,9 @@ impl<'a> Answers<'a> {
             return Ok(false);
         }
         for (indicator, why) in refusals {
-            self.refuse(&indicator, why);
+            self.refuse(&indicator, period, why);
         }
+        self.allowed.extend(permits.iter().map(|of| of.indicator.clone()));
         self.terms = Some(match self.terms.take() {
             Some(known) => agreements::meet(&known, &terms),
             None => terms,
@@ -252,7 +270,9 @@ impl<'a> Answers<'a> {
         let mut areas = permits.iter().flat_map(|of| of.areas.iter().copied());
         let unresolved = areas.find(|area_type| !requests::resolves(gazetteer, stored, *area_type));
         Ok(unresolved.map(|area_type| {
-            Refusal::Because(format!("its rows are by {stored}, which does not make up every {area_type}: leave that out"))
+            Refusal::Because(format!(
+                "its rows are by {stored}, which does not make up every {area_type}: leave that out"
+            ))
         }))
     }
 
@@ -268,32 +288,38 @@ impl<'a> Answers<'a> {
         })
     }
 
-    /// Asks of what stays whether it may be shown: as it is read.
-    fn keep(&mut self, of: &LinkedPeriod) {
+    /// Whether what stays may be shown, of one indicator at least: as it is read.
+    fn keep(&mut self, of: &LinkedPeriod) -> bool {
         let Work { state, contract, .. } = self.work;
         let records = of.read(&state.snapshot, self.noise.unwrap_or_default());
+        let mut is_shown = false;
         for indicator in state.definitions.indicators_on(&contract.id) {
             let request = request(state, indicator, records.inputs.clone()).with_opt_outs(records.opt_outs.clone());
             let asked = decide::<Release>(&state.snapshot, &request, self.now).map(drop);
             let asked = asked.and_then(|()| may_read_linked(&state.snapshot, &request, records.figures, self.now));
-            if let Err(denial) = asked {
-                self.refuse(&indicator.id, Refusal::Denied(Box::new(denial)));
+            match asked {
+                Ok(()) => {
+                    is_shown = true;
+                    self.allowed.insert(indicator.id.clone());
+                }
+                Err(denial) => self.refuse(&indicator.id, of.period, Refusal::Denied(Box::new(denial))),
             }
         }
+        is_shown
     }
 
-    fn refuse(&mut self, indicator: &IndicatorId, why: Refusal) {
-        let text = format!("`{indicator}` is {why}");
-        self.permitted.definitions.remove(indicator);
-        if !self.permitted.refused.contains(&text) {
-            self.permitted.refused.push(text);
-        }
+    fn refuse(&mut self, indicator: &IndicatorId, period: Period, why: Refusal) {
+        self.permitted.refused.push(format!("`{indicator}` of {} is {why}", period.label()));
         self.first.get_or_insert(why);
     }
 
     fn refuse_period(&mut self, period: Period, refusals: impl IntoIterator<Item = Refusal>) {
         for why in refusals {
-            self.permitted.refused.push(format!("{}: {} is not published: {why}", self.work.contract.id, period.label()));
+            self.permitted.refused.push(format!(
+                "{}: {} is not published: {why}",
+                self.work.contract.id,
+                period.label()
+            ));
             self.first.get_or_insert(why);
         }
     }
@@ -325,6 +351,7 @@ fn ask(state: &State, indicator: &Indicator, inputs: &Inputs, now: Timestamp) ->
     let Inputs { governing, opt_outs } = inputs;
     let request = request(state, indicator, governing.clone()).with_opt_outs(opt_outs.clone());
     Ok(Permits {
+        indicator: indicator.id.clone(),
         link: decide::<Link>(&state.snapshot, &request, now)?,
         derive: decide::<Derive>(&state.snapshot, &request, now)?,
         release: decide::<Release>(&state.snapshot, &request, now)?,

@@ -6,6 +6,7 @@ use catalog::DatasetVersion;
 use jiff::Timestamp;
 use model::contract::{DatasetContract, Links};
 use model::{AreaType, DatasetId, Digest, Period, PeriodType};
+use uuid::Uuid;
 
 use super::super::attempt::target;
 use super::super::basis::{Partition, digest_of_areas};
@@ -49,9 +50,11 @@ impl<'a> Work<'a> {
         links: &'a Links,
     ) -> Result<Self, PlatformError> {
         let source = |dataset: &DatasetId| {
+            let current = platform.current_versions(dataset)?.into_iter();
             Ok(Source {
                 contract: super::super::contract(state, dataset)?,
-                versions: platform.current_versions(dataset)?,
+                // What was said of opt-outs since counts here and nowhere else: it is no other data, and changes no plan.
+                versions: current.map(|version| platform.last_declared(version)).collect::<Result<_, _>>()?,
             })
         };
         let mut sources: Vec<Source<'a>> = links.datasets.iter().map(source).collect::<Result<_, PlatformError>>()?;
@@ -67,6 +70,12 @@ impl<'a> Work<'a> {
         self.sources.iter().flat_map(move |source| {
             source.versions.iter().filter(is_used).map(|version| (&source.contract.id, version))
         })
+    }
+
+    /// Whether all of these are in use.
+    pub(super) fn has(&self, versions: &BTreeSet<Uuid>) -> bool {
+        let used: BTreeSet<Uuid> = self.versions().map(|(_, version)| version.facts.id).collect();
+        versions.is_subset(&used)
     }
 
     /// Of each dataset the versions with records of a period.

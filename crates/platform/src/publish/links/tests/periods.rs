@@ -114,10 +114,9 @@ fn a_suspended_agreement_closes_the_figures_and_they_come_back_as_they_were() {
 /// Later versions count at once for what is out, and let nothing more be linked with its noise.
 #[test]
 fn agreements_that_let_figures_tell_less_later_close_them() {
-    for (from, to, expect) in [
-        ("odds = 4", "odds = 3", "odds-exceeded"),
-        ("rounding = 1", "rounding = 5", "terms.rounding"),
-    ] {
+    for (from, to, expect) in
+        [("odds = 4", "odds = 3", "odds-exceeded"), ("rounding = 1", "rounding = 5", "terms.rounding")]
+    {
         let (small, platform, reader) = published();
         small.renegotiate("wellbeing-referrals", from, to);
         platform.refresh_agreements().unwrap();
@@ -142,22 +141,194 @@ fn corrections_that_came_after_the_preview_are_not_published_with_it() {
     assert_eq!(ask_for(digest).unwrap(), 1);
     take_in_referrals(&platform, 4, &[1, 2, 3]);
     let report = publish(&platform);
-    assert!(report.contains("its corrections are not published: others came since"), "{report}");
+    assert!(report.contains("its corrections are not published, as others came since"), "{report}");
     assert_eq!((all(&platform, &reader), entries(&platform)), (shown.clone(), 1));
     revise(&platform);
     assert_ne!(all(&platform, &reader), shown);
     assert_eq!(preview(&platform).corrections, 0);
 }
 
-/// Of other services a figure would mean something else: what is out of the old ones is not shown under the new definition.
+/// Of other services a figure would mean something else: what is out of the old ones is not shown under the new definition, and is again
+/// under the old.
 #[test]
 fn other_datasets_are_other_figures() {
+    let (small, mut platform, reader) = published();
+    let shown = all(&platform, &reader);
+    let ambulance = "\"north-west-ambulance.call-outs\",\n";
+    let wellbeing = format!("\"{WELLBEING}\",\n");
+    let one_more = format!("{wellbeing}  {ambulance}");
+    for other in [ambulance, &one_more] {
+        drop(platform);
+        small.describe(LINKS, &wellbeing, other);
+        platform = small.open();
+        let hidden = |platform: &Platform| {
+            let asked = ask(platform, &reader, AreaType::District).map(|answer| answer.rows.get().len());
+            assert!(matches!(asked, Err(PlatformError::NotFound { .. }) | Ok(0)), "{other}: {asked:?}");
+        };
+        hidden(&platform);
+        publish(&platform);
+        hidden(&platform);
+        drop(platform);
+        small.describe(LINKS, other, &wellbeing);
+        platform = small.open();
+        publish(&platform);
+        assert_eq!(all(&platform, &reader), shown);
+    }
+}
+
+/// What was agreed of one year is no reason to close another. Sent again under what is agreed now, it is there as it was.
+#[test]
+fn what_closes_one_period_closes_no_other() {
     let (small, platform, reader) = published();
-    drop(platform);
-    small.describe(LINKS, "datasets = [\n", "datasets = [\n  \"north-west-ambulance.call-outs\",\n");
-    let platform = small.open();
+    let of_2024 = all(&platform, &reader);
+    // Looser, so that it does not stand in the place of the one that the files of 2024 came under.
+    small.renegotiate("wellbeing-referrals", "odds = 4", "odds = 9");
+    platform.refresh_agreements().unwrap();
+    let refused = ask(&platform, &reader, AreaType::District).map(|answer| answer.view).unwrap_err();
+    assert!(matches!(refused, PlatformError::Denied { .. }), "{refused:?}");
+    take_in_2025(&platform, 1..=4);
+    cases_2025(&platform);
+    let report = publish(&platform);
+    assert!(report.contains("of 2024 is not allowed by the agreements"), "{report}");
+    let of_2025 = all(&platform, &reader);
+    assert_eq!(of_2025.len(), of_2024.len());
+    assert!(of_2025.iter().all(|row| row.0 == "2025"), "{of_2025:?}");
+    for (quarter, people) in (1..=4).zip([&REFERRED[..], &[20], &[20], &[20]]) {
+        take_in_referrals(&platform, quarter, people);
+    }
     publish(&platform);
+    let both = all(&platform, &reader);
+    assert_eq!(both.iter().filter(|row| row.0 == "2024").cloned().collect::<Vec<_>>(), of_2024);
+    assert_eq!(both.len(), 2 * of_2024.len());
+    assert_eq!(entries(&platform), 3);
+    assert_eq!(publish(&platform), "published nothing new");
+}
+
+/// What was withdrawn after a reviewer asked comes back by another review.
+#[test]
+fn a_revision_ends_with_what_it_was_asked_of() {
+    let (_small, platform, reader) = published();
+    take_in_referrals(&platform, 4, &[1]);
+    let digest = preview(&platform).plan.unwrap().digest;
+    let id: DatasetId = LINKS.parse().unwrap();
+    platform.revise(&reviewer(&platform), &id, digest).unwrap();
+    let officer = platform.local_officer(&WELLBEING.parse().unwrap()).unwrap();
+    platform.withdraw(&officer, &WELLBEING.parse().unwrap(), "2024-10-01/P3M").unwrap();
+    publish(&platform);
+    assert!(!platform.awaits_revision(&id).unwrap());
+    take_in_referrals(&platform, 4, &[1]);
+    assert!(publish(&platform).contains("corrected files"));
     assert!(matches!(ask(&platform, &reader, AreaType::District), Err(PlatformError::NotFound { .. })));
+    revise(&platform);
+    assert_eq!(entries(&platform), 2);
+    // Asked for, and cut short after it was published: it is, and nothing else is said.
+    let versions = platform.state().released[&id].basis.versions();
+    platform.remember(&id, |remembered| (remembered.revised, remembered.agreed) = (versions, Some(digest))).unwrap();
+    let report = publish(&platform);
+    assert!(!report.contains("not published"), "{report}");
+    assert!(!platform.awaits_revision(&id).unwrap());
+}
+
+/// Corrections that were asked for together are published together, and no state is spent on a part of them.
+#[test]
+fn corrections_of_several_periods_are_published_together_or_not_at_all() {
+    let (small, platform, reader) = published();
+    take_in_2025(&platform, 1..=4);
+    cases_2025(&platform);
+    publish(&platform);
+    let shown = all(&platform, &reader);
+    small.days.store(60, std::sync::atomic::Ordering::Relaxed);
+    for quarter in 1..=4 {
+        take_in_referrals(&platform, quarter, &[quarter.into()]);
+    }
+    cases_2025(&platform);
+    let period = "2025-10-01/P3M";
+    Small::take_in(&platform, WELLBEING, period, in_2025(referrals(4, &[1])).as_bytes());
+    publish(&platform);
+    let report = revise(&platform);
+    // Three quarters of 2025 were not sent again.
+    assert!(report.contains("2025 is not published: not allowed by the agreements: opt-out-evidence"), "{report}");
+    assert!(report.contains("2024 is not published: its corrections are published together"), "{report}");
+    assert_eq!((all(&platform, &reader), entries(&platform)), (shown.clone(), 2));
+    for quarter in 1..=3 {
+        take_in_2025(&platform, quarter..=quarter);
+    }
+    let report = revise(&platform);
+    assert!(report.contains(LINKS) && !report.contains("not published"), "{report}");
+    let revised = all(&platform, &reader);
+    assert!(["2024", "2025"].iter().all(|year| {
+        let of = |rows: &[(String, String, Option<String>, Option<u64>)]| {
+            rows.iter().filter(|row| row.0 == **year).cloned().collect::<Vec<_>>()
+        };
+        of(&revised) != of(&shown)
+    }));
+}
+
+/// A period whose files cannot be read is told, and is no reason to show nothing of others.
+#[test]
+fn a_period_that_cannot_be_counted_stops_no_other() {
+    let (_small, platform, reader) = published();
+    let of_2024 = all(&platform, &reader);
+    take_in_2025(&platform, 1..=4);
+    cases_2025(&platform);
+    let versions = platform.current_versions(&TEAM.parse().unwrap()).unwrap();
+    let of_2025 = versions.iter().find(|version| version.facts.period.label().contains("2025")).unwrap();
+    let path = platform.store().path(of_2025.facts.table.name);
+    let table = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let report = publish(&platform);
+    assert!(report.contains("2025 is not published"), "{report}");
+    assert_eq!(all(&platform, &reader), of_2024);
+    std::fs::write(&path, table).unwrap();
+    cases_2025(&platform);
+    drop(platform.remember(&LINKS.parse().unwrap(), |remembered| remembered.tried = None));
+    publish(&platform);
+    assert_eq!(all(&platform, &reader).len(), 2 * of_2024.len());
+}
+
+/// By areas that were registered from the beginning, of the periods that may be linked by then.
+#[test]
+fn a_view_that_comes_later_shows_what_was_linked_for_it() {
+    let small = small();
+    let indicator = small.indicators().join("people-known-to-services.toml");
+    let text = std::fs::read_to_string(&indicator).unwrap();
+    let (before, view) = text.rsplit_once("[[view]]").unwrap();
+    let district = format!("{}[[view]]{view}", before.split_once("[[view]]").unwrap().0);
+    std::fs::write(&indicator, &district).unwrap();
+    let platform = small.open();
+    take_in(&platform, [&REFERRED, &[20], &[20], &[20]]);
+    publish(&platform);
+    let reader = analyst(&platform);
+    drop(platform);
+    std::fs::write(&indicator, text).unwrap();
+    small.days.store(60, std::sync::atomic::Ordering::Relaxed);
+    let platform = small.open();
+    take_in_2025(&platform, 1..=4);
+    cases_2025(&platform);
+    publish(&platform);
+    let years = |area_type| -> BTreeSet<String> {
+        let request = DataRequest { period: PeriodChoice::All, ..request(area_type) };
+        let answer = platform.data(&reader, &request).unwrap();
+        answer.rows.get().iter().filter(|row| row.count.is_some()).map(|row| row.period.label()).collect()
+    };
+    assert_eq!(years(AreaType::District), ["2024", "2025"].map(str::to_owned).into());
+    assert_eq!(years(AreaType::Msoa), ["2025"].map(str::to_owned).into());
+}
+
+/// The same rows in other bytes are no new version either, and their sender's word counts.
+#[test]
+fn a_declaration_counts_whatever_bytes_it_comes_with() {
+    let (small, platform, _) = published();
+    small.days.store(60, std::sync::atomic::Ordering::Relaxed);
+    let file = referrals(4, &[20]).replace('\n', "\r\n");
+    let receipt = Small::take_in(&platform, WELLBEING, "2024-10-01/P3M", file.as_bytes());
+    assert!(!receipt.created);
+    let later = platform.now() - jiff::SignedDuration::from_hours(1);
+    assert!(receipt.opt_outs_applied.unwrap() > later, "{receipt:?}");
+    // An older word takes nothing back.
+    small.days.store(30, std::sync::atomic::Ordering::Relaxed);
+    let again = Small::take_in(&platform, WELLBEING, "2024-10-01/P3M", file.as_bytes());
+    assert_eq!(again.opt_outs_applied, receipt.opt_outs_applied);
 }
 
 #[test]
