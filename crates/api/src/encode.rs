@@ -73,7 +73,11 @@ pub(crate) struct JsonRows<'a>(pub(crate) &'a TableAnswer);
 impl Serialize for JsonRows<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(answer) = self;
-        serializer.collect_seq(answer.rows.get().iter().map(|row| JsonRow { by: &answer.by, figure: figure(answer), row }))
+        serializer.collect_seq(answer.rows.get().iter().map(|row| JsonRow {
+            by: &answer.by,
+            figure: figure(answer),
+            row,
+        }))
     }
 }
 

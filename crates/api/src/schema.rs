@@ -143,6 +143,8 @@ pub(crate) struct TableDocument<'a> {
     pub(crate) boundary_year: Option<u16>,
     /// Its dimensions: every row has a category of each, or `all`.
     pub(crate) by: Vec<String>,
+    /// The measure that figures are sums of; without one they are counts.
+    pub(crate) sum: Option<String>,
     /// Whether it stands on invented data.
     pub(crate) synthetic: bool,
     /// What to know about the data.

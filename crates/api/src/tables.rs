@@ -15,7 +15,7 @@ use crate::params::Params;
 use crate::problem::Problem;
 use crate::schema::{SYNTHETIC_NOTICE, TableDocument, TableList};
 
-const PARAMETERS: [&str; 6] = ["dataset", "area_type", "period_type", "period", "by", "purpose"];
+const PARAMETERS: [&str; 7] = ["dataset", "area_type", "period_type", "period", "by", "sum", "purpose"];
 
 /// The datasets of which the caller may ask for tables, with what may be crossed with what.
 #[utoipa::path(get, path = "/v1/tables", tag = "tables",

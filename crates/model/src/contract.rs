@@ -395,7 +395,9 @@ role = "dimension"
         let person = "[[column]]\nsource = \"N\"\nname = \"n\"\ntype = \"text\"\nrole = \"link\"\nscheme = \"nhs-number\"\ntreatment = \"pseudonymise\"\n";
         let linked = format!("{}{person}", listed.replace("level = \"event\"", "level = \"person\""));
         let measured = |sign: &str| {
-            format!("{listed}[[column]]\nsource = \"C\"\nname = \"crew\"\ntype = \"integer\"\nrole = \"measure\"\nrange = [{sign}1, 9]\n")
+            format!(
+                "{listed}[[column]]\nsource = \"C\"\nname = \"crew\"\ntype = \"integer\"\nrole = \"measure\"\nrequired = true\nrange = [{sign}1, 9]\n"
+            )
         };
         let (months, both) = ("periods = [\"month\"]", "periods = [\"month\", \"quarter\"]");
         for (text, crossings, expect) in [

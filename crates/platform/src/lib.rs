@@ -56,7 +56,7 @@ pub use platform::{Platform, exists};
 pub use publish::{Preview, PublishReport, RevisedPeriod, RevisionPlan, RevisionPreview, Shows};
 pub use read::{
     AreaCard, AreasRequest, Boundaries, DataAnswer, DataRequest, DimensionCard, IndicatorCard, Me, ParentCard,
-    PeriodChoice, TableAnswer, TableCard, TableOutcome, TablePlace, TableRequest, TableRow, ViewCard,
+    PeriodChoice, SumCard, TableAnswer, TableCard, TableOutcome, TablePlace, TableRequest, TableRow, ViewCard,
 };
 pub use readiness::Readiness;
 pub use receipt::UploadReceipt;

@@ -227,7 +227,11 @@ fn card(subject: &Subject<'_>) -> TableCard {
         area_types: grammar.areas.iter().copied().collect(),
         periods: grammar.periods.iter().flat_map(|kind| covered(&group.basis.periods(), *kind)).collect(),
         by: grammar.by.clone().into_iter().map(|(name, categories)| DimensionCard { name, categories }).collect(),
-        sums: grammar.sums.keys().filter_map(|name| Some(SumCard { name: name.clone(), noise: sum_in_words(noisy, name, grammar)? })).collect(),
+        sums: grammar
+            .sums
+            .keys()
+            .filter_map(|name| Some(SumCard { name: name.clone(), noise: sum_in_words(noisy, name, grammar)? }))
+            .collect(),
         noise: noise_in_words(noisy),
         synthetic: contract.synthetic,
     }

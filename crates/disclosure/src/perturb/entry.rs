@@ -112,7 +112,9 @@ impl NoiseEntry {
     pub(super) fn noisy(self) -> Option<Noisy> {
         let Self { group, revision, table, states, sums, .. } = self;
         match table {
-            Source::CellKey(table) => Some(Noisy { group, revision, table, states: states.into_iter().collect(), sums }),
+            Source::CellKey(table) => {
+                Some(Noisy { group, revision, table, states: states.into_iter().collect(), sums })
+            }
             Source::Geometric(_) => None,
         }
     }

@@ -3,20 +3,20 @@
 //! A sum `S` of a whole-number column, in which no contributor has a greater part than `m` (what is above is cut off), is published as
 //!
 //! ```text
-//! S + m v + w     v as the noise of a large count, w uniform among the whole numbers from -m/2 to m/2
+//! S + m v + w     v as the noise of a large count, w uniform among the whole numbers from -m/2 to m/2, the ends half as often
 //! ```
 //!
 //! drawn by column, cell, state of the data and cell key; 0 where that is less, and where the *published* count of the cell is 0.
 //!
 //! **Why this, and not noise on the largest contributors.** Those get a new factor in every cell, so that sums over overlapping cells
-//! average it out, and nothing bounded that. And a sum of one person's part beside a published count of 0 says that there is somebody. Here a sum tells
-//! no more than one more count of the same cell with fresh noise would:
+//! average it out, and nothing bounded that. And a sum of one person's part beside a published count of 0 says that there is somebody.
 //!
-//! * Divided by `m`, a contributor counts for `t` between 0 and 1. Let `f` be the density of `v + w/m` and `x` what noise a world needs. Without
-//!   the contributor it needs `x + t`. `f` is constant about each whole number, so `f(x)` and `f(x + t)` are the probabilities of one `v`
-//!   and of the same or the next: the odds of worlds with and without somebody change by no more than if a count with that noise had been
-//!   published. The same holds for `d` people and `d` steps.
-//! * With all parts equal to `m` it is that count, less exact by `w`. With smaller parts worlds lie closer together, and fewer are told apart.
+//! **It tells no more than one more count of the same cell with fresh noise would.** `w` takes every remainder modulo `m` with equal
+//! probability, so the remainder of `S + w` does, too, whatever `S` is: it tells nothing. Given the remainder, `S + w` is `m` times a whole
+//! number `N`, and what is published is a count of `N` with noise `v`. Somebody's part, which is at most `m`, makes `N` more by 0 or 1; the parts
+//! of `d` people by 0 to `d`. So it is a count of which some people are left out, by what is told to everybody. (Where the two ends of `w` meet in one
+//! remainder, which of them it was is noise besides.) What one figure makes of odds in one place may be more than what a count makes of them
+//! anywhere: outcomes that exclude a world and others that do not are published as one. It tells no more for that.
 //!
 //! So the bound on averaging takes each registered sum for one more publication of every cell ([`super::Judged::with_sums`]), and all
 //! that it says of best guesses of counts holds with the sums published. Where everything else is known, a part is known to within
@@ -64,8 +64,9 @@ impl SumNoise {
     /// The standard deviation of a sum's noise where counts have this noise, in the column's unit.
     #[must_use]
     pub fn deviation(&self, noise: &Noise) -> f64 {
-        let (most, width) = (self.most as f64, (self.most | 1) as f64);
-        (most * most * noise.variance() + (width * width - 1.0) / 12.0).sqrt()
+        let most = self.most as f64;
+        let between = if self.most % 2 == 0 { 2.0 } else { -1.0 };
+        (most * most * noise.variance() + (most * most + between) / 12.0).sqrt()
     }
 
     /// How far a sum may be from what was added up, at most, in the column's unit.

@@ -107,9 +107,9 @@ impl NoiseTable {
         let Some(row) = self.rows.last() else { return 0 };
         let place = row.thresholds.partition_point(|threshold| *threshold <= uniform);
         let noise = row.noise.get(place).copied().unwrap_or(0);
-        // An odd number of whole numbers about 0: below 2^64, so that the product below is below 2^128.
-        let width = u128::from(most | 1);
-        let between = i128::try_from((u128::from(between) * width) >> 64).unwrap_or(0) - i128::from(most / 2);
+        // Half units, so that where two steps meet each has half: whatever noise a figure needs, it is that of one step or of both.
+        let halves = (u128::from(between) * 2 * u128::from(most)) >> 64;
+        let between = i128::try_from((halves + u128::from(most % 2 == 0)) / 2).unwrap_or(0) - i128::from(most / 2);
         let moved = i128::from(sum) + i128::from(noise) * i128::from(most) + between;
         u64::try_from(moved.max(0)).unwrap_or(u64::MAX)
     }

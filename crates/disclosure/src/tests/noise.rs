@@ -9,8 +9,8 @@ use crate::ledger::{AuthenticatedEntry, LedgerError, SealedEntry};
 use crate::{
     AnswerPort, AnswerReceipt, AnswerRecord, AuditPort, CellId, CellSpace, CommitError, CountedTable, CountsError,
     DurableReceipt, Judged, LedgerPort, LedgerState, Noise, NoisePlan, NoisePlanError, NoiseRelease, NoiseState, Noisy,
-    Policy, PortError, ReceiptError, Refused, Registered, RegisteredDimension, RegisteredLevel, ReleaseRecord, SumNoise,
-    UnreleasedCounts, commit_noise, plan, restore_noise, verify_noise,
+    Policy, PortError, ReceiptError, Refused, Registered, RegisteredDimension, RegisteredLevel, ReleaseRecord,
+    SumNoise, UnreleasedCounts, commit_noise, plan, restore_noise, verify_noise,
 };
 
 /// Ledger and audit log, of which one may be full.

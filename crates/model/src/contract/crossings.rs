@@ -91,7 +91,7 @@ impl DatasetContract {
         let Some(column) = column else {
             return Err(format!("`crossings.sums` names `{name}`, which is no measure of this contract: leave it out"));
         };
-        if column.kind != ColumnType::Integer || column.range.is_none_or(|(least, _)| least < 0) {
+        if column.column_type != ColumnType::Integer || column.range.is_none_or(|(least, _)| least < 0) {
             return Err(format!(
                 "`crossings.sums` names `{name}`: sums with noise are of whole numbers that are not negative; say `type = \"integer\"` and a `range` from 0"
             ));

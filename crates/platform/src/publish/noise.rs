@@ -81,7 +81,9 @@ pub(crate) fn parameters(terms: &NoiseTerms) -> Result<Noise, PlatformError> {
 
 fn sums(grammar: &Grammar) -> Result<BTreeMap<String, SumNoise>, PlatformError> {
     let sum = |(name, most): (&String, &u64)| {
-        SumNoise::new(*most).map(|noise| (name.clone(), noise)).or_else(|error| refused(format!("`crossings.sums.{name}`: {error}")))
+        SumNoise::new(*most)
+            .map(|noise| (name.clone(), noise))
+            .or_else(|error| refused(format!("`crossings.sums.{name}`: {error}")))
     };
     grammar.sums.iter().map(sum).collect()
 }

@@ -183,7 +183,9 @@ impl AnswerPort for Answers<'_> {
 fn caveat(noisy: &Noisy, question: &Question) -> String {
     let of_sum = question.sum.as_ref().and_then(|sum| noisy.sums().get(&sum.column));
     let largest = of_sum.map_or_else(|| u64::from(noisy.noise().largest()), |sum| sum.largest(noisy.noise()));
-    format!("With noise of at most {largest} either way; a 0 may stand for up to {largest}; parts do not add up exactly.")
+    format!(
+        "With noise of at most {largest} either way; a 0 may stand for up to {largest}; parts do not add up exactly."
+    )
 }
 
 /// A column's name as a label.

@@ -121,12 +121,23 @@ impl College {
     }
 
     fn ask(&self, caller: &Caller, area_type: AreaType, by: &[&str]) -> Result<TableAnswer, PlatformError> {
+        self.ask_of(caller, area_type, by, None)
+    }
+
+    fn ask_of(
+        &self,
+        caller: &Caller,
+        area_type: AreaType,
+        by: &[&str],
+        sum: Option<&str>,
+    ) -> Result<TableAnswer, PlatformError> {
         let request = TableRequest {
             dataset: COLLEGE.parse().unwrap(),
             area_type,
             period_type: None,
             period: PeriodChoice::Latest,
             by: by.iter().map(|by| (*by).to_owned()).collect(),
+            sum: sum.map(str::to_owned),
             purpose: Some("service-planning".to_owned()),
         };
         table(&self.platform, caller, &request)
@@ -193,14 +204,14 @@ fn every_crossing_is_the_truth_with_its_noise_by_every_route() {
             for row in answer.rows.get() {
                 let (sex, level) = (category(&answer, row, "sex"), category(&answer, row, "level"));
                 let truth = college.truth(&college.inside(&row.area.code), sex, level);
-                let apart = row.count.abs_diff(truth);
-                assert!(apart <= LARGEST && (row.count == 0 || row.count > 2), "{row:?} {truth}");
-                assert!(truth > 0 || row.count == 0, "{row:?}");
+                let apart = row.figure.abs_diff(truth);
+                assert!(apart <= LARGEST && (row.figure == 0 || row.figure > 2), "{row:?} {truth}");
+                assert!(truth > 0 || row.figure == 0, "{row:?}");
                 if truth > LARGEST {
                     squares = (squares.0 + (apart * apart) as f64, squares.1 + 1.0);
                 }
                 let cell = (row.area.code.to_string(), sex.map(str::to_owned), level.map(str::to_owned));
-                assert_eq!(*seen.entry(cell).or_insert(row.count), row.count, "one cell, one figure: {row:?}");
+                assert_eq!(*seen.entry(cell).or_insert(row.figure), row.figure, "one cell, one figure: {row:?}");
             }
         }
     }
@@ -254,7 +265,7 @@ fn averaging_stays_below_the_cap() {
         for row in answer.rows.get() {
             let parts = ["sex", "level"].iter().filter(|name| category(&answer, row, name).is_some()).count();
             if parts == by.len() {
-                of.entry(row.area.code.to_string()).or_default().push(row.count);
+                of.entry(row.area.code.to_string()).or_default().push(row.figure);
             }
         }
         for (area, parts) in of {
@@ -303,7 +314,7 @@ fn a_correction_is_fresh_noise_as_often_as_was_registered() {
     let second = college.ask(&analyst, AreaType::Lsoa, &[]).unwrap();
     assert_ne!(second.rows.get(), first.rows.get());
     for row in second.rows.get() {
-        assert!(row.count.abs_diff(college.truth(&college.inside(&row.area.code), None, None)) <= LARGEST);
+        assert!(row.figure.abs_diff(college.truth(&college.inside(&row.area.code), None, None)) <= LARGEST);
     }
     let verified = college.platform.verify_ledger(&reviewer, &dataset).unwrap();
     assert_eq!(verified.entries, 2);
@@ -360,6 +371,7 @@ fn what_is_not_registered_or_not_allowed_is_refused() {
         period_type: None,
         period,
         by: Vec::new(),
+        sum: None,
         purpose: purpose.map(str::to_owned),
     };
     let ask = |caller: &Caller, dataset: &str, purpose, period| {
@@ -427,3 +439,5 @@ fn nothing_is_answered_beside_the_agreements_of_the_moment() {
     assert!(matches!(refused, Err(PlatformError::Denied { .. } | PlatformError::NotFound { .. })), "{refused:?}");
     std::fs::write(&path, events).unwrap();
 }
+
+mod sums;

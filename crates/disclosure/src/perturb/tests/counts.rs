@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{Keys, chi_square, is_plausible, usual};
-use crate::perturb::draw::{Place, draw};
+use crate::perturb::draw::Place;
 
 proptest! {
     #[test]

@@ -42,29 +42,34 @@ fn it_has_no_mean_and_the_deviation_that_is_said() {
     }
 }
 
-/// The odds of worlds with and without a part of any size are never more than those of a count and the next one.
+/// Remainders tell nothing, and given one it is a count with noise: what the argument in [`crate::perturb::sums`] stands on, of what is drawn.
 #[test]
-fn a_part_is_hidden_as_one_is_in_a_count() {
-    let (most, table) = (8_i64, table());
-    // 2 to the -32 of everything: exact probabilities of each whole number.
-    let counts: BTreeMap<i64, f64> = table.probabilities(1_000).into_iter().collect();
-    let of_count = |v: i64| counts.get(&v).copied().unwrap_or(0.0);
-    let of_sum = |noise: i64| {
-        let width = most + 1;
-        (-6..=6).map(|v| (v, noise - v * most)).filter(|(_, w)| w.abs() <= most / 2).map(|(v, _)| of_count(v) / width as f64).sum::<f64>()
-    };
-    let total: f64 = (-100..=100).map(of_sum).sum();
-    assert!((total - 1.0).abs() < 1e-9, "{total}");
-    let steps = |by: i64| (-8..=8).map(move |v| (v, v + by));
-    let worst_of_count = steps(1).chain(steps(-1)).filter(|(_, to)| of_count(*to) > 0.0);
-    let worst_of_count = worst_of_count.map(|(from, to)| of_count(from) / of_count(to)).fold(1.0, f64::max);
-    for part in 1..=most {
-        for noise in -60..=60 {
-            for (one, other) in [(noise, noise + part), (noise + part, noise)] {
-                if of_sum(other) > 0.0 {
-                    let odds = of_sum(one) / of_sum(other);
-                    assert!(odds <= worst_of_count * (1.0 + 1e-9), "{part} at {noise}: {odds} {worst_of_count}");
-                }
+fn by_remainder_it_is_a_count_with_noise() {
+    const DRAWS: u64 = 200_000;
+    for most in [1_i64, 2, 7, 8] {
+        let counts: BTreeMap<i64, f64> = table().probabilities(1_000).into_iter().collect();
+        let of_count = |v: i64| counts.get(&v).copied().unwrap_or(0.0);
+        let found = drawn(u64::try_from(most).unwrap(), DRAWS);
+        for remainder in 0..most {
+            let of: Vec<(i64, u64)> =
+                found.iter().filter(|(v, _)| v.rem_euclid(most) == remainder).map(|(v, n)| (*v, *n)).collect();
+            let all: u64 = of.iter().map(|(_, n)| *n).sum();
+            let share = all as f64 / DRAWS as f64 * most as f64;
+            assert!((share - 1.0).abs() < 6.0 * (most as f64 / DRAWS as f64).sqrt(), "{most}: {remainder} {share}");
+            // Of each whole number either a noise of a count, or one of two as often as the other.
+            for (noise, times) in of {
+                let near = [noise.div_euclid(most), noise.div_euclid(most) + 1];
+                let [here, next] = near.map(of_count);
+                let expected = match (remainder * 2).cmp(&most) {
+                    std::cmp::Ordering::Less => here,
+                    std::cmp::Ordering::Equal => (here + next) / 2.0,
+                    std::cmp::Ordering::Greater => next,
+                };
+                let share = times as f64 / all as f64;
+                assert!(
+                    (share - expected).abs() < 6.0 * (expected / all as f64).sqrt() + 1e-9,
+                    "{most}: {noise} {share} {expected}"
+                );
             }
         }
     }
