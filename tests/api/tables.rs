@@ -41,6 +41,10 @@ async fn what_may_be_asked_for_is_listed_and_answered_alike_in_both_formats() {
         assert_eq!(fields, [row[1], row[5], row[8], row[9]]);
         assert_eq!(object["count"].as_u64().unwrap().to_string(), row[10]);
     }
+    assert_eq!((&json["sum"], &listed["tables"][0]["sums"]), (&serde_json::Value::Null, &serde_json::json!([])));
+    let sum = demo.get(&format!("/v1/tables.json{TABLE}&sum=hours"), Some("analyst")).await;
+    assert_eq!(sum.status, 400);
+    assert!(sum.text().contains("registers no sums of `hours`"), "{}", sum.text());
     // The views of the indicator show the same figures.
     let path = "/v1/data.json?indicator=college-participation&area_type=district&sex=female&breakdown=level";
     let data = demo.get(path, Some("analyst")).await.json();
