@@ -65,7 +65,7 @@ impl SumNoise {
     #[must_use]
     pub fn deviation(&self, noise: &Noise) -> f64 {
         let most = self.most as f64;
-        let between = if self.most % 2 == 0 { 2.0 } else { -1.0 };
+        let between = if self.most.is_multiple_of(2) { 2.0 } else { -1.0 };
         (most * most * noise.variance() + (most * most + between) / 12.0).sqrt()
     }
 
