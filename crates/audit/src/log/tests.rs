@@ -157,11 +157,11 @@ fn every_kind_is_recorded_in_a_folder_and_verified_offline() {
 
     drop(log);
     let (log, recovery) = AuditLog::open_folder(&path, SMALL).unwrap();
-    assert_eq!(recovery, Recovery { records: 17, torn_bytes: 0 });
+    assert_eq!(recovery, Recovery { records: 18, torn_bytes: 0 });
     let next = log.append(Entry::Stopped, at(20)).unwrap();
-    assert_eq!(next.sequence, 18);
-    let forged = Receipt { sequence: 18, hash: Digest([9; 32]) };
-    assert!(matches!(verify(&path, &[next, forged]), Err(AuditError::MissingReceipt { sequence: 18 })));
+    assert_eq!(next.sequence, 19);
+    let forged = Receipt { sequence: 19, hash: Digest([9; 32]) };
+    assert!(matches!(verify(&path, &[next, forged]), Err(AuditError::MissingReceipt { sequence: 19 })));
 }
 
 #[test]
