@@ -11,7 +11,6 @@ use crate::gone::Beside;
 use crate::history::{Figure, History, Past, Proof};
 use crate::ids::{CellId, GroupId};
 use crate::key::PlanKey;
-use crate::ledger::LedgerState;
 use crate::matching::{Matched, Side, matched};
 use crate::rules::{Reason, Rules};
 use crate::table::Rows;
@@ -63,11 +62,11 @@ pub(crate) struct Material {
 
 impl Material {
     /// The material of data after what was decided before.
-    pub(crate) fn new(truth: &Unreleased, past: &LedgerState, k: u64, key: &PlanKey, rules: Rules) -> Self {
+    pub(crate) fn new(truth: &Unreleased, past: Option<&History>, k: u64, key: &PlanKey, rules: Rules) -> Self {
         let counts: Vec<i64> = truth.counts.iter().map(|count| signed(*count)).collect();
         let contributions = Contributions::new(keyed(truth, key), counts.len());
         let data = Data { truth, counts, contributions, k, rules };
-        match &past.history {
+        match past {
             None => data.as_first(),
             Some(history) => data.after(history),
         }
