@@ -83,6 +83,22 @@ pub(crate) fn decide(
     each_block((past, truth), (policy, key, rules), one).map(|made| (made.entry, made.steps))
 }
 
+/// Decides everything as one block, whatever there is.
+#[cfg(test)]
+pub(crate) fn decide_as_one(
+    past: &LedgerState,
+    truth: &Unreleased,
+    policy: &Policy,
+    key: &PlanKey,
+) -> Result<Entry, PlanError> {
+    let budget = if past.is_empty() { policy.budget } else { policy.budget.later() };
+    let material = Material::new(truth, past.history.as_ref(), policy.k, key, Rules::ALL);
+    let partners = material.contributions.iter().map(|entry| entry.partner).collect();
+    let (group, revision, rules) = (&truth.group, truth.revision, Rules::ALL);
+    let decider = Decider { group, revision, policy, key, rules, partners: &partners };
+    decider.patient(&material, budget, true).map(|(entry, _)| entry)
+}
+
 /// What decides one block.
 type One<'a> = dyn FnMut(&Decider<'_>, &Material) -> Result<(Entry, u64), PlanError> + 'a;
 
@@ -113,12 +129,11 @@ fn each_block<'a>(
         }
         let (entry, taken) = one(&decider, block)?;
         steps += taken;
-        // Whether any was found with more patience only.
-        if entry.policy.budget.free_search > whole.policy.budget.free_search {
-            whole.policy.budget = entry.policy.budget;
-        }
         made.push(Cow::Owned(entry));
     }
+    // What took the most patience says how much it took.
+    let budgets = made.iter().filter(|block| matches!(block, Cow::Owned(_))).map(|block| block.policy.budget);
+    whole.policy.budget = budgets.max_by_key(|budget| budget.free_search).unwrap_or(policy.budget);
     let entry = joined(whole, made.iter().map(|block| block.clone().into_owned()));
     Ok(Made { entry, blocks: made, steps })
 }

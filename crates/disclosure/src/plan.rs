@@ -9,14 +9,14 @@ use zeroize::Zeroizing;
 
 use crate::changes::Changes;
 use crate::decide::{Decided, decided};
-use crate::ids::GroupId;
+use crate::ids::{CellId, GroupId};
 use crate::key::PlanKey;
 use crate::ledger::{Entry, EntryCell, LedgerError, LedgerState, SealedEntry};
 use crate::policy::Policy;
 use crate::released::{Cell, GroupTables};
 use crate::report::ReportedView;
 use crate::rules::Rules;
-use crate::unreleased::Unreleased;
+use crate::unreleased::{CellEntry, Unreleased};
 
 /// Why there is no plan. The previous one stays in force.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -237,18 +237,21 @@ fn plan_by(
     })
 }
 
-/// What is shown counts what the data do, however it was found that it did not change.
-fn counts_are_those_of(truth: &Unreleased, entry: &Entry) -> Result<(), LedgerError> {
-    let count = |cell: &&EntryCell| {
-        let atoms = truth.cells.get(&cell.id)?.atoms.iter();
-        Some(atoms.filter_map(|atom| truth.counts.get(*atom as usize)).sum::<u64>())
+/// Every cell of the data is there, and what is shown counts what they do, however it was found that it did not change.
+pub(crate) fn counts_are_those_of(truth: &Unreleased, entry: &Entry) -> Result<(), LedgerError> {
+    let count = |of: &CellEntry| of.atoms.iter().filter_map(|atom| truth.counts.get(*atom as usize)).sum::<u64>();
+    let same = |(cell, (id, of)): (&EntryCell, (&CellId, &CellEntry))| {
+        cell.id == *id && (!cell.is_available() || cell.count == count(of))
     };
-    let other = |cell: &&EntryCell| cell.is_available() && count(cell) != Some(cell.count);
-    match entry.cells.iter().find(other) {
-        Some(cell) => {
-            Err(LedgerError::Broken { cell: Box::new(cell.id.clone()), what: "the data count another number" })
-        }
-        None => Ok(()),
+    let number = entry.cells.iter().zip(&truth.cells).take_while(|pair| same(*pair)).count();
+    let broken = |id: &CellId| {
+        let what = "it does not count what the data do";
+        Err(LedgerError::Broken { cell: Box::new(id.clone()), what })
+    };
+    match (entry.cells.get(number), truth.cells.keys().nth(number)) {
+        (None, None) => Ok(()),
+        (Some(cell), _) => broken(&cell.id),
+        (None, Some(id)) => broken(id),
     }
 }
 

@@ -16,32 +16,38 @@ pub(crate) struct Keeper<'a> {
     of_cell: HashMap<&'a CellId, &'a KnownBlock>,
     /// Who read the last plan, and who reads this one.
     readers: [Vec<Vec<u16>>; 2],
+    /// A mutant does not look what changed.
+    looks: bool,
 }
 
 impl<'a> Keeper<'a> {
     /// Of a plan by other rules, or from before blocks were told apart, nothing stays.
     pub(crate) fn new(past: Option<&'a History>, policy: &Policy, rules: Rules, partners: &BTreeSet<u16>) -> Self {
         // What is late is decided with the material.
-        let all = Rules { late: true, ..rules } == Rules::ALL;
-        let same = |history: &&History| Policy { budget: history.policy.budget, ..policy.clone() } == history.policy;
+        let all = Rules { late: true, blocks: true, ..rules } == Rules::ALL;
+        let same = |history: &&History| {
+            !rules.blocks || Policy { budget: history.policy.budget, ..policy.clone() } == history.policy
+        };
         let Some(history) = past.filter(|_| all).filter(same) else {
-            return Self { of_cell: HashMap::new(), readers: [Vec::new(), Vec::new()] };
+            return Self { of_cell: HashMap::new(), readers: [Vec::new(), Vec::new()], looks: true };
         };
         let of = |block: &'a KnownBlock| block.figures().map(move |figure| (&figure.id, block));
         let before = history.contributions.partners();
         Self {
             of_cell: history.blocks.iter().flat_map(of).collect(),
             readers: [policy.reading(&before), policy.reading(partners)],
+            looks: rules.blocks,
         }
     }
 
     /// The entry of a block if nothing in it changed: its figures and what is known of them, who stands behind them, and whoever knows
     /// records of their own there.
     pub(crate) fn kept(&self, block: &Material) -> Option<&'a Entry> {
-        let known = *self.of_cell.get(&block.figures().next()?.id)?;
+        let known = *block.figures().find_map(|figure| self.of_cell.get(&figure.id))?;
         let same_figures = same(&known.shown, &block.cells) && same(&known.superseded, &block.superseded);
         let same_content = || Outline::of_known(known) == Outline::of(block);
-        (same_figures && self.is_read_as_before(block) && same_content()).then_some(&known.entry)
+        let unchanged = !self.looks || (same_figures && self.is_read_as_before(block) && same_content());
+        unchanged.then_some(&known.entry)
     }
 
     /// Whether those who know records of their own know the same of this block.
