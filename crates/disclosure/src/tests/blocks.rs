@@ -26,6 +26,9 @@ const OF_YEAR: usize = 2;
 /// Who a record is of, and by way of whom it came.
 type Record = (u16, u16);
 
+/// What a cell counts, by quarter and area, and whether it is a headline.
+type Counted = (CellId, Vec<(usize, usize)>, bool);
+
 /// What happens between two plans.
 #[derive(Debug, Clone)]
 enum Step {
@@ -89,7 +92,7 @@ impl Data {
     }
 
     /// Areas and their total by quarter, areas by complete year; two areas together in the first quarter of a year.
-    fn cells(&self) -> Vec<(CellId, Vec<(usize, usize)>, bool)> {
+    fn cells(&self) -> Vec<Counted> {
         let mut cells = Vec::new();
         for quarter in (0..self.quarters.len()).filter(|quarter| self.is_there(*quarter)) {
             let period = period(quarter);
@@ -397,7 +400,9 @@ fn a_block_with_other_readers_does_not_stay() {
         builder.cell(id(AreaType::District, 0, period(0)), atoms, 10, facts);
         if there {
             let other = builder.atom(9);
-            (0..9).for_each(|person| drop(builder.contribution(other, Some([10 + person; 16]), 1, 1)));
+            for person in 10..19 {
+                builder.contribution(other, Some([person; 16]), 1, 1);
+            }
             builder.cell(id(AreaType::Lsoa, 0, period(OF_YEAR)), [other], 9, CellFacts::default());
         }
         builder.finish().unwrap()
@@ -446,7 +451,7 @@ fn blocks_share_nothing() {
         let why = refused(change).unwrap_err();
         assert!(why.contains(what), "{why}");
     };
-    says(&|entry| drop(entry.blocks.pop()), "of no block");
+    says(&|entry| entry.blocks.truncate(1), "of no block");
     says(&|entry| entry.blocks.truncate(0), "of no block");
     says(&|entry| (entry.blocks[0].atoms, entry.blocks[1].atoms) = (entry.blocks[1].atoms, entry.blocks[0].atoms), "");
     says(&|entry| *entry.origins.last_mut().unwrap() = 0, "in another block");
