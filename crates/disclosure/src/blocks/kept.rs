@@ -1,12 +1,12 @@
 //! Which blocks stay as they are: those of which everything is what it was when they were proved.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use crate::contributions::Contribution;
 use crate::history::{Figure, History, KnownBlock};
 use crate::ids::CellId;
-use crate::ledger::Entry;
-use crate::material::{Material, MaterialCell};
+use crate::ledger::{Entry, EntryContribution};
+use crate::material::{Material, MaterialCell, signed};
 use crate::policy::Policy;
 use crate::rules::Rules;
 use crate::table::{Rows, at};
@@ -45,8 +45,8 @@ impl<'a> Keeper<'a> {
     pub(crate) fn kept(&self, block: &Material) -> Option<&'a Entry> {
         let known = *block.figures().find_map(|figure| self.of_cell.get(&figure.id))?;
         let same_figures = same(&known.shown, &block.cells) && same(&known.superseded, &block.superseded);
-        let same_content = || Outline::of_known(known) == Outline::of(block);
-        let unchanged = !self.looks || (same_figures && self.is_read_as_before(block) && same_content());
+        let unchanged = same_figures && self.is_read_as_before(block) && has_same_records(known, block);
+        let unchanged = unchanged || !self.looks;
         unchanged.then_some(&known.entry)
     }
 
@@ -78,46 +78,95 @@ fn is_same(before: &Figure, now: &MaterialCell) -> bool {
 
 /// What is in which figures: by the figures that records are counted in, and those that the records of the same place were first counted
 /// in, how many they are, and of whom.
+struct Outline<'a> {
+    inside: Rows,
+    truth: &'a [i64],
+    origins: &'a [u32],
+    contributions: &'a [Contribution],
+}
+
+/// A number for what an outline tells apart; none for what it does not count.
+type Numbers<'a> = HashMap<(&'a [u32], &'a [u32]), u32>;
+
+/// The records that an outline counts.
 #[derive(PartialEq, Eq)]
-struct Outline(BTreeMap<(Vec<u32>, Vec<u32>), Records>);
+struct Records {
+    /// By number: whether it is there, and how many.
+    counts: Vec<(bool, i64)>,
+    /// Whose they are, in order: number, contributor, partner and amount.
+    people: Vec<(u32, u64, u16, u64)>,
+}
 
-type Records = (i64, BTreeMap<(u64, u16), u64>);
-
-impl Outline {
-    fn of(block: &Material) -> Self {
-        let figures = block.figures().map(|cell| cell.atoms.clone());
-        Self::new(figures, (&block.truth, &block.origins), &block.contributions)
+impl Outline<'_> {
+    /// Where an atom is counted.
+    fn key(&self, atom: u32) -> Option<(&[u32], &[u32])> {
+        let (row, of_origin) = (self.inside.row(atom), self.inside.row(at(self.origins, atom)));
+        (!row.is_empty()).then_some((row, of_origin))
     }
 
-    fn of_known(block: &KnownBlock) -> Self {
-        let figures = block.figures().map(|figure| figure.atoms.clone());
-        let truth: Vec<i64> = block.entry.truth.iter().map(|count| crate::material::signed(*count)).collect();
-        let people = block.entry.contributions.iter();
-        let people = people.map(|(atom, contributor, partner, amount)| Contribution {
-            atom: *atom,
-            contributor: *contributor,
-            partner: *partner,
-            amount: *amount,
-        });
-        Self::new(figures, (&truth, &block.entry.origins), &people.collect::<Vec<_>>())
-    }
-
-    fn new(
-        figures: impl Iterator<Item = Vec<u32>>,
-        (truth, origins): (&[i64], &[u32]),
-        contributions: &[Contribution],
-    ) -> Self {
-        let inside = Rows::new(figures).transposed(truth.len());
-        let of_atom = |atom: u32| (inside.row(atom).to_vec(), inside.row(at(origins, atom)).to_vec());
-        let mut all: BTreeMap<(Vec<u32>, Vec<u32>), Records> = BTreeMap::new();
-        for (count, atom) in truth.iter().zip(0_u32..).filter(|(_, atom)| !inside.row(*atom).is_empty()) {
-            all.entry(of_atom(atom)).or_default().0 += count;
+    /// Whether another, of the same figures, is the same.
+    fn is_same(&self, other: &Self) -> bool {
+        let atoms = || (0_u32..).zip(self.truth).map(|(atom, _)| atom);
+        let mut numbers = Numbers::new();
+        for key in atoms().filter_map(|atom| self.key(atom)) {
+            let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+            numbers.entry(key).or_insert(next);
         }
-        for entry in contributions.iter().filter(|entry| entry.amount > 0) {
-            if let Some(records) = all.get_mut(&of_atom(entry.atom)) {
-                *records.1.entry((entry.contributor, entry.partner)).or_insert(0) += entry.amount;
+        let (ours, theirs) = (self.records(&numbers), other.records(&numbers));
+        ours.is_some() && ours == theirs
+    }
+
+    /// Nothing if something has no number.
+    fn records(&self, numbers: &Numbers<'_>) -> Option<Records> {
+        let mut counts = vec![(false, 0_i64); numbers.len()];
+        let mut of_atom: Vec<Option<u32>> = Vec::with_capacity(self.truth.len());
+        for (count, atom) in self.truth.iter().zip(0_u32..) {
+            let Some(key) = self.key(atom) else {
+                of_atom.push(None);
+                continue;
+            };
+            let number = *numbers.get(&key)?;
+            of_atom.push(Some(number));
+            if let Some((is_there, sum)) = counts.get_mut(number as usize) {
+                *is_there = true;
+                *sum += count;
             }
         }
-        Self(all)
+        let person =
+            |entry: &Contribution| Some((at(&of_atom, entry.atom)?, entry.contributor, entry.partner, entry.amount));
+        let mut people: Vec<_> = self.contributions.iter().filter_map(person).filter(|person| person.3 > 0).collect();
+        people.sort_unstable();
+        people.dedup_by(|next, kept| {
+            let same = (next.0, next.1, next.2) == (kept.0, kept.1, kept.2);
+            kept.3 += if same { next.3 } else { 0 };
+            same
+        });
+        Some(Records { counts, people })
     }
+}
+
+/// Whether a block has the records of a known one, each where it was.
+fn has_same_records(known: &KnownBlock, block: &Material) -> bool {
+    let KnownBlock { entry, .. } = known;
+    let truth: Vec<i64> = entry.truth.iter().map(|count| signed(*count)).collect();
+    let contribution = |(atom, contributor, partner, amount): &EntryContribution| Contribution {
+        atom: *atom,
+        contributor: *contributor,
+        partner: *partner,
+        amount: *amount,
+    };
+    let contributions: Vec<Contribution> = entry.contributions.iter().map(contribution).collect();
+    let before = Outline {
+        inside: Rows::new(known.figures().map(|figure| figure.atoms.clone())).transposed(truth.len()),
+        truth: &truth,
+        origins: &entry.origins,
+        contributions: &contributions,
+    };
+    let now = Outline {
+        inside: Rows::new(block.figures().map(|cell| cell.atoms.clone())).transposed(block.truth.len()),
+        truth: &block.truth,
+        origins: &block.origins,
+        contributions: &block.contributions,
+    };
+    before.is_same(&now)
 }
