@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::iter::repeat_n;
 
 use model::{AreaType, Digest, Period, PeriodType};
 use sha2::{Digest as _, Sha256};
@@ -11,11 +12,12 @@ use crate::changes::Changes;
 use crate::decide::{Decided, decided};
 use crate::ids::{CellId, GroupId};
 use crate::key::PlanKey;
-use crate::ledger::{Entry, EntryCell, LedgerError, LedgerState, SealedEntry};
+use crate::ledger::{Entry, LedgerError, LedgerState, SealedEntry};
 use crate::policy::Policy;
 use crate::released::{Cell, GroupTables};
 use crate::report::ReportedView;
 use crate::rules::Rules;
+use crate::table::{at, set};
 use crate::unreleased::{CellEntry, Unreleased};
 
 /// Why there is no plan. The previous one stays in force.
@@ -217,7 +219,7 @@ fn plan_by(
     let budget = if past.is_empty() { policy.budget } else { policy.budget.later() };
     let Decided { mut entry, steps, provably_small } = decided(past, truth, (policy, budget), key, rules)?;
     let unverified = |source| PlanError::Unverified { group: group.clone(), source };
-    counts_are_those_of(truth, &entry).map_err(unverified)?;
+    follows_from(truth, &entry).map_err(unverified)?;
     let now = past.decided.follow(&entry).map_err(unverified)?;
     let mut left_behind: BTreeMap<Period, usize> = BTreeMap::new();
     for id in now.left_behind.difference(&past.decided.left_behind) {
@@ -237,22 +239,32 @@ fn plan_by(
     })
 }
 
-/// Every cell of the data is there, and what is shown counts what they do, however it was found that it did not change.
-pub(crate) fn counts_are_those_of(truth: &Unreleased, entry: &Entry) -> Result<(), LedgerError> {
+/// Checks an entry against the data, however it was found what did not change: every cell of them is there, what is shown counts what
+/// they do, and no record is counted in two blocks.
+pub(crate) fn follows_from(truth: &Unreleased, entry: &Entry) -> Result<(), LedgerError> {
+    let broken = |id: &CellId, what| Err(LedgerError::Broken { cell: Box::new(id.clone()), what });
     let count = |of: &CellEntry| of.atoms.iter().filter_map(|atom| truth.counts.get(*atom as usize)).sum::<u64>();
-    let same = |(cell, (id, of)): (&EntryCell, (&CellId, &CellEntry))| {
-        cell.id == *id && (!cell.is_available() || cell.count == count(of))
-    };
-    let number = entry.cells.iter().zip(&truth.cells).take_while(|pair| same(*pair)).count();
-    let broken = |id: &CellId| {
-        let what = "it does not count what the data do";
-        Err(LedgerError::Broken { cell: Box::new(id.clone()), what })
-    };
-    match (entry.cells.get(number), truth.cells.keys().nth(number)) {
-        (None, None) => Ok(()),
-        (Some(cell), _) => broken(&cell.id),
-        (None, Some(id)) => broken(id),
+    let blocks = entry.blocks.iter().zip(0_u32..);
+    let of_table: Vec<u32> = blocks.flat_map(|(block, number)| repeat_n(number, block.tables as usize)).collect();
+    let mut of_atom: Vec<Option<u32>> = vec![None; truth.counts.len()];
+    if entry.cells.len() != truth.cells.len() {
+        let missing = truth.cells.keys().find(|id| !entry.cells.iter().any(|cell| cell.id == **id));
+        return missing.map_or(Err(LedgerError::Unreadable), |id| broken(id, "it is in the data and not here"));
     }
+    for (cell, (id, of)) in entry.cells.iter().zip(&truth.cells) {
+        if cell.id != *id || (cell.is_available() && cell.count != count(of)) {
+            return broken(&cell.id, "it does not count what the data do");
+        }
+        let Some((table, _)) = cell.place else { continue };
+        let block = of_table.get(table as usize).copied();
+        for atom in &of.atoms {
+            if at(&of_atom, *atom).is_some_and(|other| Some(other) != block) {
+                return broken(id, "its records are counted in another block, too");
+            }
+            set(&mut of_atom, *atom, block);
+        }
+    }
+    Ok(())
 }
 
 /// Hash of group, ids and what is shown.

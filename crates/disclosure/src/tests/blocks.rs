@@ -11,7 +11,7 @@ use super::{cell_id, key, name};
 use crate::blocks::{apart, is_same};
 use crate::decide::{decide, decide_as_one};
 use crate::ledger::{AuthenticatedEntry, Entry, restore};
-use crate::plan::counts_are_those_of;
+use crate::plan::follows_from;
 use crate::rules::Rules;
 use crate::verify::verify;
 use crate::{
@@ -364,7 +364,7 @@ fn a_block_that_changed_does_not_stay() {
     let second = |truth: &Unreleased, policy: &Policy| {
         let honest = sealed(&plan(&ledger(&[sealed(&first)]), truth, policy, &key(3)).unwrap()).decode().unwrap();
         verify(&honest).unwrap();
-        counts_are_those_of(truth, &honest).unwrap();
+        follows_from(truth, &honest).unwrap();
         (honest, by_mutant(&first, truth, policy))
     };
     // Nothing did.
@@ -372,7 +372,7 @@ fn a_block_that_changed_does_not_stay() {
     assert!(serde_json::to_vec(&honest).unwrap() == serde_json::to_vec(&same).unwrap());
     for other in [corrected.build(false), longer.build(false)] {
         let (_, mutant) = second(&other, &k3);
-        assert!(counts_are_those_of(&other, &mutant).is_err(), "another count, or another cell");
+        assert!(follows_from(&other, &mutant).is_err(), "another count, or another cell");
     }
     let (_, mutant) = second(&data.build(false), &Policy::threshold(5));
     assert!(verify(&mutant).is_err(), "a stricter threshold");
@@ -461,4 +461,21 @@ fn blocks_share_nothing() {
         entry.superseded.push(crate::ledger::EntryCell { id: first, ..last });
     };
     says(&same_cell, "of several blocks");
+}
+
+/// Two cells of the same records in two blocks would each be proved as if the other were not there.
+#[test]
+fn no_record_is_counted_in_two_blocks() {
+    let mut data = Data::default();
+    (0..3).for_each(|seed| drop(data.apply(&Step::Add(vec![2, 9 + seed, 11]))));
+    let truth = data.build(true);
+    let made = plan(&ledger(&[]), &truth, &Policy::threshold(3), &key(3)).unwrap();
+    let mut entry = sealed(&made).decode().unwrap();
+    follows_from(&truth, &entry).unwrap();
+    let place = entry.cells.iter().map(|cell| cell.place).max().unwrap();
+    entry.cells[0].place = place;
+    let refused = follows_from(&truth, &entry).unwrap_err().to_string();
+    assert!(refused.contains("counted in another block"), "{refused}");
+    entry.cells.pop();
+    assert!(follows_from(&truth, &entry).unwrap_err().to_string().contains("not here"));
 }
