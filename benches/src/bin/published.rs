@@ -1,6 +1,7 @@
 //! What publishing one more period takes as more of them are out already: the sample's files of some datasets, one after the other, each
-//! published by itself. Prints milliseconds of each publication as JSON.
+//! published by itself. Prints milliseconds of each publication as JSON, medians of as many times as it is asked for (1).
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use commonground_benches::{opened, root};
@@ -15,6 +16,25 @@ const DATASETS: [&str; 4] = [
 const RESIDENTS: &str = "office-for-national-statistics.population";
 
 fn main() -> anyhow::Result<()> {
+    let times = std::env::args().nth(1).map_or(Ok(1), |text| text.parse())?;
+    let mut all: BTreeMap<&str, Vec<Vec<u64>>> = BTreeMap::new();
+    for _ in 0..times {
+        for (dataset, each) in published()? {
+            let of_quarter = all.entry(dataset).or_insert_with(|| vec![Vec::new(); each.len()]);
+            of_quarter.iter_mut().zip(each).for_each(|(list, time)| list.push(time));
+        }
+    }
+    let median = |mut list: Vec<u64>| {
+        list.sort_unstable();
+        list.get(list.len() / 2).copied().unwrap_or_default()
+    };
+    let medians = all.into_iter().map(|(dataset, each)| (dataset, each.into_iter().map(median).collect::<Vec<u64>>()));
+    println!("{}", serde_json::to_string(&medians.collect::<BTreeMap<_, _>>())?);
+    Ok(())
+}
+
+/// Milliseconds of each publication, by dataset.
+fn published() -> anyhow::Result<Vec<(&'static str, Vec<u64>)>> {
     let folder = tempfile::tempdir()?;
     let definitions = ["sharing-agreements", "sample-data/contracts", "sample-data/indicators"];
     let platform = opened(folder.path(), definitions.map(|of| root().join(of)))?;
@@ -24,7 +44,7 @@ fn main() -> anyhow::Result<()> {
         }
     }
     platform.publish_pending(&mut |_| ())?;
-    let mut result = serde_json::Map::new();
+    let mut result = Vec::new();
     for dataset in DATASETS {
         let mut times = Vec::new();
         for (year, quarter) in (2023..=2025).flat_map(|year| (1..=4).map(move |quarter| (year, quarter))) {
@@ -35,10 +55,9 @@ fn main() -> anyhow::Result<()> {
             times.push(start.elapsed().as_millis() as u64);
             anyhow::ensure!(report.published.iter().any(|one| one.as_str() == dataset), "{report}");
         }
-        result.insert(dataset.to_owned(), times.into());
+        result.push((dataset, times));
     }
-    println!("{}", serde_json::Value::Object(result));
-    Ok(())
+    Ok(result)
 }
 
 fn sample(dataset: &str, stem: &str) -> Option<Vec<u8>> {

@@ -15,10 +15,12 @@ use crate::released::{Cell, GroupTables, Released};
 use crate::rules::Reason;
 use crate::verify::{Decided, VerifyError, verify};
 
-/// Version of the entry's form.
-pub(crate) const ENTRY_VERSION: u32 = 7;
+/// Version of the entry's form, and of what its check asks for: what an entry of another version proved is proved anew.
+pub(crate) const ENTRY_VERSION: u32 = 8;
 /// The oldest that is read. Its plans showed numbers again that differed by the threshold from what was withheld: what is out is out.
 pub(crate) const OLDEST_VERSION: u32 = 5;
+/// The first whose tables are of blocks. Before, all were of one.
+const FIRST_WITH_BLOCKS: u32 = 8;
 /// The first whose figures say whether they were left behind, and whose plans show nothing new beside what is gone.
 pub(crate) const FIRST_THAT_LEAVES_BEHIND: u32 = 7;
 
@@ -59,11 +61,17 @@ impl AuthenticatedEntry {
     }
 
     pub(crate) fn decode(&self) -> Result<Entry, LedgerError> {
-        let Ok(entry) = serde_json::from_slice::<Entry>(&self.0) else {
+        let Ok(mut entry) = serde_json::from_slice::<Entry>(&self.0) else {
             return Err(self.noise().map_or(LedgerError::Unreadable, |noise| LedgerError::OtherMethod(noise.group)));
         };
-        let known = (OLDEST_VERSION..=ENTRY_VERSION).contains(&entry.version);
-        if known { Ok(entry) } else { Err(LedgerError::Version(entry.version)) }
+        if !(OLDEST_VERSION..=ENTRY_VERSION).contains(&entry.version) {
+            return Err(LedgerError::Version(entry.version));
+        }
+        if entry.version < FIRST_WITH_BLOCKS {
+            let number = |length: usize| u32::try_from(length).map_err(|_| LedgerError::Unreadable);
+            entry.blocks = vec![EntryBlock { atoms: number(entry.truth.len())?, tables: number(entry.tables.len())? }];
+        }
+        Ok(entry)
     }
 
     /// What is in it if it is of a plan of noise.
@@ -187,7 +195,7 @@ pub fn restore(entry: &AuthenticatedEntry) -> Result<Released<GroupTables>, Ledg
     Ok(Released::new(entry.tables()))
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Entry {
     pub(crate) version: u32,
     pub(crate) group: GroupId,
@@ -203,7 +211,11 @@ pub(crate) struct Entry {
     pub(crate) cells: Vec<EntryCell>,
     /// What was shown once and stays part of the proof, oldest first.
     pub(crate) superseded: Vec<EntryCell>,
+    /// Those of each block after those of the block before.
     pub(crate) tables: Vec<EntryTable>,
+    /// What has no atom and no cell in common with anything else, in the order of atoms and tables.
+    #[serde(default)]
+    pub(crate) blocks: Vec<EntryBlock>,
     /// Cells that are new wait for the plan after this one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) more_follows: bool,
@@ -215,7 +227,7 @@ pub(crate) struct Entry {
 /// Atom, keyed number of the contributor, number of the partner, amount.
 pub(crate) type EntryContribution = (u32, u64, u16, u64);
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct EntryCell {
     pub(crate) id: CellId,
     pub(crate) outcome: Outcome,
@@ -241,6 +253,13 @@ pub(crate) struct EntryCell {
     pub(crate) place: Option<(u32, u32)>,
 }
 
+impl EntryCell {
+    /// Whether the source has a figure that may be shown.
+    pub(crate) fn is_available(&self) -> bool {
+        self.outcome != Outcome::NotAvailable
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {
@@ -249,18 +268,25 @@ pub(crate) enum Outcome {
     NotAvailable,
 }
 
-#[derive(Serialize, Deserialize)]
+/// How many atoms and tables a block has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EntryBlock {
+    pub(crate) atoms: u32,
+    pub(crate) tables: u32,
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct EntryTable {
     /// How many atoms the table has.
     pub(crate) atoms: u32,
-    /// For each atom of the group, the table's atom that it is part of.
+    /// For each atom of its block, the table's atom that it is part of.
     pub(crate) places: Vec<Option<u32>>,
     pub(crate) columns: Vec<EntryColumn>,
     /// Changes of the truth: atom of the table, and difference.
     pub(crate) worlds: Vec<Vec<(u32, i64)>>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct EntryColumn {
     pub(crate) kind: ColumnKind,
     pub(crate) atoms: Vec<u32>,

@@ -11,9 +11,11 @@
 //!
 //! **Architecture invariant:** pure and deterministic; no IO, no clock, no randomness but the key that is passed in.
 
+mod blocks;
 mod changes;
 mod contributions;
 mod counts;
+mod decide;
 mod differences;
 mod gone;
 mod history;

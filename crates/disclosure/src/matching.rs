@@ -46,45 +46,70 @@ type Token = (Option<(u64, u16)>, i64);
 type Holding = BTreeMap<Option<(u64, u16)>, i64>;
 
 /// Matches two sides; of the cells that both have, in the order of the signatures: the period, and whether there is a figure of it after.
-pub(crate) fn matched(old: &Side<'_>, new: &Side<'_>, cells: &[(Period, bool)]) -> Matched {
+pub(crate) fn matched<'a>(old: &Side<'a>, new: &Side<'a>, cells: &[(Period, bool)]) -> Matched {
     let periods: Vec<Period> = cells.iter().map(|(period, _)| *period).collect();
     let compares = |cell: &u32| cells.get(*cell as usize).is_none_or(|(_, is_there)| *is_there);
-    let mut places: BTreeMap<&[u32], (Vec<u32>, Vec<u32>)> = BTreeMap::new();
-    for atom in old.atoms() {
-        places.entry(old.signatures.row(atom)).or_default().0.push(atom);
-    }
-    for atom in new.atoms() {
-        places.entry(new.signatures.row(atom)).or_default().1.push(atom);
-    }
+    let (signatures, atoms) = by_place(old, new);
     let mut out = Matched {
         of_old: vec![Vec::new(); old.truth.len()],
         of_new: vec![Vec::new(); new.truth.len()],
         again: vec![Vec::new(); old.truth.len()],
         ..Matched::default()
     };
-    let places: Vec<Place<'_>> = places
-        .into_iter()
-        .map(|(signature, (before, after))| {
-            // What is in no figure of both sides has nothing to do with anything on the other.
-            let is_told = signature.iter().any(compares);
-            let stayed = if is_told { stayed(old, &before, new, &after) } else { BTreeMap::new() };
-            Place { signature, before, after, stayed }
-        })
-        .collect();
+    let place = |(signature, number): (&&'a [u32], u32)| {
+        let [before, after] = atoms.each_ref().map(|atoms| atoms.row(number));
+        // What is in no figure of both sides has nothing to do with anything on the other.
+        let is_told = signature.iter().any(compares);
+        let stayed = match (before, after) {
+            _ if !is_told => Stayed::Some(BTreeMap::new()),
+            ([b], [a]) if old.is_same(*b, new, *a) => Stayed::All(*b, *a),
+            _ => Stayed::Some(stayed(old, before, new, after)),
+        };
+        Place { signature, before, after, stayed }
+    };
+    let places: Vec<Place<'_>> = signatures.iter().zip(0_u32..).map(place).collect();
     let changes = Changes::new(&places, (old, new), &periods);
-    for mut place in places {
-        let open = changes.may_be_in(&place, &periods);
-        if open[0] {
-            place.stayed.clear();
+    for Place { signature, before, after, stayed: all } in places {
+        let mut open = [false, false];
+        if !changes.periods.is_empty() {
+            open = changes.may_be_in(signature, &all, &periods);
         }
-        let (before, after) = (place.before.clone(), place.after.clone());
-        out.place(old, new, place, open[1]);
+        let pairs = match all {
+            Stayed::All(b, a) if open == [false, false] => {
+                out.whole(old, b, a);
+                continue;
+            }
+            _ if open[0] => Pairs::new(),
+            Stayed::All(..) => stayed(old, before, new, after),
+            Stayed::Some(pairs) => pairs,
+        };
+        out.place((old, before), (new, after), &pairs, open[1]);
         if open[0] {
-            out.note_again(&before, &after);
+            out.note_again(before, after);
         }
     }
     out.find_origins(old);
     out
+}
+
+/// The signature of each place, in the order met, and by place its atoms before and after.
+fn by_place<'a>(old: &Side<'a>, new: &Side<'a>) -> (Vec<&'a [u32]>, [Rows; 2]) {
+    let mut known: HashMap<&[u32], u32> = HashMap::new();
+    let mut signatures: Vec<&[u32]> = Vec::new();
+    let of = [old, new].map(|side| {
+        let place = |atom| {
+            let signature = side.signatures.row(atom);
+            let next = u32::try_from(signatures.len()).unwrap_or(u32::MAX);
+            let place = *known.entry(signature).or_insert(next);
+            if place == next {
+                signatures.push(signature);
+            }
+            place
+        };
+        side.atoms().map(place).collect::<Vec<u32>>()
+    });
+    let rows = of.map(|places| Rows::grouped(|| places.iter().copied().zip(0_u32..), signatures.len()));
+    (signatures, rows)
 }
 
 /// What each pair of atoms has in common. Each atom is in a pair if the other side has any, though nothing stayed: records could
@@ -94,9 +119,23 @@ type Pairs = BTreeMap<(u32, u32), Vec<Token>>;
 /// The atoms of one place on both sides, and what stayed of them.
 struct Place<'a> {
     signature: &'a [u32],
-    before: Vec<u32>,
-    after: Vec<u32>,
-    stayed: Pairs,
+    before: &'a [u32],
+    after: &'a [u32],
+    stayed: Stayed,
+}
+
+/// What stayed of a place.
+enum Stayed {
+    /// All records of the one atom that it has on either side.
+    All(u32, u32),
+    Some(Pairs),
+}
+
+impl Stayed {
+    /// Whether anything could have.
+    fn is_possible(&self) -> bool {
+        !matches!(self, Self::Some(pairs) if pairs.is_empty())
+    }
 }
 
 /// Whether anything went, and in which periods anything changed.
@@ -108,7 +147,8 @@ struct Changes {
 impl Changes {
     fn new(places: &[Place<'_>], (old, new): (&Side<'_>, &Side<'_>), periods: &[Period]) -> Self {
         let mut changes = Self { went: false, periods: BTreeSet::new() };
-        for Place { signature, before, after, stayed } in places.iter().filter(|place| !place.stayed.is_empty()) {
+        for Place { signature, before, after, stayed } in places.iter().filter(|place| place.stayed.is_possible()) {
+            let Stayed::Some(stayed) = stayed else { continue };
             let of = |side: &Side<'_>, atoms: &[u32]| atoms.iter().map(|atom| at(side.truth, *atom)).sum::<i64>();
             let kept: i64 = stayed.values().flatten().map(|token| token.1).sum();
             let (went, came) = (of(old, before) > kept, of(new, after) > kept);
@@ -124,9 +164,9 @@ impl Changes {
     }
 
     /// Whether records of this place may have gone, and come.
-    fn may_be_in(&self, place: &Place<'_>, periods: &[Period]) -> [bool; 2] {
+    fn may_be_in(&self, signature: &[u32], stayed: &Stayed, periods: &[Period]) -> [bool; 2] {
         let inside = |cell: &u32| periods.get(*cell as usize).is_some_and(|period| self.periods.contains(period));
-        let same = !place.stayed.is_empty() && place.signature.iter().any(inside);
+        let same = stayed.is_possible() && signature.iter().any(inside);
         [same && self.went, same]
     }
 }
@@ -209,6 +249,13 @@ impl Side<'_> {
         0..u32::try_from(self.truth.len()).unwrap_or(0)
     }
 
+    /// Whether an atom of this side has the records of one of the other.
+    fn is_same(&self, atom: u32, other: &Self, of_other: u32) -> bool {
+        let who = |entry: &Contribution| (entry.contributor, entry.partner, entry.amount);
+        let [here, there] = [self.contributions.of(atom), other.contributions.of(of_other)];
+        at(self.truth, atom) == at(other.truth, of_other) && here.iter().map(who).eq(there.iter().map(who))
+    }
+
     fn tokens(&self, atom: u32) -> Vec<Token> {
         let named = self.contributions.of(atom);
         if named.is_empty() {
@@ -220,16 +267,31 @@ impl Side<'_> {
 }
 
 impl Matched {
+    /// Adds an atom in which nothing changed.
+    fn whole(&mut self, old: &Side<'_>, before: u32, after: u32) {
+        let number = u32::try_from(self.truth.len()).unwrap_or(u32::MAX);
+        self.truth.push(at(old.truth, before));
+        let contributions = old.contributions.of(before).iter();
+        self.contributions.extend(contributions.map(|entry| Contribution { atom: number, ..*entry }));
+        push(&mut self.of_old, before, number);
+        push(&mut self.of_new, after, number);
+    }
+
     /// Adds the atoms of one place: what stayed, and from each side what is left, or might be.
-    fn place(&mut self, old: &Side<'_>, new: &Side<'_>, place: Place<'_>, may_have_come: bool) {
-        let Place { before, after, stayed, .. } = place;
+    fn place(
+        &mut self,
+        (old, before): (&Side<'_>, &[u32]),
+        (new, after): (&Side<'_>, &[u32]),
+        stayed: &Pairs,
+        may_have_come: bool,
+    ) {
         let of = |side: &Side<'_>, atoms: &[u32]| -> BTreeMap<u32, Holding> {
             atoms.iter().map(|atom| (*atom, side.tokens(*atom).into_iter().collect())).collect()
         };
-        let (mut gone, mut come) = (of(old, &before), of(new, &after));
+        let (mut gone, mut come) = (of(old, before), of(new, after));
         let paired_before: BTreeSet<u32> = stayed.keys().map(|pair| pair.0).collect();
         let paired_after: BTreeSet<u32> = stayed.keys().map(|pair| pair.1).collect();
-        for ((b, a), tokens) in &stayed {
+        for ((b, a), tokens) in stayed {
             for (who, amount) in tokens {
                 take(gone.get_mut(b), *who, *amount);
                 take(come.get_mut(a), *who, *amount);
@@ -263,14 +325,15 @@ impl Matched {
     /// any more stay what they were as long as nothing came to them: it would be in either.
     fn find_origins(&mut self, old: &Side<'_>) {
         let mut origins: Vec<u32> = (0..).take(self.truth.len()).collect();
-        let was_there: BTreeSet<u32> = self.of_old.iter().flatten().copied().collect();
+        let mut was_there = vec![false; origins.len()];
+        self.of_old.iter().flatten().for_each(|atom| set(&mut was_there, *atom, true));
         for (parts, atom) in self.of_old.iter().zip(0_u32..) {
             let place = self.of_old.get(at(old.origins, atom) as usize).and_then(|parts| parts.first()).copied();
             for part in parts {
                 set(&mut origins, *part, place.unwrap_or(*part));
             }
         }
-        for parts in self.of_new.iter().filter(|parts| parts.iter().any(|part| !was_there.contains(part))) {
+        for parts in self.of_new.iter().filter(|parts| parts.iter().any(|part| !at(&was_there, *part))) {
             let place = parts.first().map_or(0, |first| at(&origins, *first));
             for part in parts {
                 if at(&origins, *part) == *part {

@@ -11,10 +11,9 @@ use crate::gone::Beside;
 use crate::history::{Figure, History, Past, Proof};
 use crate::ids::{CellId, GroupId};
 use crate::key::PlanKey;
-use crate::ledger::LedgerState;
 use crate::matching::{Matched, Side, matched};
 use crate::rules::{Reason, Rules};
-use crate::table::Rows;
+use crate::table::{Rows, add, at, set};
 use crate::unreleased::{CellEntry, CellFacts, Unreleased};
 
 /// One figure over the material's atoms.
@@ -63,11 +62,9 @@ pub(crate) struct Material {
 
 impl Material {
     /// The material of data after what was decided before.
-    pub(crate) fn new(truth: &Unreleased, past: &LedgerState, k: u64, key: &PlanKey, rules: Rules) -> Self {
-        let counts: Vec<i64> = truth.counts.iter().map(|count| signed(*count)).collect();
-        let contributions = Contributions::new(keyed(truth, key), counts.len());
-        let data = Data { truth, counts, contributions, k, rules };
-        match &past.history {
+    pub(crate) fn new(truth: &Unreleased, past: Option<&History>, k: u64, key: &PlanKey, rules: Rules) -> Self {
+        let data = Data::new(truth, keyed(truth, key), k, rules);
+        match past {
             None => data.as_first(),
             Some(history) => data.after(history),
         }
@@ -101,17 +98,60 @@ fn keyed(truth: &Unreleased, key: &PlanKey) -> Vec<Contribution> {
     truth.contributions.iter().map(keyed).collect()
 }
 
+/// The data, with what no cell tells apart as one atom.
 struct Data<'a> {
     truth: &'a Unreleased,
+    /// What each atom of the data became.
+    became: Vec<Option<u32>>,
     counts: Vec<i64>,
     contributions: Contributions,
     k: u64,
     rules: Rules,
 }
 
-impl Data<'_> {
+impl<'a> Data<'a> {
+    fn new(truth: &'a Unreleased, mut contributions: Vec<Contribution>, k: u64, rules: Rules) -> Self {
+        let cells = Rows::new(truth.cells.values().map(|entry| entry.atoms.clone())).transposed(truth.counts.len());
+        let mut named = vec![false; truth.counts.len()];
+        contributions.iter().for_each(|entry| set(&mut named, entry.atom, true));
+        let some_named = !contributions.is_empty();
+        let mut known: HashMap<(&[u32], bool), u32> = HashMap::new();
+        let (mut became, mut counts) = (Vec::with_capacity(named.len()), Vec::new());
+        for ((count, named), atom) in truth.counts.iter().zip(&named).zip(0_u32..) {
+            let row = cells.row(atom);
+            if row.is_empty() {
+                became.push(None);
+                continue;
+            }
+            let next = u32::try_from(counts.len()).unwrap_or(u32::MAX);
+            // Of whom the records are is known of all of an atom or of none.
+            let unnamed = some_named && !named && *count > 0;
+            let merged = *known.entry((row, unnamed)).or_insert(next);
+            if merged == next {
+                counts.push(0);
+            }
+            add(&mut counts, merged, signed(*count));
+            became.push(Some(merged));
+        }
+        contributions.retain_mut(|entry| {
+            let merged = at(&became, entry.atom);
+            entry.atom = merged.unwrap_or(entry.atom);
+            merged.is_some()
+        });
+        let contributions = Contributions::new(contributions, counts.len());
+        Self { truth, became, counts, contributions, k, rules }
+    }
+
+    /// The atoms of a cell, sorted.
+    fn atoms(&self, entry: &CellEntry) -> Vec<u32> {
+        let mut atoms: Vec<u32> = entry.atoms.iter().filter_map(|atom| at(&self.became, *atom)).collect();
+        atoms.sort_unstable();
+        atoms.dedup();
+        atoms
+    }
+
     fn as_first(&self) -> Material {
-        let cells = self.truth.cells.iter().map(|(id, entry)| self.cell(id, entry, entry.atoms.clone()));
+        let cells = self.truth.cells.iter().map(|(id, entry)| self.cell(id, entry, self.atoms(entry)));
         Material {
             group: self.truth.group.clone(),
             contributions: self.contributions.all().to_vec(),
@@ -153,7 +193,7 @@ impl Data<'_> {
             history.superseded.iter().map(|figure| Some(decided(figure))).collect();
         let mut cells = Vec::with_capacity(self.truth.cells.len());
         for (id, entry) in &self.truth.cells {
-            let mut cell = self.cell(id, entry, union(&matched.of_new, &entry.atoms));
+            let mut cell = self.cell(id, entry, union(&matched.of_new, &self.atoms(entry)));
             cell.barred = !cell.facts.not_available && !beside.there.contains(id);
             cell.facts.not_available |= cell.barred;
             cell.given_up = beside.given_up.contains(id);
@@ -212,7 +252,7 @@ impl Data<'_> {
 
     /// Whether two figures of a cell that are both shown would differ by few, or a figure of it was withheld. Which figures are shown
     /// again must not depend on what was withheld: of a rule by distance, whoever knows it learns that distance.
-    fn find_what_is_kept_back<'a>(&self, cells: &mut [MaterialCell], before: impl Iterator<Item = &'a MaterialCell>) {
+    fn find_what_is_kept_back<'b>(&self, cells: &mut [MaterialCell], before: impl Iterator<Item = &'b MaterialCell>) {
         let mut known: HashMap<&CellId, Vec<Past>> = HashMap::new();
         for figure in before {
             known.entry(&figure.id).or_default().extend(figure.past);
@@ -265,7 +305,7 @@ impl Data<'_> {
             let Some(atoms) = comparable.get(id) else { continue };
             cells.push((id.key.period, !entry.facts.not_available));
             before.push(atoms.to_vec());
-            after.push(entry.atoms.clone());
+            after.push(self.atoms(entry));
         }
         let (before, after) =
             (Rows::new(before).transposed(history.truth.len()), Rows::new(after).transposed(self.counts.len()));

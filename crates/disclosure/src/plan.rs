@@ -2,36 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::iter::repeat_n;
 
-use model::{AreaType, Digest, Exposure, Period, PeriodType};
+use model::{AreaType, Digest, Period, PeriodType};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::changes::Changes;
-use crate::contributions::Contribution;
-use crate::history::{History, Past};
-use crate::ids::GroupId;
+use crate::decide::{Decided, decided};
+use crate::ids::{CellId, GroupId};
 use crate::key::PlanKey;
-use crate::ledger::{
-    ColumnKind, ENTRY_VERSION, Entry, EntryCell, EntryColumn, EntryTable, LedgerError, LedgerState, Outcome,
-    SealedEntry,
-};
-use crate::material::{Material, MaterialCell};
+use crate::ledger::{Entry, LedgerError, LedgerState, SealedEntry};
 use crate::policy::Policy;
 use crate::released::{Cell, GroupTables};
 use crate::report::ReportedView;
-use crate::rules::{Reason, Rules};
-use crate::split::{Part, Readers, parts};
-use crate::suppress::{Solution, Unprovable, solve};
-use crate::table::{Role, at, set};
-use crate::universe::Universe;
-use crate::unreleased::Unreleased;
-use crate::verify::{VerifyError, verify};
-
-/// A revision of a group with more atoms is only planned if its tables can be proved apart as before.
-const MOST_ATOMS_IN_ONE_TABLE: usize = 4_000;
-/// How often a group is planned again because of what could be subtracted from the plan before.
-const MOST_ROUNDS: u32 = 40;
+use crate::rules::Rules;
+use crate::table::{at, set};
+use crate::unreleased::{CellEntry, Unreleased};
 
 /// Why there is no plan. The previous one stays in force.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -170,7 +157,8 @@ pub struct Tally {
 pub struct Summary {
     /// By area type and period type, cells with categories and without together.
     pub tallies: BTreeMap<(AreaType, PeriodType), Tally>,
-    /// Withheld cells that public bounds alone prove to be below k (the plan does not narrow them); all others are proved safe.
+    /// Of the cells that this plan decided, those that are withheld and that public bounds alone prove to be below k (the plan does not
+    /// narrow them); all others are proved safe.
     pub provably_small: usize,
     /// Worlds in the proof.
     pub worlds: usize,
@@ -229,31 +217,19 @@ fn plan_by(
 ) -> Result<Plan, PlanError> {
     let group = truth.group.clone();
     let budget = if past.is_empty() { policy.budget } else { policy.budget.later() };
-    let patient = |split| {
-        let attempt = |budget| decide(past, truth, &Policy { budget, ..policy.clone() }, key, rules, split);
-        match attempt(budget) {
-            Err(PlanError::Unprovable { .. }) => attempt(budget.thorough()),
-            other => other,
-        }
-    };
-    let (mut entry, mut steps) = patient(true)?;
-    let mut checked = verify(&entry);
-    if matches!(checked, Err(VerifyError::Split { .. })) {
-        (entry, steps) = patient(false)?;
-        checked = verify(&entry);
-    }
+    let Decided { mut entry, steps, provably_small } = decided(past, truth, (policy, budget), key, rules)?;
     let unverified = |source| PlanError::Unverified { group: group.clone(), source };
-    let checked = checked.map_err(|source| unverified(LedgerError::Unproven(source)))?;
-    let decided = past.decided.follow(&entry).map_err(unverified)?;
+    follows_from(truth, &entry).map_err(unverified)?;
+    let now = past.decided.follow(&entry).map_err(unverified)?;
     let mut left_behind: BTreeMap<Period, usize> = BTreeMap::new();
-    for id in decided.left_behind.difference(&past.decided.left_behind) {
+    for id in now.left_behind.difference(&past.decided.left_behind) {
         *left_behind.entry(id.key.period).or_default() += 1;
     }
     entry.without_late = !rules.late && entry.cells.iter().any(|cell| cell.given_up);
     let tables = entry.tables();
     let bytes = serde_json::to_vec(&entry).map_err(|_| PlanError::Encoding(group.clone()))?;
-    let summary =
-        Summary { tallies: tally(&tables), provably_small: checked.provably_small, worlds: checked.worlds, steps };
+    let worlds = entry.tables.iter().map(|table| table.worlds.len()).sum();
+    let summary = Summary { tallies: tally(&tables), provably_small, worlds, steps };
     Ok(Plan {
         digest: public_digest(&tables),
         entry: SealedEntry { group, bytes: Zeroizing::new(bytes) },
@@ -263,199 +239,32 @@ fn plan_by(
     })
 }
 
-/// Decides every cell, without the check; and the steps that took.
-pub(crate) fn decide(
-    past: &LedgerState,
-    truth: &Unreleased,
-    policy: &Policy,
-    key: &PlanKey,
-    rules: Rules,
-    split: bool,
-) -> Result<(Entry, u64), PlanError> {
-    check_arguments(past, truth, policy)?;
-    // A mutant plans every revision by itself.
-    let alone = LedgerState::empty(past.group.clone());
-    let past = if rules.revisions { past } else { &alone };
-    let material = Material::new(truth, past, policy.k, key, rules);
-    let mut universe = Universe::new(&material, policy, key, rules);
-    let readers = Readers {
-        contributors: policy.own_records && rules.own_records,
-        partners: !universe.contributions.readers().is_empty(),
-    };
-    let unprovable = |universe: &Universe<'_>, column| PlanError::Unprovable {
-        group: truth.group.clone(),
-        cell: name_of(&material, universe, column),
-    };
-    let grown = |history: &History| has_grown_together(&universe, readers, split, history.proofs.len());
-    if material.revises && past.history.as_ref().is_some_and(grown) {
-        return Err(PlanError::GrownTogether(truth.group.clone()));
+/// Checks an entry against the data, however it was found what did not change: every cell of them is there, what is shown counts what
+/// they do, and no record is counted in two blocks.
+pub(crate) fn follows_from(truth: &Unreleased, entry: &Entry) -> Result<(), LedgerError> {
+    let broken = |id: &CellId, what| Err(LedgerError::Broken { cell: Box::new(id.clone()), what });
+    let count = |of: &CellEntry| of.atoms.iter().filter_map(|atom| truth.counts.get(*atom as usize)).sum::<u64>();
+    let blocks = entry.blocks.iter().zip(0_u32..);
+    let of_table: Vec<u32> = blocks.flat_map(|(block, number)| repeat_n(number, block.tables as usize)).collect();
+    let mut of_atom: Vec<Option<u32>> = vec![None; truth.counts.len()];
+    if entry.cells.len() != truth.cells.len() {
+        let missing = truth.cells.keys().find(|id| !entry.cells.iter().any(|cell| cell.id == **id));
+        return missing.map_or(Err(LedgerError::Unreadable), |id| broken(id, "it is in the data and not here"));
     }
-    let (mut rounds, mut steps) = (0, 0);
-    let solved = loop {
-        // Split where that is sound; where a part cannot be proved because of a shared total, as one table.
-        let solved = match solve_parts(parts(&universe, readers, split), policy) {
-            Ok(solved) => solved,
-            Err(_) => {
-                solve_parts(parts(&universe, readers, false), policy).map_err(|column| unprovable(&universe, column))?
+    for (cell, (id, of)) in entry.cells.iter().zip(&truth.cells) {
+        if cell.id != *id || (cell.is_available() && cell.count != count(of)) {
+            return broken(&cell.id, "it does not count what the data do");
+        }
+        let Some((table, _)) = cell.place else { continue };
+        let block = of_table.get(table as usize).copied();
+        for atom in &of.atoms {
+            if at(&of_atom, *atom).is_some_and(|other| Some(other) != block) {
+                return broken(id, "its records are counted in another block, too");
             }
-        };
-        // With cells withheld, others may be the disjoint parts of a released one.
-        rounds += 1;
-        steps += solved.iter().map(|(_, solution)| solution.steps).sum::<u64>();
-        let withheld = withheld_columns(&universe, &solved);
-        if !policy.nested_differences || !rules.differences {
-            break solved;
+            set(&mut of_atom, *atom, block);
         }
-        match universe.add_differences(Some(&withheld), policy, rules) {
-            Some(false) => break solved,
-            Some(true) if rounds < MOST_ROUNDS => {}
-            _ => return Err(PlanError::TooManyDifferences(truth.group.clone())),
-        }
-    };
-    Ok((entry(&material, truth.revision, policy, &universe, &solved), steps))
-}
-
-/// Whether a large group that was split before cannot be split any more: to search it as one table would take too long.
-fn has_grown_together(universe: &Universe<'_>, readers: Readers, split: bool, before: usize) -> bool {
-    universe.truth.len() > MOST_ATOMS_IN_ONE_TABLE && parts(universe, readers, split).len() < before
-}
-
-fn check_arguments(past: &LedgerState, truth: &Unreleased, policy: &Policy) -> Result<(), PlanError> {
-    if truth.exposure != Exposure::Controlled {
-        return Err(PlanError::Open(truth.group.clone()));
-    }
-    if past.group != truth.group {
-        return Err(PlanError::OtherGroup { ledger: past.group.clone(), data: truth.group.clone() });
-    }
-    if policy.k < 2 {
-        return Err(PlanError::Threshold(policy.k));
-    }
-    if let Some(share) = policy.dominance.largest
-        && !(1..=8).contains(&share.contributors)
-    {
-        return Err(PlanError::Dominance(share.contributors));
-    }
-    if past.history.as_ref().is_some_and(|history| history.policy.zeros != policy.zeros) {
-        return Err(PlanError::ZerosChanged(truth.group.clone()));
     }
     Ok(())
-}
-
-/// Whether each column of the universe is withheld.
-fn withheld_columns(universe: &Universe<'_>, solved: &[(Part, Solution)]) -> Vec<bool> {
-    let mut withheld = vec![false; universe.columns.len()];
-    for (part, solution) in solved {
-        for (column, hidden) in part.columns.iter().zip(&solution.withheld) {
-            if let Some(column) = column {
-                set(&mut withheld, *column, *hidden);
-            }
-        }
-    }
-    withheld
-}
-
-/// Solves each part; on failure says which column of the universe has no proof.
-fn solve_parts(parts: Vec<Part>, policy: &Policy) -> Result<Vec<(Part, Solution)>, Option<u32>> {
-    let solved = parts.into_iter().map(|part| match solve(&part.table, &policy.budget) {
-        Ok(solution) => Ok((part, solution)),
-        Err(Unprovable(column)) => Err(part.columns.get(column as usize).copied().flatten()),
-    });
-    solved.collect()
-}
-
-/// A cell with this column, or, as a difference has none, one that contains it.
-fn name_of(material: &Material, universe: &Universe<'_>, column: Option<u32>) -> String {
-    let with = |wanted: Option<u32>| {
-        let mut named = material.figures().zip(&universe.places);
-        named.find(|(_, place)| place.is_some() && **place == wanted).map(|(cell, _)| cell.id.to_string())
-    };
-    let inside = || {
-        let atom = universe.atoms.row(column?).first()?;
-        universe.members.row(*atom).iter().find_map(|around| with(Some(*around)))
-    };
-    with(column).or_else(inside).unwrap_or_default()
-}
-
-fn entry(
-    material: &Material,
-    revision: Digest,
-    policy: &Policy,
-    universe: &Universe<'_>,
-    solved: &[(Part, Solution)],
-) -> Entry {
-    let mut places: Vec<Option<(u32, u32)>> = vec![None; universe.columns.len()];
-    let withheld = withheld_columns(universe, solved);
-    for ((part, _), table) in solved.iter().zip(0_u32..) {
-        for (column, index) in part.columns.iter().zip(0_u32..) {
-            column.iter().for_each(|column| set(&mut places, *column, Some((table, index))));
-        }
-    }
-    let cell = |(cell, column): (&MaterialCell, &Option<u32>)| {
-        let outcome = match column {
-            None => Outcome::NotAvailable,
-            Some(column) if at(&withheld, *column) => Outcome::Withheld,
-            Some(_) => Outcome::Released,
-        };
-        let reason = column.and_then(|column| universe.reasons.get(column as usize).copied().flatten());
-        // What withheld it in the first place.
-        let reason = if reason == Some(Reason::Earlier) { cell.because.or(reason) } else { reason };
-        EntryCell {
-            id: cell.id.clone(),
-            outcome,
-            count: column.map_or(0, |column| unsigned(universe.columns.get(column as usize).map_or(0, |c| c.value))),
-            contributors: cell.contributors,
-            known_upper: cell.facts.known_upper,
-            headline: cell.facts.headline,
-            sensitive: cell.sensitive,
-            earlier: matches!(cell.past, Some(Past::Released(_))),
-            left_behind: cell.left_behind,
-            barred: cell.barred,
-            given_up: cell.given_up,
-            reason: (outcome == Outcome::Withheld).then_some(reason.unwrap_or(Reason::Secondary)),
-            place: column.and_then(|column| places.get(column as usize).copied().flatten()),
-        }
-    };
-    let mut cells: Vec<EntryCell> = material.figures().zip(&universe.places).map(cell).collect();
-    let superseded = cells.split_off(material.cells.len().min(cells.len()));
-    let contribution = |entry: &Contribution| (entry.atom, entry.contributor, entry.partner, entry.amount);
-    Entry {
-        version: ENTRY_VERSION,
-        group: material.group.clone(),
-        revision,
-        policy: policy.clone(),
-        truth: universe.truth.iter().map(|count| unsigned(*count)).collect(),
-        origins: universe.origins.clone(),
-        contributions: universe.contributions.all().iter().map(contribution).collect(),
-        cells,
-        superseded,
-        tables: solved.iter().map(|(part, solution)| entry_table(part, solution)).collect(),
-        more_follows: material.more_follows,
-        without_late: false,
-    }
-}
-
-/// A count; none is negative.
-fn unsigned(count: i64) -> u64 {
-    u64::try_from(count).unwrap_or(0)
-}
-
-fn entry_table(part: &Part, solution: &Solution) -> EntryTable {
-    let kind = |index: u32, role: Role| match role {
-        Role::Difference => ColumnKind::Difference,
-        _ if at(&solution.withheld, index) => ColumnKind::Withheld,
-        _ if part.columns.get(index as usize).copied().flatten().is_none() => ColumnKind::Shared,
-        _ => ColumnKind::Released,
-    };
-    let columns = part.table.columns.iter().zip(0_u32..).map(|(column, index)| EntryColumn {
-        kind: kind(index, column.role),
-        atoms: part.table.atoms.row(index).to_vec(),
-    });
-    EntryTable {
-        atoms: u32::try_from(part.table.truth.len()).unwrap_or(u32::MAX),
-        places: part.places.clone(),
-        columns: columns.collect(),
-        worlds: solution.worlds.iter().map(|world| world.atoms.clone()).collect(),
-    }
 }
 
 /// Hash of group, ids and what is shown.

@@ -55,6 +55,8 @@ pub(crate) struct Rules {
     pub(crate) gone: bool,
     /// Whether what is new is decided in months of which others were decided before.
     pub(crate) late: bool,
+    /// Whether a block stays as it was only where nothing in it changed.
+    pub(crate) blocks: bool,
     /// Public upper limits of counts.
     pub(crate) open: bool,
     /// Zeros that a key hides.
@@ -86,6 +88,7 @@ impl Rules {
         revisions: true,
         gone: true,
         late: true,
+        blocks: true,
         open: true,
         zeros: true,
         decoys: true,

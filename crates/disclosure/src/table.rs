@@ -41,15 +41,31 @@ impl Rows {
 
     /// The same incidences by column: row `i` of the result lists the rows that contain `i`.
     pub(crate) fn transposed(&self, columns: usize) -> Self {
-        let mut out: Vec<Vec<u32>> = vec![Vec::new(); columns];
-        for row in 0..u32::try_from(self.len()).unwrap_or(0) {
-            for item in self.row(row) {
-                if let Some(list) = out.get_mut(*item as usize) {
-                    list.push(row);
-                }
+        let rows = 0..u32::try_from(self.len()).unwrap_or(0);
+        let pairs = || rows.clone().flat_map(|row| self.row(row).iter().map(move |item| (*item, row)));
+        Self::grouped(pairs, columns)
+    }
+
+    /// Row `i` lists what comes with `i`, in the order of the pairs.
+    pub(crate) fn grouped<I: Iterator<Item = (u32, u32)>>(pairs: impl Fn() -> I, rows: usize) -> Self {
+        let mut start = vec![0_u32; rows + 1];
+        for (row, _) in pairs() {
+            start.get_mut(row as usize + 1).into_iter().for_each(|count| *count += 1);
+        }
+        let mut sum = 0;
+        for count in &mut start {
+            sum += *count;
+            *count = sum;
+        }
+        let mut next = start.clone();
+        let mut items = vec![0_u32; sum as usize];
+        for (row, item) in pairs().filter(|(row, _)| (*row as usize) < rows) {
+            if let Some(place) = next.get_mut(row as usize) {
+                set(&mut items, *place, item);
+                *place += 1;
             }
         }
-        Self::new(out)
+        Self { start, items }
     }
 }
 

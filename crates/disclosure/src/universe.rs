@@ -1,7 +1,7 @@
 //! Everything of a group that must be decided or protected: distinct columns over merged atoms, what is unsafe about them, and
 //! what can be computed by subtracting some from others.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use model::{AreaType, PeriodType};
 
@@ -63,11 +63,17 @@ fn family(id: &CellId) -> Option<Family<'_>> {
 }
 
 impl<'a> Universe<'a> {
-    pub(crate) fn new(material: &'a Material, policy: &Policy, key: &PlanKey, rules: Rules) -> Self {
+    /// Of a block; records of the group came by way of these partners.
+    pub(crate) fn new(
+        material: &'a Material,
+        policy: &Policy,
+        key: &PlanKey,
+        (rules, partners): (Rules, &BTreeSet<u16>),
+    ) -> Self {
         let (drafts, sets, places) = drafts(material);
         let mut merged = Merged::new(material, &sets);
         if rules.partners {
-            let mut readers = policy.reading(&merged.contributions.partners());
+            let mut readers = policy.reading(partners);
             readers.retain(|reader| rules.coalitions || reader.len() == 1);
             merged.contributions = merged.contributions.read_by(readers);
         }

@@ -9,8 +9,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Small, empty, group, numbered};
+use crate::decide::decide;
 use crate::key::PlanKey;
-use crate::plan::decide;
 use crate::rules::Rules;
 use crate::{Cell, CellFacts, Policy, ZeroPolicy};
 

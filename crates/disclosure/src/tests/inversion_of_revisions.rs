@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::brute_force::masks;
 use super::{Small, empty, group, name};
+use crate::decide::decide;
 use crate::ledger::{AuthenticatedEntry, restore};
-use crate::plan::decide;
 use crate::rules::Rules;
 use crate::{Cell, GroupTables, LedgerState, Plan, PlanError, PlanKey, Policy, plan};
 

@@ -1,5 +1,6 @@
 //! Tests of the whole gate on groups small enough to be understood, or enumerated.
 
+mod blocks;
 mod brute_force;
 mod inversion;
 mod inversion_of_revisions;

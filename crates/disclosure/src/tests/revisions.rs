@@ -9,8 +9,8 @@ use proptest::prelude::*;
 
 use super::brute_force::{Attacker, K, masks, policy, zeros};
 use super::{Small, group, key, name, numbered};
+use crate::decide::decide;
 use crate::ledger::{AuthenticatedEntry, EntryCell, Outcome, restore};
-use crate::plan::decide;
 use crate::rules::Rules;
 use crate::verify::{corrections, verify};
 use crate::{Cell, CellId, LedgerState, Plan, PlanError, Policy, ZeroPolicy, plan, verify_ledger};

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use model::{AgeBand, AreaType, Digest, Exposure, Sex};
 
 use super::{cell_id, empty, key, name};
-use crate::plan::decide;
+use crate::decide::decide;
 use crate::rules::Rules;
 use crate::{Cell, CellFacts, CellId, Dominance, Policy, Share, Unreleased, UnreleasedBuilder, ZeroPolicy, plan};
 

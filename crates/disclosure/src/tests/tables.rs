@@ -139,7 +139,7 @@ fn a_plan_is_the_same_on_any_number_of_threads() {
     }
 }
 
-/// More areas than linear programs are asked about, in pairs; every sixth holds one or two.
+/// More areas of one block than linear programs are asked about, in threes; every sixth holds one or two.
 fn many_areas() -> Unreleased {
     let mut builder = UnreleasedBuilder::new(name("test"), Digest([0; 32]), Exposure::Controlled);
     let atoms: Vec<_> = (0..1_200).map(|area| if area % 6 == 0 { 1 + area / 6 % 2 } else { 5 + area % 7 }).collect();
@@ -155,6 +155,7 @@ fn many_areas() -> Unreleased {
     for (area, inside) in atoms.chunks(3).enumerate() {
         cell(AreaType::Msoa, area, inside);
     }
+    cell(AreaType::District, 0, &atoms);
     builder.finish().unwrap()
 }
 

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use super::brute_force::{masks, policy, zeros};
 use super::revisions::{apply, changed, convicts_nobody, publish, publish_each, sealed};
 use super::{Small, cell_id, empty, group, key, name};
+use crate::decide::decide;
 use crate::ledger::{AuthenticatedEntry, Entry, restore};
-use crate::plan::decide;
 use crate::rules::Rules;
 use crate::{Cell, CellFacts, LedgerError, LedgerState, Policy, plan, verify_ledger};
 

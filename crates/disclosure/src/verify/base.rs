@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::VerifyError;
+use super::blocks::{self, Block};
 use crate::ledger::{ColumnKind, Entry, EntryCell, Outcome};
 use crate::policy::{Coalitions, Policy};
 
@@ -13,6 +14,8 @@ pub(super) struct Base<'a> {
     pub(super) people: Vec<Vec<(u64, u16, u64)>>,
     /// Atoms of each figure, in order.
     pub(super) cells: Vec<Vec<u32>>,
+    /// What is proved apart because it shares nothing.
+    pub(super) blocks: Vec<Block>,
     /// By table and table atom: atoms of the group.
     pub(super) inside: Vec<Vec<Vec<u32>>>,
     /// Partners who supplied records.
@@ -22,14 +25,13 @@ pub(super) struct Base<'a> {
 }
 
 impl<'a> Base<'a> {
-    pub(super) fn new(entry: &'a Entry) -> Result<Self, VerifyError> {
+    /// Of an entry of some blocks of a group, records of which came by way of these partners.
+    pub(super) fn new(entry: &'a Entry, among: &BTreeSet<u16>) -> Result<Self, VerifyError> {
         let mut people = vec![Vec::new(); entry.truth.len()];
-        let mut partners = BTreeSet::new();
         let bad = |table, what| VerifyError::Inconsistent { table, what };
         for (atom, contributor, partner, amount) in &entry.contributions {
             let list = people.get_mut(*atom as usize).ok_or_else(|| bad(0, "a contribution has no atom"))?;
             list.push((*contributor, *partner, *amount));
-            partners.insert(*partner);
         }
         for (list, count) in people.iter().zip(&entry.truth) {
             let sum: u64 = list.iter().map(|person| person.2).sum();
@@ -37,24 +39,25 @@ impl<'a> Base<'a> {
                 return Err(bad(0, "contributions do not add up"));
             }
         }
-        let known = entry.origins.iter().all(|origin| (*origin as usize) < entry.truth.len());
-        if entry.origins.len() != entry.truth.len() || !known {
-            return Err(bad(0, "it does not say of which place each atom is"));
-        }
+        let blocks = blocks::blocks(entry)?;
         let mut inside = Vec::with_capacity(entry.tables.len());
-        for (number, table) in entry.tables.iter().enumerate() {
-            let mut atoms: Vec<Vec<u32>> = vec![Vec::new(); table.atoms as usize];
-            if table.places.len() != entry.truth.len() {
-                return Err(bad(number, "it does not say where each atom lies"));
+        for block in &blocks {
+            for number in block.tables.clone() {
+                let table = entry.tables.get(number).ok_or_else(|| bad(number, "it does not exist"))?;
+                let mut atoms: Vec<Vec<u32>> = vec![Vec::new(); table.atoms as usize];
+                if table.places.len() != block.atoms.len() {
+                    return Err(bad(number, "it does not say where each atom lies"));
+                }
+                for (place, atom) in table.places.iter().zip(block.atoms.clone()) {
+                    let Some(place) = place else { continue };
+                    let slot = atoms.get_mut(*place as usize).ok_or_else(|| bad(number, "an atom lies nowhere"))?;
+                    slot.push(u32::try_from(atom).unwrap_or(u32::MAX));
+                }
+                inside.push(atoms);
             }
-            for (place, atom) in table.places.iter().zip(0_u32..) {
-                let Some(place) = place else { continue };
-                atoms.get_mut(*place as usize).ok_or_else(|| bad(number, "an atom lies nowhere"))?.push(atom);
-            }
-            inside.push(atoms);
         }
-        let readers = readers(&entry.policy, &partners);
-        let mut base = Self { truth: &entry.truth, people, cells: Vec::new(), inside, partners, readers };
+        let (partners, readers) = (partners(entry), readers(&entry.policy, among));
+        let mut base = Self { truth: &entry.truth, people, cells: Vec::new(), blocks, inside, partners, readers };
         base.cells = entry.figures().map(|cell| base.atoms_of(entry, cell)).collect::<Result<_, _>>()?;
         Ok(base)
     }
@@ -147,6 +150,11 @@ impl<'a> Base<'a> {
         }
         (own, unknown + others.len() as u64)
     }
+}
+
+/// The partners by way of whom the records of an entry came.
+pub(super) fn partners(entry: &Entry) -> BTreeSet<u16> {
+    entry.contributions.iter().map(|(_, _, partner, _)| *partner).collect()
 }
 
 /// Each partner, and each coalition that the policy states, if there are several partners.

@@ -2,6 +2,7 @@
 //! tables may be proved apart, every world exactly, every witness. It shares no code with the search that found them.
 
 mod base;
+mod blocks;
 mod chain;
 mod differences;
 mod overlaps;
@@ -129,7 +130,15 @@ pub(crate) fn corrections(entry: &Entry) -> Result<(), VerifyError> {
 /// # Errors
 /// The first thing that does not hold.
 pub(crate) fn verify(entry: &Entry) -> Result<Checked, VerifyError> {
-    let base = Base::new(entry)?;
+    verify_among(entry, &base::partners(entry))
+}
+
+/// Checks an entry of some blocks of a group, records of which came by way of these partners.
+///
+/// # Errors
+/// The first thing that does not hold.
+pub(crate) fn verify_among(entry: &Entry, partners: &BTreeSet<u16>) -> Result<Checked, VerifyError> {
+    let base = Base::new(entry, partners)?;
     corrections(entry)?;
     for (cell, set) in entry.figures().zip(&base.cells) {
         let fail = |what| VerifyError::Rule { cell: Box::new(cell.id.clone()), what };
@@ -146,7 +155,7 @@ pub(crate) fn verify(entry: &Entry) -> Result<Checked, VerifyError> {
         overlaps::check(entry, &base)?;
     }
     let mut checked = Checked::default();
-    for (number, divisions) in split::divisions(entry)?.iter().enumerate() {
+    for (number, divisions) in split::divisions(entry, &base)?.iter().enumerate() {
         worlds::check(entry, &base, number, divisions, &mut checked)?;
     }
     Ok(checked)

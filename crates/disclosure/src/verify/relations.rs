@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::VerifyError;
-use super::base::Base;
+use super::base::{Base, partners};
 use super::chain::{Named, broken, named};
 use crate::ledger::{Entry, LedgerError, Outcome};
 
@@ -17,7 +17,7 @@ pub(crate) struct Figures {
 impl Figures {
     /// Those of an entry that no other has the name of.
     pub(crate) fn of(entry: &Entry) -> Result<Self, VerifyError> {
-        let base = Base::new(entry)?;
+        let base = Base::new(entry, &partners(entry))?;
         let mut seen: BTreeMap<Named, usize> = BTreeMap::new();
         let mut atoms = BTreeMap::new();
         for (figure, members) in entry.figures().zip(base.cells) {

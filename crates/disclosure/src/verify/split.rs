@@ -16,19 +16,33 @@
 use std::collections::{HashMap, HashSet};
 
 use super::VerifyError;
+use super::base::Base;
 use crate::ledger::{Entry, EntryTable};
 
 /// For each atom of a table the piece that it lies in; `None` where nothing need be kept.
 pub(super) type Pieces = Vec<Option<u32>>;
 
 /// For each table, the divisions into pieces whose sums its worlds must keep.
-pub(super) fn divisions(entry: &Entry) -> Result<Vec<Vec<Pieces>>, VerifyError> {
-    let Some((last, earlier)) = entry.tables.split_last() else { return Ok(Vec::new()) };
-    let later = seen_from(&entry.tables);
-    let (mut divisions, mut of_last) = (Vec::with_capacity(entry.tables.len()), Vec::with_capacity(earlier.len()));
-    for ((table, later), number) in earlier.iter().zip(&later).zip(0..) {
+pub(super) fn divisions(entry: &Entry, base: &Base<'_>) -> Result<Vec<Vec<Pieces>>, VerifyError> {
+    let mut divisions = Vec::with_capacity(entry.tables.len());
+    for block in &base.blocks {
+        let tables = entry.tables.get(block.tables.clone()).unwrap_or_default();
+        let start = u32::try_from(block.atoms.start).unwrap_or(u32::MAX);
+        let origins = entry.origins.get(block.atoms.clone()).unwrap_or_default();
+        let origins: Vec<u32> = origins.iter().map(|origin| origin.saturating_sub(start)).collect();
+        divisions.extend(of_block(tables, &origins, block.tables.start)?);
+    }
+    Ok(divisions)
+}
+
+/// The same for the tables of a block, the first of which has this number.
+fn of_block(tables: &[EntryTable], origins: &[u32], first: usize) -> Result<Vec<Vec<Pieces>>, VerifyError> {
+    let Some((last, earlier)) = tables.split_last() else { return Ok(Vec::new()) };
+    let later = seen_from(tables);
+    let (mut divisions, mut of_last) = (Vec::with_capacity(tables.len()), Vec::with_capacity(earlier.len()));
+    for ((table, later), number) in earlier.iter().zip(&later).zip(first..) {
         let fail = |what| VerifyError::Split { table: number, what };
-        let graph = Joined::new(table, later, &entry.origins);
+        let graph = Joined::new(table, later, origins);
         let roots = graph.complete().ok_or_else(|| fail("some combinations with the later tables do not exist"))?;
         of_last.push(graph.in_last(&roots, last, later).map_err(fail)?);
         divisions.push(vec![(0..graph.atoms).map(|atom| roots.get(atom).copied()).collect()]);
@@ -37,7 +51,7 @@ pub(super) fn divisions(entry: &Entry) -> Result<Vec<Vec<Pieces>>, VerifyError> 
     Ok(divisions)
 }
 
-/// For each table but the last and each atom of the group: a number for what all later tables see of it together.
+/// For each table but the last and each atom of the block: a number for what all later tables see of it together.
 fn seen_from(tables: &[EntryTable]) -> Vec<Vec<u32>> {
     let atoms = tables.iter().map(|table| table.places.len()).max().unwrap_or(0);
     let mut seen = vec![0_u32; atoms];

@@ -216,7 +216,9 @@ pub(super) struct Ledger<'a> {
 
 impl<'a> Ledger<'a> {
     pub(super) fn new(platform: &'a Platform, dataset: &'a DatasetId, basis: &'a Basis) -> Result<Self, PlatformError> {
-        let stored = platform.catalog().ledger(&ledger_group(dataset)?, 0);
+        let group = ledger_group(dataset)?;
+        let released = platform.recorded().releases_of(&group).last_key_value().map_or(0, |(sequence, _)| *sequence);
+        let stored = platform.catalog().ledger(&group, released.saturating_sub(1));
         let last = stored.map_err(PlatformError::failed("read the ledger"))?.pop();
         Ok(Self { platform, dataset, basis, last })
     }
