@@ -59,7 +59,7 @@ pub(crate) fn table_csv(answer: &TableAnswer, notice: Option<&str>) -> Result<Ve
             writer.write_field(field)?;
         }
         row.by.iter().try_for_each(|category| writer.write_field(defused(category)))?;
-        writer.write_field(row.figure.to_string())?;
+        writer.write_field(row.figure.map(|figure| figure.to_string()).unwrap_or_default())?;
         writer.write_field(&caveat)?;
         writer.write_record(None::<&[u8]>)?;
     }

@@ -225,8 +225,8 @@ pub struct TableRow {
     pub period: Period,
     /// Of each dimension the category, or `all`.
     pub by: Arc<[String]>,
-    /// The count, or the sum, with its noise.
-    pub figure: u64,
+    /// The count, or the sum, with its noise; no sum where few are counted.
+    pub figure: Option<u64>,
 }
 
 /// A table.

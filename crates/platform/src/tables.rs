@@ -6,7 +6,7 @@ mod answer;
 mod question;
 
 use agreements::{Action, Denial, Derive, Governing, Level, Permit, Principal, Release, Request, Terms, decide};
-use disclosure::Noisy;
+use disclosure::{Noisy, SumNoise};
 use model::contract::DatasetContract;
 use model::{DatasetId, PurposeId};
 
@@ -212,9 +212,10 @@ fn sum_in_words(noisy: &Noisy, column: &str, grammar: &Grammar) -> Option<String
     let (whose, most) = (if grammar.people { "person" } else { "row" }, of.most());
     Some(format!(
         "figures are sums of `{column}`: of one {whose} no more than {most} is added up in a cell; what is not known adds nothing; a sum has noise of at most {} either way (standard \
-         deviation {:.0}), and is 0 where the count is shown as 0",
+         deviation {:.0}), and there is none where a count of at most {} is shown",
         of.largest(noisy.noise()),
-        of.deviation(noisy.noise())
+        of.deviation(noisy.noise()),
+        SumNoise::few(noisy.noise())
     ))
 }
 

@@ -255,7 +255,7 @@ impl NoisePlan {
         let sums = sums(past, judged)?;
         let (revision, states) = (release.revision, &release.states);
         let figures = |counts: &UnreleasedCounts| match &table {
-            Source::CellKey(table) => figures((table, &sums), counts, (&group, revision), states),
+            Source::CellKey(table) => figures(table, counts, (&group, revision), states),
             Source::Geometric(noise) => noise.figures(counts, (&group, revision), states),
         };
         let mut cells = past.kept(release)?;
@@ -418,7 +418,8 @@ impl Noisy {
         self.states.get(&period).copied()
     }
 
-    /// The figures of a table that was asked for, in the order of its counts: of what is added up, if anything is.
+    /// The figures of a table that was asked for, in the order of its counts: of what is added up, if anything is; then there are none
+    /// where few are counted.
     ///
     /// # Errors
     /// If the receipt is of another release, or the counts are.
@@ -426,56 +427,85 @@ impl Noisy {
         &self,
         counts: &UnreleasedCounts,
         receipt: &AnswerReceipt,
-    ) -> Result<Released<Vec<u64>>, CountsError> {
+    ) -> Result<Released<Vec<Option<u64>>>, CountsError> {
         if (&receipt.group, receipt.revision) != (&self.group, self.revision) {
             return Err(CountsError::Other { wanted: self.group.clone(), found: receipt.group.clone() });
         }
-        let of = (&self.group, self.revision);
-        figures((&self.table, &self.sums), counts, of, &self.states).map(Released::new)
+        self.answered(counts).map(Released::new)
     }
 }
 
-/// Each count with the noise of its cell; or each sum with that of its own, where the count is not shown as 0.
-fn figures(
-    (table, registered): (&NoiseTable, &BTreeMap<String, SumNoise>),
-    counts: &UnreleasedCounts,
-    (group, revision): (&GroupId, Digest),
-    states: &BTreeMap<Period, Digest>,
-) -> Result<Vec<u64>, CountsError> {
-    let space = &counts.space;
-    let state = |period: &Period| {
-        let no_data = || CountsError::NoData { group: group.clone(), period: *period };
-        Ok((period.to_string(), states.get(period).ok_or_else(no_data)?))
-    };
-    let periods: Vec<(String, &Digest)> = space.periods.iter().map(state).collect::<Result<_, _>>()?;
-    let combinations = space.names_of_combinations();
-    let mut cells = counts.keyed(group, revision)?;
-    let summed = counts.summed();
-    if let Some(Summed { column, most, .. }) = summed
-        && registered.get(column).is_none_or(|noise| noise.most() != *most)
-    {
-        return Err(CountsError::Unregistered { group: group.clone(), column: column.clone() });
-    }
-    let mut sums = summed.iter().flat_map(|summed| &summed.sums);
-    let mut figures = Vec::with_capacity(counts.cells());
-    for area in space.names_of_areas() {
-        for (period, state) in &periods {
-            let place = Place::new(&area, period.as_bytes(), &state.0);
-            let of_sum = summed.map(|of| (Place::of_sums(&of.column, &area, period.as_bytes(), &state.0), of.most));
-            for (combination, (count, key)) in combinations.iter().zip(&mut cells) {
-                let [uniform, _] = place.draw(combination, key);
-                let count = table.with_noise(count, uniform);
-                figures.push(match (&of_sum, sums.next()) {
-                    (Some((place, most)), Some(sum)) if count > 0 => {
-                        table.sum_with_noise(*sum, *most, place.draw(combination, key))
+/// What is looked up for each cell: the uniform numbers of its count, and of its sum if there are sums.
+struct Draws<'a> {
+    counts: Vec<(u64, u64)>,
+    sums: Option<(&'a Summed, Vec<[u64; 2]>)>,
+}
+
+impl<'a> Draws<'a> {
+    fn new(
+        counts: &'a UnreleasedCounts,
+        (group, revision): (&GroupId, Digest),
+        states: &BTreeMap<Period, Digest>,
+    ) -> Result<Self, CountsError> {
+        let space = &counts.space;
+        let state = |period: &Period| {
+            let no_data = || CountsError::NoData { group: group.clone(), period: *period };
+            Ok((period.to_string(), states.get(period).ok_or_else(no_data)?))
+        };
+        let periods: Vec<(String, &Digest)> = space.periods.iter().map(state).collect::<Result<_, _>>()?;
+        let combinations = space.names_of_combinations();
+        let mut cells = counts.keyed(group, revision)?;
+        let mut draws = Self {
+            counts: Vec::with_capacity(counts.cells()),
+            sums: counts.summed().map(|summed| (summed, Vec::with_capacity(counts.cells()))),
+        };
+        for area in space.names_of_areas() {
+            for (period, state) in &periods {
+                let place = Place::new(&area, period.as_bytes(), &state.0);
+                let of_sums =
+                    counts.summed().map(|summed| Place::of_sums(&summed.column, &area, period.as_bytes(), &state.0));
+                for (combination, (count, key)) in combinations.iter().zip(&mut cells) {
+                    let [uniform, _] = place.draw(combination, key);
+                    draws.counts.push((count, uniform));
+                    if let Some(((_, numbers), place)) = draws.sums.as_mut().zip(of_sums.as_ref()) {
+                        numbers.push(place.draw(combination, key));
                     }
-                    (Some(_), _) => 0,
-                    (None, _) => count,
-                });
+                }
             }
         }
+        Ok(draws)
     }
-    Ok(figures)
+}
+
+/// Each count with the noise of its cell.
+fn figures(
+    table: &NoiseTable,
+    counts: &UnreleasedCounts,
+    of: (&GroupId, Digest),
+    states: &BTreeMap<Period, Digest>,
+) -> Result<Vec<u64>, CountsError> {
+    let draws = Draws::new(counts, of, states)?;
+    Ok(draws.counts.into_iter().map(|(count, uniform)| table.with_noise(count, uniform)).collect())
+}
+
+impl Noisy {
+    /// Each count; or each sum with noise of its own, where the count that is shown says that enough are counted.
+    fn answered(&self, counts: &UnreleasedCounts) -> Result<Vec<Option<u64>>, CountsError> {
+        let Self { group, revision, table, states, sums: registered } = self;
+        let draws = Draws::new(counts, (group, *revision), states)?;
+        let shown = draws.counts.into_iter().map(|(count, uniform)| table.with_noise(count, uniform));
+        let Some((Summed { column, most, sums }, numbers)) = draws.sums else {
+            return Ok(shown.map(Some).collect());
+        };
+        if registered.get(column).is_none_or(|noise| noise.most() != *most) {
+            return Err(CountsError::Unregistered { group: group.clone(), column: column.clone() });
+        }
+        let few = SumNoise::few(table.noise());
+        let sum = |(shown, (sum, numbers)): (u64, (&u64, [u64; 2]))| {
+            (shown > few).then(|| table.sum_with_noise(*sum, *most, numbers))
+        };
+        Ok(shown.zip(sums.iter().zip(numbers)).map(sum).collect())
+    }
 }
 
 impl fmt::Debug for Noisy {

@@ -109,7 +109,8 @@ impl NoiseTable {
         let noise = row.noise.get(place).copied().unwrap_or(0);
         // Half units, so that where two steps meet each has half: whatever noise a figure needs, it is that of one step or of both.
         let halves = (u128::from(between) * 2 * u128::from(most)) >> 64;
-        let between = i128::try_from((halves + u128::from(most.is_multiple_of(2))) / 2).unwrap_or(0) - i128::from(most / 2);
+        let between =
+            i128::try_from((halves + u128::from(most.is_multiple_of(2))) / 2).unwrap_or(0) - i128::from(most / 2);
         let moved = i128::from(sum) + i128::from(noise) * i128::from(most) + between;
         u64::try_from(moved.max(0)).unwrap_or(u64::MAX)
     }

@@ -10,7 +10,7 @@ use crate::{
     AnswerPort, AnswerReceipt, AnswerRecord, AuditPort, CellId, CellSpace, CommitError, CountedTable, CountsError,
     DurableReceipt, Judged, LedgerPort, LedgerState, Noise, NoisePlan, NoisePlanError, NoiseRelease, NoiseState, Noisy,
     Policy, PortError, ReceiptError, Refused, Registered, RegisteredDimension, RegisteredLevel, ReleaseRecord,
-    SumNoise, UnreleasedCounts, commit_noise, plan, restore_noise, verify_noise,
+    Released, SumNoise, UnreleasedCounts, commit_noise, plan, restore_noise, verify_noise,
 };
 
 /// Ledger and audit log, of which one may be full.
@@ -113,6 +113,11 @@ fn committed(plan: NoisePlan) -> (Vec<u64>, Noisy) {
     (tables.get().iter().filter_map(|(_, cell)| cell.value()).collect(), noisy.unwrap())
 }
 
+/// Figures of counts, of which there is one in each cell.
+fn counted(answer: Released<Vec<Option<u64>>>) -> Vec<u64> {
+    answer.get().iter().map(|figure| figure.unwrap()).collect()
+}
+
 const VALUES: [u64; 8] = [0, 1, 2, 3, 5, 8, 40, 1000];
 
 #[test]
@@ -132,10 +137,10 @@ fn views_and_answers_show_the_same_figures_before_and_after_a_restart() {
     assert_eq!(restored.get().iter().filter_map(|(_, cell)| cell.value()).collect::<Vec<_>>(), shown);
     for noisy in [&noisy, &again] {
         let receipt = AnswerReceipt::obtain(noisy, Digest([9; 32]), &mut ports).unwrap();
-        assert_eq!(*noisy.answer(&counts("test", 1, &VALUES), &receipt).unwrap().get(), shown);
+        assert_eq!(counted(noisy.answer(&counts("test", 1, &VALUES), &receipt).unwrap()), shown);
         // Other cells of the same release.
         let sums = noisy.answer(&counts("test", 1, &[1059]), &receipt).unwrap();
-        assert!(sums.get().first().unwrap().abs_diff(1059) <= 6);
+        assert!(sums.get().first().unwrap().unwrap().abs_diff(1059) <= 6);
     }
     assert_eq!(ports.answered.len(), 2);
     let same = NoisePlan::new(&after(Some(&stored)), &judged(1), &release(1, 1, &VALUES), &key(1)).unwrap();
@@ -280,7 +285,7 @@ fn equal_records_in_different_cells_have_different_noise() {
     let receipt = AnswerReceipt::obtain(&noisy, Digest([9; 32]), &mut Ports::default()).unwrap();
     let answer = |space: CellSpace, counts, keys| {
         let counts = UnreleasedCounts::new((name("test"), Digest([1; 32])), space, counts, Some(keys)).unwrap();
-        noisy.answer(&counts, &receipt).unwrap().into_inner()
+        counted(noisy.answer(&counts, &receipt).unwrap())
     };
     let figures = answer(space.clone(), counts, keys);
     let equal = figures.chunks(3).filter(|row| row[0] == row[2]).count();
@@ -322,10 +327,14 @@ fn sums_follow_from_the_release() {
     let sums: Vec<u64> = VALUES.iter().map(|value| value * 25).collect();
     let figures = answer(&summed(&VALUES, 40, sums.clone())).unwrap();
     for ((count, sum), figure) in shown.iter().zip(&sums).zip(&figures) {
-        assert!(*count > 0 || *figure == 0, "{count} {figure}");
-        assert!(*count == 0 || figure.abs_diff(*sum) <= 6 * 40 + 20, "{sum} {figure}");
+        // 2 times 6 and 2: then there are more than 8 for sure.
+        assert_eq!(figure.is_some(), count.unwrap() > 14, "{count:?} {figure:?}");
+        assert!(figure.is_none_or(|figure| figure.abs_diff(*sum) <= 6 * 40 + 20), "{sum} {figure:?}");
     }
-    assert!(figures.iter().zip(&sums).any(|(figure, sum)| figure != sum));
+    assert!(
+        figures.iter().flatten().count() >= 2
+            && figures.iter().zip(&sums).any(|(figure, sum)| figure.is_some_and(|figure| figure != *sum))
+    );
     assert_eq!(answer(&summed(&VALUES, 40, sums.clone())).unwrap(), figures);
     // What is not registered, or with other parts, has no noise that was judged.
     for refused in [

@@ -51,10 +51,12 @@ impl CountRequest {
             parts.add(&batch, (self, sum), positions)
         };
         session.for_each(each).await?;
-        deadline.check()?;
-        Ok(parts.total(&self.sizes(), sum.most))
+        parts.total(&self.sizes(), sum.most, deadline)
     }
 }
+
+/// After how many contributors the time is looked at.
+const CHECKED_EVERY: usize = 4_096;
 
 /// Of whom how much is in which of the finest cells.
 #[derive(Default)]
@@ -83,11 +85,14 @@ impl Parts {
     }
 
     /// Of each contributor what is in a cell, or in a total: there it may be of several cells, and is cut off once.
-    fn total(mut self, sizes: &[usize], most: u64) -> Vec<u64> {
+    fn total(mut self, sizes: &[usize], most: u64, deadline: Deadline) -> Result<Vec<u64>, EngineError> {
         let mut sums = vec![0_u64; sizes.iter().product()];
         let totals = Totals::new(sizes);
         self.0.sort_unstable();
-        for rows in self.0.chunk_by(|(one, ..), (other, ..)| one == other) {
+        for (number, rows) in self.0.chunk_by(|(one, ..), (other, ..)| one == other).enumerate() {
+            if number % CHECKED_EVERY == 0 {
+                deadline.check()?;
+            }
             let mut own: BTreeMap<usize, u64> = BTreeMap::new();
             for (_, cell, amount) in rows {
                 totals.of(*cell, &mut |cell| {
@@ -101,6 +106,6 @@ impl Parts {
                 }
             }
         }
-        sums
+        Ok(sums)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agreements::{Derive, Permit, Release};
-use disclosure::{AnswerPort, AnswerReceipt, AnswerRecord, Noisy, PortError};
+use disclosure::{AnswerPort, AnswerReceipt, AnswerRecord, Noisy, PortError, SumNoise};
 use engine::CountRequest;
 use model::{AreaCode, AreaType, Digest, Label, ViewId};
 
@@ -182,9 +182,16 @@ impl AnswerPort for Answers<'_> {
 /// In a few words, what every figure of a table has.
 fn caveat(noisy: &Noisy, question: &Question) -> String {
     let of_sum = question.sum.as_ref().and_then(|sum| noisy.sums().get(&sum.column));
-    let largest = of_sum.map_or_else(|| u64::from(noisy.noise().largest()), |sum| sum.largest(noisy.noise()));
+    let Some(sum) = of_sum else {
+        let largest = noisy.noise().largest();
+        return format!(
+            "With noise of at most {largest} either way; a 0 may stand for up to {largest}; parts do not add up exactly."
+        );
+    };
     format!(
-        "With noise of at most {largest} either way; a 0 may stand for up to {largest}; parts do not add up exactly."
+        "With noise of at most {} either way; none where a count of at most {} is shown; parts do not add up exactly.",
+        sum.largest(noisy.noise()),
+        SumNoise::few(noisy.noise())
     )
 }
 
@@ -206,7 +213,7 @@ fn place(gazetteer: &geography::Gazetteer, area_type: AreaType, code: &AreaCode)
     TablePlace { code: code.clone(), name }
 }
 
-fn rows(question: &Question, areas: impl Iterator<Item = Arc<TablePlace>>, figures: Vec<u64>) -> Vec<TableRow> {
+fn rows(question: &Question, areas: impl Iterator<Item = Arc<TablePlace>>, figures: Vec<Option<u64>>) -> Vec<TableRow> {
     let categories: Vec<Vec<String>> = question.by.iter().map(|by| by.categories.clone()).collect();
     let named = |choice: Option<String>| choice.unwrap_or_else(|| "all".to_owned());
     let combinations: Vec<Arc<[String]>> =

@@ -84,6 +84,8 @@ fn nothing_is_less_than_zero_and_the_largest_numbers_are_no_trouble() {
         let figure = table.sum_with_noise(u64::MAX, MOST_PART, uniform(number));
         assert!(figure >= u64::MAX - 7 * MOST_PART);
     }
+    let read = |text: &str| serde_json::from_str::<SumNoise>(text).map(|noise| noise.most()).ok();
+    assert_eq!([r#"{"most":40}"#, r#"{"most":0}"#, r#"{"most":1,"x":1}"#].map(read), [Some(40), None, None]);
     for most in [0, MOST_PART + 1] {
         assert!(SumNoise::new(most).unwrap_err().to_string().contains("choose 1 to"));
     }

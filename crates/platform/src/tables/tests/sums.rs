@@ -59,12 +59,12 @@ impl College {
     }
 }
 
-/// Every sum is the truth with noise for the greatest part, 0 where the count is shown as 0, and the same by every route and after a start.
+/// Every sum is the truth with noise for the greatest part, none where few are counted, and the same by every route and after a start.
 #[test]
 fn every_sum_is_the_truth_with_its_noise_by_every_route() {
     let college = published(REGISTERED);
     let analyst = college.caller("chorley-council");
-    let mut seen: BTreeMap<(String, Option<String>, Option<String>), u64> = BTreeMap::new();
+    let mut seen: BTreeMap<(String, Option<String>, Option<String>), Option<u64>> = BTreeMap::new();
     let (mut squares, mut cells, mut hidden) = (0.0, 0.0, 0);
     for area_type in [AreaType::Lsoa, AreaType::District] {
         for by in [&[][..], &["sex"], &["level"], &["sex", "level"]] {
@@ -75,15 +75,16 @@ fn every_sum_is_the_truth_with_its_noise_by_every_route() {
             for (row, count) in answer.rows.get().iter().zip(counts.rows.get()) {
                 let (sex, level) = (category(&answer, row, "sex"), category(&answer, row, "level"));
                 let truth = college.hours(&college.inside(&row.area.code), sex, level);
-                if count.figure == 0 {
-                    assert_eq!(row.figure, 0, "{row:?}");
-                    hidden += usize::from(truth > 0);
-                } else {
-                    let apart = row.figure.abs_diff(truth);
-                    assert!(apart <= LARGEST * MOST + MOST / 2, "{row:?} {truth}");
-                    if truth > (LARGEST + 1) * MOST {
-                        squares += (apart * apart) as f64;
-                        cells += 1.0;
+                assert_eq!(row.figure.is_some(), count.figure.unwrap() > 2 * LARGEST + 2, "{row:?} {count:?}");
+                match row.figure {
+                    None => hidden += usize::from(truth > 0),
+                    Some(figure) => {
+                        let apart = figure.abs_diff(truth);
+                        assert!(apart <= LARGEST * MOST + MOST / 2, "{row:?} {truth}");
+                        if truth > (LARGEST + 1) * MOST {
+                            squares += (apart * apart) as f64;
+                            cells += 1.0;
+                        }
                     }
                 }
                 let cell = (row.area.code.to_string(), sex.map(str::to_owned), level.map(str::to_owned));
@@ -92,8 +93,8 @@ fn every_sum_is_the_truth_with_its_noise_by_every_route() {
         }
     }
     let deviation = (squares / cells).sqrt();
-    assert!(cells > 300.0 && (2_500.0..3_600.0).contains(&deviation), "{deviation} of {cells}");
-    assert!(hidden > 0, "somebody is in a cell whose count is shown as 0");
+    assert!(cells > 150.0 && (2_500.0..3_600.0).contains(&deviation), "{deviation} of {cells}");
+    assert!(hidden > 0, "somebody is in a cell of few");
     let notes = college.ask_of(&analyst, AreaType::District, &[], Some("hours")).unwrap();
     let said = notes.notes.join("; ");
     assert!(said.contains("of one person no more than 1000 is added up in a cell"), "{said}");
