@@ -9,7 +9,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::geometric::{Geometric, GeometricNoise};
 use super::noise::Noise;
-use super::release::{Found, NoisePlanError, NoiseRelease, Noisy};
+use super::noisy::Noisy;
+use super::release::{Found, NoisePlanError, NoiseRelease};
 use super::sums::SumNoise;
 use super::table::NoiseTable;
 use crate::ids::{CellId, GroupId};

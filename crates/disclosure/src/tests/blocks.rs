@@ -176,14 +176,24 @@ fn live(steps: &[Step], policy: Policy, is_named: bool, secret: u8) -> [usize; 2
         let made = match plan(&past, &truth, &policy, &key(secret)) {
             Ok(made) => made,
             Err(error) if is_refused(&error) => continue,
+            // Where search and check do not agree of a stricter threshold beside what is out, they do not as a whole either.
+            Err(error @ PlanError::Unverified { .. }) => {
+                let whole = decide_as_one(&past, &truth, &policy, &key(secret)).unwrap();
+                assert!(verify(&whole).is_err(), "{step:?}: {error:?}");
+                continue;
+            }
             Err(error) => panic!("{step:?}: {error:?}"),
         };
         let entry = sealed(&made).decode().unwrap();
         verify(&entry).unwrap();
         let stayed = staying(&past, &entry);
         // What was known of other years is known of them still.
-        if !replaced && !other_rules {
-            for block in past.history.iter().flat_map(|history| &history.blocks) {
+        let partners: BTreeSet<u16> = entry.contributions.iter().map(|(_, _, partner, _)| *partner).collect();
+        let same_readers = past.history.as_ref().is_none_or(|history| history.contributions.partners() == partners);
+        if !replaced && !other_rules && same_readers {
+            let blocks = past.history.iter().flat_map(|history| &history.blocks);
+            // After a revision it may be proved once more.
+            for block in blocks.filter(|block| block.superseded.is_empty()) {
                 let years: BTreeSet<String> = block.figures().map(|figure| year_of(&figure.id)).collect();
                 let is_touched = touched.iter().any(|quarter| years.contains(&(2020 + quarter / OF_YEAR).to_string()));
                 assert!(
@@ -266,7 +276,7 @@ fn steps(quarters: usize) -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_life_is_proved_block_by_block(
