@@ -19,6 +19,16 @@ fn said(folder: &Path, arguments: &[&str]) -> (i32, String) {
     (output.status.code().unwrap(), text)
 }
 
+/// Without a name, all of them, also of what is counted over several datasets.
+#[test]
+fn every_publication_is_reported() {
+    let folder = support::folder();
+    let (code, text) = said(folder.path(), &["disclosure", "report"]);
+    assert_eq!(code, 0, "{text}");
+    let of = |line: &&str| line.contains("csr-partnership.people-by-services") || line.contains(REFERRALS);
+    assert!(text.lines().filter(of).count() >= 2 && text.contains("at most 4 times"), "{text}");
+}
+
 #[test]
 fn reviewers_verify_report_and_explain_and_are_on_record() {
     let folder = support::folder();

@@ -335,7 +335,7 @@ impl From<RevisionPreview> for RevisionPreviewItem {
 }
 
 fn revised_periods(shows: &Shows) -> Vec<RevisedPeriodItem> {
-    let Shows::Links { periods, most } = shows else { return Vec::new() };
+    let Shows::Links { periods, most, .. } = shows else { return Vec::new() };
     let item = |RevisedPeriod { period, published }: &RevisedPeriod| RevisedPeriodItem {
         period: period.to_string(),
         published: *published,

@@ -35,12 +35,14 @@ impl Platform {
     pub fn tables(&self, caller: &Caller) -> Vec<TableCard> {
         let state = self.state();
         let subjects = state.definitions.contracts().filter_map(|contract| subject(&state, &contract.id));
-        let may = |subject: &Subject<'_>| {
-            let allowed = |purpose, level| self.may(&state, caller, subject, purpose, level).is_ok();
+        let may = |subject: Subject<'_>| {
+            let allowed = |purpose, level| permits(self, &state, (caller, purpose), &subject, level).ok();
             let mut purposes = caller.principal.purposes.iter();
-            purposes.any(|purpose| subject.grammar.levels().into_iter().any(|level| allowed(purpose, level)))
+            let permit = purposes
+                .find_map(|purpose| subject.grammar.levels().into_iter().find_map(|level| allowed(purpose, level)));
+            permit.map(|(derive, _)| card(&subject, &derive))
         };
-        subjects.filter(may).map(|subject| card(&subject)).collect()
+        subjects.filter_map(may).collect()
     }
 
     /// A table of counts with noise, as `write` makes a text of it: on record before it is answered, if it is new to everybody. Nothing is
@@ -82,6 +84,10 @@ impl Platform {
         let question = question(&subject, request)?;
         let (derive, release) =
             permits(self, &state, (caller, &purpose), &subject, question.level()).map_err(denied)?;
+        if let Some(sum) = question.sum.as_ref().filter(|sum| !is_agreed(&derive, &subject, &sum.column)) {
+            let problem = format!("no agreement lets `{}` of `{}` be added up", sum.column, subject.contract.id);
+            return Err(PlatformError::BadParameter { parameter: "sum", problem });
+        }
         self.still_protected(&state, &subject, release.terms())?;
         Asked { platform: self, state: &state, caller, subject: &subject, question: &question, release: &release }
             .answer(&derive, has, write)
@@ -219,7 +225,12 @@ fn sum_in_words(noisy: &Noisy, column: &str, grammar: &Grammar) -> Option<String
     ))
 }
 
-fn card(subject: &Subject<'_>) -> TableCard {
+/// Whether a column may be used by a permit.
+fn is_agreed(permit: &Permit<Derive>, subject: &Subject<'_>, column: &str) -> bool {
+    permit.agreed_columns(&subject.contract.id).is_some_and(|agreed| agreed.contains_key(column))
+}
+
+fn card(subject: &Subject<'_>, permit: &Permit<Derive>) -> TableCard {
     let Subject { contract, group, noisy, grammar } = subject;
     TableCard {
         dataset: contract.id.clone(),
@@ -231,6 +242,7 @@ fn card(subject: &Subject<'_>) -> TableCard {
         sums: grammar
             .sums
             .keys()
+            .filter(|name| is_agreed(permit, subject, name))
             .filter_map(|name| Some(SumCard { name: name.clone(), noise: sum_in_words(noisy, name, grammar)? }))
             .collect(),
         noise: noise_in_words(noisy),

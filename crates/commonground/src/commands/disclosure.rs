@@ -30,7 +30,8 @@ pub(crate) fn run(config: &Config, command: &DisclosureCommand) -> anyhow::Resul
 
 /// A ledger is read without loading anything else; one that does not hold does not keep the others from being checked.
 fn verify(config: &Config, args: &ReviewArgs) -> anyhow::Result<()> {
-    let (platform, datasets) = to_review(config, args)?;
+    let platform = super::attach(config)?;
+    let datasets = to_review(&platform, args)?;
     let reviewer = platform.local_reviewer()?;
     let (mut broken, mut unseen) = (0, 0);
     for dataset in &datasets {
@@ -64,12 +65,22 @@ fn verify(config: &Config, args: &ReviewArgs) -> anyhow::Result<()> {
 }
 
 fn report(config: &Config, args: &ReviewArgs) -> anyhow::Result<()> {
-    let (platform, datasets) = to_review(config, args)?;
+    // What waits of linked records hangs on the geography, too.
+    let platform = super::open(config)?;
+    let datasets = to_review(&platform, args)?;
     let reviewer = platform.local_reviewer()?;
+    let mut failed = None;
     for dataset in &datasets {
-        say(platform.publication_report(&reviewer, dataset)?)?;
+        match platform.publication_report(&reviewer, dataset) {
+            Ok(report) => say(report)?,
+            // One holds up no other.
+            Err(error) => {
+                note(format_args!("{dataset}: {error}"));
+                failed.get_or_insert(error);
+            }
+        }
     }
-    Ok(())
+    failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
 fn preview(config: &Config, args: &PreviewArgs) -> anyhow::Result<()> {
@@ -145,8 +156,7 @@ fn explain(config: &Config, args: &ExplainArgs) -> anyhow::Result<()> {
 }
 
 /// The platform, and the datasets asked for or else all that have a plan.
-fn to_review(config: &Config, args: &ReviewArgs) -> anyhow::Result<(Platform, Vec<DatasetId>)> {
-    let platform = super::attach(config)?;
+fn to_review(platform: &Platform, args: &ReviewArgs) -> anyhow::Result<Vec<DatasetId>> {
     let datasets = if args.dataset.is_empty() {
         platform.planned_datasets()?
     } else {
@@ -155,7 +165,7 @@ fn to_review(config: &Config, args: &ReviewArgs) -> anyhow::Result<(Platform, Ve
     if datasets.is_empty() {
         note("nothing was published by a plan yet");
     }
-    Ok((platform, datasets))
+    Ok(datasets)
 }
 
 /// When an attack has to end.

@@ -64,7 +64,12 @@ fn print_receipt(receipt: &UploadReceipt) -> anyhow::Result<()> {
     say(format_args!("{} {} version {}", receipt.dataset, receipt.period, receipt.version))?;
     say(platform::findings_text(&receipt.findings))?;
     if !receipt.created {
-        say("already stored: nothing was changed")?;
+        match receipt.opt_outs_applied {
+            Some(at) => say(format_args!(
+                "already stored: no new version; opt-outs were applied on {at}, by the latest word on record"
+            ))?,
+            None => say("already stored: nothing was changed")?,
+        }
     }
     Ok(())
 }

@@ -202,7 +202,7 @@ impl Platform {
         let withdrawn = self.recorded().withdrawn().clone();
         // What was withdrawn or replaced since is not what was asked for, though it may come again.
         let agreed = agreed.filter(|_| !revised.is_empty() && work.has(&revised));
-        let periods = Periods::new(work, (&before, last), &withdrawn, agreed)?;
+        let periods = Periods::new(work, (&before, &past), &withdrawn, agreed)?;
         // Published before an end of the service, so that only the note is left.
         let is_out = periods.waiting.is_empty() && last.is_some_and(|last| revised.is_subset(&last.basis.versions()));
         let outcome = self.link_periods(work, (&before, last), periods);

@@ -178,6 +178,17 @@ impl Platform {
             agreements.filter_map(|agreement| agreement.grants().next().map(|(of, to)| agreement.terms(of, to)));
         let terms = terms.reduce(|one, other| agreements::meet(&one, &other))?;
         let registered = Grammar::of(contract)?;
+        let listed = |name: &&String| {
+            let of = governing.agreements.iter().filter_map(|digest| state.snapshot.agreement(digest));
+            of.filter_map(|agreement| agreement.dataset(&contract.id))
+                .all(|of| of.columns.iter().any(|column| column.name == **name))
+        };
+        if let Some(name) = registered.sums.keys().find(|name| !listed(name)) {
+            return Some(format!(
+                "`{}`: `crossings.sums` names `{name}`, which not all of its agreements list: nothing of it is kept or added up",
+                contract.id
+            ));
+        }
         let check = || {
             let Some(noise) = noise_of(&terms)? else { return Ok(()) };
             let before = state.out.get(&contract.id).and_then(|group| group.basis.grammar.as_ref());

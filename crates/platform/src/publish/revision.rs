@@ -74,6 +74,8 @@ pub enum Shows {
         periods: Vec<RevisedPeriod>,
         /// With how many states of its data each may be published.
         most: u32,
+        /// That the definition names other datasets by now, in words.
+        other: Option<String>,
     },
 }
 
@@ -333,7 +335,8 @@ impl fmt::Display for Shows {
                 )?;
                 write!(f, "so do not say what it was. Nothing is published yet; exactly this is by")
             }
-            Self::Links { periods, most } => {
+            Self::Links { periods, most, other } => {
+                other.iter().try_for_each(|other| writeln!(f, "Caution: {other}."))?;
                 for RevisedPeriod { period, published } in periods {
                     writeln!(
                         f,

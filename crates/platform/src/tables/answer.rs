@@ -189,7 +189,8 @@ fn caveat(noisy: &Noisy, question: &Question) -> String {
         );
     };
     format!(
-        "With noise of at most {} either way; none where a count of at most {} is shown; parts do not add up exactly.",
+        "Of nobody more than {} is added up; with noise of at most {} either way; none where a count of at most {} is shown; parts do not add up exactly.",
+        sum.most(),
         sum.largest(noisy.noise()),
         SumNoise::few(noisy.noise())
     )

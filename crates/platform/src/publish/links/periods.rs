@@ -34,17 +34,19 @@ pub(super) struct Periods {
     corrected: BTreeSet<Period>,
     /// The state of the data that there are.
     current: BTreeMap<Period, Digest>,
+    /// The files that anything was ever published from.
+    known: BTreeSet<Uuid>,
 }
 
 impl Periods {
     /// By what is out, what was withdrawn, and which corrections a revision was asked of.
     pub(super) fn new(
         work: &Work<'_>,
-        (before, last): (&NoiseState, Option<&Opened>),
+        (before, past): (&NoiseState, &[Opened]),
         withdrawn: &BTreeSet<Uuid>,
         agreed: Option<Digest>,
     ) -> Result<Self, PlatformError> {
-        let linked = last.and_then(|last| last.basis.linked.as_ref());
+        let linked = past.last().and_then(|last| last.basis.linked.as_ref());
         if let Some(known) = linked.filter(|known| known.period != work.links.period) {
             return unpublishable(format!(
                 "people were counted by {} at its last release, and who is in one of these would be in another again: keep that, or count them under another name",
@@ -62,7 +64,8 @@ impl Periods {
         }
         let registered = linked.iter().flat_map(|linked| &linked.areas).chain(&work.links.areas);
         let states = work.states(&work.areas(&registered.copied().collect())?);
-        let mut periods = Self { current: states.clone(), ..Self::default() };
+        let known = past.iter().flat_map(|opened| opened.basis.versions()).collect();
+        let mut periods = Self { current: states.clone(), known, ..Self::default() };
         periods.find_corrections(&states, before, work.links.revisions);
         if agreed.is_some() && agreed == periods.code() {
             periods.corrected = std::mem::take(&mut periods.waiting).into_keys().collect();
@@ -159,11 +162,10 @@ impl Periods {
     pub(super) fn held(&self, work: &Work<'_>) -> BTreeSet<Uuid> {
         let mut held = BTreeSet::new();
         for period in self.waiting.keys() {
-            let used = self.kept.get(period).map(LinkedPeriod::versions).unwrap_or_default();
             let versions = work.versions_of(*period).flat_map(|(_, versions)| versions);
             let fresh: BTreeSet<Uuid> = versions.map(|version| version.facts.id).collect();
             // Without other files it is what areas are, or which of them rows carry.
-            let others: BTreeSet<Uuid> = fresh.difference(&used).copied().collect();
+            let others: BTreeSet<Uuid> = fresh.difference(&self.known).copied().collect();
             held.extend(if others.is_empty() { fresh } else { others });
         }
         held

@@ -1,8 +1,10 @@
 //! Corrections of linked data: what a revision would spend of what is registered. What it would show is told to nobody before: figures of
 //! another state of the data are published by being shown, and nothing is linked to ask.
 
-use model::Digest;
+use std::collections::BTreeSet;
+
 use model::contract::{DatasetContract, Links};
+use model::{DatasetId, Digest};
 
 use super::super::ledger::{Opened, Previewed};
 use super::super::revision::{RevisedPeriod, RevisionPlan, RevisionPreview, Shows};
@@ -25,12 +27,18 @@ impl Platform {
         let (periods, previewed) = self.corrections_of_links(&work, past)?;
         let states = |period| periods.editions.get(period).copied().unwrap_or_default();
         let revised = periods.waiting.keys().map(|period| RevisedPeriod { period: *period, published: states(period) });
-        let shows = Shows::Links { periods: revised.collect(), most: links.revisions };
+        let shows =
+            Shows::Links { periods: revised.collect(), most: links.revisions, other: other_datasets(links, past) };
+        let is_as_before = is_as_before(&work, past)?;
+        let previewed = previewed.filter(|_| is_as_before);
         let plan = previewed.as_ref().map(|previewed| RevisionPlan { digest: previewed.digest, shows });
         let full = periods.full(&work);
         let corrections = previewed.as_ref().map_or(full.len(), |previewed| previewed.held.len());
         self.remember(&contract.id, |remembered| remembered.previewed = previewed)?;
-        let refused = (!full.is_empty()).then(|| full.join("; "));
+        let other =
+            "its `areas` or `revisions` are not those that the noise of what is out was made for: put them back";
+        let reasons: Vec<String> = (!is_as_before).then(|| other.to_owned()).into_iter().chain(full).collect();
+        let refused = (!reasons.is_empty()).then(|| reasons.join("; "));
         Ok(RevisionPreview { dataset: contract.id.clone(), corrections, plan, refused })
     }
 
@@ -75,8 +83,32 @@ impl Platform {
     ) -> Result<(Periods, Option<Previewed>), PlatformError> {
         let before = noise_of(&work.contract.id, past.last())?;
         let withdrawn = self.recorded().withdrawn().clone();
-        let periods = Periods::new(work, (&before, past.last()), &withdrawn, None)?;
+        let periods = Periods::new(work, (&before, past), &withdrawn, None)?;
         let previewed = periods.code().map(|digest| Previewed { digest, held: periods.held(work) });
         Ok((periods, previewed))
     }
+}
+
+/// Whether what is registered is what the noise of what is out was made for.
+fn is_as_before(work: &Work<'_>, past: &[Opened]) -> Result<bool, PlatformError> {
+    let before = noise_of(&work.contract.id, past.last())?;
+    let linked = past.last().and_then(|last| last.basis.linked.as_ref());
+    let Some((noise, linked)) = before.of_links().zip(linked) else { return Ok(true) };
+    let areas: BTreeSet<_> = linked.areas.iter().chain(&work.links.areas).collect();
+    Ok(noise.revisions() == work.links.revisions && u32::try_from(areas.len()) == Ok(noise.tables()))
+}
+
+/// Which datasets the definition names that what is out was not linked from, or no more, in words.
+fn other_datasets(links: &Links, past: &[Opened]) -> Option<String> {
+    let linked = past.last()?.basis.linked.as_ref()?;
+    let (from, now): (BTreeSet<_>, BTreeSet<_>) =
+        (linked.from().into_keys().collect(), links.datasets.iter().collect());
+    let names = |of: Vec<&DatasetId>| of.into_iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
+    let without = (from.difference(&now).next().is_some())
+        .then(|| format!("without {}", names(from.difference(&now).copied().collect())));
+    let with = (now.difference(&from).next().is_some())
+        .then(|| format!("with {}", names(now.difference(&from).copied().collect())));
+    let said: Vec<String> = without.into_iter().chain(with).collect();
+    (!said.is_empty())
+        .then(|| format!("the definition names other datasets than what is out was linked from: {}", said.join(", ")))
 }

@@ -150,3 +150,22 @@ fn sums_are_judged_before_any_data() {
     let both = refused("revisions = 2\nsums = { hours = 1000 }");
     assert!(both.contains("`[crossings]` are refused"), "{both}");
 }
+
+/// What no agreement lists is not kept, nor offered.
+#[test]
+fn a_sum_that_is_not_agreed_is_not_offered() {
+    let small = described(REGISTERED);
+    // The sample's agreement lists no hours.
+    small.amend(AGREEMENT, "version = 1", "version = 1 ");
+    let platform = small.open();
+    let refused = platform.refused_views().join("; ");
+    assert!(refused.contains("`crossings.sums` names `hours`, which not all of its agreements list"), "{refused}");
+    let (places, file) = (places(), file_with_hours(&on_two_courses(20, 1), &places()));
+    Small::take_in(&platform, COLLEGE, "2024-09-01/P1Y", &file);
+    let college = College { small, platform, places, learners: Vec::new() };
+    college.platform.publish_pending(&mut |_| ()).unwrap();
+    let analyst = college.caller("chorley-council");
+    assert!(college.platform.tables(&analyst).iter().all(|card| card.sums.is_empty()));
+    let refused = college.ask_of(&analyst, AreaType::Lsoa, &[], Some("hours")).unwrap_err();
+    assert!(matches!(refused, PlatformError::BadParameter { parameter: "sum", .. }), "{refused}");
+}

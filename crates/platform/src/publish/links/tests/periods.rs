@@ -351,3 +351,34 @@ fn entries_that_linked_all_periods_at_once_are_read() {
     assert_eq!(of(&read), of(&linked));
     assert_eq!((read.rounding, read.odds), (1, linked.odds));
 }
+
+/// What a reviewer is told before asking: that it would be refused, that it would mean something else, and how many files are new.
+#[test]
+fn a_preview_says_what_would_not_be_published_or_mean_something_else() {
+    let (small, mut platform, _) = published();
+    take_in_referrals(&platform, 4, &[1]);
+    for (from, to) in
+        [("revisions = 2", "revisions = 3"), ("\"msoa\", \"district\"", "\"msoa\", \"ward\", \"district\"")]
+    {
+        drop(platform);
+        small.describe(LINKS, from, to);
+        platform = small.open();
+        let told = preview(&platform);
+        assert!(told.plan.is_none() && told.refused.unwrap().contains("put them back"), "{to}");
+        small.describe(LINKS, to, from);
+    }
+    drop(platform);
+    let wellbeing = format!("\"{WELLBEING}\",\n");
+    let other = format!("{wellbeing}  \"north-west-ambulance.call-outs\",\n");
+    small.describe(LINKS, &wellbeing, &other);
+    let told = preview(&small.open()).to_string();
+    small.describe(LINKS, &other, &wellbeing);
+    let platform = small.open();
+    // Without data of the third nothing is there to ask for.
+    assert!(!told.contains("--publish"), "{told}");
+    let officer = platform.local_officer(&TEAM.parse().unwrap()).unwrap();
+    platform.withdraw(&officer, &TEAM.parse().unwrap(), "2024-01-01/P1Y").unwrap();
+    Small::take_in(&platform, TEAM, "2024-01-01/P1Y", cases(&CASES[1..]).as_bytes());
+    publish(&platform);
+    assert_eq!(preview(&platform).corrections, 2, "one of each supplier");
+}
