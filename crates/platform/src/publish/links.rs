@@ -177,23 +177,18 @@ impl Platform {
         let work = Work::new(self, state, contract, links)?;
         let target = work.target(self.now())?;
         let outcome = self.link(&work);
-        let is_lasting = |error: &PlatformError| {
-            plan_error(error).is_some()
-                || matches!(
-                    error,
-                    PlatformError::Unpublishable { .. }
-                        | PlatformError::Denied { .. }
-                        | PlatformError::AwaitsRevision { .. }
-                )
+        let is_over = match &outcome {
+            Ok((_, is_over)) => *is_over,
+            Err(error) => is_lasting(error),
         };
-        if outcome.as_ref().err().is_none_or(is_lasting) {
+        if is_over {
             self.remember(&contract.id, |remembered| remembered.tried = Some(target))?;
         }
-        outcome
+        outcome.map(|(outcome, _)| outcome)
     }
 
-    /// Of each period by itself: none waits for another.
-    fn link(&self, work: &Work<'_>) -> Result<Outcome, PlatformError> {
+    /// Of each period by itself: none waits for another. And whether it would be the same another time.
+    fn link(&self, work: &Work<'_>) -> Result<(Outcome, bool), PlatformError> {
         let dataset = &work.contract.id;
         let past = self.released_entries(dataset)?;
         let last = past.last();
@@ -211,12 +206,12 @@ impl Platform {
         }
         // Whatever became of it: it is asked for again, or not.
         self.end_revision(dataset, &revised)?;
-        let mut outcome = outcome?;
+        let (mut outcome, is_over) = outcome?;
         outcome.revised |= is_out;
         if !outcome.revised {
             outcome.refused.push(format!("{dataset}: its corrections are not published, as others came since or some may not be linked: preview the revision again"));
         }
-        Ok(outcome)
+        Ok((outcome, is_over))
     }
 
     fn link_periods(
@@ -224,7 +219,7 @@ impl Platform {
         work: &Work<'_>,
         (before, last): (&NoiseState, Option<&Opened>),
         mut periods: Periods,
-    ) -> Result<Outcome, PlatformError> {
+    ) -> Result<(Outcome, bool), PlatformError> {
         if periods.is_empty() {
             let (versions, full) = (periods.held(work), periods.full(work));
             return match (versions.is_empty(), full.is_empty()) {
@@ -235,7 +230,7 @@ impl Platform {
         }
         self.counted_elsewhere(work)?;
         let mut permitted = self.permitted(work, &mut periods, before)?;
-        let mut unlinked = Vec::new();
+        let (mut unlinked, mut is_over) = (Vec::new(), true);
         let group = loop {
             let basis = self.basis_of_links(work, &periods, &permitted, last)?;
             if let Some(last) = last.filter(|last| last.basis.revision == basis.revision) {
@@ -253,6 +248,7 @@ impl Platform {
             let others = !periods.kept.is_empty() || periods.due.len() > 1;
             let Some(period) = uncounted.get().filter(|_| others) else { return Err(error) };
             tracing::error!(causes = causes(&error), "the records of a period cannot be linked");
+            is_over &= is_lasting(&error);
             let why = public_reason(&error);
             unlinked.push(format!("{}: {} is not published: {why}", work.contract.id, period.label()));
             periods.leave(period);
@@ -267,7 +263,8 @@ impl Platform {
         let (mut refused, revised) = (permitted.refused.clone(), periods.revises());
         refused.extend(unlinked);
         refused.extend(periods.full(work));
-        Ok(Outcome { group, held: periods.held(work), later: Vec::new(), refused, fresh: false, revised })
+        let held = periods.held(work);
+        Ok((Outcome { group, held, later: Vec::new(), refused, fresh: false, revised }, is_over))
     }
 
     /// Refuses to count people where other linked figures count or ever counted any: of somebody who is in both, each would tell as much as
@@ -287,6 +284,15 @@ impl Platform {
         }
         Ok(())
     }
+}
+
+/// Whether it would fail so another time.
+fn is_lasting(error: &PlatformError) -> bool {
+    let is_ours = matches!(
+        error,
+        PlatformError::Unpublishable { .. } | PlatformError::Denied { .. } | PlatformError::AwaitsRevision { .. }
+    );
+    is_ours || plan_error(error).is_some()
 }
 
 fn noise_of(dataset: &DatasetId, last: Option<&Opened>) -> Result<NoiseState, PlatformError> {
