@@ -11,7 +11,7 @@ use crate::history::Past;
 use crate::ids::GroupId;
 use crate::key::PlanKey;
 use crate::ledger::{
-    ColumnKind, ENTRY_VERSION, Entry, EntryBlock, EntryCell, EntryColumn, EntryTable, LedgerError, LedgerState, Outcome,
+    ColumnKind, Entry, EntryBlock, EntryCell, EntryColumn, EntryTable, LedgerError, LedgerState, Outcome,
 };
 use crate::material::{Material, MaterialCell};
 use crate::plan::PlanError;
@@ -210,21 +210,8 @@ impl Decider<'_> {
 
     /// An entry of nothing yet.
     fn empty(&self, policy: &Policy, more_follows: bool) -> Entry {
-        Entry {
-            version: ENTRY_VERSION,
-            group: self.group.clone(),
-            revision: self.revision,
-            policy: policy.clone(),
-            truth: Vec::new(),
-            origins: Vec::new(),
-            contributions: Vec::new(),
-            cells: Vec::new(),
-            superseded: Vec::new(),
-            tables: Vec::new(),
-            blocks: Vec::new(),
-            more_follows,
-            without_late: false,
-        }
+        let entry = Entry::empty(self.group.clone(), self.revision, policy.clone());
+        Entry { more_follows, ..entry }
     }
 
     /// Cells without atoms count nothing, and the others of no block are not available.

@@ -306,6 +306,25 @@ pub(crate) enum ColumnKind {
 }
 
 impl Entry {
+    /// Of nothing yet.
+    pub(crate) const fn empty(group: GroupId, revision: Digest, policy: Policy) -> Self {
+        Self {
+            version: ENTRY_VERSION,
+            group,
+            revision,
+            policy,
+            truth: Vec::new(),
+            origins: Vec::new(),
+            contributions: Vec::new(),
+            cells: Vec::new(),
+            superseded: Vec::new(),
+            tables: Vec::new(),
+            blocks: Vec::new(),
+            more_follows: false,
+            without_late: false,
+        }
+    }
+
     /// Every figure that the proof is about: what is shown, and what was.
     pub(crate) fn figures(&self) -> impl Iterator<Item = &EntryCell> {
         self.cells.iter().chain(&self.superseded)

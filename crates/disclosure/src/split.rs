@@ -13,6 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::blocks::Forest;
 use crate::material::signed;
 use crate::table::{Column, Known, Reader, Role, Rows, Table, add, at, set};
 use crate::universe::Universe;
@@ -84,16 +85,6 @@ impl Sets {
     }
 }
 
-/// Root of a union-find forest.
-fn root(parents: &mut [u32], mut node: u32) -> u32 {
-    while at(parents, node) != node {
-        let up = at(parents, at(parents, node));
-        set(parents, node, up);
-        node = up;
-    }
-    node
-}
-
 /// Splits the table of one family off, or says that it cannot be.
 fn split_off(
     base: &Piece,
@@ -115,12 +106,9 @@ fn split_off(
     let possible = with_possible(&of_universe, &universe.origins);
     let offset = u32::try_from(ours.rows.len()).ok()?;
     let total = offset + u32::try_from(rest.rows.len()).ok()?;
-    let mut parents: Vec<u32> = (0..total).collect();
-    for (a, b) in &possible {
-        let (a, b) = (root(&mut parents, *a), root(&mut parents, *b + offset));
-        set(&mut parents, a.max(b), a.min(b));
-    }
-    let roots: Vec<u32> = (0..total).map(|node| root(&mut parents, node)).collect();
+    let mut forest = Forest::new(total as usize);
+    possible.iter().for_each(|(a, b)| forest.join(*a, *b + offset));
+    let roots: Vec<u32> = (0..total).map(|node| forest.root(node)).collect();
     let slabs = Slabs::new(&roots, offset, &possible, &ours)?;
     let touched = slabs.fixed_columns(&ours.rows, 0).into_iter().chain(slabs.fixed_columns(&rest.rows, offset));
     let mut fixed = BTreeSet::new();

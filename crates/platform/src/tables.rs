@@ -75,7 +75,7 @@ impl Platform {
         // Whoever may see no table at all does not learn what is registered.
         let mut outcome = None;
         for level in subject.grammar.levels() {
-            outcome = Some(self.may(&state, caller, &subject, &purpose, level));
+            outcome = Some(permits(self, &state, (caller, &purpose), &subject, level).map(drop));
             if matches!(outcome, Some(Ok(()))) {
                 break;
             }
@@ -133,18 +133,6 @@ impl Platform {
             }),
             Err(error) => Err(error),
         }
-    }
-
-    /// Whether the caller may be shown a table so fine for a purpose, and it may be computed.
-    fn may(
-        &self,
-        state: &State,
-        caller: &Caller,
-        subject: &Subject<'_>,
-        purpose: &PurposeId,
-        level: Level,
-    ) -> Result<(), Denial> {
-        permits(self, state, (caller, purpose), subject, level).map(drop)
     }
 }
 

@@ -80,18 +80,10 @@ pub(crate) fn is_same(one: &Entry, other: &Entry) -> bool {
 fn header(like: &Entry, blocks: Vec<EntryBlock>) -> Entry {
     Entry {
         version: like.version,
-        group: like.group.clone(),
-        revision: like.revision,
-        policy: like.policy.clone(),
-        truth: Vec::new(),
-        origins: Vec::new(),
-        contributions: Vec::new(),
-        cells: Vec::new(),
-        superseded: Vec::new(),
-        tables: Vec::new(),
         blocks,
         more_follows: like.more_follows,
         without_late: like.without_late,
+        ..Entry::empty(like.group.clone(), like.revision, like.policy.clone())
     }
 }
 

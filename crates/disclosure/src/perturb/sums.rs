@@ -28,12 +28,13 @@
 //! `m v + w`, with a standard deviation of more than `m` times that of a count. *Not* bounded: how close a part may be guessed from all sums that
 //! it is in together, beyond that each of them has noise of its own.
 
+use model::contract::Crossings;
 use serde::{Deserialize, Serialize};
 
 use super::noise::Noise;
 
 /// The greatest part that may be registered.
-pub const MOST_PART: u64 = 1 << 32;
+pub const MOST_PART: u64 = Crossings::MOST_PART;
 
 /// A registered sum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -126,6 +126,12 @@ impl Partition {
             opt_outs: facts.opt_outs.clone(),
         }
     }
+
+    /// What governs some of a dataset together.
+    pub(super) fn governing<'a>(dataset: DatasetId, partitions: impl IntoIterator<Item = &'a Self>) -> Governing {
+        let agreements = partitions.into_iter().flat_map(|partition| partition.agreements.iter().copied()).collect();
+        Governing { dataset, agreements }
+    }
 }
 
 impl Basis {
@@ -268,10 +274,7 @@ impl Basis {
 
     /// The agreements that govern it: of linked records, those of each dataset.
     pub(crate) fn governing(&self, dataset: &DatasetId) -> Vec<Governing> {
-        let of = |(dataset, partitions): (DatasetId, Vec<&Partition>)| Governing {
-            dataset,
-            agreements: partitions.into_iter().flat_map(|partition| partition.agreements.iter().copied()).collect(),
-        };
+        let of = |(dataset, partitions): (DatasetId, Vec<&Partition>)| Partition::governing(dataset, partitions);
         self.by_dataset(dataset).into_iter().map(of).collect()
     }
 

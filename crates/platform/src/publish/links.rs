@@ -71,6 +71,11 @@ impl LinkedPeriod {
     fn versions(&self) -> BTreeSet<Uuid> {
         self.from.values().flatten().map(|partition| partition.version).collect()
     }
+
+    /// Whether it counts people over the datasets that a definition names now: over others its figures mean something else.
+    fn is_of(&self, links: &Links) -> bool {
+        self.from.keys().collect::<BTreeSet<_>>() == links.datasets.iter().collect()
+    }
 }
 
 impl Linked {
@@ -92,10 +97,9 @@ impl Linked {
         from
     }
 
-    /// Whether a period counts people over the datasets that a definition names now: over others its figures mean something else.
+    /// Whether a period is there that counts people over the datasets that a definition names now.
     pub(super) fn is_of(&self, period: Period, links: &Links) -> bool {
-        let of = self.periods.iter().filter(|of| of.period == period);
-        of.map(|of| of.from.keys().collect::<BTreeSet<_>>()).any(|from| from == links.datasets.iter().collect())
+        self.periods.iter().any(|of| of.period == period && of.is_of(links))
     }
 
     /// What is asked when figures are read: of each period by itself, with opt-outs as they were when it was linked.

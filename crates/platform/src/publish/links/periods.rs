@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use disclosure::NoiseState;
-use model::{DatasetId, Digest, Period};
+use model::{Digest, Period};
 use uuid::Uuid;
 
 use super::super::ledger::Opened;
@@ -55,10 +55,8 @@ impl Periods {
         }
         let mut stays = BTreeMap::new();
         for of in linked.into_iter().flat_map(|linked| &linked.periods) {
-            let datasets: BTreeSet<&DatasetId> = work.links.datasets.iter().collect();
-            // Of other services it would mean something else.
-            let same = of.from.keys().collect::<BTreeSet<_>>() == datasets;
-            if let Some(state) = before.state(of.period).filter(|_| same && of.versions().is_disjoint(withdrawn)) {
+            let stands = of.is_of(work.links) && of.versions().is_disjoint(withdrawn);
+            if let Some(state) = before.state(of.period).filter(|_| stands) {
                 stays.insert(of.period, (of.clone(), state));
             }
         }
@@ -104,7 +102,7 @@ impl Periods {
         }
     }
 
-    pub(super) fn keep(&mut self, of: LinkedPeriod, state: Digest) {
+    fn keep(&mut self, of: LinkedPeriod, state: Digest) {
         self.states.insert(of.period, state);
         self.kept.insert(of.period, of);
     }

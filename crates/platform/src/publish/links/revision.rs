@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use disclosure::NoiseState;
 use model::contract::{DatasetContract, Links};
 use model::{DatasetId, Digest};
 
@@ -15,6 +16,13 @@ use crate::error::PlatformError;
 use crate::platform::Platform;
 use crate::state::State;
 
+/// What is out, what becomes of each period, and what names the corrections that wait.
+struct Corrections {
+    before: NoiseState,
+    periods: Periods,
+    previewed: Option<Previewed>,
+}
+
 impl Platform {
     /// Which corrections of linked data wait, and what is left of what is registered.
     pub(in crate::publish) fn preview_linked(
@@ -24,12 +32,12 @@ impl Platform {
         past: &[Opened],
     ) -> Result<RevisionPreview, PlatformError> {
         let work = Work::new(self, state, contract, links)?;
-        let (periods, previewed) = self.corrections_of_links(&work, past)?;
+        let Corrections { before, periods, previewed } = self.corrections_of_links(&work, past)?;
         let states = |period| periods.editions.get(period).copied().unwrap_or_default();
         let revised = periods.waiting.keys().map(|period| RevisedPeriod { period: *period, published: states(period) });
         let shows =
             Shows::Links { periods: revised.collect(), most: links.revisions, other: other_datasets(links, past) };
-        let is_as_before = is_as_before(&work, past)?;
+        let is_as_before = is_as_before(&work, &before, past);
         let previewed = previewed.filter(|_| is_as_before);
         let plan = previewed.as_ref().map(|previewed| RevisionPlan { digest: previewed.digest, shows });
         let full = periods.full(&work);
@@ -50,8 +58,7 @@ impl Platform {
         (past, digest): (&[Opened], Digest),
     ) -> Result<usize, PlatformError> {
         let work = Work::new(self, state, contract, links)?;
-        let (_, waiting) = self.corrections_of_links(&work, past)?;
-        let Some(waiting) = waiting else { return Ok(0) };
+        let Some(waiting) = self.corrections_of_links(&work, past)?.previewed else { return Ok(0) };
         let remembered = self.remembered(&contract.id)?;
         if waiting.digest != digest || remembered.previewed.as_ref() != Some(&waiting) {
             let problem =
@@ -73,29 +80,24 @@ impl Platform {
         past: &[Opened],
     ) -> Result<usize, PlatformError> {
         let work = Work::new(self, state, contract, links)?;
-        Ok(self.corrections_of_links(&work, past)?.1.map_or(0, |waiting| waiting.held.len()))
+        Ok(self.corrections_of_links(&work, past)?.previewed.map_or(0, |waiting| waiting.held.len()))
     }
 
-    fn corrections_of_links(
-        &self,
-        work: &Work<'_>,
-        past: &[Opened],
-    ) -> Result<(Periods, Option<Previewed>), PlatformError> {
+    fn corrections_of_links(&self, work: &Work<'_>, past: &[Opened]) -> Result<Corrections, PlatformError> {
         let before = noise_of(&work.contract.id, past.last())?;
         let withdrawn = self.recorded().withdrawn().clone();
         let periods = Periods::new(work, (&before, past), &withdrawn, None)?;
         let previewed = periods.code().map(|digest| Previewed { digest, held: periods.held(work) });
-        Ok((periods, previewed))
+        Ok(Corrections { before, periods, previewed })
     }
 }
 
 /// Whether what is registered is what the noise of what is out was made for.
-fn is_as_before(work: &Work<'_>, past: &[Opened]) -> Result<bool, PlatformError> {
-    let before = noise_of(&work.contract.id, past.last())?;
+fn is_as_before(work: &Work<'_>, before: &NoiseState, past: &[Opened]) -> bool {
     let linked = past.last().and_then(|last| last.basis.linked.as_ref());
-    let Some((noise, linked)) = before.of_links().zip(linked) else { return Ok(true) };
+    let Some((noise, linked)) = before.of_links().zip(linked) else { return true };
     let areas: BTreeSet<_> = linked.areas.iter().chain(&work.links.areas).collect();
-    Ok(noise.revisions() == work.links.revisions && u32::try_from(areas.len()) == Ok(noise.tables()))
+    noise.revisions() == work.links.revisions && u32::try_from(areas.len()) == Ok(noise.tables())
 }
 
 /// Which datasets the definition names that what is out was not linked from, or no more, in words.

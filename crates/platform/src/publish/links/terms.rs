@@ -120,8 +120,7 @@ struct Inputs {
 impl Inputs {
     fn of(snapshot: &Snapshot, from: &BTreeMap<DatasetId, Vec<Partition>>) -> Self {
         let of = |(dataset, partitions): (&DatasetId, &Vec<Partition>)| {
-            let agreements = partitions.iter().flat_map(|partition| partition.agreements.iter().copied()).collect();
-            let governing = Governing { dataset: dataset.clone(), agreements };
+            let governing = Partition::governing(dataset.clone(), partitions);
             let declared = partitions.iter().map(|partition| partition.opt_outs.as_ref());
             let opt_outs = opt_outs::together(snapshot, &governing, declared);
             (governing, opt_outs)

@@ -340,15 +340,21 @@ fn what_is_registered_later_has_another_noise_and_is_refused() {
     assert_eq!(publish(&platform), "published nothing new");
 }
 
-/// Who is in one year is in four quarters: by both, figures would tell of everybody more than once.
-#[test]
-fn people_are_counted_by_one_type_of_period_ever() {
-    let small = small();
+/// The indicator's file, its text, and the text without the view by MSOA.
+fn by_district_alone(small: &Small) -> (std::path::PathBuf, String, String) {
     let indicator = small.indicators().join("people-known-to-services.toml");
     let text = std::fs::read_to_string(&indicator).unwrap();
     let (before, view) = text.rsplit_once("[[view]]").unwrap();
     let district = format!("{}[[view]]{view}", before.split_once("[[view]]").unwrap().0);
     std::fs::write(&indicator, &district).unwrap();
+    (indicator, text, district)
+}
+
+/// Who is in one year is in four quarters: by both, figures would tell of everybody more than once.
+#[test]
+fn people_are_counted_by_one_type_of_period_ever() {
+    let small = small();
+    let (indicator, _, district) = by_district_alone(&small);
     let platform = small.open();
     take_in(&platform, [&REFERRED, &[20], &[20], &[20]]);
     publish(&platform);

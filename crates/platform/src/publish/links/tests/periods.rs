@@ -289,11 +289,7 @@ fn a_period_that_cannot_be_counted_stops_no_other() {
 #[test]
 fn a_view_that_comes_later_shows_what_was_linked_for_it() {
     let small = small();
-    let indicator = small.indicators().join("people-known-to-services.toml");
-    let text = std::fs::read_to_string(&indicator).unwrap();
-    let (before, view) = text.rsplit_once("[[view]]").unwrap();
-    let district = format!("{}[[view]]{view}", before.split_once("[[view]]").unwrap().0);
-    std::fs::write(&indicator, &district).unwrap();
+    let (indicator, text, _) = by_district_alone(&small);
     let platform = small.open();
     take_in(&platform, [&REFERRED, &[20], &[20], &[20]]);
     publish(&platform);
