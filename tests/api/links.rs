@@ -44,7 +44,12 @@ async fn people_known_to_several_services_are_as_many_as_were_planted() {
         let caveat = row["caveat"].as_str().unwrap();
         assert!(caveat.contains(&format!("19 of 20 such figures are within {within} of what was counted")), "{caveat}");
     }
+    // Once for all of them, and as wide as the widest.
+    let notes = answer["notes"].as_array().unwrap();
+    assert!(matches!(&notes[..], [note] if note.as_str().unwrap().contains("within 29 of what was counted")), "{notes:?}");
     assert_eq!(answer["synthetic"], true);
+    let exact = demo.get("/v1/data.json?indicator=fire-incidents&area_type=district", None).await.json();
+    assert_eq!((exact["notes"].as_array().unwrap().len(), exact["rows"].as_array().unwrap().is_empty()), (0, false));
 }
 
 #[tokio::test]

@@ -27,6 +27,8 @@ pub(crate) struct Cube {
     pub(crate) view: ViewId,
     /// Its rows, in order of period, area, sex, age, breakdown.
     pub(crate) rows: Released<Vec<TidyRow>>,
+    /// What noise its figures have, in words, if any.
+    pub(crate) noise: Option<String>,
     /// What the rows stand on.
     pub(crate) basis: Basis,
 }
@@ -45,7 +47,7 @@ impl Cube {
         let closed = closed.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         let etag = digest_of([self.basis.etag.as_bytes(), closed.as_bytes()]).to_string().chars().take(32).collect();
         let basis = Basis { etag, ..self.basis.clone() };
-        Arc::new(Self { view: self.view.clone(), rows, basis })
+        Arc::new(Self { view: self.view.clone(), rows, noise: self.noise.clone(), basis })
     }
 }
 
@@ -127,6 +129,11 @@ impl Layout<'_> {
 
     fn within(&self, key: &CellKey) -> u32 {
         self.sums.map_or(0, |sums| if key.breakdown.is_none() { sums.within[1] } else { sums.within[0] })
+    }
+
+    /// What is said of the noise of a whole table: of its least exact figures.
+    pub(crate) fn noise(&self, numerator: &GroupTables) -> Option<String> {
+        numerator.noise().map(|noise| noise_in_words(noise, self.sums.map_or(0, |sums| sums.within[1])))
     }
 }
 

@@ -120,7 +120,7 @@ impl Platform {
         #[expect(clippy::disallowed_methods, reason = "a selection of released rows")]
         let rows =
             cube.rows.as_ref().map(|rows| rows.iter().filter(|row| chosen.takes(row)).cloned().collect::<Vec<_>>());
-        let notes = if rows.get().is_empty() { chosen.what_exists(cube) } else { Vec::new() };
+        let notes = if rows.get().is_empty() { chosen.what_exists(cube) } else { cube.noise.iter().cloned().collect() };
         self.accesses().count(cube.view.clone(), caller.actor.clone());
         Ok(DataAnswer {
             rows,

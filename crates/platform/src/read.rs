@@ -182,7 +182,7 @@ pub struct DataAnswer {
     pub view: String,
     /// The agreements that the numbers stand on.
     pub agreements: Vec<Digest>,
-    /// Why there are no rows, and what exists; empty when there are rows.
+    /// Why there are no rows, and what exists; of rows, what noise all of them have.
     pub notes: Vec<String>,
     /// Whether any of the data are synthetic.
     pub synthetic: bool,

@@ -221,6 +221,16 @@ test('withheld areas are hatched, named in the key and worded in the table', asy
     expect(await heading(page)).toContain('withheld to protect people');
   }));
 
+test('figures with noise say so before an area is chosen', () =>
+  on(1280, `${address}/?indicator=college-participation&area_type=lsoa#key=${key}`, async ({ page }) => {
+    await figures(page);
+    expect(await page.locator('#area-title').innerText()).toBe('No area selected');
+    expect(await page.locator('.legend').innerText()).toMatch(/counts have noise of at most \d+ either way/);
+    await page.goto(CRIME);
+    await figures(page);
+    expect(await page.locator('.legend').innerText()).not.toContain('noise');
+  }));
+
 test('the CSV comes as a file with the documented columns', () =>
   on(1280, CRIME, async ({ page }) => {
     await figures(page);

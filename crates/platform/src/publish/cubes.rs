@@ -150,7 +150,8 @@ fn cubes_of(state: &State, indicator: &Indicator) -> Result<Vec<Cube>, PlatformE
         let etag = digest_of([content.as_slice(), definition.as_slice(), stands.as_slice()]);
         let etag = etag.to_string().chars().take(32).collect();
         let basis = Basis { governing: governing.clone(), opt_outs: opt_outs.clone(), linked: linked.clone(), etag };
-        cubes.push(Cube { view: indicator.view_id(view)?, rows, basis });
+        let noise = layout.noise(numerator.tables.get());
+        cubes.push(Cube { view: indicator.view_id(view)?, rows, noise, basis });
     }
     Ok(cubes)
 }

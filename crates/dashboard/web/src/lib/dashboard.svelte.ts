@@ -38,6 +38,8 @@ export class Dashboard {
     !this.data.loading && this.data.value !== null && this.data.value.indicator === this.choice.indicator
   );
   allRows = $derived(this.current ? (this.data.value?.rows ?? []) : []);
+  /** What must be said of all rows, or why there are none. */
+  notes = $derived(this.current ? (this.data.value?.notes ?? []) : []);
   categories = $derived(categories(this.allRows, this.choice.breakdown));
   categoryRows = $derived(ofCategory(this.allRows, this.choice.breakdown, this.choice.category));
   rows = $derived(byArea(this.categoryRows, this.period?.period ?? ''));

@@ -15,7 +15,9 @@ test.each([
   ['sex', 'female', 'Women and girls'],
   ['outcome', 'see-and-treat', 'See-and-treat'],
   ['outcome', 'all', 'All together'],
-  ['age', 'unknown', 'Not known']
+  ['age', 'unknown', 'Not known'],
+  ['services', '2', 'Services: 2'],
+  ['services', '3+', 'Services: 3 or more']
 ])('%s %s is %s', (dimension, category, expected) => {
   expect(categoryWords(dimension, category)).toBe(expected);
 });

@@ -107,6 +107,7 @@ export function categoryWords(dimension: string, category: string): string {
   if (category === 'unknown') return 'Not known';
   if (dimension === 'sex') return category === 'female' ? 'Women and girls' : 'Men and boys';
   if (dimension === 'age') return `Aged ${category.replace('-', ' to ').replace('+', ' and over')}`;
+  if (/^\d+\+?$/.test(category)) return `${sentence(dimension)}: ${category.replace('+', ' or more')}`;
   return sentence(category);
 }
 

@@ -126,6 +126,11 @@ impl Bound {
     pub fn worst(&self) -> Option<&Kind> {
         self.kinds.first()
     }
+
+    /// Whether nothing is given away with a probability above `cap`.
+    pub(crate) fn passes(&self, cap: f64) -> bool {
+        self.near_zero.worst.posterior <= cap && self.worst().is_none_or(|kind| kind.posterior() <= cap)
+    }
 }
 
 /// Judges everything that is registered against the noise. Takes the cube of the atoms of each dimension: some seconds for 2,000.

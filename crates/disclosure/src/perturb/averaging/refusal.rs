@@ -27,7 +27,7 @@ pub enum Refused {
         cap: f64,
     },
     /// One published count says too much already.
-    #[error("a published count of {} is a true count of {} with probability {:.2}, above the cap of {cap:.2}, even if nothing else is published: lower `stays`, or raise `variance`", worst.published, worst.count, worst.posterior)]
+    #[error("a published count of {} is a true count of {} with probability {:.2}, above the cap of {cap:.2}, even if nothing else is published: lower `stays_per_thousand`, or raise `variance`", worst.published, worst.count, worst.posterior)]
     OneCount {
         /// The published count.
         worst: SmallCount,
@@ -74,7 +74,7 @@ pub fn refuse(registered: &Registered, noise: &Noise, cap: f64) -> Result<Bound,
         return Err(Refused::OneCount { worst, cap });
     }
     match bound.worst() {
-        Some(kind) if kind.posterior() > cap => Err(Refused::Averaging {
+        Some(kind) if !bound.passes(cap) => Err(Refused::Averaging {
             advice: advice(registered, noise, kind, cap, &table)?,
             kind: Box::new(kind.clone()),
             dimensions: registered.dimensions.iter().map(|dimension| dimension.name.clone()).collect(),
@@ -106,14 +106,17 @@ fn advice(
         ));
     }
     if structure.revisions > 1 {
-        parts.push(format!("each cell is published {} times: publish fewer revisions", structure.revisions));
+        parts.push(format!(
+            "each cell is published {} times, by states of its data and for each of them once more with each sum: register fewer",
+            structure.revisions
+        ));
     }
-    parts.push(match variance_that_passes(&structure, noise, kind, cap)? {
+    parts.push(match variance_that_passes(registered, &structure, noise, kind, cap)? {
         Some(more) => format!(
-            "or raise `variance` to {} with `largest` {} and `stays` {}",
+            "or raise `variance` to {} with `largest` {} and `stays_per_thousand` {:.0}",
             more.variance(),
             more.largest(),
-            more.stays()
+            more.stays() * 1000.0
         ),
         None => "no variance that is possible would do".to_owned(),
     });
@@ -174,7 +177,13 @@ fn proved(structure: &Structure, exact: &mut Exact) -> Result<f64, RegistrationE
 }
 
 /// The least of some larger variances with which the bound stays below the cap.
-fn variance_that_passes(structure: &Structure, noise: &Noise, kind: &Kind, cap: f64) -> Result<Option<Noise>, Refused> {
+fn variance_that_passes(
+    registered: &Registered,
+    structure: &Structure,
+    noise: &Noise,
+    kind: &Kind,
+    cap: f64,
+) -> Result<Option<Noise>, Refused> {
     // Where many counts keep their value, several published ones show it however large the others' noise is.
     let all = [noise.stays(), 0.0].into_iter().flat_map(|stays| MULTIPLES.map(|multiple| (stays, multiple)));
     for (stays, multiple) in all.take(if noise.stays() > 0.0 { 2 * MULTIPLES.len() } else { MULTIPLES.len() }) {
@@ -185,7 +194,12 @@ fn variance_that_passes(structure: &Structure, noise: &Noise, kind: &Kind, cap: 
         let Some(more) = larger.next() else { continue };
         let ratio = variance / noise.variance();
         let estimated = kind.variance.map_or(0.0, |variance| rounded_is_right(variance * ratio));
-        if estimated <= cap && proved(structure, &mut exact_of(&NoiseTable::solve(&more)?))? <= cap {
+        let table = NoiseTable::solve(&more)?;
+        // First what is quick to know, then everything that the next registration is asked.
+        if estimated <= cap
+            && proved(structure, &mut exact_of(&table))? <= cap
+            && averaging_bound(registered, &table)?.passes(cap)
+        {
             return Ok(Some(more));
         }
     }

@@ -77,12 +77,13 @@ fn messages_name_what_gives_most_and_what_to_do() {
 const MESSAGES: [&str; 3] = [
     "counts of `area` of `area` by `age` of `age` by `sex` of `sex` by `month` of `month` could be guessed with probability 0.62, above \
      the cap of 0.50: `sex` gives most; without its level `sex` it would be 0.49, which is enough; or raise `variance` to 5 with \
-     `largest` 6 and `stays` 0",
+     `largest` 6 and `stays_per_thousand` 0",
     "counts of `area` of `area` by `age` of `age` by `sex` of `sex` could be guessed with probability 0.73, above the cap of 0.50: \
-     `sex` gives most; without its level `sex` it would be 0.56, which is not enough by itself; each cell is published 3 times: publish \
-     fewer revisions; or raise `variance` to 9 with `largest` 10 and `stays` 0",
+     `sex` gives most; without its level `sex` it would be 0.56, which is not enough by itself; each cell is published 3 times, by states \
+     of its data and for each of them once more with each sum: register fewer; or raise `variance` to 9 with `largest` 10 and \
+     `stays_per_thousand` 0",
     "a published count of 1 is a true count of 1 with probability 0.74, above the cap of 0.50, even if nothing else is published: lower \
-     `stays`, or raise `variance`",
+     `stays_per_thousand`, or raise `variance`",
 ];
 
 #[test]
