@@ -12,7 +12,7 @@ use model::{AgeBand, AreaType, PeriodType, Sex};
 use crate::changes::Shown;
 use crate::ids::{CellId, GroupId, MeasureId};
 use crate::ledger::{AuthenticatedEntry, Entry, LedgerError, Outcome};
-use crate::perturb::{Found, Geometric, Noise};
+use crate::perturb::{Found, Geometric, Noise, SumNoise};
 use crate::policy::{Policy, Rounding, ZeroPolicy};
 use crate::rules::Reason;
 use crate::verify::verify;
@@ -159,6 +159,8 @@ pub enum Protection {
     Noise {
         /// Its parameters.
         noise: Noise,
+        /// Sums that may be asked for, by column.
+        sums: BTreeMap<String, SumNoise>,
         /// What the registration was found to give away.
         found: Found,
         /// How many figures of views are so small that nothing is proved of them.
@@ -246,7 +248,7 @@ impl PublicationReport {
     fn rules(&self) -> Vec<String> {
         match &self.protection {
             Protection::Withheld(policy) => self.rules_of(policy),
-            Protection::Noise { noise, .. } => noise::rules_of_noise(noise),
+            Protection::Noise { noise, sums, .. } => noise::rules_of_noise(noise, sums),
             Protection::Links(noise) => noise::rules_of_links(noise),
         }
     }
@@ -277,7 +279,7 @@ impl PublicationReport {
     fn readers(&self) -> Vec<String> {
         let policy = match &self.protection {
             Protection::Withheld(policy) => policy,
-            Protection::Noise { noise, found, few } => return noise::proof_of_noise(noise, found, *few),
+            Protection::Noise { noise, found, few, .. } => return noise::proof_of_noise(noise, found, *few),
             Protection::Links(noise) => return noise::proof_of_links(noise),
         };
         let mut readers = vec![

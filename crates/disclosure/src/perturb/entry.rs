@@ -73,7 +73,7 @@ pub(crate) struct NoiseEntry {
     pub(crate) found: Option<Found>,
     /// Sums that may be asked for, by column.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) sums: BTreeMap<String, SumNoise>,
+    pub(crate) sums: BTreeMap<String, SumNoise>,
     /// Of each registered period that the data cover, their state.
     pub(super) states: Vec<(Period, Digest)>,
     /// Of each period that figures were published of, all states that its data had.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Loss, Protection, PublicationReport, ReportedView};
 use crate::ids::GroupId;
 use crate::ledger::{AuthenticatedEntry, LedgerError};
-use crate::perturb::{Found, Geometric, Noise, NoiseEntry, NoiseKind, read_noise};
+use crate::perturb::{Found, Geometric, Noise, NoiseEntry, NoiseKind, SumNoise, read_noise};
 
 /// Reports on an entry of a plan of noise: everything is shown.
 ///
@@ -44,10 +44,10 @@ fn protection_of(entry: &NoiseEntry) -> Result<Protection, LedgerError> {
     let found = entry.found.clone().ok_or(LedgerError::Unreadable)?;
     let most = u64::from(noise.largest() + noise.least_shown());
     let few = entry.cells.iter().filter(|(_, value)| *value <= most).count();
-    Ok(Protection::Noise { noise, found, few })
+    Ok(Protection::Noise { noise, sums: entry.sums.clone(), found, few })
 }
 
-pub(super) fn rules_of_noise(noise: &Noise) -> Vec<String> {
+pub(super) fn rules_of_noise(noise: &Noise, sums: &BTreeMap<String, SumNoise>) -> Vec<String> {
     let mut rules = vec![format!(
         "every count above zero has noise of at most {} either way, variance {}; a cell has the same noise until the data of its period change",
         noise.largest(),
@@ -56,6 +56,13 @@ pub(super) fn rules_of_noise(noise: &Noise) -> Vec<String> {
     if noise.least_shown() > 0 {
         rules.push(format!("no count from 1 to {} is shown", noise.least_shown()));
     }
+    rules.extend(sums.iter().map(|(column, sum)| {
+        format!(
+            "sums of `{column}` may be asked for: what is above {0} in a cell counts as {0}, noise is that of a count for {0}, and there is none beside a count of at most {1}",
+            sum.most(),
+            SumNoise::few(noise)
+        )
+    }));
     rules
 }
 
