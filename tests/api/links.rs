@@ -1,5 +1,6 @@
 //! How many people are known to several services, of the whole sample, against what was planted in it.
 
+use platform::{DataRequest, PeriodChoice};
 use serde_json::Value;
 
 use crate::support::{Demo, root};
@@ -81,5 +82,33 @@ async fn only_whoever_may_link_reads_them() {
     for key in ["analyst", "officer", "outsider"] {
         let sent = demo.send(axum::http::Method::POST, path, Some(key), &[], b"services\n1\n".to_vec()).await;
         assert!([403, 404].contains(&sent.status.as_u16()), "{key}: {}", sent.text());
+    }
+}
+
+#[tokio::test]
+async fn a_reviewer_is_told_what_noise_figures_have() {
+    let demo = Demo::open();
+    let reviewer = demo.platform.local_reviewer().unwrap();
+    for (indicator, noise) in
+        [("people-known-to-services", "within 29 of what was counted"), ("college-participation", "noise of at most")]
+    {
+        let request = DataRequest {
+            indicator: indicator.parse().unwrap(),
+            area_type: Some(model::AreaType::District),
+            period_type: None,
+            areas: Vec::new(),
+            within: None,
+            period: PeriodChoice::Latest,
+            sex: None,
+            age: None,
+            breakdown: None,
+            purpose: None,
+        };
+        let explained = demo.platform.explain(&reviewer, &request).unwrap();
+        assert!(!explained.is_empty(), "{indicator}");
+        for row in explained {
+            let said = row.to_string();
+            assert!(said.contains("released with noise, nothing is withheld") && said.contains(noise), "{said}");
+        }
     }
 }

@@ -28,18 +28,17 @@ pub struct RowExplanation {
     pub row: String,
     /// One for the numerator and one for the denominator, as far as they are of controlled data.
     pub cells: Vec<Explanation>,
-    /// Whether the row has noise, so that nothing of it is withheld.
-    pub has_noise: bool,
+    /// Of a numerator with noise, of which nothing is withheld: what the noise is, if there is a figure.
+    pub noise: Option<String>,
 }
 
 impl fmt::Display for RowExplanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.row)?;
-        if self.has_noise {
-            return writeln!(f, "  released with noise, which `disclosure report` tells of: nothing is withheld");
-        }
-        if self.cells.is_empty() {
-            return writeln!(f, "  open data: nothing is withheld");
+        match &self.noise {
+            Some(noise) => writeln!(f, "  {noise}")?,
+            None if self.cells.is_empty() => writeln!(f, "  open data: nothing is withheld")?,
+            None => {}
         }
         self.cells.iter().try_for_each(|cell| writeln!(f, "  {}", cell.to_string().replace('\n', "\n  ")))
     }
@@ -135,11 +134,11 @@ impl Platform {
         let missing = || PlatformError::NotFound { what: format!("indicator `{}`", request.indicator) };
         let indicator = state.definitions.indicator(&request.indicator).ok_or_else(missing)?;
         // One question, one record and one reading for each dataset, though numerator and denominator may be of the same.
-        let (mut entries, mut has_noise) = (BTreeMap::new(), false);
+        let (mut entries, mut noisy) = (BTreeMap::new(), BTreeSet::new());
         for dataset in indicator.datasets().filter(|dataset| is_planned(&state, dataset)) {
             let last = self.reviewed(caller, dataset, audit::Question::Explain)?.pop();
             if last.as_ref().is_some_and(|last| last.basis.has_noise()) {
-                has_noise = true;
+                noisy.insert(dataset);
                 continue;
             }
             let explainer = last.map(|opened| Explainer::new(&opened.entry)).transpose();
@@ -160,7 +159,8 @@ impl Platform {
                 contract.map(|of| denominator_rule(&indicator.numerator.dataset, measure, of, group)).transpose()?;
             parts.push(Part { measure: requests::measure_id(measure)?, rule, entry });
         }
-        Ok(answer.rows.get().iter().map(|row| explained(row, &parts, has_noise)).collect())
+        let noise = noisy.contains(&indicator.numerator.dataset).then(|| answer.notes.join(" "));
+        Ok(answer.rows.get().iter().map(|row| explained(row, &parts, noise.as_deref())).collect())
     }
 
     /// The released entries of a dataset's ledger, for a caller whom the agreements let review it; on record.
@@ -251,7 +251,7 @@ fn is_planned(state: &State, dataset: &DatasetId) -> bool {
     state.released.get(dataset).is_some_and(|group| !group.basis.open)
 }
 
-fn explained(row: &TidyRow, parts: &[Part<'_>], has_noise: bool) -> RowExplanation {
+fn explained(row: &TidyRow, parts: &[Part<'_>], noise: Option<&str>) -> RowExplanation {
     let key = key_of(row);
     let mut cells = Vec::new();
     for part in parts {
@@ -261,7 +261,11 @@ fn explained(row: &TidyRow, parts: &[Part<'_>], has_noise: bool) -> RowExplanati
         cells.extend(part.entry.explain(&id));
     }
     let shown = row.value.map_or_else(|| format!("[{}]", row.status.as_str()), |value| value.to_string());
-    RowExplanation { row: format!("{} {key}: {shown}", row.indicator), cells, has_noise }
+    let noise = noise.map(|noise| match row.count {
+        Some(_) => format!("released with noise, nothing is withheld. {noise}"),
+        None => "no figure is published of this area and period; where there are figures they have noise".to_owned(),
+    });
+    RowExplanation { row: format!("{} {key}: {shown}", row.indicator), cells, noise }
 }
 
 fn key_of(row: &TidyRow) -> CellKey {
