@@ -47,7 +47,10 @@ async fn people_known_to_several_services_are_as_many_as_were_planted() {
     }
     // Once for all of them, and as wide as the widest.
     let notes = answer["notes"].as_array().unwrap();
-    assert!(matches!(&notes[..], [note] if note.as_str().unwrap().contains("within 29 of what was counted")), "{notes:?}");
+    assert!(
+        matches!(&notes[..], [note] if note.as_str().unwrap().contains("within 29 of what was counted")),
+        "{notes:?}"
+    );
     assert_eq!(answer["synthetic"], true);
     let exact = demo.get("/v1/data.json?indicator=fire-incidents&area_type=district", None).await.json();
     assert_eq!((exact["notes"].as_array().unwrap().len(), exact["rows"].as_array().unwrap().is_empty()), (0, false));

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
-use platform::{Caller, Platform, PlatformError};
+use platform::{Caller, Platform, PlatformError, Stop};
 
 use crate::problem::Problem;
 
@@ -49,6 +49,26 @@ pub(crate) async fn apart<T: Send + 'static>(
     outcome.unwrap_or_else(|source| {
         Err(PlatformError::Failed { operation: "finish a request", source: Box::new(source) }.into())
     })
+}
+
+/// Runs what may take long on a thread of its own kind, as long as somebody waits for it: where the caller goes away, or time is up,
+/// the work is told to stop.
+///
+/// # Errors
+/// As [`apart`].
+pub(crate) async fn while_wanted<T: Send + 'static>(
+    work: impl FnOnce(&Stop) -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let stop = Stop::new();
+    // Dropped with this future, which nobody polls then.
+    let _wanted = stop.clone().drop_guard();
+    apart(move || {
+        if stop.is_cancelled() {
+            return Err(PlatformError::Unavailable { reason: "nobody waits for it any more".to_owned() }.into());
+        }
+        work(&stop)
+    })
+    .await
 }
 
 /// The token behind the scheme, whose case does not matter (RFC 9110, 11.1).
@@ -104,6 +124,22 @@ mod tests {
         ] {
             assert_eq!(bearer(text), expect, "{text}");
         }
+    }
+
+    #[tokio::test]
+    async fn work_is_told_when_nobody_waits_any_more() {
+        let (told, was_told) = tokio::sync::oneshot::channel();
+        let waits = while_wanted(move |stop| {
+            let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+            while !stop.is_cancelled() && std::time::Instant::now() < until {
+                std::thread::sleep(std::time::Duration::from_millis(2));
+            }
+            let _ = told.send(stop.is_cancelled());
+            Ok(())
+        });
+        assert!(tokio::time::timeout(std::time::Duration::from_millis(20), waits).await.is_err());
+        assert!(was_told.await.unwrap(), "it stopped");
+        assert!(while_wanted(|stop| Ok(stop.is_cancelled())).await.is_ok_and(|stopped| !stopped));
     }
 
     #[test]

@@ -135,6 +135,7 @@ impl From<PlatformError> for Problem {
                 Self { findings, ..Self::new(REFUSED, detail) }
             }
             PlatformError::Unavailable { .. } => Self::new(UNAVAILABLE, detail),
+            PlatformError::TimedOut { .. } => Self::new(TIMEOUT, detail),
             PlatformError::Failed { .. } if error.needs_a_start() => {
                 let detail = "an earlier write failed: nothing is stored until the service is started again";
                 Self { reference: Some(logged(&error)), ..Self::new(UNAVAILABLE, detail) }

@@ -5,12 +5,12 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::Response;
-use platform::{PlatformError, TableAnswer, TableOutcome, TableRequest};
+use platform::{PlatformError, Stop, TableAnswer, TableOutcome, TableRequest};
 
 use crate::App;
 use crate::data::NOTE;
 use crate::encode;
-use crate::headers::{apart, caller, is_known, tagged};
+use crate::headers::{apart, caller, is_known, tagged, while_wanted};
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::schema::{SYNTHETIC_NOTICE, TableDocument, TableList};
@@ -44,7 +44,7 @@ pub(crate) async fn list(State(app): State<App>, uri: Uri, headers: HeaderMap) -
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 404, body = Problem), (status = 429, body = Problem)))]
 pub(crate) async fn csv(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
-    apart(move || {
+    while_wanted(move |stop| {
         let write = |answer: &TableAnswer| {
             let body = encode::table_csv(answer, answer.synthetic.then_some(SYNTHETIC_NOTICE))
                 .map_err(|source| PlatformError::Failed { operation: "write CSV", source: Box::new(source) })?;
@@ -52,7 +52,7 @@ pub(crate) async fn csv(State(app): State<App>, uri: Uri, headers: HeaderMap) ->
             Ok((format!("{}-csv", answer.etag), body, named, answer.notes.clone()))
         };
         let kind = "text/csv; charset=utf-8; header=present";
-        let (etag, body, named, notes) = match ask(&app, &uri, &headers, "csv", write)? {
+        let (etag, body, named, notes) = match ask(&app, (&uri, &headers), "csv", stop, write)? {
             TableOutcome::Unchanged { etag } => {
                 return Ok(tagged(&headers, &format!("{etag}-csv"), kind, Body::empty()));
             }
@@ -85,13 +85,13 @@ pub(crate) async fn csv(State(app): State<App>, uri: Uri, headers: HeaderMap) ->
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 404, body = Problem), (status = 429, body = Problem)))]
 pub(crate) async fn json(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
-    apart(move || {
+    while_wanted(move |stop| {
         let write = |answer: &TableAnswer| {
             let body = serde_json::to_vec(&document(answer))
                 .map_err(|source| PlatformError::Failed { operation: "write JSON", source: Box::new(source) })?;
             Ok((answer.etag.clone(), body))
         };
-        let (etag, body) = match ask(&app, &uri, &headers, "json", write)? {
+        let (etag, body) = match ask(&app, (&uri, &headers), "json", stop, write)? {
             TableOutcome::Unchanged { etag } => (etag, Vec::new()),
             TableOutcome::Written(written) => written,
         };
@@ -118,9 +118,9 @@ fn document(answer: &TableAnswer) -> TableDocument<'_> {
 /// Asks for a table and writes it, unless the caller has it in this format.
 fn ask<T>(
     app: &App,
-    uri: &Uri,
-    headers: &HeaderMap,
+    (uri, headers): (&Uri, &HeaderMap),
     format: &str,
+    stop: &Stop,
     write: impl FnOnce(&TableAnswer) -> Result<T, PlatformError>,
 ) -> Result<TableOutcome<T>, Problem> {
     let params = Params::read(uri, &PARAMETERS, app.limits.query_bytes)?;
@@ -134,6 +134,7 @@ fn ask<T>(
         by: params.list("by")?,
         sum: params.text("sum").map(str::to_owned),
         purpose: params.text("purpose").map(str::to_owned),
+        stop: stop.clone(),
     };
     let has = |etag: &str| is_known(headers, &format!("{etag}-{format}"));
     Ok(app.platform.table(&caller, &request, &has, write)?)

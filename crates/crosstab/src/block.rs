@@ -18,7 +18,8 @@ pub struct Amounts<'a> {
 
 impl Amounts<'_> {
     /// The sum of the absolute known amounts; the greatest number stands for all that are greater.
-    pub(crate) fn magnitude(&self) -> u64 {
+    #[must_use]
+    pub fn magnitude(&self) -> u64 {
         let Some(known) = self.known else {
             // In 128 bits no block that fits in memory overflows.
             let sum: u128 = self.amounts.iter().map(|amount| u128::from(amount.unsigned_abs())).sum();

@@ -144,11 +144,12 @@ impl CountRequest {
         }
     }
 
-    pub(crate) async fn count(&self, session: Session, deadline: Deadline) -> Result<Counted, EngineError> {
-        let mut table = Finest::new(self)?;
+    pub(crate) async fn count(&self, session: Session, deadline: &Deadline) -> Result<Counted, EngineError> {
+        let (mut table, account) = (Finest::new(self)?, session.account("cells"));
         let each = |batch: RecordBatch| {
             deadline.check()?;
-            table.add(&batch, self, &session)
+            table.add(&batch, self, &session)?;
+            account.hold(table.bytes())
         };
         session.for_each(each).await?;
         table.with_totals(self, &session, deadline)
@@ -196,6 +197,9 @@ impl Counted {
         counts.and_then(summed).map_err(EngineError::Counts)
     }
 }
+
+/// After how many people time is looked at.
+const CHECKED_EVERY: u32 = 4_096;
 
 /// A row that is in no cell of the table.
 const NOWHERE: usize = usize::MAX;
@@ -315,19 +319,24 @@ impl Finest {
         Ok(place.map_or(Place::Nowhere, Place::At))
     }
 
+    /// Bytes that it holds.
+    fn bytes(&self) -> usize {
+        let cells = (self.counts.capacity() + self.keys.capacity()) * size_of::<u64>();
+        cells + self.people.as_ref().map_or(0, Whereabouts::bytes)
+    }
+
     /// The last place of each dimension becomes the total of all.
     fn with_totals(
         mut self,
         request: &CountRequest,
         session: &Session,
-        deadline: Deadline,
+        deadline: &Deadline,
     ) -> Result<Counted, EngineError> {
         deadline.check()?;
         if let Some(people) = self.people.take() {
             let who = session.snapshot().columns().get(self.sizes.len());
             let who = who.ok_or_else(|| request.stored("the column of people is missing".to_owned()))?.values.read();
-            people.count(&self.sizes, &mut self.counts, &mut self.keys, |code| key_of(&who, code));
-            deadline.check()?;
+            people.count(&self.sizes, (&mut self.counts, &mut self.keys), |code| key_of(&who, code), deadline)?;
         } else {
             let dimensions = 2..self.sizes.len();
             add_totals(&mut self.counts, &self.sizes, dimensions.clone(), u64::saturating_add);

@@ -48,6 +48,9 @@ pub enum EngineError {
         /// The limit in seconds.
         seconds: u64,
     },
+    /// Nobody waits for it any more.
+    #[error("stopped, as nobody waits for it any more")]
+    Stopped,
     /// It needs more memory than one request may take.
     #[error("stopped because it needs more than {limit} bytes of memory: publish a coarser view, or raise `{setting}`")]
     OutOfMemory {

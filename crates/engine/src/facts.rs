@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Int64Type, UInt32Type};
 use crate::data::snapshot::Snapshot;
 use crate::data::values::{SharedValues, Values};
 use crate::error::EngineError;
-use crate::request::GroupRequest;
+use crate::request::{Deadline, GroupRequest};
 
 /// Text that stands for a missing category.
 pub const UNKNOWN: &str = "unknown";
@@ -69,6 +69,7 @@ impl Facts {
         batches: &[RecordBatch],
         request: &GroupRequest,
         snapshot: &Snapshot,
+        deadline: &Deadline,
     ) -> Result<Self, EngineError> {
         let dimensions = request.dimensions();
         let mut facts = Self::default();
@@ -91,6 +92,7 @@ impl Facts {
             facts.partners.number(partner);
         }
         for batch in batches {
+            deadline.check()?;
             facts.read_batch(&Columns { batch, request, snapshot }, &dimensions)?;
         }
         Ok(facts)

@@ -36,6 +36,9 @@ pub use error::EngineError;
 pub use facts::UNKNOWN;
 pub use links::{LinkPermit, LinkRequest, LinkedDataset};
 pub use permitted::Permits;
+/// Told by whoever does not wait for an answer any more.
+pub use tokio_util::sync::CancellationToken as Stop;
+
 pub use request::{AreaSet, Contributors, Dimension, GroupRequest, Limits, MeasureSpec, StoredTable, TableSpec};
 
 /// The common data set: the stored tables of all datasets, with the columns that were used lately in memory.
@@ -72,10 +75,10 @@ impl CommonDataSet {
             let grouping = Grouping::of_group(request, limits.max_contributions);
             let session = Session::open(&self.hot, (&request.dataset, tables), grouping, limits)?;
             let batches = session.aggregate().await?;
-            facts::Facts::read(&batches, request, session.snapshot())
+            facts::Facts::read(&batches, request, session.snapshot(), &deadline)
         };
         let facts = Arc::new(within(limits, work).await?);
-        universe::tabulate(&facts, request, limits, deadline)
+        universe::tabulate(&facts, request, limits, &deadline)
     }
 
     /// Counts rows or people of a dataset by area, period and dimensions, and adds up their record keys: for the cell-key method. In row-major
@@ -95,10 +98,10 @@ impl CommonDataSet {
         request.check(limits)?;
         permit.check(tables, request)?;
         let work = async {
-            let counted = request.count(request.open(&self.hot, tables, limits)?, deadline).await?;
+            let counted = request.count(request.open(&self.hot, tables, limits)?, &deadline).await?;
             let Some(sum) = &request.sum else { return Ok(counted) };
             let session = request.open_sums(sum, (&self.hot, tables), limits)?;
-            Ok(counted.with_sums(request.add_up(sum, session, deadline).await?))
+            Ok(counted.with_sums(request.add_up(sum, session, &deadline).await?))
         };
         within(limits, work).await?.unreleased(request)
     }
@@ -118,7 +121,7 @@ impl CommonDataSet {
     ) -> Result<Vec<UnreleasedCounts>, EngineError> {
         let deadline = request::Deadline::new(limits);
         permit.check(datasets, request)?;
-        let work = links::Joined::read(&self.hot, datasets, request, (limits, deadline));
+        let work = links::Joined::read(&self.hot, datasets, request, (limits, &deadline));
         within(limits, work).await?.count()
     }
 
@@ -128,6 +131,11 @@ impl CommonDataSet {
         self.hot.forget(dataset, table);
     }
 
+    /// Lets go of all that is in memory: after agreements changed, so that what they closed is not kept.
+    pub fn let_go(&self) {
+        self.hot.let_go_of_all();
+    }
+
     /// How much is in memory.
     #[must_use]
     pub fn held(&self) -> Held {
@@ -135,8 +143,9 @@ impl CommonDataSet {
     }
 }
 
-/// What work comes to, if it ends in time; it is stopped otherwise.
+/// What work comes to, if it ends in time and somebody waits for it; it is stopped otherwise.
 async fn within<T>(limits: &Limits, work: impl Future<Output = Result<T, EngineError>>) -> Result<T, EngineError> {
-    let ended = tokio::time::timeout(limits.timeout, work).await;
+    let in_time = tokio::time::timeout(limits.timeout, work);
+    let ended = limits.stop.run_until_cancelled(in_time).await.ok_or(EngineError::Stopped)?;
     ended.unwrap_or(Err(EngineError::TimedOut { seconds: limits.timeout.as_secs() }))
 }

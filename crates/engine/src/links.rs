@@ -117,7 +117,7 @@ impl<'a> Joined<'a> {
         hot: &Arc<Hot>,
         datasets: &[LinkedDataset],
         request: &'a LinkRequest,
-        (limits, deadline): (&Limits, Deadline),
+        (limits, deadline): (&Limits, &Deadline),
     ) -> Result<Self, EngineError> {
         apart(&request.periods, "linked records")?;
         let codes = request.areas.iter().flat_map(|areas| areas.areas.iter().flat_map(|(_, atoms)| atoms));
@@ -126,10 +126,12 @@ impl<'a> Joined<'a> {
         let mut joined = Self { request, atoms, seen: Vec::new() };
         for (service, LinkedDataset { dataset, tables, .. }) in (0..).zip(datasets) {
             let session = Session::open(hot, (dataset, tables), grouping(limits), limits)?;
+            let account = session.account("linked records");
             let each = |batch: RecordBatch| {
                 deadline.check()?;
                 joined.add(&batch, (service, dataset), &session)?;
-                joined.within(limits)
+                joined.within(limits)?;
+                account.hold(joined.seen.capacity().saturating_mul(size_of::<Seen>()))
             };
             session.for_each(each).await?;
         }
@@ -143,9 +145,6 @@ impl<'a> Joined<'a> {
             let needed = limits.max_contributions.saturating_add(1);
             let (limit, unit, setting) = (limits.max_contributions, "contributions", "limits.max_contributions");
             return Err(EngineError::TooLarge { needed, unit, limit, setting });
-        }
-        if self.seen.capacity().saturating_mul(size_of::<Seen>()) > limits.memory_bytes {
-            return Err(EngineError::OutOfMemory { limit: limits.memory_bytes, setting: "limits.memory_bytes" });
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use disclosure::{CellId, GroupId, MeasureId};
 use model::{AreaCode, AreaType, DatasetId, Digest, Exposure, IndicatorId, Period, PeriodType};
 use parquet::encryption::decrypt::FileDecryptionProperties;
 
+use crate::Stop;
 use crate::error::EngineError;
 
 /// The stored column with the pseudonym of the person or case.
@@ -43,6 +44,8 @@ pub struct Limits {
     pub max_contributions: u64,
     /// Threads of the query engine for one request.
     pub threads: usize,
+    /// Cancelled by whoever does not wait for the answer any more: what works on it stops.
+    pub stop: Stop,
 }
 
 impl Default for Limits {
@@ -54,6 +57,7 @@ impl Default for Limits {
             max_atoms: 4_000_000,
             max_contributions: 4_000_000,
             threads: 2,
+            stop: Stop::new(),
         }
     }
 }
@@ -151,21 +155,26 @@ pub struct GroupRequest {
 }
 
 /// Until when a request may work.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Deadline {
     /// None where the limit lies beyond what the clock can count.
     until: Option<Instant>,
     seconds: u64,
+    stop: Stop,
 }
 
 impl Deadline {
     /// From now on, for as long as the limit allows.
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { until: Instant::now().checked_add(limits.timeout), seconds: limits.timeout.as_secs() }
+        let until = Instant::now().checked_add(limits.timeout);
+        Self { until, seconds: limits.timeout.as_secs(), stop: limits.stop.clone() }
     }
 
     /// To be asked now and then by work that nothing else can stop.
     pub(crate) fn check(&self) -> Result<(), EngineError> {
+        if self.stop.is_cancelled() {
+            return Err(EngineError::Stopped);
+        }
         let over = self.until.is_some_and(|until| Instant::now() >= until);
         if over { Err(EngineError::TimedOut { seconds: self.seconds }) } else { Ok(()) }
     }

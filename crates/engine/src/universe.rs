@@ -25,7 +25,7 @@ pub(crate) fn tabulate(
     facts: &Facts,
     request: &GroupRequest,
     limits: &Limits,
-    deadline: Deadline,
+    deadline: &Deadline,
 ) -> Result<Unreleased, EngineError> {
     let dimensions = request.dimensions();
     let mut needed = 0_u64;
@@ -330,7 +330,7 @@ impl Space {
         request: &GroupRequest,
         atoms: &mut Atoms<'_>,
         builder: &mut UnreleasedBuilder,
-        deadline: Deadline,
+        deadline: &Deadline,
     ) -> Result<(), EngineError> {
         let Some(axes) = self.axes.get(table_index) else { return Ok(()) };
         let combinations = axes.combinations();

@@ -72,6 +72,8 @@ impl Platform {
             self.queue(JobReason::AgreementChanged, None, now)?;
             self.calendar().replace(&after, now);
             self.change(|state| state.snapshot = after);
+            // What they closed does not stay in memory; what they did not is read again.
+            self.common().let_go();
             self.wake_publisher();
         }
         *known = seen;

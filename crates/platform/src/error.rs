@@ -86,6 +86,12 @@ pub enum PlatformError {
         /// Why.
         reason: String,
     },
+    /// Counting took longer than it may.
+    #[error("stopped after {seconds} s, the limit `limits.query_seconds`")]
+    TimedOut {
+        /// The limit.
+        seconds: u64,
+    },
     /// Nothing of a dataset can be published as things are: trying again would end the same.
     #[error("cannot be published: {reason}")]
     Unpublishable {

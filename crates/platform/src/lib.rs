@@ -48,6 +48,8 @@ pub use audit::{Grounds, Verdict};
 pub use caller::{Caller, CredentialCard};
 pub use clock::Clock;
 pub use definitions::{DefinitionFile, Definitions};
+/// Told by whoever does not wait for an answer any more.
+pub use engine::Stop;
 pub use error::{Blocker, PlatformError, causes};
 pub use holdings::{Holdings, findings_text};
 pub use import::check_geography;

@@ -56,6 +56,7 @@ fn ended(work_id: Uuid, error: &PlatformError) -> Result<Entry, IdError> {
         PlatformError::AwaitsRevision { .. } => (true, "awaits-revision"),
         PlatformError::Unregistrable { .. } => (true, "unregistrable"),
         PlatformError::Unavailable { .. } => (false, "unavailable"),
+        PlatformError::TimedOut { .. } => (false, "timed-out"),
         PlatformError::Folder(_)
         | PlatformError::WrongKey { .. }
         | PlatformError::Definition(_)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use disclosure::Released;
+use engine::Stop;
 use model::indicator::{IndicatorType, Polarity};
 use model::{
     AgeBand, AreaCode, AreaType, BoundaryYear, DatasetId, Digest, IndicatorId, OrganisationId, Period, PeriodType, Sex,
@@ -205,6 +206,8 @@ pub struct TableRequest {
     pub sum: Option<String>,
     /// For what; needed, as the table is not published.
     pub purpose: Option<String>,
+    /// Told by whoever does not wait for it any more: then it is neither counted nor put on record.
+    pub stop: Stop,
 }
 
 /// An area of a table.

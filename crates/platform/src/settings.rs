@@ -58,11 +58,11 @@ pub struct Limits {
     pub workbook_cells: u64,
     /// How many times larger an upload may become when it is decompressed.
     pub inflation_ratio: u64,
-    /// Bytes of memory of the query engine for one protection group.
+    /// Bytes of memory of the query engine for one table or protection group.
     pub query_memory_bytes: usize,
     /// Bytes of stored columns that are kept in memory between requests.
     pub common_data_bytes: usize,
-    /// Seconds for tabulating one protection group.
+    /// Seconds for counting one table or protection group.
     pub query_seconds: u64,
     /// Cells of one protection group.
     pub max_cells: u64,
@@ -70,7 +70,9 @@ pub struct Limits {
     pub view_cells: u64,
     /// The fewest people that may live in an area of which controlled data are published, and in what two such areas differ by.
     pub least_population: u64,
-    /// Bytes of all tables that are being answered at once: more wait.
+    /// Threads that count for one table or protection group; 0 for as many as the machine has.
+    pub query_threads: usize,
+    /// Bytes of all tables that are being counted and answered at once, each with as much as the query engine may take: more wait.
     pub tables_bytes: u64,
     /// Atoms of one protection group.
     pub max_atoms: u64,
@@ -106,7 +108,8 @@ impl Default for Limits {
             max_cells: 1_000_000,
             view_cells: 100_000,
             least_population: 1_000,
-            tables_bytes: 512 << 20,
+            query_threads: 0,
+            tables_bytes: 2 << 30,
             max_atoms: 4_000_000,
             max_contributions: 4_000_000,
             publish_threads: 2,
@@ -134,14 +137,17 @@ impl Limits {
         }
     }
 
-    pub(crate) fn engine(&self) -> engine::Limits {
+    /// Those of one request, until `stop` is told that nobody waits for it any more.
+    pub(crate) fn engine(&self, stop: &engine::Stop) -> engine::Limits {
+        let all = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         engine::Limits {
             memory_bytes: self.query_memory_bytes,
             timeout: Duration::from_secs(self.query_seconds),
             max_cells: self.max_cells,
             max_atoms: self.max_atoms,
             max_contributions: self.max_contributions,
-            threads: 1,
+            threads: if self.query_threads == 0 { all() } else { self.query_threads },
+            stop: stop.clone(),
         }
     }
 }

@@ -89,8 +89,8 @@ impl Platform {
             return Err(PlatformError::BadParameter { parameter: "sum", problem });
         }
         self.still_protected(&state, &subject, release.terms())?;
-        Asked { platform: self, state: &state, caller, subject: &subject, question: &question, release: &release }
-            .answer(&derive, has, write)
+        let (subject, question, release, stop) = (&subject, &question, &release, &request.stop);
+        Asked { platform: self, state: &state, caller, subject, question, release, stop }.answer(&derive, has, write)
     }
 
     fn purpose_of(&self, state: &State, request: &TableRequest) -> Result<PurposeId, PlatformError> {

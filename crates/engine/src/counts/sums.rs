@@ -7,7 +7,7 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type, UInt32Type};
 
 use super::whereabouts::Totals;
-use super::{CountRequest, Finest, NOWHERE, SumOf};
+use super::{CHECKED_EVERY, CountRequest, Finest, NOWHERE, SumOf};
 use crate::data::column::Kind;
 use crate::data::hot::Hot;
 use crate::error::EngineError;
@@ -42,21 +42,19 @@ impl CountRequest {
         &self,
         sum: &SumOf,
         session: Session,
-        deadline: Deadline,
+        deadline: &Deadline,
     ) -> Result<Vec<u64>, EngineError> {
-        let (mut table, mut parts) = (Finest::new(self)?, Parts::default());
+        let (mut table, mut parts, account) = (Finest::new(self)?, Parts::default(), session.account("parts of sums"));
         let each = |batch: RecordBatch| {
             deadline.check()?;
             let positions = table.positions(&batch, self, &session)?;
-            parts.add(&batch, (self, sum), positions)
+            parts.add(&batch, (self, sum), positions)?;
+            account.hold(table.bytes().saturating_add(parts.0.capacity() * size_of::<(u32, usize, u64)>()))
         };
         session.for_each(each).await?;
         parts.total(&self.sizes(), sum.most, deadline)
     }
 }
-
-/// After how many contributors the time is looked at.
-const CHECKED_EVERY: usize = 4_096;
 
 /// Of whom how much is in which of the finest cells.
 #[derive(Default)]
@@ -85,11 +83,11 @@ impl Parts {
     }
 
     /// Of each contributor what is in a cell, or in a total: there it may be of several cells, and is cut off once.
-    fn total(mut self, sizes: &[usize], most: u64, deadline: Deadline) -> Result<Vec<u64>, EngineError> {
+    fn total(mut self, sizes: &[usize], most: u64, deadline: &Deadline) -> Result<Vec<u64>, EngineError> {
         let mut sums = vec![0_u64; sizes.iter().product()];
         let totals = Totals::new(sizes);
         self.0.sort_unstable();
-        for (number, rows) in self.0.chunk_by(|(one, ..), (other, ..)| one == other).enumerate() {
+        for (number, rows) in (0..).zip(self.0.chunk_by(|(one, ..), (other, ..)| one == other)) {
             if number % CHECKED_EVERY == 0 {
                 deadline.check()?;
             }

@@ -68,18 +68,18 @@ proptest! {
         prop_assert_eq!(counts.len(), request.sizes().iter().product::<usize>());
         for _ in 0..2 {
             let session = request.open(&hot, &tables, &limits).unwrap();
-            let counted = run(request.count(session, Deadline::new(&limits))).unwrap();
+            let counted = run(request.count(session, &Deadline::new(&limits))).unwrap();
             prop_assert_eq!((&counted.counts, counted.keys.as_ref()), (&counts, Some(&keys)));
         }
         let request = CountRequest { of: Of::OpenRows, ..request };
         let session = request.open(&hot, &tables, &limits).unwrap();
-        let counted = run(request.count(session, Deadline::new(&limits))).unwrap();
+        let counted = run(request.count(session, &Deadline::new(&limits))).unwrap();
         prop_assert_eq!((counted.counts, counted.keys), (counts, None));
         // Few keys among many records: the same person in several cells, months and files.
         let request = CountRequest { of: Of::People, ..request };
         let (counts, keys) = naive(&request, &files, |keys| Vec::from_iter(std::collections::BTreeSet::from_iter(keys)));
         let session = request.open(&hot, &tables, &limits).unwrap();
-        let counted = run(request.count(session, Deadline::new(&limits))).unwrap();
+        let counted = run(request.count(session, &Deadline::new(&limits))).unwrap();
         prop_assert_eq!((counted.counts, counted.keys), (counts, Some(keys)));
     }
 }
@@ -123,7 +123,7 @@ proptest! {
         let limits = limits(threads);
         let hot = Arc::new(Hot::new(1 << 20));
         let session = request.open_sums(&sum, (&hot, &tables), &limits).unwrap();
-        let sums = run(request.add_up(&sum, session, Deadline::new(&limits))).unwrap();
+        let sums = run(request.add_up(&sum, session, &Deadline::new(&limits))).unwrap();
         prop_assert_eq!(sums, naive_sums(&request, &files, most));
     }
 }
@@ -136,7 +136,7 @@ fn a_row_in_two_cells_and_too_many_cells_are_refused() {
     let limits = limits(1);
     let count = |request: &CountRequest| {
         let session = request.open(&hot, &tables, &limits).unwrap();
-        run(request.count(session, Deadline::new(&limits)))
+        run(request.count(session, &Deadline::new(&limits)))
     };
     let mut twice = request(false);
     twice.by[0].categories.push("minor".to_owned());

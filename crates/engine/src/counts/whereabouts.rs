@@ -4,6 +4,10 @@ use std::collections::BTreeSet;
 
 use crosstab::add_totals;
 
+use super::CHECKED_EVERY;
+use crate::error::EngineError;
+use crate::request::Deadline;
+
 /// Nobody was seen with this code yet.
 const UNSEEN: usize = usize::MAX;
 /// Somebody is in several finest cells, which are in the list.
@@ -39,7 +43,16 @@ impl Whereabouts {
     }
 
     /// Counts everybody once in each cell that they are in, totals included, and adds up their keys there.
-    pub(super) fn count(mut self, sizes: &[usize], counts: &mut [u64], keys: &mut [u64], key_of: impl Fn(u32) -> u64) {
+    ///
+    /// # Errors
+    /// If time is up, or nobody waits.
+    pub(super) fn count(
+        mut self,
+        sizes: &[usize],
+        (counts, keys): (&mut [u64], &mut [u64]),
+        key_of: impl Fn(u32) -> u64,
+        deadline: &Deadline,
+    ) -> Result<(), EngineError> {
         let here = |counts: &mut [u64], keys: &mut [u64], cell: usize, key: u64| {
             if let (Some(count), Some(sum)) = (counts.get_mut(cell), keys.get_mut(cell)) {
                 *count += 1;
@@ -48,6 +61,9 @@ impl Whereabouts {
         };
         // Whoever is in one finest cell is once in each total: these add up.
         for (code, cell) in (0..).zip(&self.only).filter(|(_, cell)| **cell < SEVERAL) {
+            if code % CHECKED_EVERY == 0 {
+                deadline.check()?;
+            }
             here(counts, keys, *cell, key_of(code));
         }
         let dimensions = 2..sizes.len();
@@ -55,7 +71,10 @@ impl Whereabouts {
         add_totals(keys, sizes, dimensions, u64::wrapping_add);
         let totals = Totals::new(sizes);
         self.several.sort_unstable();
-        for rows in self.several.chunk_by(|(one, _), (other, _)| one == other) {
+        for (number, rows) in (0..).zip(self.several.chunk_by(|(one, _), (other, _)| one == other)) {
+            if number % CHECKED_EVERY == 0 {
+                deadline.check()?;
+            }
             let mut cells = BTreeSet::new();
             let mut add = |cell| {
                 cells.insert(cell);
@@ -64,6 +83,12 @@ impl Whereabouts {
             let key = rows.first().map_or(0, |(code, _)| key_of(*code));
             cells.into_iter().for_each(|cell| here(counts, keys, cell, key));
         }
+        Ok(())
+    }
+
+    /// Bytes that it holds.
+    pub(super) fn bytes(&self) -> usize {
+        self.only.capacity() * size_of::<usize>() + self.several.capacity() * size_of::<(u32, usize)>()
     }
 }
 

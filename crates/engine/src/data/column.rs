@@ -39,14 +39,19 @@ impl Kind {
         }
     }
 
-    /// Bytes that a row takes at most, with its value where each row may have one of its own.
-    pub(crate) const fn width(self) -> usize {
+    /// Bytes that so many rows take at most, with their values where each row may have one of its own.
+    pub(crate) fn bytes(self, rows: usize, values: usize) -> usize {
+        let code = match values {
+            0..=0x100 => 1,
+            0x101..=0x1_0000 => 2,
+            _ => 4,
+        };
         match self {
-            Self::Text | Self::Month => 4,
-            // A code, and somebody in the list and in the map.
-            Self::Person => 4 + 68,
-            Self::Amount | Self::Decimal => 9,
-            Self::Key => 8,
+            Self::Text | Self::Month => rows.saturating_mul(code),
+            // Codes, and each person in the list and in the map.
+            Self::Person => rows.saturating_mul(code).saturating_add(values.min(rows).saturating_mul(68)),
+            Self::Amount | Self::Decimal => rows.saturating_mul(9),
+            Self::Key => rows.saturating_mul(8),
         }
     }
 

@@ -38,6 +38,8 @@ struct Inner {
     order: BTreeMap<u64, ColumnKey>,
     footers: HashMap<PathBuf, Arc<Footer>>,
     values: HashMap<(DatasetId, Arc<str>, Kind), SharedValues>,
+    /// How many values the columns of a dataset with this name had, where they were too large to be kept.
+    met: HashMap<(DatasetId, Arc<str>, Kind), usize>,
     /// Files of which nothing is kept any more: who was reading one when it was forgotten may not bring it back.
     forgotten: HashSet<PathBuf>,
     clock: u64,
@@ -178,6 +180,26 @@ impl Hot {
         inner.values.retain(|(of, _, kind), _| *kind != Kind::Person || of != dataset);
     }
 
+    /// Lets go of everything; who reads at this moment brings nothing of it back, as its values are others then.
+    pub(crate) fn let_go_of_all(&self) {
+        let mut inner = self.lock();
+        inner.columns.clear();
+        inner.order.clear();
+        inner.values.clear();
+        inner.bytes = 0;
+    }
+
+    /// How many values a column had when it was read last, without being kept.
+    pub(crate) fn learn(&self, dataset: &DatasetId, name: &Arc<str>, kind: Kind, values: usize) {
+        self.lock().met.insert((dataset.clone(), Arc::clone(name), kind), values);
+    }
+
+    /// Bytes that so many rows of a column take, by what is known of it.
+    pub(crate) fn estimate(&self, dataset: &DatasetId, name: &Arc<str>, kind: Kind, rows: usize) -> usize {
+        let met = self.lock().met.get(&(dataset.clone(), Arc::clone(name), kind)).copied();
+        kind.bytes(rows, met.unwrap_or(usize::MAX))
+    }
+
     pub(crate) fn held(&self) -> Held {
         let inner = self.lock();
         let bytes = inner.bytes + inner.bytes_of_values();
@@ -190,9 +212,9 @@ impl Inner {
         self.values.values().map(SharedValues::bytes).sum()
     }
 
-    /// Lets go of a column, and of who its people are with the last column that tells them apart.
+    /// Lets go of a column, and of its values with the last column that is coded with them.
     fn let_go(&mut self, key: &ColumnKey) {
-        let Some(entry) = self.remove(key).filter(|_| key.kind == Kind::Person) else { return };
+        let Some(entry) = self.remove(key).filter(|_| key.kind.is_coded()) else { return };
         let of_it = |other: &ColumnKey, of: &Entry| {
             other.name == key.name && other.kind == key.kind && of.dataset == entry.dataset
         };

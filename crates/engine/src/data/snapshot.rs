@@ -40,6 +40,9 @@ pub(crate) struct Snapshot {
     /// Whether what is read is kept for the next request: not where it would push out everything else.
     keeps: bool,
     open: Mutex<BTreeMap<usize, Arc<OpenFile>>>,
+    /// How long each piece takes to read, and how many were read.
+    #[cfg(test)]
+    slow: Mutex<(std::time::Duration, usize)>,
 }
 
 impl std::fmt::Debug for Snapshot {
@@ -70,6 +73,8 @@ impl Snapshot {
             hot: Arc::clone(hot),
             keeps: false,
             open: Mutex::default(),
+            #[cfg(test)]
+            slow: Mutex::default(),
         };
         for (file, table) in tables.iter().enumerate() {
             if hot.is_forgotten(&table.path) {
@@ -83,9 +88,10 @@ impl Snapshot {
             let groups = footer.groups.iter().enumerate().filter(|(_, group)| in_range(&group.areas));
             snapshot.pieces.extend(groups.map(|(group, of)| Piece { file, group, rows: of.rows }));
         }
-        // As much as all of it may take at its widest; half of the memory is left to other datasets.
-        let width: usize = columns.iter().map(|(_, kind)| kind.width()).sum();
-        snapshot.keeps = snapshot.rows().saturating_mul(width) <= hot.capacity() / 2;
+        // As much as all of it may take at its widest, or took when it was read before; half of the memory is left to other datasets.
+        let rows = snapshot.rows();
+        let bytes = columns.iter().map(|(name, kind)| hot.estimate(dataset, name, *kind, rows));
+        snapshot.keeps = bytes.fold(0_usize, usize::saturating_add) <= hot.capacity() / 2;
         snapshot.columns = columns
             .into_iter()
             .map(|(name, kind)| {
@@ -143,7 +149,13 @@ impl Snapshot {
             wanted.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(wanted, _)| *wanted).collect();
         if !missing.is_empty() {
             let names: Vec<_> = missing.iter().map(|wanted| (&*wanted.name, wanted.kind, &wanted.values)).collect();
+            #[cfg(test)]
+            self.wait();
             let read = self.file(piece.file)?.columns(piece.group, &names)?;
+            if !self.keeps {
+                let met = missing.iter().filter(|wanted| wanted.kind.is_coded());
+                met.for_each(|of| self.hot.learn(&self.dataset, &of.name, of.kind, of.values.len()));
+            }
             let slots = found.iter_mut().filter(|slot| slot.is_none());
             for ((slot, wanted), column) in slots.zip(missing).zip(read) {
                 let column = Arc::new(column);
@@ -179,5 +191,26 @@ impl Snapshot {
 
     fn no_such_file(&self) -> EngineError {
         EngineError::Stored { dataset: self.dataset.to_string(), problem: "it has no such file".to_owned() }
+    }
+}
+
+#[cfg(test)]
+impl Snapshot {
+    pub(crate) fn slow_down(&self, each: std::time::Duration) {
+        self.slow.lock().unwrap().0 = each;
+    }
+
+    /// How many pieces were read from files.
+    pub(crate) fn read_so_far(&self) -> usize {
+        self.slow.lock().unwrap().1
+    }
+
+    fn wait(&self) {
+        let each = {
+            let mut slow = self.slow.lock().unwrap();
+            slow.1 += 1;
+            slow.0
+        };
+        std::thread::sleep(each);
     }
 }

@@ -46,7 +46,7 @@ fn counted(request: &LinkRequest, services: &[Vec<Vec<Record>>], threads: usize)
     }
     let limits = limits(threads);
     let hot = Arc::new(Hot::new(1 << 20));
-    let joined = run(Joined::read(&hot, &linked, request, (&limits, Deadline::new(&limits)))).unwrap();
+    let joined = run(Joined::read(&hot, &linked, request, (&limits, &Deadline::new(&limits)))).unwrap();
     joined.tables().unwrap().into_iter().map(|table| table.counts).collect()
 }
 
@@ -155,7 +155,7 @@ fn limits_and_overlaps_are_errors() {
     let linked = [LinkedDataset { dataset: dataset(), link: "nhs_number".to_owned(), tables }];
     let hot = Arc::new(Hot::new(1 << 20));
     let read = |request: &LinkRequest, limits: &Limits| {
-        run(Joined::read(&hot, &linked, request, (limits, Deadline::new(limits)))).map(drop).map_err(|e| e.to_string())
+        run(Joined::read(&hot, &linked, request, (limits, &Deadline::new(limits)))).map(drop).map_err(|e| e.to_string())
     };
     let few = Limits { max_contributions: 2, ..limits(1) };
     assert!(read(&request(), &few).unwrap_err().contains("limits.max_contributions"));
@@ -169,6 +169,6 @@ fn limits_and_overlaps_are_errors() {
         areas: vec![(code("E05000001"), vec![code(AREAS[0])]), (code("E05000002"), vec![code(AREAS[0])])],
     }));
     let limits = limits(1);
-    let joined = run(Joined::read(&hot, &linked, &twice, (&limits, Deadline::new(&limits)))).unwrap();
+    let joined = run(Joined::read(&hot, &linked, &twice, (&limits, &Deadline::new(&limits)))).unwrap();
     assert!(joined.count().unwrap_err().to_string().contains("part of two areas"));
 }

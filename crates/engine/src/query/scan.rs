@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt32Array, UInt64Array};
 use arrow::compute::nullif;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
-use crosstab::Codes;
+use crosstab::{Codes, CrosstabError};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::{DataFusionError, Result as QueryResult};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -67,6 +68,7 @@ impl TableProvider for CommonTable {
         );
         Ok(Arc::new(CommonScan {
             snapshot: Arc::clone(&self.snapshot),
+            totals: columns.iter().map(|_| AtomicU64::new(0)).collect(),
             columns,
             schema,
             threads: self.threads,
@@ -84,6 +86,8 @@ pub(crate) struct CommonScan {
     schema: SchemaRef,
     pub(crate) threads: usize,
     properties: Arc<PlanProperties>,
+    /// What the absolute amounts of each column that was read so far add up to.
+    totals: Arc<[AtomicU64]>,
 }
 
 impl DisplayAs for CommonScan {
@@ -102,14 +106,30 @@ impl ExecutionPlan for CommonScan {
     fn execute(&self, partition: usize, _: Arc<TaskContext>) -> QueryResult<SendableRecordBatchStream> {
         let pieces: Vec<_> = self.snapshot.pieces().iter().copied().skip(partition).step_by(self.threads).collect();
         let (snapshot, columns, schema) = (Arc::clone(&self.snapshot), self.columns.clone(), Arc::clone(&self.schema));
+        let totals = Arc::clone(&self.totals);
         let batches = pieces.into_iter().map(move |piece| {
             let read = snapshot.read(&piece, &columns).map_err(|error| DataFusionError::External(Box::new(error)))?;
+            are_held(&read, &totals).map_err(|error| DataFusionError::External(Box::new(error)))?;
             let arrays = read.iter().map(|column| array(column)).collect::<QueryResult<Vec<_>>>()?;
             Ok(RecordBatch::try_new(Arc::clone(&schema), arrays)?)
         });
         let stream = futures::stream::iter(batches);
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), stream)))
     }
+}
+
+/// Whether every sum can be held, by what all absolute amounts add up to: the query engine's own sums wrap without a word.
+fn are_held(read: &[Arc<Column>], totals: &[AtomicU64]) -> Result<(), CrosstabError> {
+    let amounts = read.iter().zip(totals).filter_map(|(column, total)| Some((column.amounts()?, total)));
+    for (measure, (amounts, total)) in amounts.enumerate() {
+        let magnitude = amounts.magnitude();
+        let add = |total: u64| Some(total.saturating_add(magnitude));
+        let before = total.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).unwrap_or(u64::MAX);
+        if before.saturating_add(magnitude) > i64::MAX.unsigned_abs() {
+            return Err(CrosstabError::TooMuch { measure });
+        }
+    }
+    Ok(())
 }
 
 fn array(column: &Column) -> QueryResult<ArrayRef> {

@@ -6,11 +6,13 @@ use arrow::array::RecordBatch;
 use crosstab::CrosstabError;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::GreedyMemoryPool;
+use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryConsumer, MemoryReservation};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::logical_expr::LogicalPlan;
+#[cfg(test)]
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
-use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
 use model::DatasetId;
@@ -32,6 +34,8 @@ pub(crate) struct Session {
     snapshot: Arc<Snapshot>,
     grouping: Grouping,
     limits: Limits,
+    #[cfg(test)]
+    last_rule: Option<Arc<dyn PhysicalOptimizerRule + Send + Sync>>,
 }
 
 impl Session {
@@ -53,7 +57,15 @@ impl Session {
             .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
             .build_arc()
             .map_err(EngineError::query("start the query engine"))?;
-        Ok(Self { runtime, in_tables: true, snapshot, grouping, limits: limits.clone() })
+        Ok(Self {
+            runtime,
+            in_tables: true,
+            snapshot,
+            grouping,
+            limits: limits.clone(),
+            #[cfg(test)]
+            last_rule: None,
+        })
     }
 
     /// What plans a request and runs it.
@@ -62,6 +74,8 @@ impl Session {
         if in_tables {
             rules.insert(0, Arc::new(CountInTables));
         }
+        #[cfg(test)]
+        rules.extend(self.last_rule.clone());
         let state = SessionStateBuilder::new()
             .with_config(SessionConfig::new().with_target_partitions(self.limits.threads.max(1)))
             .with_runtime_env(Arc::clone(&self.runtime))
@@ -69,6 +83,12 @@ impl Session {
             .with_physical_optimizer_rules(rules)
             .build();
         SessionContext::new_with_state(state)
+    }
+
+    /// For what is made of its groups, in the same bounded memory.
+    pub(crate) fn account(&self, what: &'static str) -> Account {
+        let reservation = MemoryConsumer::new(what).register(&self.runtime.memory_pool);
+        Account { reservation, limits: self.limits.clone() }
     }
 
     /// What the request sees.
@@ -89,7 +109,6 @@ impl Session {
         }
         let table = CommonTable::new(Arc::clone(&self.snapshot), self.limits.threads);
         let plan = self.grouping.plan(Arc::new(table))?;
-        allow_list::check(&plan)?;
         match self.run(self.in_tables, &plan, &mut each).await {
             // How many values there are is known when all are read. No table came out yet.
             Err(EngineError::Crosstab(CrosstabError::TooManyCells { .. })) => self.run(false, &plan, &mut each).await,
@@ -104,9 +123,7 @@ impl Session {
         each: &mut impl FnMut(RecordBatch) -> Result<(), EngineError>,
     ) -> Result<(), EngineError> {
         let context = self.context(in_tables);
-        let state = context.state();
-        let physical = state.create_physical_plan(plan).await.map_err(EngineError::query("plan a table"))?;
-        allow_list::check_physical(&physical)?;
+        let physical = physical(&context, plan).await?;
         let failed = |error| EngineError::of_query("aggregate a dataset", error, &self.limits);
         let mut stream = execute_stream(physical, context.task_ctx()).map_err(failed)?;
         let mut groups = 0_u64;
@@ -127,8 +144,10 @@ impl Session {
     /// # Errors
     /// As [`Self::for_each`].
     pub(crate) async fn aggregate(&self) -> Result<Vec<RecordBatch>, EngineError> {
-        let mut batches = Vec::new();
-        let keep = |batch| {
+        let (mut batches, mut bytes, account) = (Vec::new(), 0_usize, self.account("groups"));
+        let keep = |batch: RecordBatch| {
+            bytes = bytes.saturating_add(batch.get_array_memory_size());
+            account.hold(bytes)?;
             batches.push(batch);
             Ok(())
         };
@@ -137,8 +156,59 @@ impl Session {
     }
 }
 
+/// How a plan runs, if it and that are allowed.
+async fn physical(context: &SessionContext, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>, EngineError> {
+    allow_list::check(plan)?;
+    let planned = context.state().create_physical_plan(plan).await.map_err(EngineError::query("plan a table"))?;
+    allow_list::check_physical(&planned)?;
+    Ok(planned)
+}
+
+/// Memory of a request beside what the query engine works in.
+pub(crate) struct Account {
+    reservation: MemoryReservation,
+    limits: Limits,
+}
+
+impl Account {
+    /// Holds so many bytes from now on, instead of what it held.
+    ///
+    /// # Errors
+    /// If that is more than is left of the request's memory.
+    pub(crate) fn hold(&self, bytes: usize) -> Result<(), EngineError> {
+        let held = self.reservation.try_resize(bytes);
+        held.map_err(|error| EngineError::of_query("hold what was counted", error, &self.limits))
+    }
+}
+
 #[cfg(test)]
 impl Session {
+    /// What plans of this session scan.
+    pub(super) fn table(&self) -> CommonTable {
+        CommonTable::new(Arc::clone(&self.snapshot), self.limits.threads)
+    }
+
+    pub(super) async fn physical_of(&self, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>, EngineError> {
+        physical(&self.context(self.in_tables), plan).await
+    }
+
+    /// With one more rule of the query engine.
+    pub(super) fn optimised_by(mut self, rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>) -> Self {
+        self.last_rule = Some(rule);
+        self
+    }
+
+    /// Runs any plan as if it were that of the request.
+    pub(super) async fn run_plan(&self, plan: &LogicalPlan) -> Result<(), EngineError> {
+        self.run(self.in_tables, plan, &mut |_| Ok(())).await
+    }
+
+    /// With so much time for each piece that is read.
+    pub(super) fn slowed(self, each: std::time::Duration) -> Self {
+        self.snapshot.slow_down(each);
+        self
+    }
+
     /// As the query engine does it without a table.
     pub(super) fn without_tables(mut self) -> Self {
         self.in_tables = false;

@@ -19,7 +19,11 @@ use super::session::Session;
 use crate::data::hot::Hot;
 use crate::error::EngineError;
 use crate::facts::{Facts, UNKNOWN};
-use crate::request::{AreaSet, Contributors, Dimension, GroupRequest, Limits, MeasureSpec, StoredTable, TableSpec};
+use crate::request::{
+    AreaSet, Contributors, Deadline, Dimension, GroupRequest, Limits, MeasureSpec, StoredTable, TableSpec,
+};
+
+mod bounds;
 
 pub(crate) const AREAS: [&str; 5] = ["E01000001", "E01000002", "E01000003", "E01000004", "E01000005"];
 pub(crate) const KINDS: [&str; 3] = ["minor", "severe", "other"];
@@ -162,7 +166,7 @@ fn facts(
     run(async {
         let session = open(hot, tables, request, limits)?;
         let batches = session.aggregate().await?;
-        Facts::read(&batches, request, session.snapshot())
+        Facts::read(&batches, request, session.snapshot(), &Deadline::new(limits))
     })
 }
 
@@ -214,7 +218,7 @@ proptest! {
         let general = run(async {
             let session = open(&warm, &tables, &request, &limits(threads)).unwrap().without_tables();
             let batches = session.aggregate().await.unwrap();
-            Facts::read(&batches, &request, session.snapshot()).unwrap()
+            Facts::read(&batches, &request, session.snapshot(), &Deadline::new(&limits(1))).unwrap()
         });
         prop_assert_eq!(&of_facts(&general), &expect);
         let rows: usize = files.iter().map(Vec::len).sum();
@@ -305,47 +309,6 @@ fn several_threads_read_one_file() {
 }
 
 #[test]
-fn more_memory_than_allowed_is_a_clear_error_and_others_go_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let tables = [stored(folder.path(), 1, &many(5000))];
-    let hot = Arc::new(Hot::new(1 << 20));
-    let request = request(Contributors::Linked);
-    let small = Limits { memory_bytes: 10_000, ..limits(2) };
-    for _ in 0..2 {
-        let error = facts(&hot, &tables, &request, &small).err().unwrap();
-        let told = error.to_string();
-        assert!(matches!(error, EngineError::OutOfMemory { limit: 10_000, .. }), "{told}");
-        assert!(told.contains("raise `limits.query_memory_bytes`"), "{told}");
-    }
-    let sums = of_facts(&facts(&hot, &tables, &request, &limits(2)).unwrap());
-    assert_eq!(sums, naive(&[many(5000)], true));
-}
-
-#[test]
-fn who_stops_waiting_gets_all_memory_back() {
-    let folder = tempfile::tempdir().unwrap();
-    let records = many(120_000);
-    let tables: Vec<StoredTable> = (0..4).map(|number| stored(folder.path(), number, &records)).collect();
-    let request = request(Contributors::Linked);
-    let session = open(&Arc::new(Hot::new(0)), &tables, &request, &limits(2)).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    runtime.block_on(async {
-        let work = session.aggregate();
-        let wait = std::time::Duration::from_millis(1);
-        assert!(tokio::time::timeout(wait, work).await.is_err(), "this takes longer");
-        for _ in 0..200 {
-            if session.reserved() == 0 {
-                return;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
-        panic!("{} bytes are held two seconds after", session.reserved());
-    });
-    // What was held is free for the next one.
-    assert!(runtime.block_on(session.aggregate()).is_ok());
-}
-
-#[test]
 fn what_is_forgotten_is_read_again_and_nobody_sees_half_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let (one, other) = (many(50), many(90).into_iter().rev().collect::<Vec<_>>());
@@ -363,7 +326,7 @@ fn what_is_forgotten_is_read_again_and_nobody_sees_half_of_it() {
     assert_eq!(sums(&tables[1..]), naive(std::slice::from_ref(&other), true), "numbered anew, in another order");
     let of_other = run(async {
         let batches = of_other.aggregate().await.unwrap();
-        Facts::read(&batches, &request, of_other.snapshot()).unwrap()
+        Facts::read(&batches, &request, of_other.snapshot(), &Deadline::new(&limits(1))).unwrap()
     });
     assert_eq!(of_facts(&of_other), naive(&[other], true));
     // Nobody reads on in what is forgotten, or begins to.

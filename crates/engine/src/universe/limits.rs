@@ -67,7 +67,7 @@ fn within(request: &GroupRequest, values: usize, limits: &Limits) -> Result<Unre
     };
     let categories = request.dimensions().iter().map(|_| codes()).collect();
     let facts = Facts { categories, ..Facts::default() };
-    tabulate(&facts, request, limits, Deadline::new(limits))
+    tabulate(&facts, request, limits, &Deadline::new(limits))
 }
 
 fn needed(result: Result<Unreleased, EngineError>) -> (u64, &'static str, &'static str) {

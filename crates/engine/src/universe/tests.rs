@@ -125,7 +125,7 @@ impl Case {
     #[allow(clippy::disallowed_methods, reason = "the plan was made here")]
     fn shown(&self) -> impl Fn(&str, &str, &str) -> Option<u64> + use<> {
         let limits = Limits::default();
-        let truth = tabulate(&self.facts(), &self.request, &limits, Deadline::new(&limits)).unwrap();
+        let truth = tabulate(&self.facts(), &self.request, &limits, &Deadline::new(&limits)).unwrap();
         let past = LedgerState::empty("test".parse().unwrap());
         let plan = plan(&past, &truth, &self.policy, &PlanKey::new([3; 32])).unwrap();
         let entry = AuthenticatedEntry::from_vault(plan.ledger_entry().secret_bytes().to_vec());
@@ -293,7 +293,7 @@ fn people_in(area: &'static str, number: u16) -> Vec<Record> {
 fn too_much_is_refused_with_the_setting_that_limits_it() {
     let case = plain(elsewhere());
     let refused = |limits: &Limits| {
-        tabulate(&case.facts(), &case.request, limits, Deadline::new(limits)).unwrap_err().to_string()
+        tabulate(&case.facts(), &case.request, limits, &Deadline::new(limits)).unwrap_err().to_string()
     };
     assert!(refused(&Limits { max_atoms: 3, ..Limits::default() }).contains("`limits.max_atoms`"));
 }

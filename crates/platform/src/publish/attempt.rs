@@ -121,7 +121,7 @@ impl Platform {
     pub(super) fn tabulate(&self, attempt: &Attempt<'_>) -> Result<Unreleased, PlatformError> {
         let snapshot = &attempt.state.snapshot;
         let tables = self.stored_tables(snapshot, attempt.versions)?;
-        let limits = self.settings().limits.engine();
+        let limits = self.settings().limits.engine(&engine::Stop::new());
         let permits = Permits { of: &attempt.allowed.permits, snapshot, now: self.now() };
         self.in_query_engine(|| self.common().tabulate(&permits, &tables, &attempt.request, &limits))
     }
@@ -138,6 +138,7 @@ impl Platform {
                 .map_err(PlatformError::failed("start the query engine"))?;
             runtime.block_on(work()).map_err(|error| match error {
                 // It would be the same another time.
+                EngineError::TimedOut { seconds } => PlatformError::TimedOut { seconds },
                 error if error.is_lasting() => PlatformError::Unpublishable { reason: error.to_string() },
                 error => PlatformError::failed("tabulate a dataset")(error),
             })

@@ -420,7 +420,7 @@ fn outcome_of(job: &Job, error: &PlatformError) -> JobOutcome {
 /// do not allow.
 fn may_pass(error: &PlatformError) -> bool {
     match error {
-        PlatformError::Unavailable { .. } => true,
+        PlatformError::Unavailable { .. } | PlatformError::TimedOut { .. } => true,
         PlatformError::Failed { .. } => plan_error(error).is_none(),
         _ => false,
     }
@@ -465,9 +465,10 @@ pub(super) fn public_reason(error: &PlatformError) -> String {
     }
     match error {
         PlatformError::Failed { operation, .. } => format!("could not {operation}"),
-        PlatformError::Unavailable { .. } | PlatformError::Unpublishable { .. } | PlatformError::Denied { .. } => {
-            error.to_string()
-        }
+        PlatformError::Unavailable { .. }
+        | PlatformError::TimedOut { .. }
+        | PlatformError::Unpublishable { .. }
+        | PlatformError::Denied { .. } => error.to_string(),
         // The supplier may not know of every view.
         PlatformError::TakesTooMuch { .. } => {
             "views that are new would take too much from those that are shown: the service's log says which".to_owned()

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use agreements::{Derive, Permit, Release};
 use disclosure::{AnswerPort, AnswerReceipt, AnswerRecord, Noisy, PortError, SumNoise};
-use engine::CountRequest;
+use engine::{CountRequest, Stop};
 use model::{AreaCode, AreaType, Digest, Label, ViewId};
 
 use super::question::Question;
@@ -30,6 +30,7 @@ pub(super) struct Asked<'a> {
     pub(super) subject: &'a Subject<'a>,
     pub(super) question: &'a Question,
     pub(super) release: &'a Permit<Release>,
+    pub(super) stop: &'a Stop,
 }
 
 impl Asked<'_> {
@@ -52,12 +53,15 @@ impl Asked<'_> {
         let etag: String = etag.to_string().chars().take(32).collect();
         let view: ViewId = format!("tables/{}", digest.to_string().chars().take(32).collect::<String>()).parse()?;
         if has(&etag) && platform.recorded().is_answered(&self.group()?, digest) {
+            self.still_allowed()?;
             platform.accesses().count(view, caller.actor.clone());
             return Ok(TableOutcome::Unchanged { etag });
         }
         self.within_budget(digest)?;
         let busy = || PlatformError::Unavailable { reason: "many tables are being made: ask again soon".to_owned() };
-        let _memory = platform.table_memory().take(question.bytes(areas.areas.len()), MEMORY_WAIT).ok_or_else(busy)?;
+        let counting = u64::try_from(platform.settings().limits.query_memory_bytes).unwrap_or(u64::MAX);
+        let bytes = question.bytes(areas.areas.len()).saturating_add(counting);
+        let _memory = platform.table_memory().take(bytes, MEMORY_WAIT).ok_or_else(busy)?;
         let count = CountRequest {
             release: (noisy.group().clone(), noisy.revision()),
             dataset: contract.id.clone(),
@@ -68,10 +72,11 @@ impl Asked<'_> {
             sum: question.sum.clone(),
         };
         let stored = platform.tables_of(state, group, &question.periods)?;
-        let counts = platform.count(state, derive, &stored, &count).map_err(too_much)?;
+        let counts = platform.count(state, derive, &stored, &count, self.stop).map_err(too_much)?;
         let receipt = {
             // One at a time, so that two who ask for the same at once are one answer.
             let _answering = platform.answering();
+            self.still_wanted()?;
             self.still_allowed()?;
             self.within_budget(digest)?;
             let mut log = Answers { asked: self, view: &view };
@@ -107,6 +112,12 @@ impl Asked<'_> {
 
     fn group(&self) -> Result<Label, PlatformError> {
         Ok(self.subject.contract.id.as_str().parse()?)
+    }
+
+    /// Whether anybody waits for it: what nobody receives is not on record, and takes nothing of a budget.
+    fn still_wanted(&self) -> Result<(), PlatformError> {
+        let reason = || "nobody waits for it any more".to_owned();
+        if self.stop.is_cancelled() { Err(PlatformError::Unavailable { reason: reason() }) } else { Ok(()) }
     }
 
     /// What the agreements say at this moment, as before every byte that leaves; and whether the key is still one.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use agreements::{EventKind, demo};
 use audit::{Entry, FolderStorage};
+use engine::Stop;
 use model::{AreaCode, AreaType};
 
 use super::*;
@@ -139,6 +140,7 @@ impl College {
             by: by.iter().map(|by| (*by).to_owned()).collect(),
             sum: sum.map(str::to_owned),
             purpose: Some("service-planning".to_owned()),
+            stop: Stop::new(),
         };
         table(&self.platform, caller, &request)
     }
@@ -374,6 +376,7 @@ fn what_is_not_registered_or_not_allowed_is_refused() {
         by: Vec::new(),
         sum: None,
         purpose: purpose.map(str::to_owned),
+        stop: Stop::new(),
     };
     let ask = |caller: &Caller, dataset: &str, purpose, period| {
         table(&college.platform, caller, &request(dataset, purpose, period)).unwrap_err()
@@ -442,3 +445,29 @@ fn nothing_is_answered_beside_the_agreements_of_the_moment() {
 }
 
 mod sums;
+
+/// What nobody waits for is not counted, not on record and takes nothing of a budget.
+#[test]
+fn a_table_that_nobody_waits_for_is_not_on_record() {
+    let college = College::published(Some(("query_budget = 500", "query_budget = 1")));
+    let analyst = college.caller("chorley-council");
+    let request = |stop: Stop| TableRequest {
+        dataset: COLLEGE.parse().unwrap(),
+        area_type: AreaType::Lsoa,
+        period_type: None,
+        period: PeriodChoice::Latest,
+        by: Vec::new(),
+        sum: None,
+        purpose: Some("service-planning".to_owned()),
+        stop,
+    };
+    let gone = Stop::new();
+    gone.cancel();
+    for _ in 0..3 {
+        let refused = table(&college.platform, &analyst, &request(gone.clone())).unwrap_err();
+        assert!(!matches!(refused, PlatformError::BudgetSpent { .. }), "{refused}");
+    }
+    assert!(college.answered().is_empty(), "{:?}", college.answered());
+    table(&college.platform, &analyst, &request(Stop::new())).unwrap();
+    assert_eq!(college.answered().len(), 1);
+}

@@ -43,7 +43,7 @@ impl Parts<'_> {
             });
         }
         let limits = Limits::default();
-        tabulate(&facts, &self.request(), &limits, Deadline::new(&limits))
+        tabulate(&facts, &self.request(), &limits, &Deadline::new(&limits))
     }
 
     /// Released figures by column and area, the district last; and the ledger entry.

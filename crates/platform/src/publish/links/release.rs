@@ -104,7 +104,7 @@ impl Platform {
         }
         let Permits { link, derive, .. } = permits;
         let permit = LinkPermit { link, derive, snapshot: &state.snapshot, now: self.now() };
-        let limits = self.settings().limits.engine();
+        let limits = self.settings().limits.engine(&engine::Stop::new());
         self.in_query_engine(|| self.common().link(&permit, &datasets, &request, &limits))
     }
 }

@@ -8,7 +8,7 @@ use catalog::{DatasetVersion, VersionFacts};
 use disclosure::{
     CellId, CountedTable, DurableReceipt, GroupId, MeasureId, NoisePlan, NoiseRelease, NoiseState, UnreleasedCounts,
 };
-use engine::{CountPermit, CountRequest, Of, StoredTable, TableSpec};
+use engine::{CountPermit, CountRequest, Of, Stop, StoredTable, TableSpec};
 use model::contract::DatasetContract;
 use model::{CellKey, DatasetId, Digest, Period};
 use uuid::Uuid;
@@ -149,7 +149,7 @@ impl Platform {
                 of: counted(grammar),
                 sum: None,
             };
-            let counts = self.count(state, permit, &stored, &request)?;
+            let counts = self.count(state, permit, &stored, &request, &Stop::new())?;
             tables.push(CountedTable { cells: cells(table)?, counts });
         }
         Ok(tables)
@@ -173,15 +173,16 @@ impl Platform {
         self.published_tables(&state.snapshot, &versions)
     }
 
-    /// Counts of a table, before noise.
+    /// Counts of a table, before noise, until `stop` is told that nobody waits for them.
     pub(crate) fn count(
         &self,
         state: &State,
         permit: &Permit<Derive>,
         stored: &[StoredTable],
         request: &CountRequest,
+        stop: &Stop,
     ) -> Result<UnreleasedCounts, PlatformError> {
-        let limits = self.settings().limits.engine();
+        let limits = self.settings().limits.engine(stop);
         let permit = CountPermit { permit, snapshot: &state.snapshot, now: self.now() };
         self.in_query_engine(|| self.common().count(&permit, stored, request, &limits))
     }

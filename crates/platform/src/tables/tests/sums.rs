@@ -103,7 +103,10 @@ fn every_sum_is_the_truth_with_its_noise_by_every_route() {
     assert_eq!(cards[0].sums.iter().map(|sum| sum.name.as_str()).collect::<Vec<_>>(), ["hours"]);
     let reviewer = college.platform.local_reviewer().unwrap();
     let report = college.platform.publication_report(&reviewer, &COLLEGE.parse().unwrap()).unwrap().to_string();
-    assert!(report.contains("sums of `hours` may be asked for: what is above 1000 in a cell counts as 1000"), "{report}");
+    assert!(
+        report.contains("sums of `hours` may be asked for: what is above 1000 in a cell counts as 1000"),
+        "{report}"
+    );
     // On record with what is added up, and as it was after a start.
     let sums = |entry: &Entry| matches!(entry, Entry::Answered { sum: Some(sum), .. } if sum.as_str() == "hours");
     assert_eq!(college.answered().iter().filter(|entry| sums(entry)).count(), 8);
