@@ -124,9 +124,28 @@ impl EngineError {
             DataFusionError::Context(_, inner) => Self::of_query(operation, *inner, limits),
             DataFusionError::Shared(inner) => match Arc::try_unwrap(inner) {
                 Ok(inner) => Self::of_query(operation, inner, limits),
-                Err(inner) => Self::query(operation)(DataFusionError::Shared(inner)),
+                // Several streams of an exchange have it.
+                Err(inner) => match Self::of_root(inner.find_root()) {
+                    Some(own) => own,
+                    None => Self::query(operation)(DataFusionError::Shared(inner)),
+                },
             },
             other => Self::query(operation)(other),
+        }
+    }
+
+    /// What of our own is at the root of an error that others hold, too.
+    fn of_root(root: &DataFusionError) -> Option<Self> {
+        let DataFusionError::External(inner) = root else { return None };
+        if let Some(error) = inner.downcast_ref::<CrosstabError>() {
+            return Some(Self::Crosstab(error.clone()));
+        }
+        match inner.downcast_ref::<Self>()? {
+            Self::Withdrawn { dataset } => Some(Self::Withdrawn { dataset: dataset.clone() }),
+            Self::Stored { dataset, problem } => {
+                Some(Self::Stored { dataset: dataset.clone(), problem: problem.clone() })
+            }
+            _ => None,
         }
     }
 

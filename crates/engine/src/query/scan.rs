@@ -17,6 +17,7 @@ use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
+use futures::StreamExt;
 
 use crate::data::column::{Column, Kind};
 use crate::data::snapshot::Snapshot;
@@ -107,13 +108,21 @@ impl ExecutionPlan for CommonScan {
         let pieces: Vec<_> = self.snapshot.pieces().iter().copied().skip(partition).step_by(self.threads).collect();
         let (snapshot, columns, schema) = (Arc::clone(&self.snapshot), self.columns.clone(), Arc::clone(&self.schema));
         let totals = Arc::clone(&self.totals);
-        let batches = pieces.into_iter().map(move |piece| {
+        let read = move |piece| -> QueryResult<RecordBatch> {
             let read = snapshot.read(&piece, &columns).map_err(|error| DataFusionError::External(Box::new(error)))?;
             are_held(&read, &totals).map_err(|error| DataFusionError::External(Box::new(error)))?;
             let arrays = read.iter().map(|column| array(column)).collect::<QueryResult<Vec<_>>>()?;
             Ok(RecordBatch::try_new(Arc::clone(&schema), arrays)?)
+        };
+        // Each on a thread for such work: on this one nobody could be told meanwhile that time is up.
+        let read = Arc::new(read);
+        let stream = futures::stream::iter(pieces).then(move |piece| {
+            let read = Arc::clone(&read);
+            async move {
+                let read = tokio::task::spawn_blocking(move || read(piece));
+                read.await.map_err(|error| DataFusionError::External(Box::new(error)))?
+            }
         });
-        let stream = futures::stream::iter(batches);
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), stream)))
     }
 }
