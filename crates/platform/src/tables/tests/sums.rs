@@ -3,14 +3,14 @@
 use super::*;
 
 /// The greatest part of one learner that is registered.
-const MOST: u64 = 1_000;
+pub(super) const MOST: u64 = 1_000;
 
 /// Planned hours of a row, some of which are more than is registered for a person.
 const fn hours(number: u64) -> u64 {
     100 + number % 8 * 150
 }
 
-fn file_with_hours(learners: &[Learner], places: &[(String, String)]) -> Vec<u8> {
+fn file_with_hours(learners: &[Learner], places: &[(String, String)], hours: impl Fn(u64) -> u64) -> Vec<u8> {
     let mut text = "LearnRefNumber,Learner Name,DateOfBirth,Postcode,Sex,Level,LearnStartDate,PlanHours\n".to_owned();
     for (number, area, sex, level) in learners {
         let (postcode, sex, level, hours) = (&places[*area].1, SEXES[*sex].0, LEVELS[*level].0, hours(*number));
@@ -33,27 +33,33 @@ fn described(crossings: &str) -> Small {
 }
 
 fn published(crossings: &str) -> College {
-    let (small, places) = (described(crossings), places());
-    let (platform, learners) = (small.open(), on_two_courses(places.len(), 1));
-    let college = College { small, platform, places, learners };
-    let file = file_with_hours(&college.learners, &college.places);
+    published_of(crossings, on_two_courses(places().len(), 1), hours)
+}
+
+/// Learners with planned hours by their numbers.
+pub(super) fn published_of(crossings: &str, learners: Vec<Learner>, hours: impl Fn(u64) -> u64) -> College {
+    let small = described(crossings);
+    let college = College { platform: small.open(), small, places: places(), learners };
+    let file = file_with_hours(&college.learners, &college.places, hours);
     Small::take_in(&college.platform, COLLEGE, "2024-09-01/P1Y", &file);
     college.publish();
     college
 }
 
-const REGISTERED: &str = "revisions = 1\nsums = { hours = 1000 }";
+pub(super) const REGISTERED: &str = "revisions = 1\nsums = { hours = 1000 }";
 
 impl College {
     /// Hours of everybody in a cell, of nobody more than is registered.
     fn hours(&self, areas: &BTreeSet<&str>, sex: Option<&str>, level: Option<&str>) -> u64 {
+        let inside = |(_, area, of, at): &&Learner| {
+            areas.contains(self.places[*area].0.as_str())
+                && sex.is_none_or(|sex| SEXES[*of].1 == sex)
+                && level.is_none_or(|level| LEVELS[*at].1 == level)
+        };
         let mut parts: BTreeMap<u64, u64> = BTreeMap::new();
         // The same row twice is one row.
-        for (number, area, of, at) in self.learners.iter().collect::<BTreeSet<_>>() {
-            let inside = areas.contains(self.places[*area].0.as_str())
-                && sex.is_none_or(|sex| SEXES[*of].1 == sex)
-                && level.is_none_or(|level| LEVELS[*at].1 == level);
-            *parts.entry(*number).or_default() += if inside { hours(*number) } else { 0 };
+        for (number, ..) in self.learners.iter().filter(inside).collect::<BTreeSet<_>>() {
+            *parts.entry(*number).or_default() += hours(*number);
         }
         parts.into_values().map(|part| part.min(MOST)).sum()
     }
@@ -166,7 +172,7 @@ fn a_sum_that_is_not_agreed_is_not_offered() {
     let platform = small.open();
     let refused = platform.refused_views().join("; ");
     assert!(refused.contains("`crossings.sums` names `hours`, which not all of its agreements list"), "{refused}");
-    let (places, file) = (places(), file_with_hours(&on_two_courses(20, 1), &places()));
+    let (places, file) = (places(), file_with_hours(&on_two_courses(20, 1), &places(), hours));
     Small::take_in(&platform, COLLEGE, "2024-09-01/P1Y", &file);
     let college = College { small, platform, places, learners: Vec::new() };
     college.platform.publish_pending(&mut |_| ()).unwrap();
