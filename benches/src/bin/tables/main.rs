@@ -16,16 +16,20 @@ fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let work = arguments
         .next()
-        .context("usage: tables make|sorted|unsorted|stored|hot|adhoc|distinct|keys FOLDER [THREADS]")?;
+        .context("usage: tables make|sorted|unsorted|stored|hot|people|people-hot|contributors|contributors-hot|adhoc|distinct|keys FOLDER [THREADS]")?;
     let folder = PathBuf::from(arguments.next().context("name a folder")?);
     let threads = arguments.next().map_or(Ok(2), |threads| threads.parse()).context("THREADS is a number")?;
     let result = match work.as_str() {
         "growth" => return growth::growth(&folder, threads),
         "make" => return columns::make(&folder),
         "sorted" | "unsorted" => work::people(&folder.join(&work), threads)?,
-        "stored" => stored::stored(&folder.join("sorted"), threads, Case::all(false))?,
-        "hot" => stored::stored(&folder.join("sorted"), threads, Case::all(true))?,
-        "adhoc" => stored::stored(&folder.join("sorted"), threads, Case::asked_for())?,
+        "stored" => stored::stored(&folder, threads, Case::all(false))?,
+        "hot" => stored::stored(&folder, threads, Case::all(true))?,
+        "people" => stored::stored(&folder, threads, Case::people(false))?,
+        "people-hot" => stored::stored(&folder, threads, Case::people(true))?,
+        "contributors" => stored::stored(&folder, threads, Case::contributors(false))?,
+        "contributors-hot" => stored::stored(&folder, threads, Case::contributors(true))?,
+        "adhoc" => stored::stored(&folder, threads, Case::asked_for())?,
         "distinct" => work::distinct(&folder.join("events"), threads)?,
         "keys" => work::keys(&folder.join("records"))?,
         other => bail!("no work is called `{other}`"),

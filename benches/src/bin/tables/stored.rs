@@ -13,7 +13,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt16Type};
 use commonground_benches::{Numbers, peak_memory, timed};
 use engine::{AreaSet, CommonDataSet, CountPermit, CountRequest, Dimension, Limits, Of, StoredTable};
 use jiff::Timestamp;
-use model::{AreaCode, AreaType, Digest, Month, PeriodType};
+use model::{AreaCode, AreaType, Digest, Month, Period, PeriodType};
 use serde_json::{Value, json};
 use vault::{FileKey, OsEntropy, TableIdentity, TableKeys, Vault, write_table};
 
@@ -28,31 +28,46 @@ const ROWS_AT_ONCE: usize = 1 << 20;
 pub(crate) struct Case {
     /// A dataset of the sample agreements.
     dataset: &'static str,
+    /// The folder of its rows.
+    source: &'static str,
     rows: usize,
     areas: usize,
-    /// Whether it is about people, so that record keys are added up.
-    people: bool,
+    of: Of,
     hot: bool,
     times: usize,
 }
+
+const CRIME: &str = "lancashire-constabulary.street-crime";
+const REFERRALS: &str = "lancashire-county-council.wellbeing-referrals";
 
 impl Case {
     /// 60 million events of open data by area, kind (18) and outcome (10): the rows that the peers count by area, sex, age and
     /// ethnicity, with sex and ethnicity in one column.
     pub(crate) const fn all(hot: bool) -> Self {
-        let dataset = "lancashire-constabulary.street-crime";
-        Self { dataset, rows: usize::MAX, areas: AREAS, people: false, hot, times: TIMES }
+        let (rows, of) = (usize::MAX, Of::OpenRows);
+        Self { dataset: CRIME, source: "sorted", rows, areas: AREAS, of, hot, times: TIMES }
+    }
+
+    /// 60 million people by area, sex and age, with record keys.
+    pub(crate) const fn people(hot: bool) -> Self {
+        Self { dataset: REFERRALS, of: Of::Rows, ..Self::all(hot) }
+    }
+
+    /// 10 million events by area and month, each of 3 million contributors counted once a cell, with record keys.
+    pub(crate) const fn contributors(hot: bool) -> Self {
+        Self { dataset: REFERRALS, source: "events", of: Of::People, ..Self::all(hot) }
     }
 
     /// A table that somebody asks for: 250,000 people of 140 areas by sex and age, with record keys.
     pub(crate) const fn asked_for() -> Self {
-        let dataset = "lancashire-county-council.wellbeing-referrals";
-        Self { dataset, rows: 250_000, areas: 140, people: true, hot: true, times: 500 }
+        Self { rows: 250_000, areas: 140, times: 500, ..Self::people(true) }
     }
 
     fn dimensions(self) -> Vec<(&'static str, Vec<String>)> {
         let numbered = |name: &str, count: usize| (0..count).map(|number| format!("{name} {number}")).collect();
-        if self.people {
+        if self.of == Of::People {
+            Vec::new()
+        } else if self.of == Of::Rows {
             let ages =
                 (0..18).map(|age| if age == 17 { "85+".to_owned() } else { format!("{}-{}", age * 5, age * 5 + 4) });
             vec![("sex", ["female", "male"].map(str::to_owned).to_vec()), ("age", ages.collect())]
@@ -62,20 +77,43 @@ impl Case {
     }
 
     /// The codes of each dimension.
-    fn codes(self, folder: &Path) -> anyhow::Result<[Vec<u8>; 2]> {
+    fn codes(self, folder: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
+        if self.of == Of::People {
+            return Ok(Vec::new());
+        }
         let [sex, ages, ethnicity] = ["sex.u8", "age.u8", "ethnicity.u8"].map(|name| narrow_column(folder, name));
         let (sex, ages) = (sex?, ages?);
-        if self.people {
-            return Ok([sex, ages]);
+        if self.of == Of::Rows {
+            return Ok(vec![sex, ages]);
         }
-        Ok([ages, sex.iter().zip(ethnicity?).map(|(sex, ethnicity)| sex * 5 + ethnicity).collect()])
+        Ok(vec![ages, sex.iter().zip(ethnicity?).map(|(sex, ethnicity)| sex * 5 + ethnicity).collect()])
+    }
+
+    /// The month of each row, from the first one.
+    fn months(self, folder: &Path, rows: usize) -> anyhow::Result<Vec<u8>> {
+        if self.of == Of::People { narrow_column(folder, "month.u8") } else { Ok(vec![0; rows]) }
+    }
+
+    /// The record key of each row, where people are told apart or their keys are added up.
+    fn keys(self, folder: &Path, rows: usize) -> anyhow::Result<Vec<u64>> {
+        let mut numbers = Numbers::new(2);
+        match self.of {
+            Of::OpenRows => Ok(Vec::new()),
+            Of::Rows => Ok((0..rows).map(|_| numbers.next()).collect()),
+            Of::People => {
+                let who = column(folder, "who.u32", u32::from_le_bytes)?;
+                let people = who.iter().max().map_or(0, |last| last + 1);
+                let keys: Vec<u64> = (0..people).map(|_| numbers.next()).collect();
+                Ok(who.iter().filter_map(|who| keys.get(usize::try_from(*who).ok()?).copied()).collect())
+            }
+        }
     }
 }
 
 /// Counts with all totals, from the encrypted file each time or from memory.
 pub(crate) fn stored(folder: &Path, threads: usize, case: Case) -> anyhow::Result<Value> {
-    let place = tempfile::tempdir_in(folder.parent().unwrap_or(folder))?;
-    let table = write(folder, place.path(), case)?;
+    let place = tempfile::tempdir_in(folder)?;
+    let table = write(&folder.join(case.source), place.path(), case)?;
     let bytes = std::fs::metadata(&table.path)?.len();
     let snapshot = snapshot()?;
     let now: Timestamp = "2026-01-15T09:00:00Z".parse()?;
@@ -86,6 +124,7 @@ pub(crate) fn stored(folder: &Path, threads: usize, case: Case) -> anyhow::Resul
         memory_bytes: 2 << 30,
         timeout: Duration::from_secs(60),
         max_cells: 20_000_000,
+        max_contributions: 20_000_000,
         threads,
         ..Limits::default()
     };
@@ -128,28 +167,29 @@ fn write(folder: &Path, place: &Path, case: Case) -> anyhow::Result<StoredTable>
         fields.push(Field::new(name, text.clone(), false));
         dimensions.push((values(texts), codes));
     }
-    if case.people {
+    if case.of != Of::OpenRows {
         fields.push(Field::new("record_key", DataType::UInt64, false));
     }
     let schema: SchemaRef = Arc::new(Schema::new(fields));
-    let month = "2025-01".parse::<Month>()?.ordinal();
+    let first = "2025-01".parse::<Month>()?.ordinal();
+    let (months, record_keys) = (case.months(folder, area_codes.len())?, case.keys(folder, area_codes.len())?);
     let dictionary = |keys: UInt16Array, values: &ArrayRef| -> anyhow::Result<ArrayRef> {
         Ok(Arc::new(DictionaryArray::<UInt16Type>::try_new(keys, Arc::clone(values))?))
     };
-    let mut numbers = Numbers::new(2);
     let mut batches = Vec::new();
     for start in (0..area_codes.len()).step_by(ROWS_AT_ONCE) {
         let end = area_codes.len().min(start + ROWS_AT_ONCE);
         let mut columns = vec![
-            dictionary(UInt16Array::from(area_codes.get(start..end).unwrap_or_default().to_vec()), &areas)?,
-            Arc::new(Int32Array::from(vec![month; end - start])) as ArrayRef,
+            dictionary(UInt16Array::from(part(&area_codes, start, end).to_vec()), &areas)?,
+            Arc::new(part(&months, start, end).iter().map(|month| first + i32::from(*month)).collect::<Int32Array>())
+                as ArrayRef,
         ];
         for (values, codes) in &dimensions {
-            let keys = codes.get(start..end).unwrap_or_default().iter().map(|code| u16::from(*code));
+            let keys = part(codes, start, end).iter().map(|code| u16::from(*code));
             columns.push(dictionary(keys.collect(), values)?);
         }
-        if case.people {
-            columns.push(Arc::new((start..end).map(|_| Some(numbers.next())).collect::<UInt64Array>()));
+        if case.of != Of::OpenRows {
+            columns.push(Arc::new(UInt64Array::from(part(&record_keys, start, end).to_vec())));
         }
         batches.push(RecordBatch::try_new(Arc::clone(&schema), columns)?);
     }
@@ -165,6 +205,10 @@ fn write(folder: &Path, place: &Path, case: Case) -> anyhow::Result<StoredTable>
     Ok(StoredTable { path, decryption: keys.decryption_properties()?, agreements: BTreeSet::new() })
 }
 
+fn part<T>(all: &[T], start: usize, end: usize) -> &[T] {
+    all.get(start..end).unwrap_or_default()
+}
+
 fn request(case: Case) -> anyhow::Result<CountRequest> {
     let areas = (0..case.areas).map(|number| {
         let code: AreaCode = area(number).parse()?;
@@ -175,11 +219,20 @@ fn request(case: Case) -> anyhow::Result<CountRequest> {
         release: (case.dataset.parse()?, Digest([0; 32])),
         dataset: case.dataset.parse()?,
         areas: Arc::new(AreaSet { area_type: AreaType::Lsoa, areas: areas.collect::<anyhow::Result<_>>()? }),
-        periods: vec![PeriodType::CalendarYear.containing("2025-01".parse()?)],
+        periods: periods(case)?,
         by: case.dimensions().into_iter().map(by).collect(),
-        of: if case.people { Of::Rows } else { Of::OpenRows },
+        of: case.of,
         sum: None,
     })
+}
+
+fn periods(case: Case) -> anyhow::Result<Vec<Period>> {
+    let first: Month = "2025-01".parse()?;
+    if case.of != Of::People {
+        return Ok(vec![PeriodType::CalendarYear.containing(first)]);
+    }
+    let months = (0..12).filter_map(|after| Month::from_ordinal(first.ordinal() + after));
+    Ok(months.map(|month| PeriodType::Month.containing(month)).collect())
 }
 
 /// The project's sample agreements.
@@ -203,6 +256,7 @@ fn permit(snapshot: &Snapshot, case: Case, now: Timestamp) -> anyhow::Result<Per
     let governing = snapshot.governing(&case.dataset.parse()?, now);
     let request = Request::new(operator, "service-planning".parse()?, vec![governing]);
     let request = Request { opt_outs: Vec::new(), ..request };
-    let level = agreements::Level::new(AreaType::Lsoa, PeriodType::CalendarYear);
+    let levels = [PeriodType::CalendarYear, PeriodType::Month].map(|of| agreements::Level::new(AreaType::Lsoa, of));
+    let level = if case.of == Of::People { levels[1] } else { levels[0] };
     decide(snapshot, &request.with_outputs([level]), now).map_err(|denial| anyhow::anyhow!("denied: {denial:?}"))
 }
