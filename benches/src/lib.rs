@@ -84,3 +84,9 @@ pub fn peak_memory() -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).map_or(0, |kilobytes| kilobytes << 10)
 }
+
+/// Begins the peak anew, from what is held at this moment; where that cannot be, it stays what it was.
+pub fn forget_peak() {
+    // proc(5): 5 resets the peak resident set size.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
