@@ -5,6 +5,7 @@
 //!
 //! * [`Dense`] has every cell in memory: one addition a row. It is for tables of which most cells can be filled.
 //! * [`Sparse`] has the cells that some row is in, in order. It is for axes with millions of values, such as contributors.
+//! * [`Pairs`] has who is in which cell, by keys of 64 bits that look random and have no codes.
 //!
 //! Rows sorted by the first axis meet the same few cells again and again, which then stay in the processor's cache: that is
 //! several times faster, though any order gives the same table. All numbers are whole, so a table does not depend on how
@@ -16,6 +17,7 @@ mod block;
 mod codes;
 mod dense;
 mod error;
+mod pairs;
 mod parallel;
 mod primary;
 mod run;
@@ -29,6 +31,7 @@ pub use block::{Amounts, Block};
 pub use codes::Codes;
 pub use dense::{Dense, Sums};
 pub use error::CrosstabError;
+pub use pairs::{PairRun, PairTable, Pairs};
 pub use parallel::{Tally, tabulate};
 pub use primary::{Small, small_cells};
 pub use run::Run;

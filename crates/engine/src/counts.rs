@@ -134,7 +134,7 @@ impl CountRequest {
         let by = self.by.iter().map(|by| (Arc::from(by.name.as_str()), Kind::Text));
         let first = [(Arc::from("area"), Kind::Text), (Arc::from("month"), Kind::Month)];
         let codes = || self.areas.areas.iter().flat_map(|(_, atoms)| atoms.iter().map(|atom| Box::from(atom.as_str())));
-        let people = (self.of == Of::People).then(|| (Arc::from(RECORD_KEY), Kind::Person));
+        let people = (self.of == Of::People).then(|| (Arc::from(RECORD_KEY), Kind::Key));
         Grouping {
             axes: first.into_iter().chain(by).chain(people).collect(),
             measures: Vec::new(),
@@ -152,7 +152,7 @@ impl CountRequest {
             account.hold(table.bytes())
         };
         session.for_each(each).await?;
-        table.with_totals(self, &session, deadline)
+        table.with_totals(deadline)
     }
 
     pub(crate) fn open(&self, hot: &Arc<Hot>, tables: &[StoredTable], limits: &Limits) -> Result<Session, EngineError> {
@@ -240,7 +240,7 @@ impl Finest {
         let sizes = request.sizes();
         let cells = sizes.iter().product();
         let keys = vec![0; if request.of == Of::OpenRows { 0 } else { cells }];
-        let people = (request.of == Of::People).then(Whereabouts::default);
+        let people = (request.of == Of::People).then(|| Whereabouts::new(&sizes));
         let places = vec![Vec::new(); sizes.len()];
         Ok(Self { sizes, counts: vec![0; cells], keys, people, places, areas })
     }
@@ -252,7 +252,7 @@ impl Finest {
             column.ok_or_else(|| request.stored(format!("column `{name}` is missing")))
         };
         if let Some(people) = &mut self.people {
-            let who = column(RECORD_KEY, DataType::UInt32)?.as_primitive::<UInt32Type>().values();
+            let who = column(RECORD_KEY, DataType::UInt64)?.as_primitive::<UInt64Type>().values();
             people.add(who.iter().copied().zip(positions).filter(|(_, position)| *position != NOWHERE));
             return Ok(());
         }
@@ -326,17 +326,10 @@ impl Finest {
     }
 
     /// The last place of each dimension becomes the total of all.
-    fn with_totals(
-        mut self,
-        request: &CountRequest,
-        session: &Session,
-        deadline: &Deadline,
-    ) -> Result<Counted, EngineError> {
+    fn with_totals(mut self, deadline: &Deadline) -> Result<Counted, EngineError> {
         deadline.check()?;
         if let Some(people) = self.people.take() {
-            let who = session.snapshot().columns().get(self.sizes.len());
-            let who = who.ok_or_else(|| request.stored("the column of people is missing".to_owned()))?.values.read();
-            people.count(&self.sizes, (&mut self.counts, &mut self.keys), |code| key_of(&who, code), deadline)?;
+            people.count(&self.sizes, (&mut self.counts, &mut self.keys), deadline)?;
         } else {
             let dimensions = 2..self.sizes.len();
             add_totals(&mut self.counts, &self.sizes, dimensions.clone(), u64::saturating_add);
@@ -344,11 +337,6 @@ impl Finest {
         }
         Ok(Counted { counts: self.counts, keys: Some(self.keys).filter(|keys| !keys.is_empty()), sums: None })
     }
-}
-
-/// The record key that a code of a person stands for.
-fn key_of(values: &Values, code: u32) -> u64 {
-    values.who(code).map_or(0, |[.., a, b, c, d, e, f, g, h]| u64::from_be_bytes([a, b, c, d, e, f, g, h]))
 }
 
 /// The place of a value on a dimension's axis: that of its category, or the one after all categories.

@@ -8,36 +8,31 @@ use super::CHECKED_EVERY;
 use crate::error::EngineError;
 use crate::request::Deadline;
 
-/// Nobody was seen with this code yet.
-const UNSEEN: usize = usize::MAX;
-/// Somebody is in several finest cells, which are in the list.
-const SEVERAL: usize = usize::MAX - 1;
-
-/// The finest cells that people are in. Most are in one.
-#[derive(Default)]
+/// Who is in which finest cell, in the order in which rows came. Areas and periods have no total, so that the cells of one of each, a
+/// *block*, are counted by themselves.
 pub(super) struct Whereabouts {
-    /// By code: the one finest cell, [`UNSEEN`] or [`SEVERAL`].
-    only: Vec<usize>,
-    /// Of those who are in several, code and cell.
-    several: Vec<(u32, usize)>,
+    /// Cells of a block.
+    width: usize,
+    /// How many there are of each block; then where those of each begin.
+    starts: Vec<usize>,
+    /// Finest cell and record key.
+    pairs: Vec<(usize, u64)>,
 }
 
 impl Whereabouts {
-    pub(super) fn add(&mut self, rows: impl Iterator<Item = (u32, usize)>) {
-        for (code, cell) in rows {
-            let index = code as usize;
-            if index >= self.only.len() {
-                self.only.resize(index + 1, UNSEEN);
-            }
-            let Some(only) = self.only.get_mut(index) else { continue };
-            match *only {
-                UNSEEN => *only = cell,
-                SEVERAL => self.several.push((code, cell)),
-                first if first == cell => {}
-                first => {
-                    self.several.extend([(code, first), (code, cell)]);
-                    *only = SEVERAL;
-                }
+    /// Nobody yet, in a table of these sizes.
+    pub(super) fn new(sizes: &[usize]) -> Self {
+        let blocks: usize = sizes.iter().take(2).product();
+        let width: usize = sizes.iter().skip(2).product();
+        Self { width: width.max(1), starts: vec![0; blocks + 1], pairs: Vec::new() }
+    }
+
+    pub(super) fn add(&mut self, rows: impl Iterator<Item = (u64, usize)>) {
+        for (key, cell) in rows {
+            // The next one's place, so that their sum is where it begins.
+            if let Some(count) = self.starts.get_mut(cell / self.width + 1) {
+                *count += 1;
+                self.pairs.push((cell, key));
             }
         }
     }
@@ -47,10 +42,9 @@ impl Whereabouts {
     /// # Errors
     /// If time is up, or nobody waits.
     pub(super) fn count(
-        mut self,
+        self,
         sizes: &[usize],
         (counts, keys): (&mut [u64], &mut [u64]),
-        key_of: impl Fn(u32) -> u64,
         deadline: &Deadline,
     ) -> Result<(), EngineError> {
         let here = |counts: &mut [u64], keys: &mut [u64], cell: usize, key: u64| {
@@ -59,19 +53,34 @@ impl Whereabouts {
                 *sum = sum.wrapping_add(key);
             }
         };
-        // Whoever is in one finest cell is once in each total: these add up.
-        for (code, cell) in (0..).zip(&self.only).filter(|(_, cell)| **cell < SEVERAL) {
-            if code % CHECKED_EVERY == 0 {
+        // Of those who are in several cells of a block, key and cell.
+        let mut several: Vec<(u64, usize)> = Vec::new();
+        let (ends, mut by_block) = self.by_block();
+        let mut start = 0;
+        for (number, end) in (0..).zip(ends) {
+            if number % CHECKED_EVERY == 0 {
                 deadline.check()?;
             }
-            here(counts, keys, *cell, key_of(code));
+            let block = by_block.get_mut(start..end).unwrap_or_default();
+            start = end;
+            block.sort_unstable();
+            for one in block.chunk_by(|(one, _), (other, _)| one == other) {
+                let (Some((key, first)), Some((_, last))) = (one.first(), one.last()) else { continue };
+                if first == last {
+                    // Whoever is in one finest cell is once in each total: these add up.
+                    here(counts, keys, *first, *key);
+                } else {
+                    several.extend(one);
+                }
+            }
         }
         let dimensions = 2..sizes.len();
         add_totals(counts, sizes, dimensions.clone(), u64::saturating_add);
         add_totals(keys, sizes, dimensions, u64::wrapping_add);
         let totals = Totals::new(sizes);
-        self.several.sort_unstable();
-        for (number, rows) in (0..).zip(self.several.chunk_by(|(one, _), (other, _)| one == other)) {
+        let in_one_block =
+            |one: &(u64, usize), other: &(u64, usize)| one.0 == other.0 && one.1 / self.width == other.1 / self.width;
+        for (number, one) in (0..).zip(several.chunk_by(in_one_block)) {
             if number % CHECKED_EVERY == 0 {
                 deadline.check()?;
             }
@@ -79,16 +88,37 @@ impl Whereabouts {
             let mut add = |cell| {
                 cells.insert(cell);
             };
-            rows.iter().for_each(|(_, cell)| totals.of(*cell, &mut add));
-            let key = rows.first().map_or(0, |(code, _)| key_of(*code));
+            one.iter().for_each(|(_, cell)| totals.of(*cell, &mut add));
+            let key = one.first().map_or(0, |(key, _)| *key);
             cells.into_iter().for_each(|cell| here(counts, keys, cell, key));
         }
         Ok(())
     }
 
-    /// Bytes that it holds.
+    /// Where each block ends, and key and cell of all, block after block.
+    fn by_block(&self) -> (Vec<usize>, Vec<(u64, usize)>) {
+        let mut ends = Vec::with_capacity(self.starts.len());
+        let mut sum = 0;
+        for count in &self.starts {
+            sum += count;
+            ends.push(sum);
+        }
+        // Filled from where each begins, each place moves on until it is where the next one begins.
+        let mut next = ends.clone();
+        let mut all = vec![(0, 0); self.pairs.len()];
+        for (cell, key) in &self.pairs {
+            let Some(place) = next.get_mut(cell / self.width) else { continue };
+            if let Some(slot) = all.get_mut(*place) {
+                *slot = (*key, *cell);
+            }
+            *place += 1;
+        }
+        (ends.split_off(1), all)
+    }
+
+    /// Bytes that it holds, and will hold while it is counted.
     pub(super) fn bytes(&self) -> usize {
-        self.only.capacity() * size_of::<usize>() + self.several.capacity() * size_of::<(u32, usize)>()
+        self.starts.capacity() * 3 * size_of::<usize>() + self.pairs.capacity() * 2 * size_of::<(u64, usize)>()
     }
 }
 

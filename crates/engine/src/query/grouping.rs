@@ -22,7 +22,7 @@ pub(crate) const KEYS: &str = "keys";
 /// known of it, and `known_m`, in how many rows it is.
 #[derive(Debug, Clone)]
 pub(crate) struct Grouping {
-    /// Coded columns.
+    /// Coded columns; where people are told apart by their record keys and nothing is added up, these are the last.
     pub(crate) axes: Vec<(Arc<str>, Kind)>,
     /// Measures.
     pub(crate) measures: Vec<(Arc<str>, Kind)>,
@@ -73,8 +73,10 @@ impl Grouping {
         if self.keys {
             sums.push(sum(quoted(RECORD_KEY)).alias(KEYS));
         }
-        // A code is never missing.
-        sums.extend(axes.first().map(|axis| count(axis.clone()).alias(ROWS)));
+        if !self.axes.iter().any(|(_, kind)| *kind == Kind::Key) {
+            // A code is never missing.
+            sums.extend(axes.first().map(|axis| count(axis.clone()).alias(ROWS)));
+        }
         LogicalPlanBuilder::scan(TABLE, provider_as_source(table), None)
             .and_then(|scan| scan.aggregate(axes, sums))
             .and_then(LogicalPlanBuilder::build)

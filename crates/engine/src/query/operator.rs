@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use arrow::datatypes::SchemaRef;
-use crosstab::{Block, CrosstabError, SparseTable};
+use crosstab::{Block, CrosstabError};
 use datafusion::error::{DataFusionError, Result as QueryResult};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -16,7 +16,7 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Par
 use futures::TryStreamExt;
 
 use super::output::{Output, batches};
-use super::tally::{Room, Table, shape_of};
+use super::tally::{Finished, Room, Table, shape_of};
 use crate::data::snapshot::Snapshot;
 
 /// What a cross-tabulation computes.
@@ -29,6 +29,8 @@ pub(crate) struct Crosstab {
     pub(crate) measures: Vec<usize>,
     /// The column of record keys that is summed.
     pub(crate) keys: Option<usize>,
+    /// The column of record keys that rows are grouped by, after the axes: who is in which cell. Nothing is summed then.
+    pub(crate) people: Option<usize>,
     /// What comes out, after the axes.
     pub(crate) outputs: Vec<Output>,
 }
@@ -47,7 +49,7 @@ impl Crosstab {
     }
 
     fn columns(&self) -> Vec<usize> {
-        self.axes.iter().chain(&self.measures).chain(&self.keys).copied().collect()
+        self.axes.iter().chain(&self.measures).chain(&self.keys).chain(&self.people).copied().collect()
     }
 }
 
@@ -115,7 +117,7 @@ async fn run(
     work: Arc<Crosstab>,
     threads: usize,
     pool: &Arc<dyn MemoryPool>,
-) -> QueryResult<(SparseTable, MemoryReservation)> {
+) -> QueryResult<(Finished, MemoryReservation)> {
     let stop = Stop(Arc::default());
     let next = Arc::new(AtomicUsize::new(0));
     let threads = threads.min(work.snapshot.pieces().len()).max(1);
@@ -162,7 +164,7 @@ impl Crosstab {
         parts: Vec<(Table, MemoryReservation)>,
         threads: usize,
         stop: &(dyn Fn() -> bool + Sync),
-    ) -> QueryResult<(SparseTable, MemoryReservation)> {
+    ) -> QueryResult<(Finished, MemoryReservation)> {
         let mut parts = parts.into_iter();
         let (mut all, reservation) = parts.next().ok_or_else(stopped)?;
         for (part, of_part) in parts {
@@ -199,7 +201,11 @@ impl Worker {
     fn count(self) -> QueryResult<(Table, MemoryReservation)> {
         let work = &self.work;
         let (axes, measures) = (work.axes.len(), work.measures.len());
-        let mut table = Table::new(axes, measures, work.keys.is_some()).map_err(refused)?;
+        let table = match work.people {
+            Some(_) => Table::of_people(axes),
+            None => Table::new(axes, measures, work.keys.is_some()),
+        };
+        let mut table = table.map_err(refused)?;
         let columns = work.columns();
         while let Some(piece) = work.snapshot.pieces().get(self.next.fetch_add(1, Ordering::Relaxed)) {
             if self.stop.load(Ordering::Relaxed) {

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, UInt32Array, UInt64Array};
 use arrow::datatypes::SchemaRef;
-use crosstab::{Run, SparseTable};
+use crosstab::{Run, Shape};
 use datafusion::error::{DataFusionError, Result as QueryResult};
+
+use super::tally::Finished;
 
 /// Cells of one batch.
 const CELLS_AT_ONCE: usize = 64 * 1024;
@@ -25,21 +27,38 @@ pub(crate) enum Output {
 
 /// The batches of a table, one at a time.
 pub(super) fn batches(
-    table: SparseTable,
+    table: Finished,
     outputs: Vec<Output>,
     schema: SchemaRef,
 ) -> impl Iterator<Item = QueryResult<RecordBatch>> {
     let table = Arc::new(table);
-    let parts: Vec<(usize, usize)> = (table.runs().iter().enumerate())
-        .flat_map(|(run, of)| (0..of.cells().len()).step_by(CELLS_AT_ONCE).map(move |start| (run, start)))
+    let lengths: Vec<usize> = match &*table {
+        Finished::Cells(table) => table.runs().iter().map(|run| run.cells().len()).collect(),
+        Finished::Pairs(table) => table.runs().iter().map(|run| run.cells().len()).collect(),
+    };
+    let parts: Vec<(usize, usize)> = (lengths.into_iter().enumerate())
+        .flat_map(|(run, length)| (0..length).step_by(CELLS_AT_ONCE).map(move |start| (run, start)))
         .collect();
     parts.into_iter().map(move |(run, start)| {
         let no_run = || DataFusionError::Internal("a run is missing".to_owned());
-        let run = table.runs().get(run).ok_or_else(no_run)?;
-        let cells = part(run.cells(), start);
-        let codes = table.shape().columns(cells).into_iter();
-        let mut columns: Vec<ArrayRef> = codes.map(|codes| Arc::new(UInt32Array::from(codes)) as ArrayRef).collect();
-        columns.extend(outputs.iter().map(|output| column(run, *output, start)));
+        let coded = |shape: &Shape, cells: &[u64]| -> Vec<ArrayRef> {
+            let codes = shape.columns(part(cells, start)).into_iter();
+            codes.map(|codes| Arc::new(UInt32Array::from(codes)) as ArrayRef).collect()
+        };
+        let columns = match &*table {
+            Finished::Cells(table) => {
+                let run = table.runs().get(run).ok_or_else(no_run)?;
+                let mut columns = coded(table.shape(), run.cells());
+                columns.extend(outputs.iter().map(|output| column(run, *output, start)));
+                columns
+            }
+            Finished::Pairs(table) => {
+                let run = table.runs().get(run).ok_or_else(no_run)?;
+                let mut columns = coded(table.shape(), run.cells());
+                columns.push(Arc::new(UInt64Array::from(part(run.keys(), start).to_vec())));
+                columns
+            }
+        };
         Ok(RecordBatch::try_new(Arc::clone(&schema), columns)?)
     })
 }

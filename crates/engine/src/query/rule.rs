@@ -17,6 +17,7 @@ use datafusion::physical_plan::aggregates::{AggregateExec, AggregateInputMode, A
 use super::operator::{Crosstab, CrosstabExec};
 use super::output::Output;
 use super::scan::CommonScan;
+use crate::data::column::Kind;
 
 /// Replaces sums and counts over coded columns of the common data set. It has to come first: later rules put exchanges in between.
 /// What does not fit stays as it is, and the query engine does it.
@@ -61,16 +62,18 @@ fn crosstab_of(node: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> 
     if first.mode().input_mode() != AggregateInputMode::Raw || !plain(first) || !plain(last) {
         return None;
     }
-    let mut axes = Vec::new();
+    let (mut axes, mut people) = (Vec::new(), None);
     for (expr, _) in first.group_expr().expr() {
         let column = column_of(expr, scan)?;
-        if !scan.snapshot.columns().get(column)?.kind.is_coded() {
-            return None;
+        match scan.snapshot.columns().get(column)?.kind {
+            // Last, and nothing beside it.
+            Kind::Key if people.is_none() && first.aggr_expr().is_empty() => people = Some(column),
+            kind if kind.is_coded() && people.is_none() => axes.push(column),
+            _ => return None,
         }
-        axes.push(column);
     }
-    let mut work =
-        Crosstab { snapshot: Arc::clone(&scan.snapshot), axes, measures: Vec::new(), keys: None, outputs: Vec::new() };
+    let snapshot = Arc::clone(&scan.snapshot);
+    let mut work = Crosstab { snapshot, axes, measures: Vec::new(), keys: None, people, outputs: Vec::new() };
     for expr in first.aggr_expr().iter() {
         let output = output_of(expr, scan, &mut work)?;
         work.outputs.push(output);

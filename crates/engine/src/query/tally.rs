@@ -1,6 +1,6 @@
 //! A table while rows are added to it: with all its cells as long as these are few, with those that some row is in otherwise.
 
-use crosstab::{Block, CrosstabError, Dense, Shape, Sparse, SparseTable};
+use crosstab::{Block, CrosstabError, Dense, PairTable, Pairs, Shape, Sparse, SparseTable};
 use datafusion::execution::memory_pool::MemoryReservation;
 
 /// What codes of all axes together may come to, with room for values that turn up later.
@@ -13,6 +13,25 @@ const CELLS_PER_ROW: u64 = 4;
 pub(super) enum Table {
     Dense(Dense),
     Sparse(Sparse),
+    Pairs(Pairs),
+}
+
+/// A table with all its rows.
+pub(super) enum Finished {
+    /// Cells with what they add up to.
+    Cells(SparseTable),
+    /// Who is in which cell.
+    Pairs(PairTable),
+}
+
+impl Finished {
+    /// Bytes that it holds.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Cells(table) => table.bytes(),
+            Self::Pairs(table) => table.bytes(),
+        }
+    }
 }
 
 /// What a table may take.
@@ -30,10 +49,16 @@ impl Table {
         Ok(Self::Dense(Dense::new(shape_of(vec![0; axes])?, measures, keys)?))
     }
 
+    /// No rows, of which each has a key that tells people apart.
+    pub(super) fn of_people(axes: usize) -> Result<Self, CrosstabError> {
+        Ok(Self::Pairs(Pairs::new(shape_of(vec![0; axes])?)))
+    }
+
     pub(super) fn add(&mut self, block: &Block<'_>) -> Result<(), CrosstabError> {
         match self {
             Self::Dense(table) => table.add(block),
             Self::Sparse(table) => table.add(block),
+            Self::Pairs(table) => table.add(block),
         }
     }
 
@@ -42,6 +67,7 @@ impl Table {
         match self {
             Self::Dense(table) => bytes_of(table.shape(), table),
             Self::Sparse(table) => usize::try_from(table.bytes()).unwrap_or(usize::MAX),
+            Self::Pairs(table) => table.bytes(),
         }
     }
 
@@ -49,6 +75,7 @@ impl Table {
         match self {
             Self::Dense(table) => table.shape().sizes(),
             Self::Sparse(table) => table.shape().sizes(),
+            Self::Pairs(table) => table.shape().sizes(),
         }
     }
 
@@ -60,7 +87,7 @@ impl Table {
         let exact: Vec<u32> = sizes.iter().zip(self.sizes()).map(|(needed, known)| *needed.max(known)).collect();
         // More than needed, so that a table is seldom made anew: of a table with all its cells the first axis, which costs nothing
         // but memory (rows are sorted, new areas turn up again and again); of one with some, every axis, which costs nothing.
-        let all = matches!(self, Self::Sparse(_));
+        let all = !matches!(self, Self::Dense(_));
         let roomy = exact.iter().zip(self.sizes()).enumerate().map(|(axis, (needed, known))| {
             let grows = needed > known && *known > 0 && (all || axis == 0);
             if grows { needed.saturating_mul(2) } else { *needed }
@@ -72,6 +99,7 @@ impl Table {
     fn grown_to(self, shape: Shape, room: &Room<'_>) -> Result<Self, CrosstabError> {
         let table = match self {
             Self::Sparse(table) => return Ok(Self::Sparse(table.reshaped(shape)?)),
+            Self::Pairs(table) => return Ok(Self::Pairs(table.reshaped(shape)?)),
             Self::Dense(table) if *table.shape() == shape => return Ok(Self::Dense(table)),
             Self::Dense(table) => table,
         };
@@ -89,22 +117,25 @@ impl Table {
         let shape = shape_of(sizes)?;
         match (self.grown_to(shape.clone(), room)?, other.grown_to(shape, room)?) {
             (Self::Dense(one), Self::Dense(other)) => Ok(Self::Dense(one.merge(other)?)),
-            (one, other) => Ok(Self::Sparse(one.sparse().merge(other.sparse())?)),
+            (Self::Pairs(one), Self::Pairs(other)) => Ok(Self::Pairs(one.merge(other)?)),
+            (one, other) => Ok(Self::Sparse(one.sparse()?.merge(other.sparse()?)?)),
         }
     }
 
-    fn sparse(self) -> Sparse {
+    fn sparse(self) -> Result<Sparse, CrosstabError> {
         match self {
-            Self::Dense(table) => Sparse::from(table),
-            Self::Sparse(table) => table,
+            Self::Dense(table) => Ok(Sparse::from(table)),
+            Self::Sparse(table) => Ok(table),
+            Self::Pairs(_) => Err(CrosstabError::Mismatch { problem: "it is a part of another table" }),
         }
     }
 
-    /// The cells that some row is in.
-    pub(super) fn finish(self, threads: usize, stop: &(dyn Fn() -> bool + Sync)) -> Result<SparseTable, CrosstabError> {
+    /// The cells that some row is in, or the pairs.
+    pub(super) fn finish(self, threads: usize, stop: &(dyn Fn() -> bool + Sync)) -> Result<Finished, CrosstabError> {
         match self {
-            Self::Dense(table) => Ok(SparseTable::from(table)),
-            Self::Sparse(table) => table.finish(threads, stop),
+            Self::Dense(table) => Ok(Finished::Cells(SparseTable::from(table))),
+            Self::Sparse(table) => table.finish(threads, stop).map(Finished::Cells),
+            Self::Pairs(table) => table.finish(threads, stop).map(Finished::Pairs),
         }
     }
 }
