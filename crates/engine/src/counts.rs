@@ -130,6 +130,15 @@ impl CountRequest {
         })
     }
 
+    /// Whether nobody can be in a cell by two groups of rows, nor in two cells of a total: each cell is one area and month as rows have
+    /// them.
+    fn has_everybody_once(&self) -> bool {
+        let is_one_month = |period: &Period| period.months().count() == 1;
+        self.by.is_empty()
+            && self.areas.areas.iter().all(|(_, atoms)| atoms.len() == 1)
+            && self.periods.iter().all(is_one_month)
+    }
+
     fn grouping(&self, limits: &Limits) -> Grouping {
         let by = self.by.iter().map(|by| (Arc::from(by.name.as_str()), Kind::Text));
         let first = [(Arc::from("area"), Kind::Text), (Arc::from("month"), Kind::Month)];
@@ -240,7 +249,7 @@ impl Finest {
         let sizes = request.sizes();
         let cells = sizes.iter().product();
         let keys = vec![0; if request.of == Of::OpenRows { 0 } else { cells }];
-        let people = (request.of == Of::People).then(|| Whereabouts::new(&sizes));
+        let people = (request.of == Of::People && !request.has_everybody_once()).then(|| Whereabouts::new(&sizes));
         let places = vec![Vec::new(); sizes.len()];
         Ok(Self { sizes, counts: vec![0; cells], keys, people, places, areas })
     }
@@ -254,6 +263,16 @@ impl Finest {
         if let Some(people) = &mut self.people {
             let who = column(RECORD_KEY, DataType::UInt64)?.as_primitive::<UInt64Type>().values();
             people.add(who.iter().copied().zip(positions).filter(|(_, position)| *position != NOWHERE));
+            return Ok(());
+        }
+        if request.of == Of::People {
+            let who = column(RECORD_KEY, DataType::UInt64)?.as_primitive::<UInt64Type>().values();
+            for (position, key) in positions.into_iter().zip(who) {
+                if let (Some(count), Some(sum)) = (self.counts.get_mut(position), self.keys.get_mut(position)) {
+                    *count = count.saturating_add(1);
+                    *sum = sum.wrapping_add(*key);
+                }
+            }
             return Ok(());
         }
         let rows = column(ROWS, DataType::Int64)?.as_primitive::<Int64Type>().values();

@@ -33,9 +33,10 @@ fn request(together: bool) -> CountRequest {
 /// Counts and sums of keys of the records of each cell; of a list of keys that `once` makes of theirs.
 fn naive(request: &CountRequest, files: &[Vec<Record>], once: impl Fn(Vec<u64>) -> Vec<u64>) -> (Vec<u64>, Vec<u64>) {
     let (mut counts, mut keys) = (Vec::new(), Vec::new());
+    let categories = if request.by.is_empty() { &[None][..] } else { &[Some(0), Some(1), None] };
     for (_, atoms) in &request.areas.areas {
         for period in &request.periods {
-            for category in [Some(0), Some(1), None] {
+            for category in categories.iter().copied() {
                 let inside = |record: &&Record| {
                     atoms.iter().any(|atom| atom.as_str() == AREAS[record.0])
                         && period.contains(Month::from_ordinal(first_month() + record.1).unwrap())
@@ -77,6 +78,13 @@ proptest! {
         prop_assert_eq!((counted.counts, counted.keys), (counts, None));
         // Few keys among many records: the same person in several cells, months and files.
         let request = CountRequest { of: Of::People, ..request };
+        let (counts, keys) = naive(&request, &files, |keys| Vec::from_iter(std::collections::BTreeSet::from_iter(keys)));
+        let session = request.open(&hot, &tables, &limits).unwrap();
+        let counted = run(request.count(session, &Deadline::new(&limits))).unwrap();
+        prop_assert_eq!((counted.counts, counted.keys), (counts, Some(keys)));
+        // Without dimensions nobody is in two groups of a cell, unless areas or periods are put together.
+        let request = CountRequest { by: Vec::new(), ..request };
+        prop_assert_eq!(request.has_everybody_once(), !together);
         let (counts, keys) = naive(&request, &files, |keys| Vec::from_iter(std::collections::BTreeSet::from_iter(keys)));
         let session = request.open(&hot, &tables, &limits).unwrap();
         let counted = run(request.count(session, &Deadline::new(&limits))).unwrap();
