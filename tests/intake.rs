@@ -20,6 +20,7 @@ fn request(dataset: &str, period: &str) -> UploadRequest {
         idempotency_key: Some("once".to_owned()),
         digest: None,
         empty: false,
+        corrects: true,
         opt_outs_applied: None,
     }
 }

@@ -41,6 +41,7 @@ fn no_count_of_rows_is_plain_text() {
         idempotency_key: None,
         digest: None,
         empty: false,
+        corrects: true,
         opt_outs_applied: None,
     };
     let officer = demo.platform.local_officer(&request.dataset).unwrap();

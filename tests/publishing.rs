@@ -23,7 +23,7 @@ pub(crate) fn quarter(year: &str, dropped: usize) -> Vec<u8> {
 }
 
 pub(crate) async fn upload(demo: &Demo, period: &str, body: Vec<u8>) -> String {
-    let path = format!("/v1/datasets/{FIRES}/versions?period={period}");
+    let path = format!("/v1/datasets/{FIRES}/versions?period={period}&revision=declared");
     let answer = demo.send(Method::POST, &path, Some("officer"), &[], body).await;
     assert_eq!(answer.status, 201, "{}", answer.text());
     answer.headers["location"].to_str().unwrap().to_owned()
@@ -440,6 +440,7 @@ fn publication_of(demo: &Demo, feed: &str) -> String {
         idempotency_key: None,
         digest: None,
         empty: false,
+        corrects: true,
         opt_outs_applied: Some(demo.platform.now().to_string()),
     };
     let known = demo.platform.upload(&caller, &request, fs::File::open(&file).unwrap()).unwrap();

@@ -138,9 +138,28 @@ async fn other_bytes_with_the_same_figures_are_no_revision() {
             "{name}"
         );
     }
+    // Other records for a period that is held are a correction only if their sender says so.
     let fewer = format!("{header}\n{}\n", reversed[1..].join("\n"));
-    let revision = post(fewer).await;
+    let stored = demo.platform.holdings().unwrap();
+    let unsaid = post(fewer.clone()).await;
+    assert_eq!((unsaid.status.as_u16(), unsaid.problem().as_str()), (409, "period-held"), "{}", unsaid.text());
+    let detail = unsaid.json()["detail"].as_str().unwrap().to_owned();
+    for said in ["revision 1", "Jan to Mar 2026", "nothing was stored", "`revision=declared`"] {
+        assert!(detail.contains(said), "{detail}");
+    }
+    assert_eq!(demo.platform.holdings().unwrap(), stored);
+    assert_eq!(
+        demo.send(Method::POST, &format!("{PATH}&revision=yes"), Some("officer"), &[], fewer.clone().into_bytes())
+            .await
+            .status,
+        400
+    );
+    let path = format!("{PATH}&revision=declared");
+    let revision = demo.send(Method::POST, &path, Some("officer"), &[], fewer.into_bytes()).await;
     assert_eq!((revision.status.as_u16(), &revision.json()["revision"]), (201, &2.into()), "{}", revision.text());
+    // The first file again would take its place, too.
+    let back = post(file.clone()).await;
+    assert_eq!((back.status.as_u16(), back.problem().as_str()), (409, "period-held"), "{}", back.text());
 }
 
 /// The agreement says who applies opt-outs; nobody else's word counts, and nobody's silence.

@@ -107,6 +107,7 @@ fn loaded(folder: &Path) -> anyhow::Result<Platform> {
         idempotency_key: None,
         digest: None,
         empty: false,
+        corrects: true,
         opt_outs_applied: None,
     };
     let officer = platform.local_officer(&request.dataset)?;

@@ -73,6 +73,7 @@ fn take_in(platform: &Platform, dataset: &str, period: &str, file: &[u8]) -> any
         idempotency_key: None,
         digest: None,
         empty: false,
+        corrects: true,
         opt_outs_applied: Some(platform.now().to_string()),
     };
     let caller = platform.local_officer(&request.dataset)?;

@@ -43,9 +43,10 @@ problems! {
     METHOD = METHOD_NOT_ALLOWED, "method-not-allowed", "this address does not take that method", "see /openapi.json for what it takes";
     STALLED = REQUEST_TIMEOUT, "upload-stalled", "the file stopped arriving", "send it again; nothing was stored";
     CONFLICT = CONFLICT, "idempotency-conflict", "this idempotency key was used for other content", "send a new key for a new file";
+    HELD = CONFLICT, "period-held", "other data of this period are held", "if the file corrects them, send it again with `revision=declared`; if not, check its period";
     TOO_LARGE = PAYLOAD_TOO_LARGE, "too-large", "the content is larger than allowed", "send less at once; `detail` names the limit";
     URI_TOO_LONG = URI_TOO_LONG, "query-too-long", "the query is longer than allowed", "ask for fewer areas at once";
-    REFUSED = UNPROCESSABLE_ENTITY, "contract-refused", "the file does not fit its contract; nothing was stored", "see `findings`, correct the file and send it again";
+    REFUSED = UNPROCESSABLE_ENTITY, "contract-refused", "the file does not fit its contract; nothing was stored", "correct the file and send it again; `findings`, where rows were read, say which";
     BUSY = TOO_MANY_REQUESTS, "busy", "too many uploads at once", "wait for your organisation's other uploads to end, or try again in a minute";
     BUDGET_SPENT = TOO_MANY_REQUESTS, "query-budget-spent", "no more new tables this year", "ask for tables that were asked for before, or have the agreement's `query_budget` raised";
     INTERNAL = INTERNAL_SERVER_ERROR, "internal", "something failed here", "try again; if it stays, quote `reference` to the programme office";
@@ -129,6 +130,7 @@ impl From<PlatformError> for Problem {
             PlatformError::DigestMismatch => Self::new(DIGEST_MISMATCH, detail),
             PlatformError::BudgetSpent { .. } => Self::new(BUDGET_SPENT, detail),
             PlatformError::TooLarge { .. } => Self::new(TOO_LARGE, detail),
+            PlatformError::Held { .. } => Self::new(HELD, detail),
             PlatformError::Stalled => Self::new(STALLED, detail),
             PlatformError::Refused { findings, .. } => {
                 let findings = findings.and_then(|f| serde_json::to_value(f).ok());

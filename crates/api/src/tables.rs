@@ -42,7 +42,7 @@ pub(crate) async fn list(State(app): State<App>, uri: Uri, headers: HeaderMap) -
             headers(("commonground-note" = String, description = "what is counted, and what the noise is"))),
         (status = 304, description = "unchanged"),
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 429, body = Problem)))]
+        (status = 404, body = Problem), (status = 429, body = Problem), (status = 503, body = Problem), (status = 504, body = Problem)))]
 pub(crate) async fn csv(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
     while_wanted(move |stop| {
         let write = |answer: &TableAnswer| {
@@ -83,7 +83,7 @@ pub(crate) async fn csv(State(app): State<App>, uri: Uri, headers: HeaderMap) ->
         ("purpose" = String, Query, description = "as for /v1/tables.csv")),
     responses((status = 200, body = TableDocument<'_>), (status = 304, description = "unchanged"),
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 429, body = Problem)))]
+        (status = 404, body = Problem), (status = 429, body = Problem), (status = 503, body = Problem), (status = 504, body = Problem)))]
 pub(crate) async fn json(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
     while_wanted(move |stop| {
         let write = |answer: &TableAnswer| {

@@ -34,6 +34,7 @@ pub(crate) struct FileBody(Vec<u8>);
     params(("id" = String, Path, description = "dataset id, for example lancashire-fire-and-rescue.incidents"),
         ("period" = String, Query, description = "the period that the file covers, ISO 8601 interval such as 2024-01-01/P3M"),
         ("empty" = Option<String>, Query, description = "`confirmed`: there was nothing to report in the period, and the file has no rows to keep"),
+        ("revision" = Option<String>, Query, description = "`declared`: the file corrects what is held of the period; without it other content for a period that is held is refused"),
         ("opt_outs_applied" = Option<String>, Query, description = "when opt-outs were applied to this file, where the agreement asks you to: a day such as 2026-03-31, or an instant"),
         ("Idempotency-Key" = Option<String>, Header, description = "the same key and file again give the same version"),
         ("Content-Digest" = Option<String>, Header, description = "sha-256=:base64: of the body")),
@@ -50,7 +51,7 @@ pub(crate) async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let params = Params::read(&uri, &["period", "empty", "opt_outs_applied"], app.limits.query_bytes)?;
+    let params = Params::read(&uri, &["period", "empty", "opt_outs_applied", "revision"], app.limits.query_bytes)?;
     let (platform, presented) = (app.platform.clone(), headers.clone());
     let caller = apart(move || caller(&platform, &presented)).await?;
     let dataset = dataset(&id)?;
@@ -62,7 +63,8 @@ pub(crate) async fn create(
         period: params.required("period")?.to_owned(),
         idempotency_key: header_text(&headers, "idempotency-key")?.map(str::to_owned),
         digest: header_text(&headers, "content-digest")?.map(content_digest).transpose()?,
-        empty: confirmed(&params)?,
+        empty: says(&params, "empty", "confirmed")?,
+        corrects: says(&params, "revision", "declared")?,
         opt_outs_applied: params.text("opt_outs_applied").map(str::to_owned),
     };
     let place = app.places.take(organisation).map_err(|why| Problem::new(problem::BUSY, why))?;
@@ -135,11 +137,12 @@ fn in_time(body: Body, limits: &HttpLimits) -> impl Stream<Item = io::Result<Byt
     })
 }
 
-fn confirmed(params: &Params) -> Result<bool, Problem> {
-    match params.text("empty") {
+/// Whether a parameter says the one thing that it may.
+fn says(params: &Params, name: &'static str, word: &str) -> Result<bool, Problem> {
+    match params.text(name) {
         None => Ok(false),
-        Some("confirmed") => Ok(true),
-        Some(_) => Err(Problem::new(problem::BAD_PARAMETER, "`empty`: write `confirmed`, or leave it out")),
+        Some(said) if said == word => Ok(true),
+        Some(_) => Err(Problem::new(problem::BAD_PARAMETER, format!("`{name}`: write `{word}`, or leave it out"))),
     }
 }
 

@@ -123,6 +123,9 @@ pub(crate) struct IngestArgs {
     /// Confirm that there was nothing to report: without it, a file of which nothing is kept is refused.
     #[arg(long)]
     pub(crate) empty_period: bool,
+    /// Say that the file corrects what is held of the period: without it, other content for such a period is refused.
+    #[arg(long)]
+    pub(crate) revision: bool,
     /// When opt-outs were applied to the file, where the agreement asks its sender to: 2026-03-31, or an instant.
     #[arg(long)]
     pub(crate) opt_outs_applied: Option<String>,

@@ -122,3 +122,19 @@ fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
         there = parent;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_limit_is_in_the_documents_with_its_default() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let text = std::fs::read_to_string(root.join("docs/settings.md")).unwrap();
+        for limits in [serde_json::to_value(Limits::default()), serde_json::to_value(HttpLimits::default())] {
+            for (name, value) in limits.unwrap().as_object().unwrap() {
+                assert!(text.contains(&format!("| `{name}` | {value} |")), "`{name}`: {value}");
+            }
+        }
+    }
+}

@@ -42,10 +42,9 @@ fn lines(error: &anyhow::Error) -> Vec<String> {
     }
     if let Some(PlatformError::Denied { blockers, .. }) = error.downcast_ref() {
         lines.extend(blockers.iter().map(|blocker| {
-            format!(
-                "  {} {}: needs {}, found {}; {} (ask {})",
-                blocker.agreement, blocker.clause, blocker.required, blocker.actual, blocker.remedy, blocker.contact
-            )
+            let ask = if blocker.contact.is_empty() { String::new() } else { format!(" (ask {})", blocker.contact) };
+            let of = format!("{} {}", blocker.agreement, blocker.clause);
+            format!("  {}: needs {}, found {}; {}{ask}", of.trim(), blocker.required, blocker.actual, blocker.remedy)
         }));
     }
     lines

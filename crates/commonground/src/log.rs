@@ -4,6 +4,7 @@
 //! operator names others.
 
 use std::collections::BTreeMap;
+use std::io::IsTerminal;
 
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
@@ -101,7 +102,9 @@ fn subscriber(
     let loudest = filter.loudest();
     // A filter of the whole log, not of one layer: records of the older `log` interface pass it under their own target.
     let heard = filter_fn(move |metadata| *metadata.level() <= filter.level(metadata.target()));
-    let written = tracing_subscriber::fmt::layer().with_writer(writer);
+    // Colours are for who looks on, not for files.
+    let colours = std::io::stderr().is_terminal();
+    let written = tracing_subscriber::fmt::layer().with_ansi(colours).with_writer(writer);
     tracing_subscriber::registry().with(heard.with_max_level_hint(loudest)).with(written)
 }
 

@@ -222,7 +222,7 @@ impl fmt::Display for Changes {
                 };
                 writeln!(
                     f,
-                    "too fine then: {name} would show {} % of its cells for good, {now}; {} % is the least",
+                    "too fine then: {name} would show {} % of its cells for good, {now}; a view that is new would need {} %, here it is for the reviewer to decide",
                     after.percent(),
                     Shown::LEAST_PERCENT
                 )?;

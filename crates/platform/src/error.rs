@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use model::{AreaType, IdError};
+use model::{AreaType, DatasetId, IdError, Period};
 use serde::Serialize;
 
 /// One reason for a denial, as far as the caller may know it.
@@ -79,6 +79,21 @@ pub enum PlatformError {
         reason: String,
         /// What was found, where reading got that far.
         findings: Option<Box<ingest::Findings>>,
+    },
+    /// Other content of the period is held, and the caller did not say that the file corrects it.
+    #[error(
+        "other data of {} are held of `{dataset}`, revision {revision} of {}: nothing was stored. If this file corrects them, send it again and say so (`revision=declared`, `ingest --revision`); if not, look at its period",
+        period.label(), received_at.strftime("%-d %B %Y")
+    )]
+    Held {
+        /// The dataset.
+        dataset: DatasetId,
+        /// The period.
+        period: Period,
+        /// Which revision is held.
+        revision: u32,
+        /// When it came.
+        received_at: jiff::Timestamp,
     },
     /// Not ready yet, or it cannot record what it does.
     #[error("not available now: {reason}")]

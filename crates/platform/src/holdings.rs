@@ -107,7 +107,8 @@ pub fn findings_text(findings: &Findings) -> String {
         lines.push(format!("   dropped column `{}`: {}{clause}", dropped.column, dropped.reason));
     }
     for finding in findings.first.iter().take(10) {
-        lines.push(format!("   row {} `{}`: {}", finding.row, finding.column, finding.message));
+        let column = if finding.column.is_empty() { String::new() } else { format!(" `{}`", finding.column) };
+        lines.push(format!("   row {}{column}: {}", finding.row, finding.message));
     }
     if findings.first.len() > 10 {
         lines.push("   and more, which the answer to an upload through the API lists, as `--json` does".to_owned());

@@ -12,7 +12,7 @@ use catalog::{
 use ingest::{CleanRequest, Cleaned, IngestError, WorkbookReader};
 use jiff::Timestamp;
 use model::contract::{DatasetContract, Format};
-use model::{DatasetId, Digest, Period};
+use model::{DatasetId, Digest, Period, PeriodType};
 use sha2::Digest as _;
 use uuid::Uuid;
 use vault::{Context, OsEntropy, SealWriter, TableIdentity, TableKeys};
@@ -49,13 +49,15 @@ pub struct UploadRequest {
     pub empty: bool,
     /// When the caller says that opt-outs were applied: an instant, or a day in UTC.
     pub opt_outs_applied: Option<String>,
+    /// Whether the caller says that the file corrects what is held of the period. Without that, other content is refused.
+    pub corrects: bool,
 }
 
 /// One upload that is allowed.
 pub(crate) struct Intake<'a> {
     pub(crate) contract: &'a DatasetContract,
     pub(crate) period: Period,
-    request: &'a UploadRequest,
+    pub(crate) request: &'a UploadRequest,
     caller: &'a Caller,
     permit: &'a Permit<Ingest>,
     pub(crate) opt_outs: Option<OptOutDeclaration>,
@@ -430,7 +432,17 @@ fn unknown(dataset: &DatasetId) -> PlatformError {
 pub(crate) fn parse_period(contract: &DatasetContract, text: &str) -> Result<Period, PlatformError> {
     Period::parse(text, contract.partition).map_err(|error| PlatformError::BadParameter {
         parameter: "period",
-        problem: format!("{error}; a file of `{}` covers one {}", contract.id, contract.partition),
+        problem: match PeriodType::ALL.iter().find_map(|of| Period::parse(text, *of).ok()) {
+            Some(other) => format!(
+                "a file of `{}` covers one {}, and `{text}` is a {}: {} begins with {}",
+                contract.id,
+                contract.partition,
+                other.period_type(),
+                other.label(),
+                contract.partition.containing(other.start())
+            ),
+            None => format!("{error}; a file of `{}` covers one {}", contract.id, contract.partition),
+        },
     })
 }
 

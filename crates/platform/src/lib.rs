@@ -24,6 +24,7 @@ mod opt_outs;
 mod outcome;
 mod platform;
 mod publish;
+mod quality;
 mod query;
 mod read;
 mod readiness;
@@ -56,6 +57,7 @@ pub use import::check_geography;
 pub use intake::UploadRequest;
 pub use platform::{Platform, exists};
 pub use publish::{Preview, PublishReport, RevisedPeriod, RevisionPlan, RevisionPreview, Shows};
+pub use quality::{ColumnQuality, Difference, Quality, Timeliness};
 pub use read::{
     AreaCard, AreasRequest, Boundaries, DataAnswer, DataRequest, DimensionCard, IndicatorCard, Me, ParentCard,
     PeriodChoice, SumCard, TableAnswer, TableCard, TableOutcome, TablePlace, TableRequest, TableRow, ViewCard,

@@ -45,6 +45,7 @@ fn ended(work_id: Uuid, error: &PlatformError) -> Result<Entry, IdError> {
         PlatformError::DigestMismatch => (true, "digest-mismatch"),
         PlatformError::IdempotencyConflict { .. } => (true, "idempotency-conflict"),
         PlatformError::TooLarge { .. } => (true, "too-large"),
+        PlatformError::Held { .. } => (true, "period-held"),
         PlatformError::Stalled => (true, "stalled"),
         PlatformError::Unauthenticated => (true, "unauthenticated"),
         PlatformError::BadParameter { .. } | PlatformError::Name(_) => (true, "bad-parameter"),

@@ -109,7 +109,8 @@ impl Platform {
         }
         if first_cube(&state, indicator).is_none() {
             let distrusted = indicator.datasets().any(|dataset| state.distrusted.contains_key(dataset));
-            let reason = "it is not known for sure what was released of it; the operator has been told".to_owned();
+            let reason =
+                "it could not be shown for sure that this is what was released: the service's log says why".to_owned();
             return Err(if distrusted { PlatformError::Unavailable { reason } } else { missing() });
         }
         let views: Vec<(&View, Arc<Cube>)> =

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::error::PlatformError;
 use crate::platform::Platform;
 use crate::publish::{REPLACED, WAITS};
+use crate::quality::{Difference, Quality};
 
 /// How a supplier reads that another period of its dataset was withdrawn, and what is left is not published yet.
 const DARK: &str = "published, and not shown at present: something else that its figures stood on was withdrawn";
@@ -39,6 +40,12 @@ pub struct UploadReceipt {
     pub opt_outs_applied: Option<Timestamp>,
     /// Row by row: kept, dropped, corrected, refused.
     pub findings: Findings,
+    /// How good it is, in a few numbers.
+    pub quality: Quality,
+    /// What is different since the revision before, if there is one.
+    pub since_last_revision: Option<Difference>,
+    /// What is different from the period before, if that is held.
+    pub since_last_period: Option<Difference>,
     /// How far its publication has come: `pending`, `running`, `done` or `failed`, with a sentence where there is
     /// one, that it waits for approval, or `withdrawn`.
     pub publication: String,
@@ -77,7 +84,8 @@ impl Platform {
     pub(crate) fn receipt(&self, version: &DatasetVersion, created: bool) -> Result<UploadReceipt, PlatformError> {
         let declared = self.last_declared(version.clone())?.facts.opt_outs;
         let facts = &version.facts;
-        let publication = self.publication_of(version)?;
+        let (publication, findings) = (self.publication_of(version)?, self.read_findings(version)?);
+        let (quality, [since_last_revision, since_last_period]) = self.quality(version, &findings)?;
         Ok(UploadReceipt {
             dataset: facts.dataset.clone(),
             period: facts.period.to_string(),
@@ -86,7 +94,10 @@ impl Platform {
             created,
             received_at: facts.received_at,
             opt_outs_applied: declared.map(|declared| declared.applied_at),
-            findings: self.read_findings(version)?,
+            findings,
+            quality,
+            since_last_revision,
+            since_last_period,
             publication,
         })
     }

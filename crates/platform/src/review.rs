@@ -170,7 +170,8 @@ impl Platform {
         dataset: &DatasetId,
         question: audit::Question,
     ) -> Result<Vec<Opened>, PlatformError> {
-        let missing = || PlatformError::NotFound { what: format!("a publication of `{dataset}` that a plan decided") };
+        let missing =
+            || PlatformError::NotFound { what: format!("a publication of `{dataset}`, which is for reviewers,") };
         let nothing = || Err(self.unregistered(caller, audit::Work::Review, dataset.as_str(), missing()));
         // Why a cell is withheld says how small it may be: it is for reviewers, and for everybody else it does not exist.
         if caller.principal.role != Role::Reviewer {

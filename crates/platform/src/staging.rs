@@ -36,7 +36,8 @@ impl Platform {
         // One at a time: nobody may be told that somebody else's staged version is stored.
         let _turn = self.staging();
         let upload = facts.upload.clone();
-        let staged = self.still_allowed(intake).and_then(|()| self.settle_staged()).and_then(|()| {
+        let settled = self.still_allowed(intake).and_then(|()| self.settle_staged());
+        let staged = settled.and_then(|()| self.takes_no_place_unsaid(&facts, intake)).and_then(|()| {
             let commit = self.catalog().commit_version(facts.clone(), &keys, VersionStatus::Staged, None);
             commit.map_err(conflict(upload.as_ref()))
         });
@@ -62,6 +63,25 @@ impl Platform {
             let reason = "something failed while the file was recorded: it may be stored. If nothing newer of this period was sent since, send it again with the same idempotency key: it is not stored twice";
             PlatformError::Unavailable { reason: reason.to_owned() }
         })
+    }
+
+    /// Refuses other content for a period that is held, unless its sender says that it is a correction: a wrong period is noticed so, and
+    /// nothing of what is published waits for a revision that nobody meant.
+    fn takes_no_place_unsaid(&self, facts: &VersionFacts, intake: &Intake<'_>) -> Result<(), PlatformError> {
+        if intake.request.corrects {
+            return Ok(());
+        }
+        let current = self.catalog().versions(Some(&facts.dataset), Some(VersionStatus::Current));
+        let current = current.map_err(PlatformError::failed("read versions"))?;
+        match current.into_iter().find(|held| held.facts.period == facts.period) {
+            Some(held) if held.facts.content != facts.content => Err(PlatformError::Held {
+                dataset: facts.dataset.clone(),
+                period: facts.period,
+                revision: held.revision,
+                received_at: held.facts.received_at,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Records a staged version and makes it current.

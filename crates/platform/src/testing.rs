@@ -401,6 +401,7 @@ impl Small {
             idempotency_key: None,
             digest: None,
             empty: false,
+            corrects: true,
             opt_outs_applied: None,
         }
     }

@@ -99,6 +99,7 @@ fn take_in(platform: &Platform, file: &PartnerFile, declared: &str) -> anyhow::R
         idempotency_key: None,
         digest: None,
         empty: false,
+        corrects: false,
         // The synthetic partners leave opted-out people out, and say so as real ones must.
         opt_outs_applied: Some(declared.to_owned()),
     };

@@ -31,6 +31,7 @@ pub(crate) fn run(config: &Config, args: &IngestArgs) -> anyhow::Result<()> {
         idempotency_key: None,
         digest: None,
         empty: args.empty_period,
+        corrects: args.revision,
         opt_outs_applied: args.opt_outs_applied.clone(),
     };
     let outcome = platform.upload(&caller, &request, file);
@@ -63,6 +64,10 @@ fn print_json(platform: &Platform, mut receipt: UploadReceipt, args: &IngestArgs
 fn print_receipt(receipt: &UploadReceipt) -> anyhow::Result<()> {
     say(format_args!("{} {} version {}", receipt.dataset, receipt.period, receipt.version))?;
     say(platform::findings_text(&receipt.findings))?;
+    say(&receipt.quality)?;
+    for (what, difference) in [("since", &receipt.since_last_revision), ("beside", &receipt.since_last_period)] {
+        difference.iter().try_for_each(|difference| say(format_args!("{what}{difference}")))?;
+    }
     if !receipt.created {
         match receipt.opt_outs_applied {
             Some(at) => say(format_args!(

@@ -122,7 +122,7 @@ impl Platform {
     /// If the caller decides about none, or the agreements or the audit log cannot be used.
     pub fn previews(&self, caller: &Caller) -> Result<Vec<Preview>, PlatformError> {
         if !decides(caller) {
-            let missing = PlatformError::NotFound { what: "a publication that waits for you".to_owned() };
+            let missing = PlatformError::NotFound { what: "a publication that waits for you as a reviewer".to_owned() };
             return Err(self.unregistered(caller, audit::Work::Review, "publications", missing));
         }
         self.refresh_agreements()?;

@@ -79,7 +79,7 @@ export const hasValue = (row: Row | undefined): row is Row & { value: number } =
   row !== undefined && row.value !== null;
 
 const SMALL_WORDS = new Set(['and', 'for', 'of', 'the']);
-const CAPITALS = new Set(['nhs', 'ccg', 'ons', 'dwp']);
+const CAPITALS = new Set(['nhs', 'ccg', 'csr', 'ons', 'dwp']);
 
 /** The name of an organisation from its id: `nhs-chorley-and-south-ribble-ccg`, NHS Chorley and South Ribble CCG. */
 export function organisation(id: string): string {

@@ -186,6 +186,7 @@ fn every_intent_has_an_end() {
         idempotency_key: None,
         digest: None,
         empty: false,
+        corrects: true,
         opt_outs_applied: None,
     };
     platform.upload(&caller, &request, &b"a,b\n1,2\n"[..]).unwrap_err();
