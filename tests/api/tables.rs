@@ -45,6 +45,20 @@ async fn what_may_be_asked_for_is_listed_and_answered_alike_in_both_formats() {
     let sum = demo.get(&format!("/v1/tables.json{TABLE}&sum=hours"), Some("analyst")).await;
     assert_eq!(sum.status, 400);
     assert!(sum.text().contains("registers no sums of `hours`"), "{}", sum.text());
+    // What brings no table is not counted, and not on record.
+    let recorded = || {
+        let folder = demo.folder.path().join("data/audit");
+        audit::verify(&folder, &[]).unwrap().kinds.get("answered").copied().unwrap_or(0)
+    };
+    let before = recorded();
+    let area = "/v1/tables.csv?dataset=runshaw-college.participation&area_type=lsoa&purpose=service-planning";
+    let head = demo.send(Method::HEAD, area, Some("analyst"), &[], Vec::new()).await;
+    assert_eq!(head.status, 405);
+    let empty = demo.get(&format!("{area}&sum="), Some("analyst")).await;
+    assert_eq!((empty.status.as_u16(), empty.text().contains("`sum` is empty")), (400, true), "{}", empty.text());
+    assert_eq!(recorded(), before);
+    let any = demo.send(Method::GET, area, Some("analyst"), &[("if-none-match", "*")], Vec::new()).await;
+    assert_eq!((any.status.as_u16(), any.text().is_empty(), recorded()), (200, false, before + 1));
     // The views of the indicator show the same figures.
     let path = "/v1/data.json?indicator=college-participation&area_type=district&sex=female&breakdown=level";
     let data = demo.get(path, Some("analyst")).await.json();

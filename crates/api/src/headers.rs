@@ -1,9 +1,12 @@
 //! Entity tags, authentication and the headers of every answer.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use platform::{Caller, Platform, PlatformError, Stop};
+use tokio::sync::Semaphore;
 
 use crate::problem::Problem;
 
@@ -51,22 +54,30 @@ pub(crate) async fn apart<T: Send + 'static>(
     })
 }
 
+/// Told when the peer of a connection has closed it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PeerGone(pub(crate) Stop);
+
 /// Runs what may take long on a thread of its own kind, as long as somebody waits for it: where the caller goes away, or time is up,
-/// the work is told to stop.
+/// the work is told to stop. So many at once as there are places; the others wait where they hold no thread.
 ///
 /// # Errors
 /// As [`apart`].
 pub(crate) async fn while_wanted<T: Send + 'static>(
+    places: Arc<Semaphore>,
+    PeerGone(gone): PeerGone,
     work: impl FnOnce(&Stop) -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
-    let stop = Stop::new();
+    let unwanted = || PlatformError::Unavailable { reason: "nobody waits for it any more".to_owned() };
+    let stop = gone.child_token();
     // Dropped with this future, which nobody polls then.
     let _wanted = stop.clone().drop_guard();
+    let place = gone.run_until_cancelled(places.acquire_owned()).await.ok_or_else(unwanted)?;
+    let place = place.map_err(|_| unwanted())?;
     apart(move || {
-        if stop.is_cancelled() {
-            return Err(PlatformError::Unavailable { reason: "nobody waits for it any more".to_owned() }.into());
-        }
-        work(&stop)
+        let done = if stop.is_cancelled() { Err(unwanted().into()) } else { work(&stop) };
+        drop(place);
+        done
     })
     .await
 }
@@ -85,7 +96,8 @@ pub(crate) fn is_known(request: &HeaderMap, etag: &str) -> bool {
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .any(|tag| tag.trim().trim_start_matches("W/") == opaque || tag.trim() == "*")
+        // `*` names no content that anybody has.
+        .any(|tag| tag.trim().trim_start_matches("W/") == opaque)
 }
 
 /// An answer that may be kept but must be asked about each time; 304 if the caller has it. The tag is weak (RFC 9110, 8.8.1):
@@ -129,7 +141,8 @@ mod tests {
     #[tokio::test]
     async fn work_is_told_when_nobody_waits_any_more() {
         let (told, was_told) = tokio::sync::oneshot::channel();
-        let waits = while_wanted(move |stop| {
+        let places = Arc::new(Semaphore::new(1));
+        let waits = while_wanted(Arc::clone(&places), PeerGone::default(), move |stop| {
             let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
             while !stop.is_cancelled() && std::time::Instant::now() < until {
                 std::thread::sleep(std::time::Duration::from_millis(2));
@@ -139,7 +152,13 @@ mod tests {
         });
         assert!(tokio::time::timeout(std::time::Duration::from_millis(20), waits).await.is_err());
         assert!(was_told.await.unwrap(), "it stopped");
-        assert!(while_wanted(|stop| Ok(stop.is_cancelled())).await.is_ok_and(|stopped| !stopped));
+        let fine = |stop: &Stop| Ok(stop.is_cancelled());
+        assert!(while_wanted(Arc::clone(&places), PeerGone::default(), fine).await.is_ok_and(|stopped| !stopped));
+        // Whoever has gone while it waited for a place gets none.
+        let _taken = places.acquire().await.unwrap();
+        let gone = PeerGone::default();
+        gone.0.cancel();
+        assert!(while_wanted(Arc::clone(&places), gone, fine).await.is_err());
     }
 
     #[test]
@@ -149,7 +168,7 @@ mod tests {
             (Some("\"abc\""), 304),
             (Some("W/\"abc\""), 304),
             (Some("\"x\", \"abc\""), 304),
-            (Some("*"), 304),
+            (Some("*"), 200),
             (Some("\"other\""), 200),
         ] {
             let mut headers = HeaderMap::new();

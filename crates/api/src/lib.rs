@@ -42,6 +42,8 @@ pub struct HttpLimits {
     pub concurrency: usize,
     /// Threads that read and write for requests, uploads included: each has memory of its own, and more requests wait.
     pub threads: usize,
+    /// Tables that are asked for and counted at once; more wait, and hold no thread meanwhile.
+    pub tables: usize,
     /// Uploads read at once; more are told to come back.
     pub uploads: usize,
     /// Uploads of one organisation read at once.
@@ -64,6 +66,7 @@ impl Default for HttpLimits {
             upload_idle_seconds: 30,
             concurrency: 256,
             threads: 32,
+            tables: 8,
             uploads: 6,
             uploads_per_organisation: 2,
             query_bytes: 8192,
@@ -79,5 +82,6 @@ impl Default for HttpLimits {
 pub(crate) struct App {
     pub(crate) platform: Platform,
     pub(crate) places: Arc<places::UploadPlaces>,
+    pub(crate) tables: Arc<tokio::sync::Semaphore>,
     pub(crate) limits: Arc<HttpLimits>,
 }

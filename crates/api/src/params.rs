@@ -40,6 +40,15 @@ impl Params {
         self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
+    /// A parameter's text, which must say something if it is there.
+    pub(crate) fn given(&self, name: &str) -> Result<Option<&str>, Problem> {
+        let is_there = self.0.iter().any(|(n, _)| n == name);
+        match self.text(name) {
+            None if is_there => Err(Problem::new(problem::BAD_PARAMETER, format!("`{name}` is empty: leave it out"))),
+            text => Ok(text),
+        }
+    }
+
     /// A parameter's text, which must be there.
     pub(crate) fn required(&self, name: &str) -> Result<&str, Problem> {
         self.text(name).ok_or_else(|| Problem::new(problem::BAD_PARAMETER, format!("`{name}` is missing")))

@@ -11,6 +11,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use platform::Platform;
+use tokio::sync::Semaphore;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower_http::compression::CompressionLayer;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
@@ -77,7 +78,8 @@ const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("5");
 pub fn router(platform: Platform, limits: HttpLimits) -> Router {
     let limits = Arc::new(limits);
     let places = Arc::new(UploadPlaces::new(limits.uploads, limits.uploads_per_organisation));
-    let app = App { platform, places, limits: Arc::clone(&limits) };
+    let tables = Arc::new(Semaphore::new(limits.tables.clamp(1, Semaphore::MAX_PERMITS)));
+    let app = App { platform, places, tables, limits: Arc::clone(&limits) };
     let loading = app.platform.clone();
     let times = Times::new(&limits, app.platform.seconds_after_arrival());
     let (router, document) = operations().split_for_parts();

@@ -1,18 +1,20 @@
 //! Tables that somebody asks for, as CSV or JSON, and what may be asked for.
 
-use axum::Json;
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::response::Response;
+use axum::{Extension, Json};
 use platform::{PlatformError, Stop, TableAnswer, TableOutcome, TableRequest};
 
 use crate::App;
 use crate::data::NOTE;
 use crate::encode;
-use crate::headers::{apart, caller, is_known, tagged, while_wanted};
+use crate::headers::{PeerGone, apart, caller, is_known, tagged, while_wanted};
 use crate::params::Params;
-use crate::problem::Problem;
+use crate::problem::{self, Problem};
 use crate::schema::{SYNTHETIC_NOTICE, TableDocument, TableList};
 
 const PARAMETERS: [&str; 7] = ["dataset", "area_type", "period_type", "period", "by", "sum", "purpose"];
@@ -43,8 +45,15 @@ pub(crate) async fn list(State(app): State<App>, uri: Uri, headers: HeaderMap) -
         (status = 304, description = "unchanged"),
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 404, body = Problem), (status = 429, body = Problem), (status = 503, body = Problem), (status = 504, body = Problem)))]
-pub(crate) async fn csv(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
-    while_wanted(move |stop| {
+pub(crate) async fn csv(
+    State(app): State<App>,
+    method: Method,
+    gone: Option<Extension<PeerGone>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    is_read(&method)?;
+    while_wanted(Arc::clone(&app.tables), gone.unwrap_or_default().0, move |stop| {
         let write = |answer: &TableAnswer| {
             let body = encode::table_csv(answer, answer.synthetic.then_some(SYNTHETIC_NOTICE))
                 .map_err(|source| PlatformError::Failed { operation: "write CSV", source: Box::new(source) })?;
@@ -84,8 +93,15 @@ pub(crate) async fn csv(State(app): State<App>, uri: Uri, headers: HeaderMap) ->
     responses((status = 200, body = TableDocument<'_>), (status = 304, description = "unchanged"),
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 404, body = Problem), (status = 429, body = Problem), (status = 503, body = Problem), (status = 504, body = Problem)))]
-pub(crate) async fn json(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
-    while_wanted(move |stop| {
+pub(crate) async fn json(
+    State(app): State<App>,
+    method: Method,
+    gone: Option<Extension<PeerGone>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    is_read(&method)?;
+    while_wanted(Arc::clone(&app.tables), gone.unwrap_or_default().0, move |stop| {
         let write = |answer: &TableAnswer| {
             let body = serde_json::to_vec(&document(answer))
                 .map_err(|source| PlatformError::Failed { operation: "write JSON", source: Box::new(source) })?;
@@ -98,6 +114,15 @@ pub(crate) async fn json(State(app): State<App>, uri: Uri, headers: HeaderMap) -
         Ok(tagged(&headers, &format!("{etag}-json"), "application/json", Body::from(body)))
     })
     .await
+}
+
+/// Refuses to count a table of which only the head is asked for: it would be on record, and nobody would have it.
+fn is_read(method: &Method) -> Result<(), Problem> {
+    if *method == Method::GET {
+        Ok(())
+    } else {
+        Err(Problem::new(problem::METHOD, "a table is counted when it is read: GET"))
+    }
 }
 
 fn document(answer: &TableAnswer) -> TableDocument<'_> {
@@ -132,7 +157,7 @@ fn ask<T>(
         period_type: params.parsed("period_type")?,
         period: params.period(),
         by: params.list("by")?,
-        sum: params.text("sum").map(str::to_owned),
+        sum: params.given("sum")?.map(str::to_owned),
         purpose: params.text("purpose").map(str::to_owned),
         stop: stop.clone(),
     };

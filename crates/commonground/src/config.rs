@@ -79,6 +79,7 @@ impl Config {
             .merge(Env::prefixed("COMMONGROUND_").ignore(&["log"]).split("__"))
             .extract()
             .map_err(|error| Usage(format!("the configuration cannot be used: {error}")))?;
+        config.limits.check().map_err(|problem| Usage(format!("the configuration cannot be used: {problem}")))?;
         let flags = [
             (&places.data, &mut config.data),
             (&places.key_file, &mut config.key_file),
@@ -135,6 +136,16 @@ mod tests {
             for (name, value) in limits.unwrap().as_object().unwrap() {
                 assert!(text.contains(&format!("| `{name}` | {value} |")), "`{name}`: {value}");
             }
+        }
+    }
+
+    #[test]
+    fn limits_that_nothing_could_work_with_are_refused() {
+        Limits::default().check().unwrap();
+        for limits in
+            [Limits { query_seconds: 0, ..Limits::default() }, Limits { query_memory_bytes: 1, ..Limits::default() }]
+        {
+            assert!(limits.check().unwrap_err().contains("at least"));
         }
     }
 }

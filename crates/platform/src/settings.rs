@@ -119,7 +119,27 @@ impl Default for Limits {
     }
 }
 
+/// Less memory than this counts no table, and nothing that was published could be shown again at a start.
+const LEAST_QUERY_MEMORY: usize = 16 << 20;
+
 impl Limits {
+    /// Refuses what nothing could work with.
+    ///
+    /// # Errors
+    /// With the setting and what it has to be at least.
+    pub fn check(&self) -> Result<(), String> {
+        if self.query_seconds == 0 {
+            return Err("`limits.query_seconds` is 0: nothing could be counted, choose at least 1".to_owned());
+        }
+        if self.query_memory_bytes < LEAST_QUERY_MEMORY {
+            return Err(format!(
+                "`limits.query_memory_bytes` is {}: nothing could be counted, choose at least {LEAST_QUERY_MEMORY}",
+                self.query_memory_bytes
+            ));
+        }
+        Ok(())
+    }
+
     pub(crate) fn ingest(&self) -> ingest::Limits {
         ingest::Limits {
             bytes: self.upload_bytes,

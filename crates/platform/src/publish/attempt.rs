@@ -139,6 +139,7 @@ impl Platform {
             runtime.block_on(work()).map_err(|error| match error {
                 // It would be the same another time.
                 EngineError::TimedOut { seconds } => PlatformError::TimedOut { seconds },
+                EngineError::Stopped => PlatformError::Unavailable { reason: error.to_string() },
                 error if error.is_lasting() => PlatformError::Unpublishable { reason: error.to_string() },
                 error => PlatformError::failed("tabulate a dataset")(error),
             })

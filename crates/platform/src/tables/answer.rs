@@ -154,7 +154,7 @@ fn too_much(error: PlatformError) -> PlatformError {
     tracing::warn!(reason, "a table that was asked for is not counted");
     PlatformError::BadParameter {
         parameter: "area_type, period or by",
-        problem: "this table is more than the service counts at once: ask for fewer dimensions, or for one period"
+        problem: "this table is more than the service counts at once: ask for fewer dimensions, or for one period; if it is small, tell the programme office that a limit of the service is"
             .to_owned(),
     }
 }
