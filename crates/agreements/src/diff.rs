@@ -6,11 +6,12 @@ use std::fmt;
 use model::{DatasetId, PurposeId};
 use serde::Serialize;
 
-use crate::agreement::{Agreement, at_least_as_strict};
+use crate::agreement::Agreement;
 use crate::explain::{Capabilities, ExplanationRow, rows, write_rows};
 use crate::links;
 use crate::noise;
 use crate::principal::{ActionKind, Recipient};
+use crate::treatment::at_least_as_strict;
 
 /// The difference between two agreements. Who may do what is compared fact by fact, whatever the grants are called.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -38,13 +38,14 @@ mod registry;
 mod request;
 mod signature;
 mod terms;
+mod treatment;
 
 #[cfg(test)]
 mod tests;
 
 pub use agreement::{
     AgreedDataset, Agreement, AgreementDocument, AgreementKind, AtEnd, Column, Control, Dpia, Forbid, Header, Legal,
-    OptOut, Regime, Retention, Rights, TermsClause, at_least_as_strict,
+    OptOut, Regime, Retention, Rights, TermsClause,
 };
 pub use blocker::{Blocker, BlockerCode};
 pub use canonical::agreement_digest;
@@ -66,3 +67,4 @@ pub use registry::{PolicyEpoch, Registry, Snapshot, SourceFile, Status};
 pub use request::{Governing, LinkedFigures, OptOutEvidence, Request};
 pub use signature::{PublicKey, SignatureBytes};
 pub use terms::{Forbids, Method, Onward, Terms, Zeros, meet};
+pub use treatment::at_least_as_strict;

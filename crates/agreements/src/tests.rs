@@ -1,4 +1,8 @@
+mod asking;
+mod direct;
+mod examples;
 mod files;
+mod fixing;
 mod invariants;
 mod links;
 mod noise;
