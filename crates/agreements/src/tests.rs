@@ -1,4 +1,6 @@
 mod asking;
+mod author;
+mod comparing;
 mod direct;
 mod examples;
 mod files;
