@@ -196,6 +196,8 @@ fn a_signature_that_would_not_count_is_refused_and_nothing_written() {
             typed: vec!["agreements", "sign", "claimants.toml", "--as", COUNCIL, "--key", "chorley-council.key"], code: 2, said: "is not an agreement of the folder" },
         Refusal { name: "the register", prepare: nothing, typed: vec!["agreements", "sign", "mine/partnership.toml", "--as", COUNCIL, "--key", "chorley-council.key"],
             code: 2, said: "is not an agreement of the folder" },
+        Refusal { name: "nobody signs", prepare: nothing, typed: [sign(COUNCIL, "chorley-council.key"), vec!["--office", ""]].concat(), code: 2,
+            said: "`--office` is needed in words" },
         Refusal { name: "key file missing", prepare: nothing, typed: sign(COUNCIL, "lost.key"), code: 4, said: "lost.key" },
         Refusal { name: "key file is a folder", prepare: |f| fs::create_dir(f.join("a.key")).unwrap(), typed: sign(COUNCIL, "a.key"), code: 4, said: "not a regular file" },
         Refusal { name: "key file that others may read", prepare: |f| fs::set_permissions(f.join("chorley-council.key"), Permissions::from_mode(0o640)).unwrap(),
@@ -225,7 +227,7 @@ fn an_event_that_cannot_be_is_refused_and_nothing_written() {
         Refusal { name: "not suspended", prepare: nothing, typed: happens("resume", "claimants", DWP, "department-for-work-and-pensions.key"), code: 3, said: "in force cannot be resumed" },
         Refusal { name: "unknown", prepare: nothing, typed: happens("suspend", "claiments", HOST, "csr-partnership.key"), code: 2, said: "there is no agreement or dataset `claiments`" },
         Refusal { name: "unknown version", prepare: nothing, typed: happens("suspend", "claimants@2", HOST, "csr-partnership.key"), code: 2, said: "it has claimants@1" },
-        Refusal { name: "no reason", prepare: nothing, typed: vec!["agreements", "suspend", "claimants", "--as", HOST, "--key", "csr-partnership.key", "--reason", " "], code: 2, said: "a reason is needed" },
+        Refusal { name: "no reason", prepare: nothing, typed: vec!["agreements", "suspend", "claimants", "--as", HOST, "--key", "csr-partnership.key", "--reason", " "], code: 2, said: "`--reason` is needed in words" },
         Refusal { name: "a text that was changed", prepare: |f| edit(&f.join(CLAIMANTS), "query_budget = ", "query_budget = 1"),
             typed: happens("suspend", "claimants", HOST, "csr-partnership.key"), code: 2, said: "changed after signing" },
         Refusal { name: "an event that was changed", prepare: |f| edit(&f.join(EVENTS), "all parties have signed", "nobody has"),
@@ -283,7 +285,12 @@ fn versions_and_drafts_are_compared() {
     edit(&folder.join("draft.toml"), "finest = [", "finest = [\n  \"lsoa by month\",");
     let said = done(folder, &["agreements", "diff", "claimants", "draft.toml"]);
     assert!(said.contains("terms.finest: ") && said.contains(": looser"), "{said}");
-    for (new, code, expect) in [("none.toml", 4, "No such file"), ("claimants@7", 2, "it has claimants@1")] {
+    std::os::unix::fs::symlink("/dev/zero", folder.join("endless.toml")).unwrap();
+    for (new, code, expect) in [
+        ("none.toml", 4, "No such file"),
+        ("endless.toml", 4, "no regular file"),
+        ("claimants@7", 2, "it has claimants@1"),
+    ] {
         let (found, _, text) = typed(folder, &["agreements", "diff", "claimants", new]);
         assert!(found == code && text.contains(expect), "{found} {text}");
     }

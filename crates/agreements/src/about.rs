@@ -128,12 +128,17 @@ fn next_step(agreement: &Agreement, state: State) -> String {
     }
 }
 
+/// What somebody wrote, as one line of text: without anything that a terminal would obey.
+pub(crate) fn one_line(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+}
+
 impl fmt::Display for About {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.heading)?;
         for (name, lines) in &self.sections {
             for (index, line) in lines.iter().enumerate() {
-                writeln!(f, "  {:<14}  {line}", if index == 0 { name } else { "" })?;
+                writeln!(f, "  {:<14}  {}", if index == 0 { name } else { "" }, one_line(line))?;
             }
         }
         Ok(())

@@ -6,6 +6,7 @@ use std::fmt;
 use model::{DatasetId, PurposeId};
 use serde::Serialize;
 
+use crate::about::one_line;
 use crate::agreement::{AgreedDataset, Agreement, Column, Dpia, Forbid, Legal, OptOut};
 use crate::explain::{Capabilities, ExplanationRow, rows, write_rows};
 use crate::links;
@@ -333,7 +334,7 @@ impl fmt::Display for Diff {
             }
         }
         for line in &self.terms {
-            writeln!(f, "{line}")?;
+            writeln!(f, "{}", one_line(line))?;
         }
         if self.allows.is_empty() && self.forbids.is_empty() && self.terms.is_empty() {
             writeln!(f, "no difference")?;

@@ -19,6 +19,7 @@ Examples:
   commonground init --data /srv/cg                    make an empty data folder and its master key
   commonground geography import map/geography.toml    load areas, lookups and postcodes
   commonground agreements check                       say what is wrong in which agreement, and where
+  commonground agreements explain fire-incidents      who agreed to what, and who may do what
   commonground ingest lancashire-fire-and-rescue.incidents fires.csv --period 2025-01-01/P3M
   commonground query fire-incidents --area-type lsoa --format table
   commonground disclosure verify                      check the proof of everything released

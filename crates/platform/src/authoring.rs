@@ -18,6 +18,9 @@ use crate::error::PlatformError;
 use files::Folder;
 pub use key::new_agreement_key;
 
+/// The most characters of a reason or an office.
+const MOST_WORDS: usize = 1_000;
+
 /// Why an agreement was not read or not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthoringError {
@@ -155,6 +158,7 @@ pub fn sign_agreement(
     signatory: Signatory<'_>,
     office: &str,
 ) -> Result<Vec<String>, AuthoringError> {
+    in_words("office", office)?;
     let (organisation, key) = open(signatory)?;
     let mut folder = Folder::locked(places)?;
     let name = folder.name_of(file)?;
@@ -200,11 +204,7 @@ pub fn change_agreement(
     signatory: Signatory<'_>,
     (kind, reason): (EventKind, &str),
 ) -> Result<Vec<String>, AuthoringError> {
-    if reason.trim().is_empty() {
-        return Err(AuthoringError::Unknown(
-            "a reason is needed: it is kept with the event, for every party".to_owned(),
-        ));
-    }
+    in_words("reason", reason)?;
     let (organisation, key) = open(signatory)?;
     let mut folder = Folder::locked(places)?;
     let author = Author { organisation: &organisation, key: &key, at: now() };
@@ -217,6 +217,20 @@ pub fn change_agreement(
     let mut said = vec![format!("{} is {} by `{organisation}` from {} on", agreement.name(), kind.as_str(), event.at)];
     said.extend(standing(&folder, &agreement));
     Ok(said)
+}
+
+/// What is kept with a signature says something, and no more than a reader takes in.
+fn in_words(what: &str, text: &str) -> Result<(), AuthoringError> {
+    let length = text.chars().count();
+    if text.trim().is_empty() {
+        let message = format!("`--{what}` is needed in words: it is kept with the signature, for every party to read");
+        return Err(AuthoringError::Unknown(message));
+    }
+    if length > MOST_WORDS {
+        let message = format!("`--{what}` has {length} characters: say it in {MOST_WORDS}");
+        return Err(AuthoringError::Unknown(message));
+    }
+    Ok(())
 }
 
 /// The events of an agreement with one more.

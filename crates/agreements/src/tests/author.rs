@@ -251,11 +251,14 @@ fn an_agreement_is_described_for_reading() {
     }
     let by = id("org-a");
     let head = in_force.events(&agreement.digest()).unwrap().head(agreement);
-    let event = demo::event(EventKind::Suspended, instant(5), &by, "a drill", agreement.digest(), head);
+    let reason = "a drill\u{1b}[2J\nstate: fine";
+    let event = demo::event(EventKind::Suspended, instant(5), &by, reason, agreement.digest(), head);
     let suspended = load(&text, &format!("{events}{}", event.to_toml()));
     assert!(said(&suspended, 6).contains("agreement-0@1: suspended\n"));
     assert!(said(&suspended, 6).contains("suspended until resumed by org-a"));
-    assert!(said(&suspended, 4).contains("suspended by org-a: a drill (counts from then on)"));
+    // A reason is one line, whatever its author would have a terminal do.
+    let event = "suspended by org-a: a drill [2J state: fine (counts from then on)\n";
+    assert!(said(&suspended, 4).contains(event), "{}", said(&suspended, 4));
     let draft = load(&unsigned(), "");
     assert!(said(&draft, 5).contains("agreement-0@1: not signed\n"));
     assert!(said(&draft, 5).contains("waits for the signature of org-a, org-b"));

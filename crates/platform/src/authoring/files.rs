@@ -102,13 +102,13 @@ impl Folder {
     /// The same; nothing if there is no such file.
     pub(super) fn text_if_there(&self, name: &str) -> Result<Option<String>, AuthoringError> {
         let file = self.files.iter().find(|file| file.name == name);
-        let text = file.map(|file| String::from_utf8(file.content.clone())).transpose();
-        text.map_err(|_| AuthoringError::Faulty(format!("`{name}` is not UTF-8 text")))
+        file.map(|file| utf8(name, file.content.clone())).transpose()
     }
 
     /// A draft that lies anywhere, checked against this folder's register.
     pub(super) fn draft(&self, path: &Path) -> Result<Agreement, AuthoringError> {
-        let text = fs::read_to_string(path).map_err(AuthoringError::file("read", path))?;
+        let content = state::read_definition(path).map_err(AuthoringError::file("read", path))?;
+        let text = utf8(&path.display().to_string(), content)?;
         let contracts: BTreeMap<_, _> = self.contracts.iter().map(|one| (one.id.clone(), one.clone())).collect();
         let partnership = self.registry.snapshot().partnership();
         Agreement::parse_draft(&path.display().to_string(), &text, partnership, &contracts).map_err(|errors| {
@@ -146,6 +146,10 @@ impl Folder {
         }
         Ok(())
     }
+}
+
+fn utf8(name: &str, content: Vec<u8>) -> Result<String, AuthoringError> {
+    String::from_utf8(content).map_err(|_| AuthoringError::Faulty(format!("`{name}` is not UTF-8 text")))
 }
 
 /// Replaces a file, or makes it. What it links to is replaced, not the link.
