@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use proptest::prelude::*;
-use proptest::test_runner::{RngAlgorithm, TestCaseError, TestCaseResult, TestRng, TestRunner};
+use proptest::test_runner::{RngAlgorithm, RngSeed, TestCaseError, TestCaseResult, TestRng, TestRunner};
 
 use super::random::many_bound_to_world;
 use super::reference::allows;
@@ -16,14 +16,6 @@ pub(super) type Decision = Result<(PermitRecord, Terms), Denial>;
 
 /// One world in so many is written as files, signed, read and verified; the others are built directly.
 const WRITTEN: u32 = 25;
-
-/// How much is tried.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Effort {
-    pub(super) worlds: u32,
-    /// Other worlds each time, instead of the same every time and everywhere.
-    pub(super) fresh: bool,
-}
 
 /// A world, in which way it is loaded, and what is asked about it.
 #[derive(Debug)]
@@ -82,16 +74,19 @@ fn decided_at(loaded: &Loaded, query: &Query, now: jiff::Timestamp) -> Decision 
 /// compared.
 pub(super) fn on_random_worlds<E: Strategy>(
     name: &str,
-    effort: Effort,
+    worlds: u32,
     queries: usize,
     extra: E,
     property: impl Fn(&Asking, Case, E::Value) -> TestCaseResult,
 ) -> u64 {
-    let config = ProptestConfig { cases: effort.worlds, failure_persistence: None, ..ProptestConfig::default() };
-    let mut runner = if effort.fresh {
-        TestRunner::new(config)
-    } else {
-        TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &sha256(name).0))
+    let config = ProptestConfig { cases: worlds, failure_persistence: None, ..ProptestConfig::default() };
+    let mut runner = match config.rng_seed {
+        // Each property has worlds of its own, which follow from the seed of the run.
+        RngSeed::Fixed(seed) => {
+            let seed = sha256(&format!("{seed} {name}")).0;
+            TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed))
+        }
+        RngSeed::Random => TestRunner::new(config),
     };
     let asking = Asking::default();
     let strategy = (many_bound_to_world(queries), prop::bool::weighted(1.0 / f64::from(WRITTEN)), extra);
