@@ -1,5 +1,5 @@
 # The two commands: `make demo` and `make test`. The others serve them.
-.PHONY: demo build dashboard test rust-test browser-test attack-long check advisories notices real sample-data clean
+.PHONY: demo build dashboard test rust-test browser-test attack-long agreements-long check advisories notices real sample-data clean
 
 CARGO ?= cargo
 DATA ?= $(HOME)/.local/share/commonground/demo
@@ -46,6 +46,12 @@ browser-test: dashboard
 attack-long:
 	$(CARGO) test --release --locked -p attack -- --ignored --nocapture long_
 	$(CARGO) test --release --locked -p disclosure -- --ignored --nocapture all_small
+
+# The eleven invariants of the agreements in a million decisions, by another seed each time: SEED=n repeats one.
+agreements-long: SEED := $(or $(SEED),$(shell date +%s))
+agreements-long:
+	@echo "seed $(SEED)"
+	PROPTEST_RNG_SEED=$(SEED) $(CARGO) test --release --locked -p agreements -- --ignored --nocapture long_
 
 # Format, lints and dependency rules, as .ci/run calls them.
 check:

@@ -1,5 +1,6 @@
 //! The program as somebody at a terminal meets it: what it says when something is wrong, and how it starts.
 
+mod agreements;
 mod disclosure;
 mod errors;
 mod licences;

@@ -1,5 +1,6 @@
-//! Signs every agreement of a folder with the public test keys, writes its `signed` event, and writes who may do what
-//! into `expected/who-may-do-what.txt`:
+//! Signs every agreement of a folder with the public test keys, and its events anew over the signed text, and writes who may do
+//! what into `expected/who-may-do-what.txt`. What happened, when, by whom and why stays as the files of events say; an agreement
+//! without one comes into force. A version that supersedes another names its digest, which changes with its text.
 //!
 //! ```text
 //! cargo run -p agreements --example sign-samples -- sharing-agreements
@@ -12,9 +13,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs};
 
-use agreements::{Agreement, EventKind, Partnership, PublicKey, Registry, SourceFile, demo, explain};
+use agreements::{Agreement, Event, EventKind, Partnership, PublicKey, Registry, SourceFile, demo, explain};
 use jiff::Timestamp;
-use model::OrganisationId;
+use model::{Digest, OrganisationId};
 
 const SIGNED_BY: &str = "illustrative signatory";
 const SIGNED_AT: &str = "2022-12-12T10:00:00Z";
@@ -33,17 +34,21 @@ fn main() -> Result<(), Box<dyn Error>> {
             continue;
         }
         let path = folder.join(&name);
-        let text = demo::sign(&name, &fs::read_to_string(&path)?, SIGNED_BY, SIGNED_AT.parse()?)?;
+        let text = fs::read_to_string(&path)?;
+        let text = demo::sign(&name, &text, SIGNED_BY, signed_at(&text)?.parse()?)?;
         fs::write(&path, &text)?;
         let agreement = Agreement::parse(&name, &text, &partnership, &BTreeMap::new()).map_err(|errors| {
             let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
             lines.join("\n")
         })?;
-        let (by, digest) = (&partnership.partnership.id, agreement.digest());
-        let reason = "all parties have signed";
-        let event = demo::event(EventKind::Signed, IN_FORCE_AT.parse()?, by, reason, digest, digest);
-        let header = "# What happened to this agreement. Signed with public test keys: illustrative, proves nothing.\n";
-        fs::write(folder.join(name.replace(".toml", ".events.toml")), format!("{header}\n{}", event.to_toml()))?;
+        let events = folder.join(name.replace(".toml", ".events.toml"));
+        let happened = if events.exists() {
+            happened(&fs::read_to_string(&events)?)?
+        } else {
+            let by = partnership.partnership.id.clone();
+            vec![(EventKind::Signed, IN_FORCE_AT.parse()?, by, "all parties have signed".to_owned())]
+        };
+        fs::write(&events, signed_events(&happened, agreement.digest()))?;
     }
     let registry = Registry::load(&files(folder)?, &[])?;
     for error in registry.errors() {
@@ -52,6 +57,40 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(folder.join("expected"))?;
     fs::write(folder.join("expected/who-may-do-what.txt"), who_may_do_what(&registry)?)?;
     Ok(())
+}
+
+/// When it was signed before, as its first signature says.
+fn signed_at(text: &str) -> Result<String, Box<dyn Error>> {
+    let table: toml::Table = toml::from_str(text)?;
+    let first = table.get("party").and_then(|parties| parties.get(0)).and_then(|party| party.get("signature"));
+    let at = first.and_then(|signature| signature.get("at")).and_then(toml::Value::as_datetime);
+    Ok(at.map_or_else(|| SIGNED_AT.to_owned(), ToString::to_string))
+}
+
+type Happened = (EventKind, Timestamp, OrganisationId, String);
+
+/// What a file says happened, whatever text it was signed over.
+fn happened(text: &str) -> Result<Vec<Happened>, Box<dyn Error>> {
+    #[derive(serde::Deserialize)]
+    struct File {
+        event: Vec<Event>,
+    }
+    let file: File = toml::from_str(text)?;
+    Ok(file.event.into_iter().map(|event| (event.kind, event.at, event.by, event.reason)).collect())
+}
+
+fn signed_events(happened: &[Happened], agreement: Digest) -> String {
+    let mut text = String::from(
+        "# What happened to this agreement. Signed with public test keys: illustrative, proves nothing.\n",
+    );
+    let mut previous = agreement;
+    for (kind, at, by, reason) in happened {
+        let event = demo::event(*kind, *at, by, reason, agreement, previous);
+        previous = event.digest();
+        text.push('\n');
+        text.push_str(&event.to_toml());
+    }
+    text
 }
 
 fn names(folder: &Path) -> Result<Vec<String>, Box<dyn Error>> {

@@ -11,7 +11,7 @@ use model::{
     AgreementId, DatasetContract, DatasetId, DefinitionError, Digest, Exposure, Level as Unit, OrganisationId,
 };
 use model::{PeriodType, PurposeId, Tier, load};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::canonical::agreement_digest;
 use crate::check;
@@ -98,7 +98,7 @@ pub struct Header {
 }
 
 /// Between whom an agreement is, in law.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AgreementKind {
     /// The parties decide together (UK GDPR article 26).
@@ -336,14 +336,43 @@ impl Agreement {
         partnership: &Partnership,
         contracts: &BTreeMap<DatasetId, DatasetContract>,
     ) -> Result<Self, Vec<DefinitionError>> {
-        let document: AgreementDocument = load::parse(file, text).map_err(|error| vec![error])?;
+        let document = load::parse(file, text).map_err(|error| vec![error])?;
+        Self::checked((file, text), document, partnership, contracts)
+    }
+
+    /// The same of a draft: its signatures, which may still be those of the version that it was written from, are not looked at.
+    ///
+    /// # Errors
+    /// As [`Agreement::parse`].
+    pub fn parse_draft(
+        file: &str,
+        text: &str,
+        partnership: &Partnership,
+        contracts: &BTreeMap<DatasetId, DatasetContract>,
+    ) -> Result<Self, Vec<DefinitionError>> {
+        let mut document: AgreementDocument = load::parse(file, text).map_err(|error| vec![error])?;
+        document.parties.iter_mut().for_each(|party| party.signature = None);
+        Self::checked((file, text), document, partnership, contracts)
+    }
+
+    fn checked(
+        (file, text): (&str, &str),
+        document: AgreementDocument,
+        partnership: &Partnership,
+        contracts: &BTreeMap<DatasetId, DatasetContract>,
+    ) -> Result<Self, Vec<DefinitionError>> {
         let digest = agreement_digest(file, text).map_err(|error| vec![error])?;
+        let agreement = Self::unchecked(file, digest, document);
+        let errors = check::check(&agreement, partnership, contracts, &Locator::new(file, text));
+        if errors.is_empty() { Ok(agreement) } else { Err(errors) }
+    }
+
+    /// What was read, before anything of it is checked.
+    pub(crate) fn unchecked(file: &str, digest: Digest, document: AgreementDocument) -> Self {
         let recipients = document.grants.iter().map(|grant| grant.recipients(&document.parties)).collect();
         let levels = Levels::at_least_as_coarse_as(document.terms.finest.iter().copied());
         let audience = Arc::new(document.parties.iter().map(|party| party.id.clone()).collect());
-        let agreement = Self { file: file.to_owned(), digest, document, recipients, levels, audience };
-        let errors = check::check(&agreement, partnership, contracts, &Locator::new(file, text));
-        if errors.is_empty() { Ok(agreement) } else { Err(errors) }
+        Self { file: file.to_owned(), digest, document, recipients, levels, audience }
     }
 
     /// The file it was read from, as the reader named it.
@@ -445,32 +474,5 @@ impl Agreement {
                 recipients: forbid.recipients.iter().cloned().collect(),
             },
         }
-    }
-}
-
-const fn strictness(treatment: Treatment) -> u8 {
-    match treatment {
-        Treatment::Keep => 0,
-        Treatment::Band | Treatment::Truncate => 1,
-        Treatment::Pseudonymise => 2,
-        Treatment::Drop => 3,
-    }
-}
-
-/// Whether a treatment does at least what was agreed: keep, then band or truncate, then pseudonymise, then drop.
-/// Banding and truncating do not stand in for each other.
-#[must_use]
-pub fn at_least_as_strict(actual: Treatment, agreed: Treatment) -> bool {
-    actual == agreed || strictness(actual) > strictness(agreed)
-}
-
-/// The mildest treatment that does what both ask; dropping, where nothing milder does.
-pub(crate) fn strictest(a: Treatment, b: Treatment) -> Treatment {
-    if at_least_as_strict(a, b) {
-        a
-    } else if at_least_as_strict(b, a) {
-        b
-    } else {
-        Treatment::Drop
     }
 }

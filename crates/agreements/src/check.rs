@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::contract::{Role, Treatment};
 use model::{DatasetContract, DatasetId, DefinitionError, Level as Unit, OrganisationId, PurposeId};
 
-use crate::agreement::{AgreedDataset, Agreement, AgreementDocument, Regime, at_least_as_strict};
+use crate::agreement::{AgreedDataset, Agreement, AgreementDocument, Regime};
 use crate::grant::{Grant, RecipientPattern};
 use crate::noise::NoiseTerms;
 use crate::partnership::Partnership;
@@ -15,6 +15,7 @@ use crate::position::Step::{self, Index, Key, Text};
 use crate::primary::{MOST_DECOYS, MOST_LARGEST};
 use crate::principal::{self, ActionKind, Recipient};
 use crate::terms::Method;
+use crate::treatment::at_least_as_strict;
 
 /// Greatest rounding base, and greatest threshold, that make sense for counts of a district.
 const MAX_BASE: u32 = 1_000;

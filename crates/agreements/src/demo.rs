@@ -2,17 +2,16 @@
 //! them**: a signature made with one proves nothing. A real partnership registers its own keys in `partnership.toml`
 //! and says `illustrative = false` there.
 
-use std::fmt::Write as _;
+use std::collections::BTreeMap;
 
 use ed25519_dalek::SigningKey;
 use jiff::Timestamp;
 use model::{DefinitionError, Digest, OrganisationId};
 use sha2::{Digest as _, Sha256};
 
+use crate::author::{Author, SecretKey, party_ids, signature_line, signed_event, with_lines};
 use crate::canonical::agreement_digest;
 use crate::event::{Event, EventKind};
-use crate::party::PartySignature;
-use crate::signature::{PublicKey, SignatureBytes};
 
 /// The publicly known test key of an organisation.
 #[must_use]
@@ -30,30 +29,17 @@ pub fn signing_key(organisation: &OrganisationId) -> SigningKey {
 /// # Errors
 /// If the text is not TOML or a party's id is not valid.
 pub fn sign(file: &str, text: &str, by: &str, at: Timestamp) -> Result<String, DefinitionError> {
-    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("signature = ")).collect();
-    let digest = agreement_digest(file, &lines.join("\n"))?;
-    let mut signed = String::new();
-    let mut in_party = false;
-    for line in lines {
-        signed.push_str(line);
-        signed.push('\n');
-        if line.starts_with('[') {
-            in_party = line == "[[party]]";
-        }
-        let id = line.strip_prefix("id = \"").and_then(|rest| rest.strip_suffix('"')).filter(|_| in_party);
-        if let Some(id) = id {
-            let party: OrganisationId = id.parse().map_err(|error| DefinitionError::whole(file, format!("{error}")))?;
-            let key = signing_key(&party);
-            let value = SignatureBytes::sign(&key, PartySignature::message(&digest, &party, by, at).as_bytes());
-            // Writing to a String cannot fail.
-            let _ = writeln!(
-                signed,
-                "signature = {{ by = \"{by}\", at = {at}, key = \"{}\", value = \"{value}\" }}",
-                PublicKey::of(&key)
-            );
-        }
+    let unsigned: String =
+        text.lines().filter(|line| !line.starts_with("signature = ")).flat_map(|line| [line, "\n"]).collect();
+    let digest = agreement_digest(file, &unsigned)?;
+    let parties = party_ids(file, &unsigned)?;
+    let mut lines = BTreeMap::new();
+    for id in &parties {
+        let party: OrganisationId = id.parse().map_err(|error| DefinitionError::whole(file, format!("{error}")))?;
+        let key = SecretKey::from(signing_key(&party));
+        lines.insert(id.as_str(), signature_line(&digest, Author { organisation: &party, key: &key, at }, by));
     }
-    Ok(signed)
+    with_lines(file, &unsigned, &lines)
 }
 
 /// A signed event, to be appended after the event with digest `previous` (the agreement's own for the first).
@@ -66,17 +52,6 @@ pub fn event(
     agreement: Digest,
     previous: Digest,
 ) -> Event {
-    let key = signing_key(by);
-    let mut event = Event {
-        kind,
-        at,
-        by: by.clone(),
-        reason: reason.to_owned(),
-        agreement,
-        previous,
-        key: PublicKey::of(&key),
-        signature: SignatureBytes::sign(&key, b""),
-    };
-    event.signature = SignatureBytes::sign(&key, event.message().as_bytes());
-    event
+    let key = SecretKey::from(signing_key(by));
+    signed_event(Author { organisation: by, key: &key, at }, (kind, reason), agreement, previous)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use model::{DatasetId, Digest, Tier};
 
-use crate::agreement::{Agreement, strictest};
+use crate::agreement::Agreement;
 use crate::blocker::{Blocker, BlockerCode};
 use crate::date::is_fresh;
 use crate::event::State;
@@ -17,6 +17,7 @@ use crate::principal::{ActionKind, Recipient, Role};
 use crate::registry::{Snapshot, has_begun, has_ended};
 use crate::request::{Governing, LinkedFigures, Request};
 use crate::terms::{Method, Onward, Terms, meet};
+use crate::treatment::strictest;
 
 /// Everything there is to say about a request.
 pub(crate) struct Evaluation {

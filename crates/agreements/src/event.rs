@@ -145,6 +145,12 @@ impl Event {
 }
 
 impl EventLog {
+    /// Events that nobody has verified, for tests that ask many logs what follows from them.
+    #[cfg(test)]
+    pub(crate) const fn unchecked(events: Vec<Event>) -> Self {
+        Self { events }
+    }
+
     /// Reads the events of an agreement and checks the chain: each is about this agreement, signed with a registered
     /// key by a party that `[control]` allows, not before the one before, and possible in the state it meets.
     ///
@@ -167,7 +173,8 @@ impl EventLog {
         Ok(log)
     }
 
-    fn accepts(
+    /// Whether an event can follow these; otherwise the key that is wrong, and why.
+    pub(crate) fn accepts(
         &self,
         event: &Event,
         agreement: &Agreement,

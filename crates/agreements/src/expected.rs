@@ -9,18 +9,22 @@
 //! ```
 //! `at` is the tables, or for `ingest` the period of the file as `quarter 2024-01`; `opt-outs` the day on which the
 //! list of opt-outs was applied; `expect` is `allow` or every blocker's code. `#` begins a comment.
+//!
+//! Data are bound to what governs their dataset on that day; `chorley-council.grants (grants@1)` are data that came in under
+//! that version, whatever governs the dataset since.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use model::{DefinitionError, Month, Period, PeriodType, Tier};
+use model::{DatasetId, DefinitionError, Digest, Month, Period, PeriodType, Tier};
 
+use crate::agreement::Agreement;
 use crate::date::start_of;
 use crate::evaluate::evaluate;
 use crate::principal::{ActionKind, Principal, Role};
 use crate::registry::Snapshot;
-use crate::request::{OptOutEvidence, Request};
+use crate::request::{Governing, OptOutEvidence, Request};
 
 const COLUMNS: [&str; 9] = ["who", "does", "with", "for", "at", "audience", "opt-outs", "on", "expect"];
 
@@ -38,6 +42,8 @@ pub struct Expectation {
     /// The blockers expected; none means that it is allowed.
     pub blockers: BTreeSet<String>,
     schemes_applied: Option<Timestamp>,
+    /// The agreements that data came in under, by name, where the line says.
+    came_under: BTreeMap<DatasetId, String>,
 }
 
 /// Reads a table of expected decisions.
@@ -84,7 +90,15 @@ pub fn check(file: &str, expectations: &[Expectation], snapshot: &Snapshot) -> R
 fn decided(expectation: &Expectation, snapshot: &Snapshot) -> BTreeSet<String> {
     let mut request = expectation.request.clone();
     for input in &mut request.inputs {
-        *input = snapshot.governing(&input.dataset, expectation.on);
+        *input = match expectation.came_under.get(&input.dataset) {
+            // A version that is not loaded is one that nobody knows.
+            Some(name) => {
+                let named = snapshot.agreements().find(|agreement| agreement.name() == *name);
+                let digest = named.map_or(Digest([0; 32]), Agreement::digest);
+                Governing { dataset: input.dataset.clone(), agreements: BTreeSet::from([digest]) }
+            }
+            None => snapshot.governing(&input.dataset, expectation.on),
+        };
         let agreements = input.agreements.iter().filter_map(|digest| snapshot.agreement(digest));
         for optout in agreements.filter_map(|agreement| agreement.document().optout.as_ref()) {
             request.opt_outs.extend(expectation.schemes_applied.map(|applied_at| OptOutEvidence {
@@ -112,10 +126,18 @@ fn expectation(line: usize, cells: &[&str]) -> Result<Expectation, String> {
             Principal::new(organisation.trim().parse().map_err(text)?, role, [purpose.clone()])
         }
     };
-    let mut inputs = Vec::new();
+    let (mut inputs, mut came_under) = (Vec::new(), BTreeMap::new());
     for dataset in with.split(',').map(str::trim).filter(|dataset| *dataset != "-") {
-        let agreements = BTreeSet::new();
-        inputs.push(crate::Governing { dataset: dataset.parse().map_err(text)?, agreements });
+        let (dataset, version) = match dataset.split_once(" (").map(|(id, rest)| (id, rest.strip_suffix(')'))) {
+            None => (dataset, None),
+            Some((id, Some(version))) => (id, Some(version)),
+            Some((_, None)) => {
+                return Err(format!("`{dataset}`: write the version that data came under as `(grants@1)`"));
+            }
+        };
+        let dataset: DatasetId = dataset.parse().map_err(text)?;
+        came_under.extend(version.map(|version| (dataset.clone(), version.to_owned())));
+        inputs.push(Governing { dataset, agreements: BTreeSet::new() });
     }
     let action: ActionKind = does.parse()?;
     let mut request = Request::new(principal, purpose, inputs);
@@ -139,6 +161,7 @@ fn expectation(line: usize, cells: &[&str]) -> Result<Expectation, String> {
         action,
         on: instant(on)?,
         blockers: expect.split(',').map(str::trim).filter(|code| *code != "allow").map(str::to_owned).collect(),
+        came_under,
         schemes_applied: if *opt_outs == "-" { None } else { Some(instant(opt_outs)?) },
     })
 }

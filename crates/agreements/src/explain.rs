@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use model::{DatasetId, OrganisationId, PurposeId, Tier};
 use serde::Serialize;
 
+use crate::about::one_line;
 use crate::agreement::{Agreement, TermsClause};
 use crate::evaluate::evaluate;
 use crate::level::Levels;
@@ -238,7 +239,7 @@ impl fmt::Display for Explanation {
         ];
         for (name, lines) in sections {
             for (index, line) in lines.iter().enumerate() {
-                writeln!(f, "  {:<14}  {line}", if index == 0 { name } else { "" })?;
+                writeln!(f, "  {:<14}  {}", if index == 0 { name } else { "" }, one_line(line))?;
             }
         }
         if self.rows.is_empty() {

@@ -9,7 +9,9 @@
 //! **Architecture invariant:** this crate does no IO, reads no clock and draws no randomness. The caller reads files
 //! and passes the time; the decision is a pure function of the snapshot, the request and the time.
 
+mod about;
 mod agreement;
+mod author;
 mod beside;
 mod blocker;
 mod canonical;
@@ -38,14 +40,17 @@ mod registry;
 mod request;
 mod signature;
 mod terms;
+mod treatment;
 
 #[cfg(test)]
 mod tests;
 
+pub use about::{About, about};
 pub use agreement::{
     AgreedDataset, Agreement, AgreementDocument, AgreementKind, AtEnd, Column, Control, Dpia, Forbid, Header, Legal,
-    OptOut, Regime, Retention, Rights, TermsClause, at_least_as_strict,
+    OptOut, Regime, Retention, Rights, TermsClause,
 };
+pub use author::{Author, AuthorError, SecretKey, new_event, sign};
 pub use blocker::{Blocker, BlockerCode};
 pub use canonical::agreement_digest;
 pub use decide::{decide, may_read_linked};
@@ -66,3 +71,4 @@ pub use registry::{PolicyEpoch, Registry, Snapshot, SourceFile, Status};
 pub use request::{Governing, LinkedFigures, OptOutEvidence, Request};
 pub use signature::{PublicKey, SignatureBytes};
 pub use terms::{Forbids, Method, Onward, Terms, Zeros, meet};
+pub use treatment::at_least_as_strict;

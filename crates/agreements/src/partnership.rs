@@ -96,6 +96,11 @@ impl Partnership {
         self.organisations.iter().position(has).and_then(|index| Some((index, &self.organisations.get(index)?.id)))
     }
 
+    /// Whether everybody has this key: it is the test key of an organisation that is registered.
+    pub(crate) fn is_public_test_key(&self, key: &PublicKey) -> bool {
+        self.organisations.iter().any(|one| PublicKey::of(&demo::signing_key(&one.id)) == *key)
+    }
+
     /// The entry of an organisation.
     #[must_use]
     pub fn organisation(&self, id: &OrganisationId) -> Option<&Organisation> {

@@ -30,7 +30,7 @@ pub struct Party {
 }
 
 /// What a party is in an agreement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PartyRole {
     /// Decides why and how data are used.

@@ -36,7 +36,8 @@ impl<'a> Locator<'a> {
         DefinitionError { file: self.file.to_owned(), line, column, message: message.into() }
     }
 
-    fn place(&self, path: &[Step<'_>]) -> Option<usize> {
+    /// Where the value at the end of the path begins, in bytes; or the last value on the way that exists.
+    pub(crate) fn place(&self, path: &[Step<'_>]) -> Option<usize> {
         let (first, rest) = path.split_first()?;
         let Step::Key(key) = first else { return None };
         let root = self.root.get_or_init(|| DeTable::parse(self.text).ok());

@@ -10,12 +10,13 @@ use jiff::Timestamp;
 use model::contract::Treatment;
 use model::{DatasetId, Digest};
 
-use crate::agreement::{AgreedDataset, Agreement, at_least_as_strict};
+use crate::agreement::{AgreedDataset, Agreement};
 use crate::links;
 use crate::noise;
 use crate::registry::Snapshot;
 use crate::request::Governing;
 use crate::terms::Method;
+use crate::treatment::at_least_as_strict;
 
 impl Snapshot {
     /// What governs data by now: the agreements that they are bound to, and in the place of one that was replaced its

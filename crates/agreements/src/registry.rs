@@ -164,6 +164,19 @@ impl Registry {
         Ok(loading.finish(register))
     }
 
+    /// What was read already, put together as [`Registry::load`] does, for tests that need many.
+    #[cfg(test)]
+    pub(crate) fn unchecked(
+        partnership: Partnership,
+        agreements: impl IntoIterator<Item = (Agreement, EventLog)>,
+        closed: BTreeMap<DatasetId, Vec<DefinitionError>>,
+    ) -> Self {
+        let entry = |(agreement, log): (Agreement, EventLog)| (agreement.digest(), Entry { agreement, log });
+        let entries = agreements.into_iter().map(entry).collect();
+        let (contracts, cut, errors) = Default::default();
+        Loading { partnership, contracts, entries, closed, cut, errors }.finish("")
+    }
+
     /// What can be decided from.
     #[must_use]
     pub fn snapshot(&self) -> &Snapshot {

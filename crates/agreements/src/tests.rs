@@ -1,4 +1,10 @@
+mod asking;
+mod author;
+mod comparing;
+mod direct;
+mod examples;
 mod files;
+mod fixing;
 mod invariants;
 mod links;
 mod noise;

@@ -19,6 +19,7 @@ Examples:
   commonground init --data /srv/cg                    make an empty data folder and its master key
   commonground geography import map/geography.toml    load areas, lookups and postcodes
   commonground agreements check                       say what is wrong in which agreement, and where
+  commonground agreements explain fire-incidents      who agreed to what, and who may do what
   commonground ingest lancashire-fire-and-rescue.incidents fires.csv --period 2025-01-01/P3M
   commonground query fire-incidents --area-type lsoa --format table
   commonground disclosure verify                      check the proof of everything released
@@ -149,6 +150,82 @@ pub(crate) struct WithdrawArgs {
 pub(crate) enum AgreementsCommand {
     /// Check every agreement: errors with file, line and column, then status and what each allows.
     Check,
+    /// Who may do what: with a dataset, under an agreement, or with everything.
+    ///
+    /// Of an agreement it says first between whom it is, by which law, who signed, who may stop it and what happened to it. Every line of
+    /// who may do what is the outcome of decisions as they would fall today, not a reading of the text.
+    Explain {
+        /// A dataset (lancashire-fire-and-rescue.incidents) or an agreement (fire-incidents, fire-incidents@1, or its digest).
+        what: Option<String>,
+    },
+    /// What replacing one agreement by another would allow and forbid, and which terms it makes looser or stricter.
+    ///
+    /// Signatures are not looked at, so that a draft can be compared before anybody signs it.
+    Diff {
+        /// The agreement as it is: a file, or one of the folder, such as fire-incidents@1.
+        old: String,
+        /// The agreement as it would be: a file, or one of the folder.
+        new: String,
+    },
+    /// Sign an agreement for your organisation: one line is added to its file, and nothing else is changed.
+    ///
+    /// What is signed is the text without comments and layout: whoever changes it later has to ask every party again. With the last
+    /// signature the agreement comes into force, from its first day on.
+    Sign(SignArgs),
+    /// Stop all use under an agreement, from the running service's next request on.
+    Suspend(EventArgs),
+    /// Let use go on under an agreement that is suspended.
+    Resume(EventArgs),
+    /// End an agreement for good.
+    Terminate(EventArgs),
+    /// Keys that organisations sign with.
+    #[command(subcommand)]
+    Key(AgreementKeyCommand),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SignArgs {
+    /// The agreement's file, in the folder of agreements.
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) signatory: SignatoryArgs,
+    /// Who signs for the organisation, by office: it is kept with the signature.
+    #[arg(long, default_value = "authorised signatory")]
+    pub(crate) office: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EventArgs {
+    /// The agreement: fire-incidents, fire-incidents@1, or its digest.
+    pub(crate) agreement: String,
+    #[command(flatten)]
+    pub(crate) signatory: SignatoryArgs,
+    /// Why, in words: it is kept with the event, and every party reads it.
+    #[arg(long)]
+    pub(crate) reason: String,
+}
+
+/// Who signs.
+#[derive(Debug, Args)]
+pub(crate) struct SignatoryArgs {
+    /// Your organisation, for example lancashire-fire-and-rescue.
+    #[arg(long = "as", value_name = "ORGANISATION")]
+    pub(crate) organisation: String,
+    /// Its key file, made by `agreements key new`. Nobody else may be able to read it.
+    #[arg(long, value_name = "KEYFILE")]
+    pub(crate) key: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AgreementKeyCommand {
+    /// Make a key in a new file, and print the line for the partnership's register.
+    ///
+    /// Keep the file where only those can read it who sign for your organisation, and a copy in a safe place. An existing file is never
+    /// replaced. The key counts once the line stands in partnership.toml, which every party should look at.
+    New {
+        /// The file to make.
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use platform::PlatformError;
+use platform::{AuthoringError, PlatformError};
 
 use crate::terminal::{OutputError, note};
 
@@ -60,7 +60,20 @@ fn code(error: &anyhow::Error) -> u8 {
     if error.is::<Refused>() {
         return REFUSED;
     }
-    match error.downcast_ref::<PlatformError>() {
+    match error.downcast_ref::<AuthoringError>() {
+        Some(AuthoringError::Unknown(_)) => return USAGE,
+        Some(AuthoringError::Author(_) | AuthoringError::Faulty(_) | AuthoringError::WouldNotLoad(_)) => {
+            return REFUSED;
+        }
+        Some(AuthoringError::Platform(error)) => return of_platform(Some(error)),
+        Some(AuthoringError::Key { .. } | AuthoringError::File { .. }) => return FAILED,
+        None => {}
+    }
+    of_platform(error.downcast_ref())
+}
+
+fn of_platform(error: Option<&PlatformError>) -> u8 {
+    match error {
         Some(
             PlatformError::Denied { .. }
             | PlatformError::Refused { .. }

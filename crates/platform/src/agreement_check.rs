@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use agreements::{Agreement, Registry, explain};
+use agreements::{Agreement, Registry};
 use model::contract::DatasetContract;
 
+use crate::authoring::everything;
 use crate::clock::Clock;
 use crate::definitions::Definitions;
 use crate::error::PlatformError;
@@ -36,18 +37,7 @@ pub fn check_agreements(agreements: &Path, contracts: &Path) -> Result<Agreement
         format!("`{dataset}` is in an agreement, but has no valid contract in `{folder}`: nothing of it is taken in or published")
     }));
     errors.extend(snapshot.agreements().filter_map(|agreement| impossible_noise(agreement, &definitions)));
-    let mut lines = Vec::new();
-    for agreement in snapshot.agreements() {
-        let status = snapshot.status(&agreement.digest(), now).map_or_else(String::new, |status| status.to_string());
-        lines.push(format!("{:<32} {status:<18} {}", agreement.name(), agreement.document().agreement.title));
-        // What a version that takes its place, and every event about it, has to name.
-        lines.push(format!("  digest {}", agreement.digest()));
-    }
-    for dataset in snapshot.datasets() {
-        lines.push(String::new());
-        lines.extend(explain(snapshot, dataset, now).to_string().lines().map(str::to_owned));
-    }
-    Ok(AgreementCheck { lines, errors })
+    Ok(AgreementCheck { lines: everything(snapshot, now), errors })
 }
 
 /// What of an agreement that accepts noise alone noise cannot keep.

@@ -6,6 +6,7 @@
 mod access;
 mod agreement_check;
 mod agreement_reload;
+mod authoring;
 mod belonging;
 mod budget;
 mod calendar;
@@ -45,7 +46,13 @@ mod withdrawal;
 use std::process::ExitCode;
 
 pub use agreement_check::{AgreementCheck, check_agreements};
+/// What can happen to an agreement.
+pub use agreements::EventKind;
 pub use audit::{Grounds, Verdict};
+pub use authoring::{
+    AgreementPlaces, AuthoringError, Signatory, change_agreement, compare_agreements, explain_agreements,
+    new_agreement_key, sign_agreement,
+};
 pub use caller::{Caller, CredentialCard};
 pub use clock::Clock;
 pub use definitions::{DefinitionFile, Definitions};

@@ -100,7 +100,7 @@ pub(crate) fn sources(folder: &Path) -> Result<Vec<SourceFile>, PlatformError> {
 const MOST: u64 = 4 << 20;
 
 /// What a file of definitions holds. Nothing is read that may have no end, such as a device or a pipe.
-fn read_definition(path: &Path) -> std::io::Result<Vec<u8>> {
+pub(crate) fn read_definition(path: &Path) -> std::io::Result<Vec<u8>> {
     let refused = |why: &str| std::io::Error::other(why.to_owned());
     if !std::fs::metadata(path)?.is_file() {
         return Err(refused("it is no regular file: put the text itself there, or take it away"));

@@ -1,54 +1,418 @@
-//! The invariants of `decide`, on random worlds and queries, with the reference model as the oracle.
+//! The eleven invariants of `decide`, on random worlds and queries. Every decision is compared with the reference model, whatever
+//! else the invariant says of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use jiff::SignedDuration;
 use proptest::prelude::*;
+use proptest::sample::Index;
 
-use super::random::{bound_to_world, inputs, methods, noise, pattern, permissive, runs_the_partnership};
-use super::reference::{allows, coarser, governing, protection};
+use super::asking::{Asking, Case, decided, on_random_worlds};
+use super::fixing::fix;
+use super::random::{inputs, methods, noise, pattern, permissive, runs_the_partnership};
+use super::reference::{coarser, governing, protection, protects};
 use super::validity::derive_query;
 use super::world::*;
 use crate::*;
 
-/// The decision with its type of action put aside.
-fn decided(loaded: &Loaded, query: &Query) -> Result<(PermitRecord, Terms), Denial> {
-    let (snapshot, request, now) = (&loaded.snapshot, query.request(loaded), instant(query.now));
-    fn open<A: Action>(permit: Permit<A>) -> (PermitRecord, Terms) {
-        (permit.record().clone(), permit.terms().clone())
-    }
-    match query.action {
-        ActionKind::Ingest => decide::<Ingest>(snapshot, &request, now).map(open),
-        ActionKind::Link => decide::<Link>(snapshot, &request, now).map(open),
-        ActionKind::Derive => decide::<Derive>(snapshot, &request, now).map(open),
-        ActionKind::Release => decide::<Release>(snapshot, &request, now).map(open),
-    }
+/// What `make test` compares, over all invariants.
+const AT_LEAST: u64 = 100_000;
+
+/// A test for each invariant, on so many worlds and of at least so many decisions; and one of ten times as much, for which
+/// `make agreements-long` chooses another seed each time.
+macro_rules! invariants {
+    ($($name:ident: $worlds:literal worlds, $decisions:literal decisions;)*) => {
+        mod each {
+            $(#[test]
+            fn $name() {
+                let compared = super::$name($worlds);
+                println!("{compared} decisions");
+                assert!(compared >= $decisions, "{compared} decisions were compared");
+            })*
+        }
+
+        const _: () = assert!(0 $(+ $decisions)* >= AT_LEAST);
+
+        #[test]
+        #[ignore = "`make agreements-long`"]
+        fn long_run_of_a_million_decisions() {
+            let mut total = 0;
+            $({
+                let compared = $name(10 * $worlds);
+                println!("{}: {compared} decisions", stringify!($name));
+                total += compared;
+            })*
+            println!("{total} decisions compared with the reference model");
+            assert!(total >= 10 * AT_LEAST);
+        }
+    };
 }
 
-fn is_allowed(world: &World, query: &Query) -> bool {
-    decided(&world.load(), query).is_ok()
+invariants! {
+    i01_denies_by_default: 1_000 worlds, 50_000 decisions;
+    i02_order_and_repetition_do_not_matter: 60 worlds, 5_000 decisions;
+    i03_more_never_allows_more: 150 worlds, 9_000 decisions;
+    i04_deriving_in_steps_launders_nothing: 150 worlds, 4_500 decisions;
+    i05_grants_never_mix: 40 worlds, 8_000 decisions;
+    i06_an_error_denies: 80 worlds, 9_000 decisions;
+    i07_nothing_but_the_arguments_matters: 100 worlds, 8_000 decisions;
+    i08_onward_sharing_is_within_the_original: 200 worlds, 4_000 decisions;
+    i09_an_allow_names_every_agreement: 100 worlds, 6_000 decisions;
+    i10_a_denial_lists_exactly_what_is_in_the_way: 100 worlds, 3_000 decisions;
+    i11_a_larger_k_never_reveals: 100 worlds, 6_000 decisions;
+}
+
+/// Whatever the reference model does not allow is denied, and what is allowed is protected as it says.
+fn i01_denies_by_default(worlds: u32) -> u64 {
+    on_random_worlds("default deny", worlds, 50, Just(()), |asking, Case { world, written, queries }, ()| {
+        let loaded = world.open(written);
+        for query in &queries {
+            if let Ok((_, terms)) = asking.ask(&world, &loaded, query)? {
+                prop_assert_eq!(protected(&terms), protection(&world, query), "{:?}", query);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// The order of files, inputs and grants, and repetition, make no difference.
+fn i02_order_and_repetition_do_not_matter(worlds: u32) -> u64 {
+    on_random_worlds("order", worlds, 30, Just(()), |asking, Case { world, written, queries }, ()| {
+        let loaded = world.open(written);
+        let other = if written { backwards(&world) } else { world.open(false) };
+        prop_assert_eq!(loaded.snapshot.epoch(), other.snapshot.epoch());
+        let mut turned_world = world.clone();
+        turned_world.agreements.iter_mut().for_each(|plain| plain.grants.reverse());
+        let turned_grants = turned_world.open(written);
+        for query in &queries {
+            let mut turned = query.clone();
+            turned.inputs.reverse();
+            turned.inputs.extend(query.inputs.clone());
+            prop_assert_eq!(asking.ask(&world, &loaded, query)?, asking.ask(&world, &other, &turned)?, "{:?}", query);
+            let _same = asking.ask(&turned_world, &turned_grants, query)?;
+        }
+        Ok(())
+    })
+}
+
+/// The files of a world, read from the last to the first.
+fn backwards(world: &World) -> Loaded {
+    let (mut files, digests) = world.files();
+    files.reverse();
+    Loaded { snapshot: Registry::load(&files, &[]).unwrap().snapshot().clone(), digests }
+}
+
+/// More inputs, forbids, suspensions, opt-outs or rules never allow more, and terms only descend.
+fn i03_more_never_allows_more(worlds: u32) -> u64 {
+    let extra = (
+        0..9_u8,
+        any::<Index>(),
+        inputs(1..2),
+        (0..3_usize, pattern()),
+        0..1024_u16,
+        noise(),
+        prop::option::of(2..20_u32),
+    );
+    on_random_worlds("more", worlds, 30, extra, |asking, case, (what, which, extra, forbidden, rules, noise, odds)| {
+        let Case { world, written, queries } = case;
+        let mut stricter = world.clone();
+        let agreement = which.index(world.agreements.len());
+        let plain = &mut stricter.agreements[agreement];
+        // All queries are asked at times at which the first is.
+        let now = queries[0].now;
+        match what {
+            0 => {}
+            1 => {
+                plain.forbid_purposes.insert(forbidden.0);
+            }
+            2 => {
+                plain.forbid_links.insert(forbidden.0);
+            }
+            3 => plain.forbid_recipients.push(forbidden.1),
+            4 => plain.suspend(now),
+            5 => plain.primary |= rules,
+            6 => plain.ask_for(noise),
+            7 => plain.odds = plain.odds.zip(odds).map(|(known, less)| known.min(less)),
+            _ => plain.optout = Some((ActionKind::ALL.into(), plain.optout.as_ref().map_or(10, |(_, days)| *days))),
+        }
+        let (before, after) = (world.open(written), stricter.open(written));
+        for query in queries {
+            let query = Query { now, ..query };
+            let mut more = query.clone();
+            if what == 0 {
+                more.inputs.extend(extra.iter().map(|(dataset, _)| (*dataset, [agreement].into())));
+            }
+            let (wider, narrower) = (asking.ask(&world, &before, &query)?, asking.ask(&stricter, &after, &more)?);
+            let Ok((_, terms)) = narrower else { continue };
+            // With no input there was nothing to allow.
+            prop_assert!(wider.is_ok() || query.inputs.is_empty(), "{:?} of {:?}", wider, query);
+            if let Ok((_, wider)) = wider {
+                prop_assert!(terms.is_within(&wider) || what == 0 && within_but_grants(&terms, &wider), "{:?}", query);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// A further input brings its own agreement, whose grant may have other recipients; limits still only descend.
+fn within_but_grants(terms: &Terms, wider: &Terms) -> bool {
+    let mut terms = terms.clone();
+    terms.purposes.clone_from(&wider.purposes);
+    terms.recipients.clone_from(&wider.recipients);
+    terms.actions.clone_from(&wider.actions);
+    terms.is_within(wider)
+}
+
+/// Deriving in one step equals deriving in many: the inputs of what was derived are the union of all inputs.
+fn i04_deriving_in_steps_launders_nothing(worlds: u32) -> u64 {
+    on_random_worlds("steps", worlds, 30, any::<Index>(), |asking, Case { world, written, queries }, cut| {
+        let loaded = world.open(written);
+        for mut query in queries {
+            query.action = ActionKind::Derive;
+            query.original = None;
+            let mut request = query.request(&loaded);
+            let all = std::mem::take(&mut request.inputs);
+            let at = if all.is_empty() { 0 } else { cut.index(all.len()) };
+            let steps = [Governing::combine(&all[..at]), Governing::combine(&all[at..])].concat();
+            prop_assert_eq!(Governing::combine(&steps), Governing::combine(&all));
+            let now = instant(query.now);
+            let whole = asking.ask(&world, &loaded, &query)?;
+            // An input without agreements stays one: deriving from it first makes it no better.
+            let ungoverned = all.iter().any(|input| input.agreements.is_empty());
+            let again = decide::<Derive>(&loaded.snapshot, &Request { inputs: steps, ..request.clone() }, now);
+            prop_assert!(ungoverned || again.is_ok() == whole.is_ok(), "{:?}", query);
+            if let Ok((record, terms)) = whole {
+                // What the permit says governs the result is enough to decide again, with the same terms.
+                let permit =
+                    decide::<Derive>(&loaded.snapshot, &Request { inputs: record.inputs, ..request }, now).unwrap();
+                prop_assert_eq!(permit.terms(), &terms);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Grants never mix: several grants allow only what one of them allows alone.
+fn i05_grants_never_mix(worlds: u32) -> u64 {
+    on_random_worlds("grants", worlds, 30, any::<Index>(), |asking, Case { world, written, queries }, which| {
+        let chosen = which.index(world.agreements.len());
+        let grants = world.agreements[chosen].grants.clone();
+        let single = |n: usize| {
+            let mut single = world.clone();
+            single.agreements[chosen].grants = grants.get(n).cloned().into_iter().collect();
+            (single.open(written), single)
+        };
+        let singles: Vec<_> = (0..grants.len().max(1)).map(single).collect();
+        let loaded = world.open(written);
+        for query in &queries {
+            let mut alone = false;
+            for (loaded, single) in &singles {
+                alone |= asking.ask(single, loaded, query)?.is_ok();
+            }
+            prop_assert_eq!(asking.ask(&world, &loaded, query)?.is_ok(), alone, "{:?}", query);
+        }
+        Ok(())
+    })
+}
+
+/// An error denies: a damaged file nobody's data but its own, an agreement that is not loaded, an instant outside the calendar.
+fn i06_an_error_denies(worlds: u32) -> u64 {
+    let extra = (any::<Index>(), any::<Index>(), 0..3_usize, prop::option::weighted(0.3, 0..4_u8));
+    on_random_worlds("errors", worlds, 40, extra, |asking, case, (which, place, closed, how)| {
+        let Case { world, written, queries } = case;
+        let chosen = which.index(world.agreements.len());
+        let mut faulty = world.clone();
+        faulty.faulty.insert(closed);
+        let (loaded, closing) = (world.open(written), faulty.open(written));
+        let damaged = how.map(|how| damaged(&world, chosen, place, how));
+        for query in &queries {
+            let before = asking.ask(&world, &loaded, query)?.is_ok();
+            let after = asking.ask(&faulty, &closing, query)?.is_ok();
+            let touched = query.inputs.iter().any(|(dataset, _)| *dataset == closed);
+            prop_assert_eq!(after, before && !touched, "{:?}", query);
+            let mut unknown = query.clone();
+            unknown.inputs.iter_mut().take(1).for_each(|(_, bound)| _ = bound.insert(99));
+            prop_assert!(asking.ask(&world, &loaded, &unknown)?.is_err(), "{:?}", query);
+            let Some((damaged, errors)) = damaged.as_ref().filter(|_| query.action != ActionKind::Ingest) else {
+                continue;
+            };
+            let bound = query.inputs.iter().any(|(_, bound)| bound.contains(&chosen));
+            let allowed = decided(damaged, query).is_ok();
+            prop_assert!(before || !allowed, "{:?}", query);
+            prop_assert!(!allowed || !bound || !errors, "{:?}", query);
+        }
+        Ok(())
+    })
+}
+
+/// The files of a world, one of which somebody cut or changed; and whether that is noticed.
+fn damaged(world: &World, chosen: usize, place: Index, how: u8) -> (Loaded, bool) {
+    let (mut files, digests) = world.files();
+    let name = format!("agreement-{chosen}.toml");
+    let content = &mut files.iter_mut().find(|file| file.name == name).unwrap().content;
+    let at = place.index(content.len());
+    let line = |content: &[u8]| content[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    match how {
+        0 => content.truncate(at),
+        1 => content.truncate(line(content)),
+        2 => content[at] ^= 1,
+        _ => {
+            let start = line(content);
+            let end = content[at..].iter().position(|byte| *byte == b'\n').map_or(content.len(), |end| at + end + 1);
+            content.drain(start..end);
+        }
+    }
+    let registry = Registry::load(&files, &[]).unwrap();
+    let noticed = registry.errors().len() > world.faulty.len();
+    (Loaded { snapshot: registry.snapshot().clone(), digests }, noticed)
+}
+
+/// The decision is a function of snapshot, question and time: of nothing asked before, and of the hour no more than it says. At the
+/// instant at which something begins or ends it has; a nanosecond before it has not.
+fn i07_nothing_but_the_arguments_matters(worlds: u32) -> u64 {
+    let extra = (any::<Index>(), any::<Index>());
+    on_random_worlds("arguments", worlds, 20, extra, |asking, case, (which, boundary)| {
+        let Case { world, written, queries } = case;
+        let plain = &world.agreements[which.index(world.agreements.len())];
+        let mut hours = vec![plain.effective * 24, plain.expires * 24];
+        hours.extend(plain.events.iter().map(|(_, hour)| *hour));
+        let hour = hours[boundary.index(hours.len())];
+        let (loaded, other) = (world.open(written), world.open(written));
+        let mut first = Vec::new();
+        for query in &queries {
+            first.push(asking.ask(&world, &loaded, query)?);
+            let at = Query { now: hour, ..query.clone() };
+            let decision = asking.ask(&world, &loaded, &at)?;
+            let involved =
+                governing(&world, &at).iter().any(|(_, bound)| bound.contains(&which.index(world.agreements.len())));
+            prop_assert!(decision.is_err() || !involved || hour != plain.expires * 24, "{:?}", at);
+            let before = Query { now: hour - 1, ..query.clone() };
+            let tick = instant(hour) - SignedDuration::from_nanos(1);
+            let _same = asking.ask_at(&world, &loaded, &before, tick)?;
+        }
+        for (query, first) in queries.iter().zip(first).rev() {
+            prop_assert_eq!(&asking.ask(&world, &other, query)?, &first, "{:?}", query);
+        }
+        Ok(())
+    })
+}
+
+/// What is passed on stays within what was released, and saying where it came from never allows more.
+fn i08_onward_sharing_is_within_the_original(worlds: u32) -> u64 {
+    let extra = prop::collection::vec(any::<[bool; 5]>(), 20);
+    on_random_worlds("onward", worlds, 20, extra, |asking, Case { world, written, queries }, differs| {
+        let loaded = world.open(written);
+        for (query, differs) in queries.into_iter().zip(differs) {
+            let query = query.passed_on(differs);
+            let decision = asking.ask(&world, &loaded, &query)?;
+            let Ok((record, _)) = decision else { continue };
+            let original = query.original.clone().unwrap();
+            prop_assert_eq!(query.purpose, original.purpose);
+            prop_assert!(original.public || !query.public);
+            for level in &record.outputs {
+                prop_assert!(original.outputs.iter().any(|fine| coarser(*fine, *level)), "{:?}", query);
+            }
+            for (dataset, _) in &query.inputs {
+                prop_assert!(original.inputs.iter().any(|(known, _)| known == dataset), "{:?}", query);
+            }
+            let plain = Query { original: None, ..query.clone() };
+            prop_assert!(asking.ask(&world, &loaded, &plain)?.is_ok(), "{:?}", query);
+        }
+        Ok(())
+    })
+}
+
+/// Every allow names every agreement, and each of them could have denied it.
+fn i09_an_allow_names_every_agreement(worlds: u32) -> u64 {
+    on_random_worlds("names", worlds, 30, any::<Index>(), |asking, Case { world, written, queries }, which| {
+        let chosen = which.index(world.agreements.len());
+        let mut without = world.clone();
+        without.agreements[chosen].events.clear();
+        let (loaded, unsigned) = (world.open(written), without.open(written));
+        for query in &queries {
+            let denied = asking.ask(&without, &unsigned, query)?.is_err();
+            let Ok((record, _)) = asking.ask(&world, &loaded, query)? else { continue };
+            let named: BTreeSet<_> = record.agreements.keys().copied().collect();
+            let bound: BTreeSet<_> = governing(&world, query).into_iter().flat_map(|(_, bound)| bound).collect();
+            let expected: BTreeSet<_> = bound.iter().map(|n| loaded.digests[*n]).collect();
+            prop_assert!(!named.is_empty());
+            prop_assert_eq!(named, expected, "{:?}", query);
+            prop_assert_eq!(denied, bound.contains(&chosen), "{:?}", query);
+        }
+        Ok(())
+    })
+}
+
+/// A denial is sound: removing every blocker allows, removing all but one does not.
+fn i10_a_denial_lists_exactly_what_is_in_the_way(worlds: u32) -> u64 {
+    on_random_worlds("denials", worlds, 20, Just(()), |asking, Case { world, written, queries }, ()| {
+        let loaded = world.open(written);
+        for mut query in queries {
+            // Another role, or another action than passing on, would be another question.
+            query.original = query.original.filter(|_| query.action == ActionKind::Release);
+            // No agreement can let anybody but the partnership's operator take in what others supply.
+            let at_home = query.action == ActionKind::Ingest && !runs_the_partnership(query.organisation, query.role);
+            let abroad = at_home && query.inputs.iter().any(|(dataset, _)| *dataset != query.organisation);
+            if abroad || !query.role.permits(query.action) || query.inputs.is_empty() {
+                continue;
+            }
+            let Err(denial) = asking.ask(&world, &loaded, &query)? else { continue };
+            prop_assert!(!denial.blockers.is_empty());
+            let (world_then, then) = fix(&world, &query, &denial.blockers);
+            let remaining = asking.ask(&world_then, &world_then.open(written), &then)?.err().map(|d| d.blockers);
+            prop_assert_eq!(remaining, None, "after {:?} of {:?}", denial.blockers, query);
+            for left in 0..denial.blockers.len() {
+                let mut some = denial.blockers.clone();
+                let kept = some.remove(left);
+                let (world, then) = fix(&world, &query, &some);
+                // The world with everything fixed took the long way, where any does.
+                let decision = asking.ask(&world, &world.open(false), &then)?;
+                prop_assert!(decision.is_err(), "allowed without fixing {} of {:?}", kept, query);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// A larger k of one agreement never reveals what a smaller one protects, and all that any of them protects is protected.
+fn i11_a_larger_k_never_reveals(worlds: u32) -> u64 {
+    let extra = (any::<Index>(), 3..20_u32);
+    on_random_worlds("k", worlds, 30, extra, |asking, Case { world, written, queries }, (which, more)| {
+        let chosen = which.index(world.agreements.len());
+        let mut stricter = world.clone();
+        stricter.agreements[chosen].k = world.agreements[chosen].k.max(more);
+        let (before, after) = (world.open(written), stricter.open(written));
+        let is_primary = |terms: &Terms, count| 0 < count && count < terms.k;
+        for query in &queries {
+            let (smaller, larger) = (asking.ask(&world, &before, query)?, asking.ask(&stricter, &after, query)?);
+            prop_assert_eq!(smaller.is_ok(), larger.is_ok(), "{:?}", query);
+            let (Ok((_, smaller)), Ok((_, larger))) = (smaller, larger) else { continue };
+            for count in 0..25 {
+                prop_assert!(is_primary(&larger, count) || !is_primary(&smaller, count), "{} of {:?}", count, query);
+                prop_assert_eq!(
+                    is_primary(&smaller, count),
+                    protects(&world, query, count),
+                    "{} of {:?}",
+                    count,
+                    query
+                );
+                prop_assert_eq!(
+                    is_primary(&larger, count),
+                    protects(&stricter, query, count),
+                    "{} of {:?}",
+                    count,
+                    query
+                );
+            }
+        }
+        Ok(())
+    })
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Default deny, and agreement with the reference model on everything else, how it is protected included. An allow names every
-    /// agreement.
-    #[test]
-    fn the_decision_is_the_reference_models((world, query) in bound_to_world()) {
-        let loaded = world.load();
-        let decision = decided(&loaded, &query);
-        prop_assert_eq!(decision.is_ok(), allows(&world, &query), "{:?}", decision.err().map(|d| d.blockers));
-        if let Ok((record, terms)) = decided(&loaded, &query) {
-            prop_assert_eq!(protected(&terms), protection(&world, &query));
-            let named: BTreeSet<_> = record.agreements.keys().copied().collect();
-            let expected: BTreeSet<_> =
-                governing(&world, &query).iter().flat_map(|(_, bound)| bound).map(|n| loaded.digests[*n]).collect();
-            prop_assert!(!named.is_empty());
-            prop_assert_eq!(named, expected);
-        }
-    }
-
-    /// The same where several agreements allow everything, and differ in how they protect.
+    /// Where several agreements allow everything and differ in how they protect, it is as the reference model says.
     #[test]
     fn protection_by_several_agreements_is_the_reference_models(
         several in prop::collection::vec((methods(), prop::option::weighted(0.7, noise())), 1..4),
@@ -61,153 +425,11 @@ proptest! {
             plain
         };
         let world = World { agreements: several.into_iter().map(agreement).collect(), faulty: BTreeSet::new() };
-        let found = decided(&world.load(), &query).map(|(_, terms)| protected(&terms));
-        prop_assert_eq!(found.is_ok(), allows(&world, &query));
-        prop_assert!(found.is_err() || found.ok() == Some(protection(&world, &query)));
-    }
-
-    /// The order of inputs and files, and repetition, make no difference; the same question has the same answer.
-    #[test]
-    fn order_and_repetition_do_not_matter((world, query) in bound_to_world()) {
-        let (mut files, digests) = world.files();
-        let loaded = world.load();
-        files.reverse();
-        let other = Loaded { snapshot: Registry::load(&files, &[]).unwrap().snapshot().clone(), digests };
-        let mut turned = query.clone();
-        turned.inputs.reverse();
-        turned.inputs.extend(query.inputs.clone());
-        prop_assert_eq!(decided(&loaded, &query), decided(&other, &turned));
-        prop_assert_eq!(decided(&loaded, &query), decided(&loaded, &query));
-        prop_assert_eq!(loaded.snapshot.epoch(), other.snapshot.epoch());
-    }
-
-    /// More inputs, forbids, suspensions or opt-outs never allow more, and terms only descend.
-    #[test]
-    fn more_never_allows_more(
-        (world, query) in bound_to_world(),
-        what in 0..9_u8,
-        which in any::<prop::sample::Index>(),
-        extra in inputs(1..2),
-        forbidden in (0..3_usize, pattern()),
-        rules in 0..1024_u16,
-        more_noise in noise(),
-        less_odds in prop::option::of(2..20_u32),
-    ) {
-        let (mut stricter, mut more) = (world.clone(), query.clone());
-        let agreement = which.index(world.agreements.len());
-        let plain = &mut stricter.agreements[agreement];
-        match what {
-            0 => more.inputs.extend(extra.into_iter().map(|(dataset, _)| (dataset, [agreement].into()))),
-            1 => {
-                plain.forbid_purposes.insert(forbidden.0);
-            }
-            2 => {
-                plain.forbid_links.insert(forbidden.0);
-            }
-            3 => plain.forbid_recipients.push(forbidden.1),
-            4 => plain.suspend(query.now),
-            5 => plain.primary |= rules,
-            6 => plain.ask_for(more_noise),
-            7 => plain.odds = plain.odds.zip(less_odds).map(|(known, less)| known.min(less)),
-            _ => plain.optout = Some((ActionKind::ALL.into(), plain.optout.as_ref().map_or(10, |(_, days)| *days))),
-        }
-        let after = decided(&stricter.load(), &more);
-        if let Ok((_, terms)) = after {
-            let before = decided(&world.load(), &query);
-            // With no input there was nothing to allow.
-            prop_assert!(before.is_ok() || query.inputs.is_empty(), "{:?}", before);
-            if let Ok((_, wider)) = before {
-                prop_assert!(terms.is_within(&wider) || what == 0 && terms_within_but_grants(&terms, &wider));
-            }
+        let decision = Asking::default().ask(&world, &world.load(), &query)?;
+        if let Ok((_, terms)) = decision {
+            prop_assert_eq!(protected(&terms), protection(&world, &query));
         }
     }
-
-    /// Deriving in one step equals deriving in many: the inputs of what was derived are the union of all inputs.
-    #[test]
-    fn deriving_in_steps_launders_nothing((world, query) in bound_to_world(), cut in any::<prop::sample::Index>()) {
-        let loaded = world.load();
-        let all = query.request(&loaded).inputs;
-        let at = if all.is_empty() { 0 } else { cut.index(all.len()) };
-        let steps = [Governing::combine(&all[..at]), Governing::combine(&all[at..])].concat();
-        prop_assert_eq!(Governing::combine(&steps), Governing::combine(&all));
-        let mut derived = query.clone();
-        derived.action = ActionKind::Derive;
-        derived.original = None;
-        if let Ok((record, terms)) = decided(&loaded, &derived) {
-            // What the permit says governs the result is enough to decide again, with the same terms.
-            let mut again = derived.request(&loaded);
-            again.inputs = record.inputs.clone();
-            let permit = decide::<Derive>(&loaded.snapshot, &again, instant(query.now)).unwrap();
-            prop_assert_eq!(permit.terms(), &terms);
-        }
-    }
-
-    /// Grants never mix: several grants allow only what one of them allows alone.
-    #[test]
-    fn grants_never_mix((world, query) in bound_to_world(), which in any::<prop::sample::Index>()) {
-        let chosen = which.index(world.agreements.len());
-        let grants = world.agreements[chosen].grants.clone();
-        let alone = (0..grants.len().max(1)).any(|n| {
-            let mut single = world.clone();
-            single.agreements[chosen].grants = grants.get(n).cloned().into_iter().collect();
-            is_allowed(&single, &query)
-        });
-        prop_assert_eq!(is_allowed(&world, &query), alone);
-    }
-
-    /// What is passed on stays within what was released, and saying where it came from never allows more.
-    #[test]
-    fn onward_sharing_is_within_the_original((world, query) in bound_to_world()) {
-        let loaded = world.load();
-        if query.original.is_some()
-            && let Ok((record, _)) = decided(&loaded, &query)
-        {
-            let original = query.original.clone().unwrap();
-            prop_assert_eq!(query.purpose, original.purpose);
-            prop_assert!(original.public || !query.public);
-            for level in &record.outputs {
-                prop_assert!(original.outputs.iter().any(|fine| coarser(*fine, *level)));
-            }
-            for (dataset, _) in &query.inputs {
-                prop_assert!(original.inputs.iter().any(|(known, _)| known == dataset));
-            }
-            let mut plain = query.clone();
-            plain.original = None;
-            prop_assert!(decided(&loaded, &plain).is_ok());
-        }
-    }
-
-    /// A denial is sound: removing every blocker allows, removing all but one does not.
-    #[test]
-    fn a_denial_lists_exactly_what_is_in_the_way((world, mut query) in bound_to_world()) {
-        // Another role, or another action than passing on, would be another question.
-        query.original = query.original.filter(|_| query.action == ActionKind::Release);
-        let loaded = world.load();
-        prop_assume!(query.role.permits(query.action) && !query.inputs.is_empty());
-        // No agreement can let anybody but the partnership's operator take in what others supply.
-        let at_home = query.action == ActionKind::Ingest && !runs_the_partnership(query.organisation, query.role);
-        prop_assume!(!at_home || query.inputs.iter().all(|(dataset, _)| *dataset == query.organisation));
-        let Err(denial) = decided(&loaded, &query) else { return Ok(()) };
-        prop_assert!(!denial.blockers.is_empty());
-        let fixed = fix(&world, &query, &denial.blockers);
-        let remaining = decided(&fixed.0.load(), &fixed.1).err().map(|denial| denial.blockers);
-        prop_assert_eq!(remaining, None, "after {:?}", denial.blockers);
-        for left in 0..denial.blockers.len() {
-            let mut some = denial.blockers.clone();
-            let kept = some.remove(left);
-            let (world, query) = fix(&world, &query, &some);
-            prop_assert!(decided(&world.load(), &query).is_err(), "allowed without fixing {}", kept);
-        }
-    }
-}
-
-/// A further input brings its own agreement, whose grant may have other recipients; limits still only descend.
-fn terms_within_but_grants(terms: &Terms, wider: &Terms) -> bool {
-    let mut terms = terms.clone();
-    terms.purposes.clone_from(&wider.purposes);
-    terms.recipients.clone_from(&wider.recipients);
-    terms.actions.clone_from(&wider.actions);
-    terms.is_within(wider)
 }
 
 /// How terms protect, as the reference model says it.
@@ -219,6 +441,34 @@ fn protected(terms: &Terms) -> (Option<Method>, Option<PlainNoise>, Option<u32>)
 fn numbers(noise: NoiseTerms) -> PlainNoise {
     let NoiseTerms { largest, variance, least_shown, stays_per_thousand, guess_per_thousand } = noise;
     [largest, variance, least_shown, stays_per_thousand.into(), guess_per_thousand.into()]
+}
+
+impl Query {
+    /// Passes on a release of the same, which in some ways was another.
+    fn passed_on(mut self, [purpose, public, input, output, more]: [bool; 5]) -> Self {
+        self.action = ActionKind::Release;
+        let mut original = Original {
+            purpose: self.purpose,
+            inputs: self.inputs.clone(),
+            outputs: self.outputs.clone(),
+            public: self.public || public,
+        };
+        // Half of what could differ does not, or hardly anything would be allowed.
+        if purpose && more {
+            original.purpose = (self.purpose + 1) % PURPOSES.len();
+        }
+        if input && more {
+            original.inputs.pop();
+        }
+        if output && more {
+            original.outputs.pop_first();
+        }
+        if self.public && public && more {
+            original.public = false;
+        }
+        self.original = Some(original);
+        self
+    }
 }
 
 impl Plain {
@@ -237,217 +487,5 @@ impl Plain {
         if matches!(self.events.last(), Some((EventKind::Signed | EventKind::Resumed, _))) {
             self.events.push((EventKind::Suspended, now));
         }
-    }
-}
-
-/// The world and query with these blockers removed, and nothing else.
-fn fix(world: &World, query: &Query, blockers: &[Blocker]) -> (World, Query) {
-    let (mut world, mut query) = (world.clone(), query.clone());
-    let before = query.clone();
-    let governed = governing(&world, &query);
-    for blocker in blockers {
-        let number = blocker
-            .agreement
-            .as_deref()
-            .map(|name| name.trim_start_matches("agreement-").trim_end_matches("@1").parse::<usize>().unwrap());
-        match number {
-            Some(number) => {
-                let mine: BTreeSet<usize> =
-                    governed.iter().filter(|(_, bound)| bound.contains(&number)).map(|(dataset, _)| *dataset).collect();
-                fix_agreement(&mut world.agreements[number], &mut query, &before, &mine, blocker);
-            }
-            None => fix_request(&mut world, &mut query, &governed, blocker),
-        }
-    }
-    (world, query)
-}
-
-fn fix_agreement(plain: &mut Plain, query: &mut Query, before: &Query, mine: &BTreeSet<usize>, blocker: &Blocker) {
-    let position = |names: &[&str]| names.iter().position(|name| *name == blocker.actual).unwrap();
-    match blocker.code {
-        BlockerCode::NotSigned | BlockerCode::Suspended | BlockerCode::Terminated => {
-            plain.events = vec![(EventKind::Signed, 0)];
-        }
-        BlockerCode::NotYetEffective => plain.effective = -10,
-        BlockerCode::Expired => plain.expires = 400,
-        BlockerCode::NoGrant => plain.grant_for(before, mine),
-        BlockerCode::ForbiddenPurpose => {
-            plain.forbid_purposes.remove(&query.purpose);
-        }
-        BlockerCode::ForbiddenLink => {
-            plain.forbid_links.remove(&position(&DATASETS));
-        }
-        BlockerCode::ForbiddenRecipient => {
-            // Several may be removed: the clause counts them as they were, so a removed one leaves a hole.
-            let index: usize = blocker.clause.rsplit('.').next().unwrap().parse().unwrap();
-            plain.forbid_recipients[index - 1] = Pattern::Both(2, Role::Operator).unless_met_by(query);
-        }
-        BlockerCode::OptOutEvidence => {
-            let dataset = DATASETS.iter().position(|name| blocker.clause.ends_with(name)).unwrap();
-            query.evidence.insert(dataset, query.now);
-        }
-        BlockerCode::PeriodNotCovered => {
-            let dataset = DATASETS.iter().position(|name| blocker.clause.ends_with(name)).unwrap();
-            plain.from_years[dataset] = 2019;
-        }
-        BlockerCode::TierExceeded => plain.public_tier = true,
-        BlockerCode::LevelTooFine => {
-            let needed = LEVELS.iter().position(|name| *name == blocker.actual);
-            // A district by year is not among the levels of these worlds; districts by month include it.
-            plain.finest.insert(needed.unwrap_or(2));
-        }
-        BlockerCode::OnwardNotAllowed => plain.onward = true,
-        other => panic!("an agreement does not give {other}"),
-    }
-}
-
-impl Pattern {
-    /// A prohibition of somebody else than who asks here.
-    fn unless_met_by(self, query: &Query) -> Self {
-        if query.organisation == 2 { Self::Both(1, Role::Operator) } else { self }
-    }
-}
-
-fn fix_request(world: &mut World, query: &mut Query, governed: &[(usize, BTreeSet<usize>)], blocker: &Blocker) {
-    let dataset = || DATASETS.iter().position(|name| *name == blocker.clause || *name == blocker.actual).unwrap();
-    let involved: BTreeSet<usize> = governed.iter().flat_map(|(_, bound)| bound).copied().collect();
-    match blocker.code {
-        BlockerCode::PurposeNotHeld => {
-            query.held.insert(query.purpose);
-        }
-        BlockerCode::NoOutput => {
-            query.outputs.insert("county by calendar-year".parse().unwrap());
-        }
-        BlockerCode::DatasetClosed => {
-            world.faulty.remove(&dataset());
-        }
-        BlockerCode::NoAgreement | BlockerCode::AgreementUnknown => {
-            let law = involved.iter().find_map(|n| world.agreements.get(*n)).is_some_and(|plain| plain.law_enforcement);
-            let mine = BTreeSet::from([dataset()]);
-            let number = world.agreements.len();
-            world.agreements.push(permissive(query, &mine, law));
-            let originals = query.original.iter_mut().flat_map(|original| &mut original.inputs);
-            for (_, bound) in query.inputs.iter_mut().chain(originals).filter(|(known, _)| mine.contains(known)) {
-                let amiss = match blocker.code {
-                    BlockerCode::NoAgreement => bound.is_empty(),
-                    _ => bound.remove(&99),
-                };
-                if amiss {
-                    bound.insert(number);
-                }
-            }
-        }
-        BlockerCode::RegimesMixed => {
-            for plain in &mut world.agreements {
-                plain.law_enforcement = false;
-            }
-        }
-        BlockerCode::MethodConflict => {
-            for plain in &mut world.agreements {
-                plain.methods = [Method::Suppress, Method::Perturb].into();
-            }
-        }
-        BlockerCode::BeyondOriginal => {
-            let original = query.original.as_mut().unwrap();
-            match blocker.clause.as_str() {
-                "purpose" => original.purpose = query.purpose,
-                "tier" => original.public = true,
-                "outputs" => {
-                    original.outputs.insert(blocker.actual.parse().unwrap());
-                }
-                "inputs" => original.inputs.push((dataset(), BTreeSet::new())),
-                _ => query.original = None,
-            }
-        }
-        other => panic!("a request does not give {other}"),
-    }
-}
-
-/// The instant of expiry denies, and so do instants at the ends of the calendar; an instant before expiry allows.
-#[test]
-fn the_instant_of_expiry_denies() {
-    let query = Query {
-        action: ActionKind::Derive,
-        organisation: 1,
-        role: Role::Analyst,
-        held: [0].into(),
-        purpose: 0,
-        inputs: vec![(0, [0].into())],
-        outputs: BTreeSet::new(),
-        public: false,
-        evidence: BTreeMap::new(),
-        year: None,
-        original: None,
-        now: 0,
-    };
-    let mut plain = permissive(&query, &[0].into(), false);
-    plain.effective = 1;
-    plain.expires = 100;
-    let loaded = World { agreements: vec![plain], faulty: BTreeSet::new() }.load();
-    let request = query.request(&loaded);
-    let tick = jiff::SignedDuration::from_nanos(1);
-    for (now, allowed) in [
-        (instant(24) - tick, false),
-        (instant(24), true),
-        (instant(2_400) - tick, true),
-        (instant(2_400), false),
-        (jiff::Timestamp::MIN, false),
-        (jiff::Timestamp::MAX, false),
-    ] {
-        assert_eq!(decide::<Derive>(&loaded.snapshot, &request, now).is_ok(), allowed, "{now}");
-    }
-}
-
-/// A part of a dataset that no agreement governs is not governed by what governs another part of it.
-#[test]
-fn an_ungoverned_part_of_a_dataset_denies() {
-    let query = |parts: &[&[usize]]| Query {
-        action: ActionKind::Derive,
-        organisation: 1,
-        role: Role::Analyst,
-        held: [0].into(),
-        purpose: 0,
-        inputs: parts.iter().map(|bound| (0, bound.iter().copied().collect())).collect(),
-        outputs: BTreeSet::new(),
-        public: false,
-        evidence: BTreeMap::new(),
-        year: None,
-        original: None,
-        now: 0,
-    };
-    let plain = permissive(&query(&[&[0]]), &[0].into(), false);
-    let world = World { agreements: vec![plain], faulty: BTreeSet::new() };
-    for (parts, allowed) in
-        [(&[&[0][..]][..], true), (&[&[0], &[0]], true), (&[&[]], false), (&[&[], &[0]], false), (&[&[0], &[]], false)]
-    {
-        assert_eq!(is_allowed(&world, &query(parts)), allowed, "{parts:?}");
-    }
-}
-
-/// Two halves of what is asked do not make a whole.
-#[test]
-fn purpose_of_one_grant_and_recipient_of_another_deny() {
-    let mut query = Query {
-        action: ActionKind::Derive,
-        organisation: 1,
-        role: Role::Analyst,
-        held: [0, 1].into(),
-        purpose: 0,
-        inputs: vec![(0, [0].into())],
-        outputs: BTreeSet::new(),
-        public: false,
-        evidence: BTreeMap::new(),
-        year: None,
-        original: None,
-        now: 0,
-    };
-    let mut plain = permissive(&query, &[0].into(), false);
-    query.purpose = 1;
-    query.organisation = 2;
-    plain.grant_for(&query, &[0].into());
-    let loaded = World { agreements: vec![plain], faulty: BTreeSet::new() }.load();
-    for (organisation, purpose, allowed) in [(1, 0, true), (2, 1, true), (1, 1, false), (2, 0, false)] {
-        let query = Query { organisation, purpose, ..query.clone() };
-        assert_eq!(decided(&loaded, &query).is_ok(), allowed, "{organisation} {purpose}");
     }
 }

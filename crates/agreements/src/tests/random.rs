@@ -185,7 +185,7 @@ pub(super) fn runs_the_partnership(organisation: usize, role: Role) -> bool {
     role == Role::Operator && organisation == 0
 }
 
-fn world() -> impl Strategy<Value = World> {
+pub(super) fn world() -> impl Strategy<Value = World> {
     (vec(plain(), 1..4), prop_oneof![8 => Just(BTreeSet::new()), 1 => numbers(1..2)])
         .prop_map(|(agreements, faulty)| World { agreements, faulty })
 }
@@ -233,19 +233,34 @@ fn query() -> impl Strategy<Value = Query> {
 
 /// A query about agreements that exist.
 pub(super) fn bound_to_world() -> impl Strategy<Value = (World, Query)> {
-    (world(), query()).prop_map(|(world, mut query)| {
-        for (_, bound) in query.inputs.iter_mut().chain(query.original.iter_mut().flat_map(|o| &mut o.inputs)) {
+    (world(), query()).prop_map(|(world, query)| {
+        let query = query.about(&world);
+        (world, query)
+    })
+}
+
+/// As many of them, all about one world.
+pub(super) fn many_bound_to_world(queries: usize) -> impl Strategy<Value = (World, Vec<Query>)> {
+    (world(), vec(query(), queries)).prop_map(|(world, queries)| {
+        let queries = queries.into_iter().map(|query| query.about(&world)).collect();
+        (world, queries)
+    })
+}
+
+impl Query {
+    fn about(mut self, world: &World) -> Self {
+        for (_, bound) in self.inputs.iter_mut().chain(self.original.iter_mut().flat_map(|o| &mut o.inputs)) {
             let known = world.agreements.len();
             // The fourth stays unknown.
             *bound = bound.iter().map(|n| if *n == 3 { 99 } else { n % known }).collect();
         }
         // Half of those who send something in send their own, which is all that most may.
-        if query.action == ActionKind::Ingest && query.now % 2 == 0 {
-            query.inputs.truncate(1);
-            query.inputs.iter_mut().for_each(|(dataset, _)| *dataset = query.organisation);
+        if self.action == ActionKind::Ingest && self.now % 2 == 0 {
+            self.inputs.truncate(1);
+            self.inputs.iter_mut().for_each(|(dataset, _)| *dataset = self.organisation);
         }
-        (world, query)
-    })
+        self
+    }
 }
 
 /// An agreement that allows this query and everything like it.

@@ -118,6 +118,14 @@ pub(super) fn protection(world: &World, query: &Query) -> (Option<Method>, Optio
     (method, noise, all_say.then_some(odds))
 }
 
+/// Whether an agreement that governs any of the data protects a count: as one of few, but not as none.
+pub(super) fn protects(world: &World, query: &Query, count: u32) -> bool {
+    governing(world, query)
+        .iter()
+        .flat_map(|(_, bound)| bound)
+        .any(|number| (1..world.agreements[*number].k).contains(&count))
+}
+
 fn within_original(query: &Query, inputs: &[(usize, BTreeSet<usize>)]) -> bool {
     let Some(original) = &query.original else { return true };
     query.action == ActionKind::Release

@@ -183,6 +183,6 @@ fn treatments_are_ordered_by_strictness() {
     ] {
         assert_eq!(at_least_as_strict(actual, agreed), enough, "{actual:?} {agreed:?}");
     }
-    assert_eq!(crate::agreement::strictest(Band, Truncate), Drop);
-    assert_eq!(crate::agreement::strictest(Keep, Band), Band);
+    assert_eq!(crate::treatment::strictest(Band, Truncate), Drop);
+    assert_eq!(crate::treatment::strictest(Keep, Band), Band);
 }

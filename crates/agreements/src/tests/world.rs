@@ -110,6 +110,11 @@ impl Plain {
         self.extra_parties.union(&self.datasets).copied().collect()
     }
 
+    /// The party that does everything that one party does.
+    pub(super) fn first_party(&self) -> usize {
+        *self.parties().first().unwrap()
+    }
+
     /// A grant of exactly what the query asks, and the parties it takes.
     pub(super) fn grant_for(&mut self, query: &Query, bound: &BTreeSet<usize>) {
         let recipient = query.recipient();
@@ -276,7 +281,7 @@ impl Plain {
     }
 
     fn event_file(&self, digest: Digest) -> String {
-        let by = ORGANISATIONS[*self.parties().first().unwrap()].parse().unwrap();
+        let by = ORGANISATIONS[self.first_party()].parse().unwrap();
         let mut previous = digest;
         let mut text = String::new();
         for (kind, hour) in &self.events {
@@ -378,7 +383,7 @@ impl Plain {
             self.forbid_recipients.iter().map(Pattern::toml).collect::<Vec<_>>().join(", "),
         )
         .unwrap();
-        let first = ORGANISATIONS[*self.parties().first().unwrap()];
+        let first = ORGANISATIONS[self.first_party()];
         if let Some((actions, days)) = &self.optout {
             write!(
                 text,

@@ -1,14 +1,45 @@
-//! `commonground agreements check`.
+//! `commonground agreements`.
 
-use crate::cli::AgreementsCommand;
+use platform::{AgreementPlaces, EventKind, Signatory};
+
+use crate::cli::{AgreementKeyCommand, AgreementsCommand, EventArgs, SignatoryArgs};
 use crate::config::Config;
 use crate::exit::Refused;
-use crate::terminal::{note, say};
+use crate::terminal::{OutputError, note, say};
 
 pub(crate) fn run(config: &Config, command: &AgreementsCommand) -> anyhow::Result<()> {
-    match command {
-        AgreementsCommand::Check => check(config),
-    }
+    let places = AgreementPlaces { agreements: &config.agreements, contracts: &config.contracts };
+    let said = match command {
+        AgreementsCommand::Check => return check(config),
+        AgreementsCommand::Explain { what } => platform::explain_agreements(places, what.as_deref())?,
+        AgreementsCommand::Diff { old, new } => platform::compare_agreements(places, old, new)?,
+        AgreementsCommand::Sign(args) => {
+            platform::sign_agreement(places, &args.file, signatory(&args.signatory), &args.office)?
+        }
+        AgreementsCommand::Suspend(args) => change(places, args, EventKind::Suspended)?,
+        AgreementsCommand::Resume(args) => change(places, args, EventKind::Resumed)?,
+        AgreementsCommand::Terminate(args) => change(places, args, EventKind::Terminated)?,
+        AgreementsCommand::Key(AgreementKeyCommand::New { file }) => {
+            let key = platform::new_agreement_key(file, &config.agreements)?;
+            note("the line for your organisation in partnership.toml; the secret half is in the file alone");
+            vec![format!("keys = [\"{key}\"]")]
+        }
+    };
+    print(&said)?;
+    Ok(())
+}
+
+fn print(lines: &[String]) -> Result<(), OutputError> {
+    lines.iter().try_for_each(say)
+}
+
+fn signatory(args: &SignatoryArgs) -> Signatory<'_> {
+    Signatory { organisation: &args.organisation, key_file: &args.key }
+}
+
+fn change(places: AgreementPlaces<'_>, args: &EventArgs, kind: EventKind) -> anyhow::Result<Vec<String>> {
+    let signatory = signatory(&args.signatory);
+    Ok(platform::change_agreement(places, &args.agreement, signatory, (kind, &args.reason))?)
 }
 
 fn check(config: &Config) -> anyhow::Result<()> {
@@ -17,9 +48,7 @@ fn check(config: &Config) -> anyhow::Result<()> {
     for error in &check.errors {
         note(format_args!("error: {error}"));
     }
-    for line in &check.lines {
-        say(line)?;
-    }
+    print(&check.lines)?;
     if check.errors.is_empty() {
         return Ok(());
     }
