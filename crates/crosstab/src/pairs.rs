@@ -25,10 +25,25 @@ pub struct Pairs {
     buckets: Vec<Bucket>,
 }
 
+/// A cell, and a key in the lower half: one number is compared faster than two.
+type Pair = u128;
+
+const fn pair(cell: u64, key: u64) -> Pair {
+    (cell as Pair) << u64::BITS | key as Pair
+}
+
+const fn cell_of(pair: Pair) -> u64 {
+    (pair >> u64::BITS) as u64
+}
+
+const fn key_of(pair: Pair) -> u64 {
+    pair as u64
+}
+
 /// Pairs with the same highest digits.
 #[derive(Debug, Clone, Default)]
 struct Bucket {
-    pairs: Vec<(u64, u64)>,
+    pairs: Vec<Pair>,
     /// How many of the first of them are different and in order.
     different: usize,
 }
@@ -66,7 +81,7 @@ impl Pairs {
     /// Bytes that it holds.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.buckets.iter().map(|bucket| bucket.pairs.capacity()).sum::<usize>() * size_of::<(u64, u64)>()
+        self.buckets.iter().map(|bucket| bucket.pairs.capacity()).sum::<usize>() * size_of::<Pair>()
     }
 
     /// Takes in the rows of a block, of which each has a key.
@@ -82,14 +97,14 @@ impl Pairs {
             let positions = positions.get_mut(..part.rows).unwrap_or_default();
             part.positions(&self.shape, positions)?;
             for (position, key) in positions.iter().zip(part.keys.unwrap_or_default()) {
-                self.put((*position, *key));
+                self.put(pair(*position, *key));
             }
         }
         Ok(())
     }
 
-    fn put(&mut self, pair: (u64, u64)) {
-        let bucket = usize::try_from(pair.0 >> self.shift).ok().and_then(|at| self.buckets.get_mut(at));
+    fn put(&mut self, pair: Pair) {
+        let bucket = usize::try_from(cell_of(pair) >> self.shift).ok().and_then(|at| self.buckets.get_mut(at));
         let Some(bucket) = bucket else { return };
         bucket.pairs.push(pair);
         if bucket.pairs.len() >= PAIRS_KEPT.max(2 * bucket.different) {
@@ -130,7 +145,8 @@ impl Pairs {
         for bucket in self.buckets {
             // Many pairs of a cell come one after the other.
             let mut last = None;
-            for (cell, key) in bucket.pairs {
+            for of in bucket.pairs {
+                let cell = cell_of(of);
                 let number = match last {
                     Some((same, number)) if same == cell => number,
                     _ => {
@@ -139,7 +155,7 @@ impl Pairs {
                     }
                 };
                 last = Some((cell, number));
-                grown.put((number, key));
+                grown.put(pair(number, key_of(of)));
             }
         }
         Ok(grown)
@@ -164,14 +180,8 @@ impl Bucket {
 
     fn finish(mut self) -> PairRun {
         self.tidy();
-        self.pairs.into_iter().collect()
-    }
-}
-
-impl FromIterator<(u64, u64)> for PairRun {
-    fn from_iter<T: IntoIterator<Item = (u64, u64)>>(pairs: T) -> Self {
-        let (cells, keys) = pairs.into_iter().unzip();
-        Self { cells, keys }
+        let cells = self.pairs.iter().map(|pair| cell_of(*pair)).collect();
+        PairRun { cells, keys: self.pairs.into_iter().map(key_of).collect() }
     }
 }
 

@@ -64,7 +64,7 @@ proptest! {
 fn many_rows_of_few_pairs_take_little_memory() {
     let rows: Vec<Row> = (0..1_000_000_u64).map(|row| (7, 1, row % 1_000)).collect();
     let pairs = taken(&rows, 1, false);
-    assert!(pairs.bytes() < 4 * PAIRS_KEPT * size_of::<(u64, u64)>(), "{}", pairs.bytes());
+    assert!(pairs.bytes() < 4 * PAIRS_KEPT * size_of::<Pair>(), "{}", pairs.bytes());
     assert_eq!(in_order(&pairs.finish(2, &never).unwrap()), (0..1_000).map(|key| (22, key)).collect::<Vec<_>>());
 }
 

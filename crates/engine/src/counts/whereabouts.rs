@@ -64,13 +64,13 @@ impl Whereabouts {
             let block = by_block.get_mut(start..end).unwrap_or_default();
             start = end;
             block.sort_unstable();
-            for one in block.chunk_by(|(one, _), (other, _)| one == other) {
-                let (Some((key, first)), Some((_, last))) = (one.first(), one.last()) else { continue };
+            for one in block.chunk_by(|one, other| key_of(*one) == key_of(*other)) {
+                let (Some(first), Some(last)) = (one.first(), one.last()) else { continue };
                 if first == last {
                     // Whoever is in one finest cell is once in each total: these add up.
-                    here(counts, keys, *first, *key);
+                    here(counts, keys, cell_of(*first), key_of(*first));
                 } else {
-                    several.extend(one);
+                    several.extend(one.iter().map(|one| (key_of(*one), cell_of(*one))));
                 }
             }
         }
@@ -96,7 +96,7 @@ impl Whereabouts {
     }
 
     /// Where each block ends, and key and cell of all, block after block.
-    fn by_block(&self) -> (Vec<usize>, Vec<(u64, usize)>) {
+    fn by_block(&self) -> (Vec<usize>, Vec<u128>) {
         let mut ends = Vec::with_capacity(self.starts.len());
         let mut sum = 0;
         for count in &self.starts {
@@ -105,11 +105,11 @@ impl Whereabouts {
         }
         // Filled from where each begins, each place moves on until it is where the next one begins.
         let mut next = ends.clone();
-        let mut all = vec![(0, 0); self.pairs.len()];
+        let mut all = vec![0; self.pairs.len()];
         for (cell, key) in &self.pairs {
             let Some(place) = next.get_mut(cell / self.width) else { continue };
             if let Some(slot) = all.get_mut(*place) {
-                *slot = (*key, *cell);
+                *slot = u128::from(*key) << u64::BITS | *cell as u128;
             }
             *place += 1;
         }
@@ -120,6 +120,15 @@ impl Whereabouts {
     pub(super) fn bytes(&self) -> usize {
         self.starts.capacity() * 3 * size_of::<usize>() + self.pairs.capacity() * 2 * size_of::<(u64, usize)>()
     }
+}
+
+/// The key of a key and a cell in one number, which is compared faster than two.
+const fn key_of(one: u128) -> u64 {
+    (one >> u64::BITS) as u64
+}
+
+const fn cell_of(one: u128) -> usize {
+    one as u64 as usize
 }
 
 /// Which cells hold a finest one: of each dimension its category or all.
