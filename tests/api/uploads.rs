@@ -12,7 +12,7 @@ use tower::ServiceExt;
 
 use crate::intake::with_comment;
 use crate::publishing::quarter;
-use crate::support::{self, Demo, fires, moved};
+use crate::support::{self, Demo, fires, moved, root};
 
 const PATH: &str = "/v1/datasets/lancashire-fire-and-rescue.incidents/versions?period=2026-01-01/P3M";
 const OTHER_QUARTER: &str = "/v1/datasets/lancashire-fire-and-rescue.incidents/versions?period=2026-04-01/P3M";
@@ -62,7 +62,13 @@ async fn files_that_do_not_fit_leave_nothing() {
     let good = fires();
     let mut binary = good.clone();
     binary.splice(200..240, [0_u8; 40]);
-    let cases: [(&str, Vec<u8>, &str); 6] = [
+    let packed = std::fs::read(root().join("sample-data/partners/lancashire-fire-and-rescue/incidents/2025-Q1.csv.gz"));
+    let packed = packed.unwrap();
+    let twice = String::from_utf8(good.clone()).unwrap().replacen("IncidentGroup", "postcode_full", 1).into_bytes();
+    let cases: [(&str, Vec<u8>, &str); 9] = [
+        ("bytes that are no text", binary, "contract-refused"),
+        ("half of a gzip", packed[..packed.len() / 2].to_vec(), "contract-refused"),
+        ("two headers of one column", twice, "contract-refused"),
         ("empty", Vec::new(), "contract-refused"),
         ("no header", b"\n\n\n".to_vec(), "contract-refused"),
         ("another file", b"a,b,c\n1,2,3\n".to_vec(), "contract-refused"),
