@@ -66,9 +66,7 @@ impl Pairs {
     /// No rows yet.
     #[must_use]
     pub fn new(shape: Shape) -> Self {
-        let bits = u64::BITS - shape.cells().leading_zeros();
-        let shift = bits.saturating_sub(BUCKETS.ilog2());
-        let buckets = usize::try_from((shape.cells() >> shift) + 1).unwrap_or_default();
+        let (shift, buckets) = shape.buckets(BUCKETS);
         Self { shape, total: 0, shift, buckets: vec![Bucket::default(); buckets] }
     }
 

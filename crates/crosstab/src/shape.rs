@@ -49,6 +49,13 @@ impl Shape {
         self.cells
     }
 
+    /// By how many bits a cell is shifted to find its bucket, and how many buckets there are: at most twice `about`, a power of two.
+    pub(crate) fn buckets(&self, about: u64) -> (u32, usize) {
+        let bits = u64::BITS - self.cells.leading_zeros();
+        let shift = bits.saturating_sub(about.ilog2());
+        (shift, usize::try_from((self.cells >> shift) + 1).unwrap_or_default())
+    }
+
     /// The cell with these codes; `None` if they are not as many as there are axes, or one is outside its axis.
     #[must_use]
     pub fn cell(&self, codes: &[u32]) -> Option<u64> {

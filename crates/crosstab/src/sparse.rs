@@ -49,9 +49,7 @@ impl Sparse {
     /// No rows yet.
     #[must_use]
     pub fn new(shape: Shape, measures: usize, keys: bool) -> Self {
-        let bits = u64::BITS - shape.cells().leading_zeros();
-        let shift = bits.saturating_sub(BUCKETS.ilog2());
-        let buckets = usize::try_from((shape.cells() >> shift) + 1).unwrap_or_default();
+        let (shift, buckets) = shape.buckets(BUCKETS);
         let empty = Rows { amounts: vec![Vec::new(); measures], known: vec![Vec::new(); measures], ..Rows::default() };
         let bucket = Bucket { rows: vec![empty], runs: Vec::new() };
         Self { shape, total: 0, measures, keys, shift, buckets: vec![bucket; buckets], totals: vec![0; measures] }

@@ -260,13 +260,12 @@ impl Finest {
             let column = batch.column_by_name(name).filter(|column| *column.data_type() == kind);
             column.ok_or_else(|| request.stored(format!("column `{name}` is missing")))
         };
-        if let Some(people) = &mut self.people {
-            let who = column(RECORD_KEY, DataType::UInt64)?.as_primitive::<UInt64Type>().values();
-            people.add(who.iter().copied().zip(positions).filter(|(_, position)| *position != NOWHERE));
-            return Ok(());
-        }
         if request.of == Of::People {
             let who = column(RECORD_KEY, DataType::UInt64)?.as_primitive::<UInt64Type>().values();
+            if let Some(people) = &mut self.people {
+                people.add(who.iter().copied().zip(positions).filter(|(_, position)| *position != NOWHERE));
+                return Ok(());
+            }
             for (position, key) in positions.into_iter().zip(who) {
                 if let (Some(count), Some(sum)) = (self.counts.get_mut(position), self.keys.get_mut(position)) {
                     *count = count.saturating_add(1);
